@@ -1,0 +1,38 @@
+"""Import of optional packages with an error that says what to install."""
+
+import importlib
+
+from szmass.exceptions import MissingDependencyError
+
+__all__ = ["import_optional"]
+
+
+def import_optional(module, *, extra, purpose):
+    """Import a module that only an extra installs.
+
+    Parameters
+    ----------
+    module : str
+        Name of the module, for instance ``"keras"``.
+    extra : str
+        The extra of szmass that installs it.
+    purpose : str
+        What it is needed for, completing "... is needed to".
+
+    Returns
+    -------
+    module
+        The imported module.
+
+    Raises
+    ------
+    MissingDependencyError
+        The module, or something it imports, is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as err:
+        raise MissingDependencyError(
+            f"The package '{module}' is needed to {purpose} but could not be imported ({err}). "
+            f"Install it with: python -m pip install 'szmass[{extra}]'"
+        ) from err

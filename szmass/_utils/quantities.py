@@ -1,0 +1,91 @@
+"""Checks at the border: a `~astropy.units.Quantity` comes in, a float array goes on."""
+
+import astropy.units as u
+import numpy as np
+
+from szmass.exceptions import InvalidInputError, InvalidUnitError
+
+__all__ = ["as_floats", "as_quantity"]
+
+
+def as_quantity(value, unit, name):
+    """Convert an argument to a Quantity of a known unit.
+
+    Parameters
+    ----------
+    value : `~astropy.units.Quantity` or str
+        What the caller passed; a string such as ``"1.7 arcmin"`` is parsed.
+    unit : unit-like
+        The unit to convert to. A bare number is accepted only where this is dimensionless.
+    name : str
+        Name of the argument, for the error message.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+        The value in ``unit``.
+
+    Raises
+    ------
+    InvalidUnitError
+        The value has no unit or one that does not convert.
+    """
+    unit = u.Unit(unit)
+    try:
+        if isinstance(value, u.Quantity):
+            return value.to(unit)
+        quantity = u.Quantity(value)
+        if isinstance(value, str) or unit.is_equivalent(u.dimensionless_unscaled):
+            return quantity.to(unit)
+    except u.UnitConversionError:
+        raise InvalidUnitError(
+            f"'{name}' must have a unit that converts to {unit}. Received: {value!r}"
+        ) from None
+    except TypeError as err:
+        raise InvalidInputError(f"'{name}' must be a quantity in {unit}. Received: {value!r}") from err
+    raise InvalidUnitError(
+        f"'{name}' must be a Quantity with a unit that converts to {unit}, "
+        f"for instance {value!r} * astropy.units.Unit('{unit}'). Received: {value!r}"
+    )
+
+
+def as_floats(value, unit, name, *, positive=False, finite=False):
+    """Convert an argument to a plain float64 array in a known unit.
+
+    Parameters
+    ----------
+    value : `~astropy.units.Quantity` or str or float
+        What the caller passed.
+    unit : unit-like
+        The unit of the result.
+    name : str
+        Name of the argument, for the error message.
+    positive : bool, optional
+        Refuse values <= 0 (NaN passes unless ``finite``).
+    finite : bool, optional
+        Refuse NaN and infinities.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        float64, of the shape of the input.
+
+    Raises
+    ------
+    InvalidUnitError
+        The unit does not convert.
+    InvalidInputError
+        A value is not positive, or not finite, where that was asked for.
+    """
+    array = np.asarray(as_quantity(value, unit, name).value, dtype=float)
+    for wanted, bad, word in (
+        (finite, ~np.isfinite(array), "finite"),
+        (positive, array <= 0, "positive"),
+    ):
+        if wanted and np.any(bad):
+            first = array[bad].flat[0] if array.ndim else array[()]
+            raise InvalidInputError(
+                f"'{name}' must be {word}. Received: {first} {u.Unit(unit)}"
+                + (f" ({np.count_nonzero(bad)} such values)" if array.ndim else "")
+            )
+    return array

@@ -1,0 +1,83 @@
+"""A mapping of names to objects whose mistakes are explained."""
+
+import difflib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+
+from szmass.exceptions import DuplicateNameError, UnknownNameError
+
+__all__ = ["Registry"]
+
+
+class Registry(Mapping):
+    """Named objects: a duplicate is an error, an unknown name lists the choices.
+
+    Parameters
+    ----------
+    kind : str
+        What the objects are, for the messages ("estimator", "pressure profile").
+    entry_point_group : str, optional
+        Group of entry points through which other packages add objects; read at
+        the first look-up.
+    """
+
+    def __init__(self, kind, entry_point_group=None):
+        self.kind = kind
+        self._objects = {}
+        self._pending_group = entry_point_group
+
+    def add(self, name, obj):
+        """Register an object.
+
+        Parameters
+        ----------
+        name : str
+            The key.
+        obj : object
+            What the key stands for. Adding the same object twice is allowed.
+
+        Returns
+        -------
+        object
+            ``obj``, so that this serves as a decorator's last step.
+
+        Raises
+        ------
+        DuplicateNameError
+            Another object has that name.
+        """
+        present = self._objects.get(name)
+        if present is not None and present is not obj:
+            raise DuplicateNameError(
+                f"The {self.kind} name {name!r} is taken by {present!r}; choose another name "
+                f"for {obj!r}."
+            )
+        self._objects[name] = obj
+        return obj
+
+    def _load_entry_points(self):
+        group, self._pending_group = self._pending_group, None
+        for point in entry_points(group=group) if group else ():
+            self.add(point.name, point.load())
+
+    def __getitem__(self, name):
+        self._load_entry_points()
+        if name not in self._objects:
+            close = difflib.get_close_matches(str(name), self._objects, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise UnknownNameError(
+                f"No {self.kind} is named {name!r}.{hint} Known: {', '.join(sorted(self._objects))}."
+            )
+        return self._objects[name]
+
+    def __contains__(self, name):
+        self._load_entry_points()
+        return name in self._objects
+
+    def __iter__(self):
+        self._load_entry_points()
+        return iter(sorted(self._objects))
+
+    def __len__(self):
+        self._load_entry_points()
+        return len(self._objects)

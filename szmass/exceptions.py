@@ -1,0 +1,72 @@
+"""Errors and warnings that szmass raises.
+
+Every error is a `SzmassError` and at the same time the built-in kind a caller
+would expect (`ValueError`, `LookupError`, `OSError`, ...), so that both
+``except SzmassError`` and ``except ValueError`` work.
+"""
+
+from astropy.units import UnitsError
+from astropy.utils.exceptions import AstropyUserWarning
+
+__all__ = [
+    "CardMismatchError",
+    "DuplicateNameError",
+    "FileFormatError",
+    "IntegrityError",
+    "InvalidInputError",
+    "InvalidUnitError",
+    "MissingDependencyError",
+    "RemoteDataError",
+    "SzmassError",
+    "SzmassWarning",
+    "UnknownNameError",
+    "UnweighedClustersWarning",
+]
+
+
+class SzmassError(Exception):
+    """Base class of all errors of szmass."""
+
+
+class InvalidInputError(SzmassError, ValueError):
+    """An argument has a value that makes no sense; the message names it."""
+
+
+class InvalidUnitError(InvalidInputError, UnitsError):
+    """An argument has no unit, or a unit of another physical kind."""
+
+
+class FileFormatError(SzmassError, ValueError):
+    """A file exists but is not what it should be (truncated, other columns, no WCS)."""
+
+
+class RemoteDataError(SzmassError, OSError):
+    """A server did not answer, or answered with something else than asked for."""
+
+
+class IntegrityError(SzmassError, OSError):
+    """A file's SHA-256 is not the one on record."""
+
+
+class UnknownNameError(SzmassError, LookupError):
+    """No estimator, profile, relation or catalogue of that name; the message lists them."""
+
+
+class DuplicateNameError(SzmassError, ValueError):
+    """A name is registered a second time."""
+
+
+class CardMismatchError(SzmassError, ValueError):
+    """A cutout differs from what the model card of a network says it was trained on."""
+
+
+class MissingDependencyError(SzmassError, ImportError):
+    """An optional package is not installed; the message gives the pip command."""
+
+
+class SzmassWarning(AstropyUserWarning):
+    """Base class of all warnings of szmass."""
+
+
+class UnweighedClustersWarning(SzmassWarning):
+    """Some clusters could not be weighed; their rows carry NaN and a flag."""
