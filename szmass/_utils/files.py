@@ -3,11 +3,15 @@
 import contextlib
 import os
 import secrets
+import warnings
 from pathlib import Path
+
+from astropy.io.fits.verify import VerifyWarning
+from astropy.utils.exceptions import AstropyUserWarning
 
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["atomic_path"]
+__all__ = ["atomic_path", "damaged_fits_raises"]
 
 
 @contextlib.contextmanager
@@ -50,3 +54,19 @@ def atomic_path(path, *, overwrite=False):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def damaged_fits_raises():
+    """Turn astropy's warnings about a truncated or corrupt FITS file into errors.
+
+    Yields
+    ------
+    None
+        Inside the block such a file raises
+        `~astropy.utils.exceptions.AstropyUserWarning` (or its `VerifyWarning`).
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", VerifyWarning)
+        warnings.filterwarnings("error", ".*truncated", AstropyUserWarning)
+        yield

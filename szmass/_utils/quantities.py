@@ -42,7 +42,9 @@ def as_quantity(value, unit, name):
             f"'{name}' must have a unit that converts to {unit}. Received: {value!r}"
         ) from None
     except TypeError as err:
-        raise InvalidInputError(f"'{name}' must be a quantity in {unit}. Received: {value!r}") from err
+        raise InvalidInputError(
+            f"'{name}' must be a quantity in {unit}. Received: {value!r}"
+        ) from err
     raise InvalidUnitError(
         f"'{name}' must be a Quantity with a unit that converts to {unit}, "
         f"for instance {value!r} * astropy.units.Unit('{unit}'). Received: {value!r}"

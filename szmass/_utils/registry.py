@@ -1,10 +1,11 @@
 """A mapping of names to objects whose mistakes are explained."""
 
 import difflib
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
-from szmass.exceptions import DuplicateNameError, UnknownNameError
+from szmass.exceptions import DuplicateNameError, SzmassWarning, UnknownNameError
 
 __all__ = ["Registry"]
 
@@ -58,7 +59,14 @@ class Registry(Mapping):
     def _load_entry_points(self):
         group, self._pending_group = self._pending_group, None
         for point in entry_points(group=group) if group else ():
-            self.add(point.name, point.load())
+            try:
+                self.add(point.name, point.load())
+            except Exception as err:  # noqa: BLE001 - a broken plug-in must not break the others
+                warnings.warn(
+                    f"The {self.kind} {point.name!r} of {point.value!r} could not be loaded: {err}",
+                    SzmassWarning,
+                    stacklevel=3,
+                )
 
     def __getitem__(self, name):
         self._load_entry_points()
@@ -66,7 +74,8 @@ class Registry(Mapping):
             close = difflib.get_close_matches(str(name), self._objects, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise UnknownNameError(
-                f"No {self.kind} is named {name!r}.{hint} Known: {', '.join(sorted(self._objects))}."
+                f"No {self.kind} is named {name!r}.{hint} "
+                f"Known: {', '.join(sorted(self._objects))}."
             )
         return self._objects[name]
 

@@ -1,0 +1,55 @@
+"""Masses of galaxy clusters from Compton-y maps.
+
+The sub-packages are the stages of the data: `szmass.catalogs` (rows of the
+sky), `szmass.maps` (pixels of the sky), `szmass.physics`, `szmass.networks`,
+`szmass.estimators` (ways to weigh a cluster) and `szmass.comparison`. What most
+scripts need is at the top level.
+"""
+
+import importlib
+
+__all__ = [
+    "CATALOGS",
+    "ESTIMATORS",
+    "Cluster",
+    "ClusterSample",
+    "ComptonMap",
+    "PSZ2Catalog",
+    "__version__",
+    "estimate_masses",
+]
+
+# Looked up on first use, so that `import szmass` costs next to nothing.
+_HOMES = {
+    "CATALOGS": "szmass.catalogs",
+    "Cluster": "szmass.clusters",
+    "ClusterSample": "szmass.clusters",
+    "ComptonMap": "szmass.maps",
+    "ESTIMATORS": "szmass.estimators",
+    "PSZ2Catalog": "szmass.catalogs",
+    "__version__": "szmass.version",
+    "estimate_masses": "szmass.estimators",
+}
+_SUBPACKAGES = {
+    "catalogs",
+    "clusters",
+    "comparison",
+    "estimators",
+    "exceptions",
+    "maps",
+    "masses",
+    "networks",
+    "physics",
+}
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"szmass.{name}")
+    raise AttributeError(f"module 'szmass' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_SUBPACKAGES})

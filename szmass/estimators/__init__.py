@@ -1,0 +1,22 @@
+"""Ways to weigh a cluster, behind one interface.
+
+An estimator takes a `~szmass.ClusterSample` and gives a mass table. Each lives
+in a file of its own; other packages add theirs through the entry-point group
+``szmass.estimators`` and prove them with `szmass.estimators.checks`.
+"""
+
+from szmass.estimators.core import (
+    ESTIMATORS,
+    MassEstimator,
+    estimate_masses,
+    register_estimator,
+)
+from szmass.estimators.scaling import ScalingRelationMass
+
+__all__ = [
+    "ESTIMATORS",
+    "MassEstimator",
+    "ScalingRelationMass",
+    "estimate_masses",
+    "register_estimator",
+]

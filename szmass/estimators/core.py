@@ -1,0 +1,250 @@
+"""The contract of every estimator, the register of them, and how several are run at once."""
+
+import inspect
+import warnings
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import numpy as np
+
+from szmass._utils.progress import progress_bar
+from szmass._utils.registry import Registry
+from szmass.exceptions import InvalidInputError, UnweighedClustersWarning
+from szmass.masses import MassEstimates, MassFlag, side_by_side
+from szmass.version import __version__
+
+__all__ = ["ESTIMATORS", "MassEstimator", "estimate_masses", "register_estimator"]
+
+#: All estimators by tag: our own, and those that other packages declare under the
+#: entry-point group ``szmass.estimators``.
+ESTIMATORS = Registry("estimator", entry_point_group="szmass.estimators")
+
+
+class MassEstimator(ABC):
+    """A way to weigh clusters.
+
+    A sub-class sets the class attributes, takes its options as keyword-only
+    arguments of ``__init__``, stores each under its own name unchanged, and
+    implements `_weigh`. Options are looked at when `predict` runs, not before.
+    """
+
+    #: Unique name, as on the command line.
+    tag = None
+    #: One line for lists.
+    description = ""
+    #: What a cluster must have: ``"redshift"``, ``"cutout"``, ``"complete_cutout"`` (wholly
+    #: inside the map), or the name of a measurement such as ``"y5r500"``.
+    requires = frozenset()
+    #: Definition of the masses that come out.
+    mass_definition = "500c"
+    #: ADS bibcodes of the papers to cite.
+    references = ()
+
+    @abstractmethod
+    def _weigh(self, sample):
+        """Weigh clusters that have all that is required.
+
+        Parameters
+        ----------
+        sample : `~szmass.ClusterSample`
+            At least one cluster.
+
+        Returns
+        -------
+        `~szmass.masses.MassEstimates`
+            One entry per cluster, in order.
+        """
+
+    def _needs(self):
+        """Give what a cluster must have under the present options."""
+        return frozenset(self.requires)
+
+    def _extra_meta(self):
+        """Give what `predict` adds to ``meta``: cosmology, digest of a model card, ..."""
+        return {}
+
+    @property
+    def options(self):
+        """Options of this estimator by name."""
+        names = inspect.signature(type(self)).parameters
+        return {name: getattr(self, name) for name in names}
+
+    def __repr__(self):
+        options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+        return f"{type(self).__name__}({options})"
+
+    def predict(self, sample):
+        """Weigh the clusters of a sample.
+
+        Parameters
+        ----------
+        sample : `~szmass.ClusterSample`
+            The clusters; it is not changed.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            One row per cluster in the order of the sample, with the columns of
+            `szmass.masses.MASS_COLUMNS`. ``meta`` says what the numbers were made with.
+
+        Raises
+        ------
+        InvalidInputError
+            The sample lacks a whole input: no cutouts attached, or no such column.
+
+        Warns
+        -----
+        UnweighedClustersWarning
+            Once, if clusters could not be weighed: with how many, and why.
+        """
+        flag = self._missing(sample)
+        estimates = MassEstimates.unknown(flag)
+        usable = flag == 0
+        if usable.any():
+            found = self._weigh(sample if usable.all() else sample[usable])
+            for name in ("mass", "errn", "errp", "flag"):
+                getattr(estimates, name)[usable] = getattr(found, name)
+        self._warn_unweighed(estimates)
+        return estimates.to_table(sample.names, sample.redshift, self.tag, self._meta())
+
+    def _missing(self, sample):
+        needs = self._needs()
+        flag = np.zeros(len(sample), dtype=int)
+        for need in sorted(needs):
+            if need == "redshift":
+                flag[np.isnan(sample.redshift)] |= MassFlag.NO_REDSHIFT
+            elif need in ("cutout", "complete_cutout"):
+                if sample.cutouts is None:
+                    raise InvalidInputError(
+                        f"The estimator {self.tag!r} needs cutouts and the sample has none: call "
+                        "sample.attach_cutouts(compton_map) first (--map on the shell)."
+                    )
+                footprint = sample.cutouts.footprint
+                covered, complete = footprint.any(axis=(1, 2)), footprint.all(axis=(1, 2))
+                flag[~covered] |= MassFlag.NO_CUTOUT
+                if need == "complete_cutout":
+                    flag[covered & ~complete] |= MassFlag.INCOMPLETE_CUTOUT
+            else:
+                flag[np.isnan(sample.quantity(need))] |= MassFlag.NO_MEASUREMENT
+        return flag
+
+    def _warn_unweighed(self, estimates):
+        lost = estimates.flag[np.isnan(estimates.mass)]
+        if len(lost):
+            reasons = Counter(MassFlag.describe(value) or "unknown reason" for value in lost)
+            warnings.warn(
+                f"{self.tag}: {len(lost)} of {len(estimates.mass)} clusters were not weighed ("
+                + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+                + ")",
+                UnweighedClustersWarning,
+                stacklevel=3,
+            )
+
+    def _meta(self):
+        return {
+            "method": self.tag,
+            "estimator": repr(self),
+            "mass_definition": self.mass_definition,
+            "references": list(self.references),
+            **self._extra_meta(),
+            "szmass_version": __version__,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def register_estimator(cls):
+    """Add an estimator class to `ESTIMATORS` under its tag; a class decorator.
+
+    Parameters
+    ----------
+    cls : type
+        A sub-class of `MassEstimator` with a ``tag``.
+
+    Returns
+    -------
+    type
+        ``cls``.
+
+    Raises
+    ------
+    InvalidInputError
+        The class has no tag or is no `MassEstimator`.
+    DuplicateNameError
+        Another estimator has that tag.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, MassEstimator) and cls.tag):
+        raise InvalidInputError(
+            f"An estimator must be a sub-class of MassEstimator with a tag. Received: {cls!r}"
+        )
+    return ESTIMATORS.add(cls.tag, cls)
+
+
+def estimate_masses(sample, estimators, *, columns=("msz", "msz_errn", "msz_errp")):
+    """Weigh a sample with several estimators and put the masses side by side.
+
+    Parameters
+    ----------
+    sample : `~szmass.ClusterSample`
+        The clusters; for estimators that look at the map, with cutouts attached.
+    estimators : str, `MassEstimator`, list of these, or dict
+        Tags or instances. A dict gives each its name in the table, so that one
+        estimator can run with several options.
+    columns : sequence of str, optional
+        Columns of the sample that are carried over where the sample has them.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row per cluster in the order of the sample: ``name``, ``ra`` and ``dec`` (ICRS),
+        ``redshift``, the carried-over columns, then per method the columns that
+        `szmass.masses.side_by_side` describes.
+
+    Raises
+    ------
+    UnknownNameError
+        No estimator has that tag; the message lists them.
+    InvalidInputError
+        A method stands twice in the list, or the sample lacks a whole input.
+    """
+    named = _by_method(estimators)
+    tables = {}
+    for method, estimator in progress_bar(named.items(), desc="weighing", unit="estimator"):
+        tables[method] = estimator.predict(sample)
+    table = side_by_side(tables)
+    table.add_columns(
+        [sample.coord.icrs.ra, sample.coord.icrs.dec], names=["ra", "dec"], indexes=[1, 1]
+    )
+    position = table.colnames.index("redshift") + 1
+    for name in columns:
+        if name in sample.table.colnames:
+            table.add_column(sample.table[name], name=name, index=position)
+            position += 1
+    table.meta["sample"] = dict(sample.meta)
+    return table
+
+
+def _by_method(estimators):
+    if isinstance(estimators, str | MassEstimator):
+        estimators = [estimators]
+    if isinstance(estimators, Mapping):
+        return {name: _instance(value) for name, value in estimators.items()}
+    instances = [_instance(value) for value in estimators]
+    repeated = [tag for tag, n in Counter(e.tag for e in instances).items() if n > 1]
+    if repeated:
+        raise InvalidInputError(
+            f"The estimator {repeated[0]!r} stands twice in 'estimators'. To run it with several "
+            "options pass a dict, for instance {'a': Estimator(...), 'b': Estimator(...)}."
+        )
+    return {estimator.tag: estimator for estimator in instances}
+
+
+def _instance(estimator):
+    if isinstance(estimator, MassEstimator):
+        return estimator
+    if isinstance(estimator, str):
+        return ESTIMATORS[estimator]()
+    raise InvalidInputError(
+        f"'estimators' must hold tags or MassEstimator instances. Received: {estimator!r}"
+    )

@@ -1,0 +1,119 @@
+"""Masses from a catalogue's integrated Compton parameter and a Y-M relation."""
+
+import numpy as np
+
+from szmass.estimators.core import MassEstimator, register_estimator
+from szmass.exceptions import InvalidInputError
+from szmass.masses import MassEstimates, MassFlag
+from szmass.physics.cosmology import get_cosmology
+from szmass.physics.pressure import get_pressure_profile
+from szmass.physics.scaling import get_scaling_relation
+
+__all__ = ["ScalingRelationMass"]
+
+
+@register_estimator
+class ScalingRelationMass(MassEstimator):
+    """Invert a Y500-M500 relation for each cluster.
+
+    Parameters
+    ----------
+    relation : str or `~szmass.physics.scaling.ScalingRelation`, optional
+        The relation: ``"planck2015"``, ``"planck2013"``, ``"arnaud2010"``.
+    one_minus_b : float, optional
+        Ratio 1-b of the relation's (hydrostatic) mass to the mass that comes out. The
+        default of 1 gives masses on the scale of the PSZ2 column ``msz``.
+    cosmology : str or `~astropy.cosmology.FLRW`, optional
+        For E(z) and the angular-diameter distance.
+    y : {"y5r500", "y500"}, optional
+        The measurement to use [arcmin2 or Mpc2], with its error in ``<y>_err``.
+    profile : str or `~szmass.physics.pressure.PressureProfile`, optional
+        Gives the ratio Y500/Y5R500 where ``y`` is ``"y5r500"``.
+    intrinsic_scatter : bool, optional
+        Whether the errors hold the relation's scatter ``sigma_lny`` beside the error of Y.
+
+    Notes
+    -----
+    The blind ``y5r500`` of PSZ2 is marginalised over the size of the cluster and so not
+    the Y that maps onto ``msz``: masses from it are higher by 15 % in the median, with a
+    scatter of about 25 %.
+
+    References
+    ----------
+    Planck Collaboration 2014, A&A 571, A20, eq. 7; Planck Collaboration 2016, A&A 594, A24.
+    """
+
+    tag = "scaling"
+    description = "Y500-M500 relation from the catalogue's Y"
+    references = ("2014A&A...571A..20P", "2016A&A...594A..24P")
+
+    def __init__(
+        self,
+        *,
+        relation="planck2015",
+        one_minus_b=1.0,
+        cosmology="PSZ2",
+        y="y5r500",
+        profile="arnaud2010",
+        intrinsic_scatter=True,
+    ):
+        self.relation = relation
+        self.one_minus_b = one_minus_b
+        self.cosmology = cosmology
+        self.y = y
+        self.profile = profile
+        self.intrinsic_scatter = intrinsic_scatter
+
+    def _needs(self):
+        if self.y not in ("y5r500", "y500"):
+            raise InvalidInputError(f"'y' must be 'y5r500' or 'y500'. Received: {self.y!r}")
+        return frozenset({"redshift", self.y})
+
+    def _extra_meta(self):
+        relation = get_scaling_relation(self.relation)
+        return {
+            "references": list(dict.fromkeys((*relation.references, *self.references))),
+            "relation": relation.name,
+            "one_minus_b": float(self.one_minus_b),
+            "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
+            "sigma_lny": float(relation.sigma_lny) if self.intrinsic_scatter else 0.0,
+        }
+
+    def _to_y500(self):
+        if self.y == "y500":
+            return 1.0
+        profile = get_pressure_profile(self.profile)
+        return profile.sphere_integral(1) / profile.sphere_integral(5)
+
+    def _weigh(self, sample):
+        relation = get_scaling_relation(self.relation)
+        factor = self._to_y500()
+        y = factor * sample.quantity(self.y)
+        has_error = f"{self.y}_err" in sample.table.colnames
+        error = factor * sample.quantity(f"{self.y}_err") if has_error else np.nan * y
+
+        def mass(value):
+            """Mass in solMass, 0 where Y is not positive."""
+            positive = value > 0
+            result = np.zeros(len(value))
+            result[positive] = relation.mass(
+                value[positive],
+                sample.redshift[positive],
+                one_minus_b=self.one_minus_b,
+                cosmology=self.cosmology,
+            ).value
+            return result
+
+        central = mass(y)
+        positive = central > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            up, down = np.log(mass(y + error) / central), np.log(central / mass(y - error))
+        scatter = relation.sigma_lny / relation.alpha if self.intrinsic_scatter else 0.0
+        errp = central * np.expm1(np.hypot(up, scatter))
+        errn = -central * np.expm1(-np.hypot(down, scatter))
+        known = np.isfinite(error)
+        flag = np.where(positive, 0, MassFlag.NOT_POSITIVE) | np.where(known, 0, MassFlag.NO_ERROR)
+        nan = ~positive
+        central[nan] = np.nan
+        errn[nan | ~known] = errp[nan | ~known] = np.nan
+        return MassEstimates(central, errn, errp, flag)

@@ -1,0 +1,230 @@
+"""What comes out of an estimator: the mass-table schema, its flags, and tables side by side.
+
+Every estimator gives a `~astropy.table.QTable` with one row per cluster, in the
+order of the sample, and the columns of `MASS_COLUMNS`. What could not be
+weighed keeps its row: the masses are NaN and ``flag`` says why.
+"""
+
+import enum
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+from astropy.table import MaskedColumn, QTable
+
+from szmass.exceptions import FileFormatError, InvalidInputError
+
+__all__ = ["MASS_COLUMNS", "MassEstimates", "MassFlag", "one_method", "side_by_side"]
+
+
+class MassFlag(enum.IntFlag):
+    """Bits of the column ``flag``; 0 means that nothing is to be said."""
+
+    NO_REDSHIFT = 1  #: The cluster has no redshift and the estimator needs one.
+    REDSHIFT_OUT_OF_RANGE = 2  #: The redshift is outside the range the estimator was made for.
+    NO_CUTOUT = 4  #: The map does not cover the cluster at all.
+    INCOMPLETE_CUTOUT = 8  #: The map covers only a part of the cutout.
+    NO_MEASUREMENT = 16  #: A catalogue value that the estimator needs is missing.
+    NOT_POSITIVE = 32  #: A value that must be positive, such as Y, is not.
+    EXTRAPOLATED = 64  #: The mass is outside the range the estimator was made for.
+    NO_ERROR = 128  #: There is a mass but no known error.
+
+    @classmethod
+    def describe(cls, value):
+        """Name the bits of a flag.
+
+        Parameters
+        ----------
+        value : int
+            A value of the column ``flag``.
+
+        Returns
+        -------
+        str
+            Names joined by ``|``, empty for 0.
+        """
+        return "|".join(bit.name for bit in cls if int(value) & bit)
+
+
+#: Column name to (unit, description): the schema of every mass table.
+MASS_COLUMNS = {
+    "name": (None, "Name of the cluster"),
+    "redshift": (None, "Redshift, masked where unknown"),
+    "mass": (u.solMass, "Mass, NaN where the cluster could not be weighed"),
+    "mass_errn": (u.solMass, "Distance from the mass down to the 16 % quantile"),
+    "mass_errp": (u.solMass, "Distance from the mass up to the 84 % quantile"),
+    "method": (None, "Name of the estimator"),
+    "flag": (None, "Sum of bits, see szmass.masses.MassFlag"),
+}
+
+
+@dataclass
+class MassEstimates:
+    """Plain arrays that an estimator fills, one entry per cluster.
+
+    Parameters
+    ----------
+    mass, errn, errp : array-like
+        Mass and its lower and upper 68 % distances [solMass]; NaN where unknown.
+    flag : array-like of int, optional
+        Bits of `MassFlag`.
+    """
+
+    mass: np.ndarray
+    errn: np.ndarray
+    errp: np.ndarray
+    flag: np.ndarray | None = None
+
+    def __post_init__(self):
+        for name in ("mass", "errn", "errp"):
+            setattr(self, name, np.atleast_1d(np.asarray(getattr(self, name), dtype=float)))
+        flag = np.zeros(len(self.mass), int) if self.flag is None else self.flag
+        self.flag = np.atleast_1d(np.asarray(flag, dtype=int))
+        lengths = {len(getattr(self, name)) for name in ("mass", "errn", "errp", "flag")}
+        if len(lengths) > 1:
+            raise InvalidInputError(
+                f"'mass', 'errn', 'errp' and 'flag' must be of one length. Received: {lengths}"
+            )
+
+    @classmethod
+    def unknown(cls, flag):
+        """Make estimates that are all NaN.
+
+        Parameters
+        ----------
+        flag : array-like of int
+            Why, one entry per cluster.
+
+        Returns
+        -------
+        MassEstimates
+            As many as there are flags.
+        """
+        nan = np.full(len(flag), np.nan)
+        return cls(nan, nan.copy(), nan.copy(), np.array(flag))
+
+    def to_table(self, names, redshift, method, meta):
+        """Build the mass table.
+
+        Parameters
+        ----------
+        names : array-like of str
+            Names of the clusters.
+        redshift : array-like of float
+            Redshifts, NaN where unknown.
+        method : str
+            Name of the estimator.
+        meta : dict
+            What the numbers were made with.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            With the columns of `MASS_COLUMNS`.
+        """
+        n = len(self.mass)
+        values = {
+            "name": np.asarray(names, dtype=str),
+            "redshift": MaskedColumn(redshift, dtype=float, mask=np.isnan(redshift)),
+            "mass": self.mass,
+            "mass_errn": self.errn,
+            "mass_errp": self.errp,
+            "method": np.full(n, method),
+            "flag": self.flag,
+        }
+        table = QTable(meta=meta, masked=False)
+        for name, (unit, description) in MASS_COLUMNS.items():
+            table[name] = values[name] if unit is None else u.Quantity(values[name], unit)
+            table[name].info.description = description
+        return table
+
+
+def column_suffix(method):
+    """Turn a method's name into the ending of its columns in a table of several methods.
+
+    Parameters
+    ----------
+    method : str
+        For instance ``"cnn-deandres2022"``.
+
+    Returns
+    -------
+    str
+        For instance ``"cnn_deandres2022"``: safe as a column name in FITS and VOTable.
+    """
+    return "".join(c if c.isalnum() else "_" for c in method)
+
+
+def side_by_side(tables):
+    """Join the mass tables of several methods: one row per cluster, columns per method.
+
+    Parameters
+    ----------
+    tables : dict of str to `~astropy.table.QTable`
+        Mass tables of the same clusters in the same order, by method.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        Columns ``name``, ``redshift``, and for each method ``mass_<method>``,
+        ``mass_errn_<method>``, ``mass_errp_<method>``, ``flag_<method>``. The methods' own
+        ``meta`` stand in ``meta["methods"]``.
+
+    Raises
+    ------
+    InvalidInputError
+        The tables are not of the same clusters, or two methods would share a column name.
+    """
+    if not tables:
+        raise InvalidInputError("'tables' must hold at least one mass table.")
+    first = next(iter(tables.values()))
+    joined = QTable()
+    joined["name"], joined["redshift"] = first["name"], first["redshift"]
+    for method, table in tables.items():
+        if len(table) != len(first) or np.any(table["name"] != first["name"]):
+            raise InvalidInputError(
+                f"The table of {method!r} does not hold the clusters of the first in their order."
+            )
+        suffix = column_suffix(method)
+        if f"mass_{suffix}" in joined.colnames:
+            raise InvalidInputError(f"Two methods would share the column name 'mass_{suffix}'.")
+        for name in ("mass", "mass_errn", "mass_errp", "flag"):
+            joined[f"{name}_{suffix}"] = table[name]
+            joined[f"{name}_{suffix}"].info.description = f"{MASS_COLUMNS[name][1]} ({method})"
+    joined.meta["methods"] = {method: dict(table.meta) for method, table in tables.items()}
+    return joined
+
+
+def one_method(table, method):
+    """Take the mass table of one method out of a table of several.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        As `side_by_side` makes it.
+    method : str
+        Name of the method, as in ``table.meta["methods"]``.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        With the columns of `MASS_COLUMNS`.
+
+    Raises
+    ------
+    FileFormatError
+        The table has no such method; the message lists those it has.
+    """
+    suffix = column_suffix(method)
+    if f"mass_{suffix}" not in table.colnames:
+        raise FileFormatError(
+            f"The table has no masses of method {method!r}. "
+            f"It has: {', '.join(table.meta.get('methods', {})) or 'none'}."
+        )
+    single = QTable(meta=dict(table.meta.get("methods", {}).get(method, {})))
+    single["name"], single["redshift"] = table["name"], table["redshift"]
+    for name in ("mass", "mass_errn", "mass_errp"):
+        single[name] = table[f"{name}_{suffix}"]
+    single["method"] = np.full(len(table), method)
+    single["flag"] = table[f"flag_{suffix}"]
+    return single

@@ -1,0 +1,144 @@
+"""Registry, quantities, optional imports, output files."""
+
+from importlib.metadata import EntryPoint
+
+import astropy.units as u
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from szmass._utils import registry as registry_module
+from szmass._utils.files import atomic_path
+from szmass._utils.optional import import_optional
+from szmass._utils.progress import progress_bar, show_progress
+from szmass._utils.quantities import as_floats, as_quantity
+from szmass._utils.registry import Registry
+from szmass.exceptions import (
+    DuplicateNameError,
+    InvalidInputError,
+    InvalidUnitError,
+    MissingDependencyError,
+    SzmassError,
+    SzmassWarning,
+    UnknownNameError,
+)
+from szmass.physics.cosmology import COSMOLOGIES, get_cosmology
+
+
+class TestRegistry:
+    def test_unknown_name_lists_choices_and_the_closest(self):
+        registry = Registry("estimator")
+        registry.add("scaling", 1)
+        registry.add("cnn", 2)
+        with pytest.raises(UnknownNameError, match=r"'scalling'.*mean 'scaling'.*cnn, scaling"):
+            registry["scalling"]
+        assert list(registry) == ["cnn", "scaling"]
+        assert "cnn" in registry
+        assert len(registry) == 2
+
+    def test_duplicate(self):
+        registry = Registry("estimator")
+        registry.add("a", 1)
+        registry.add("a", 1)
+        with pytest.raises(DuplicateNameError, match="'a' is taken"):
+            registry.add("a", 2)
+
+    def test_entry_points_are_read_and_a_broken_one_only_warns(self, monkeypatch):
+        points = [
+            EntryPoint("sqrt", "math:sqrt", "group"),
+            EntryPoint("broken", "no_such_module_:x", "group"),
+        ]
+        monkeypatch.setattr(
+            registry_module, "entry_points", lambda group: points if group == "group" else []
+        )
+        registry = Registry("function", entry_point_group="group")
+        with pytest.warns(SzmassWarning, match="'broken'.*could not be loaded"):
+            names = list(registry)
+        assert names == ["sqrt"]
+        assert registry["sqrt"](4) == 2
+
+
+class TestQuantities:
+    @given(st.floats(1e-3, 1e3), st.sampled_from(["arcmin", "deg", "rad", "arcsec"]))
+    def test_any_unit_of_the_kind_gives_the_same_float(self, value, unit):
+        quantity = (value * u.arcmin).to(unit)
+        assert as_floats(quantity, u.arcmin, "x") == pytest.approx(value, rel=1e-12)
+
+    def test_strings_and_bare_numbers(self):
+        assert as_quantity("1.7 arcmin", u.deg, "scale").to_value(u.arcmin) == pytest.approx(1.7)
+        assert as_floats(0.5, u.dimensionless_unscaled, "z") == 0.5
+        with pytest.raises(InvalidUnitError, match="'scale' must be a Quantity.*arcmin"):
+            as_quantity(1.7, u.arcmin, "scale")
+
+    @pytest.mark.parametrize("value", [1 * u.kg, "3 kg"])
+    def test_other_kind_of_unit(self, value):
+        with pytest.raises(InvalidUnitError, match="'scale' must have a unit that converts"):
+            as_quantity(value, u.arcmin, "scale")
+
+    def test_unit_error_is_both_ours_and_astropys(self):
+        with pytest.raises(u.UnitsError):
+            as_quantity(1 * u.kg, u.arcmin, "scale")
+        with pytest.raises(SzmassError):
+            as_quantity(1 * u.kg, u.arcmin, "scale")
+
+    def test_not_a_quantity(self):
+        with pytest.raises(InvalidInputError, match="'scale' must be a quantity"):
+            as_quantity("wide", u.arcmin, "scale")
+
+    def test_sign_and_finiteness(self):
+        with pytest.raises(InvalidInputError, match=r"'m' must be positive. Received: -1.0 kg \(2"):
+            as_floats([1, -1, 0] * u.kg, u.kg, "m", positive=True)
+        with pytest.raises(InvalidInputError, match="'m' must be finite"):
+            as_floats(np.nan * u.kg, u.kg, "m", finite=True)
+        assert np.isnan(as_floats(np.nan * u.kg, u.kg, "m", positive=True))
+
+
+def test_optional_import_says_what_to_install():
+    assert import_optional("math", extra="x", purpose="count").pi > 3
+    with pytest.raises(MissingDependencyError, match=r"to draw.*szmass\[plot\]"):
+        import_optional("no_such_module_", extra="plot", purpose="draw")
+
+
+def test_atomic_path_keeps_the_old_file_when_writing_fails(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def write_and_fail():
+        with atomic_path(target, overwrite=True) as temporary:
+            temporary.write_text("new")
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        write_and_fail()
+    assert target.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(InvalidInputError, match="is a folder"), atomic_path(tmp_path):
+        pass
+
+
+def test_progress_bar_is_off_until_asked_for(capsys):
+    assert list(progress_bar(range(3))) == [0, 1, 2]
+    assert capsys.readouterr().err == ""
+    show_progress(True)
+    try:
+        list(progress_bar(range(3), desc="weighing"))
+    finally:
+        show_progress(False)
+    assert "weighing" in capsys.readouterr().err
+
+
+class TestCosmology:
+    def test_names(self):
+        psz2 = get_cosmology("PSZ2")
+        assert (psz2.H0.value, psz2.Om0) == (70, 0.3)
+        assert psz2.Onu0 == 0
+        assert get_cosmology("Planck18").name == "Planck18"
+        assert get_cosmology(psz2) is psz2
+        assert all(get_cosmology(name).name == name for name in COSMOLOGIES)
+
+    def test_unknown_or_not_a_cosmology(self):
+        with pytest.raises(UnknownNameError, match="No cosmology is named 'Plank18'.*'Planck18'"):
+            get_cosmology("Plank18")
+        with pytest.raises(InvalidInputError, match="'cosmology' must be"):
+            get_cosmology(0.7)
