@@ -1,0 +1,44 @@
+"""Where szmass keeps what it downloads or converts."""
+
+import os
+from pathlib import Path
+
+from astropy.config import get_cache_dir
+
+from szmass.exceptions import InvalidInputError
+
+__all__ = ["cache_folder"]
+
+
+def cache_folder(*parts):
+    """Give the folder for downloaded and converted files, creating it on demand.
+
+    The environment variable ``SZMASS_CACHE`` names it; without that it is astropy's cache
+    folder for ``szmass``. Everything in it can be deleted and is made again when needed.
+
+    Parameters
+    ----------
+    *parts : str
+        Names of folders below it.
+
+    Returns
+    -------
+    pathlib.Path
+        A folder that exists.
+
+    Raises
+    ------
+    InvalidInputError
+        The folder cannot be created.
+    """
+    chosen = os.environ.get("SZMASS_CACHE")
+    folder = Path(chosen).expanduser() if chosen else Path(get_cache_dir("szmass"))
+    folder = folder.joinpath(*parts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise InvalidInputError(
+            f"The cache folder {str(folder)!r} cannot be created ({err}). Set the environment "
+            "variable SZMASS_CACHE to a folder that can be written to."
+        ) from err
+    return folder
