@@ -1,0 +1,133 @@
+"""Networks of one redshift bin each, used as one."""
+
+import numpy as np
+
+from szmass._utils.progress import progress_bar
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.networks._weights import set_arrays
+from szmass.networks.architectures import ARCHITECTURES
+
+__all__ = ["BinnedNetworks"]
+
+
+class BinnedNetworks:
+    """Trained networks, one per redshift bin, that give log-masses of cutouts.
+
+    Keras is loaded, and a network built, when a cluster of its bin is first weighed.
+
+    Parameters
+    ----------
+    card : ModelCard
+        What the networks are.
+    arrays : sequence of dict of str to `~numpy.ndarray`
+        Weights per redshift bin, named ``layer/weight``.
+
+    Raises
+    ------
+    InvalidInputError
+        There is not one set of weights per redshift bin.
+    """
+
+    def __init__(self, card, arrays):
+        if len(arrays) != len(card.redshift_bins):
+            raise InvalidInputError(
+                f"'arrays' must hold one set of weights per redshift bin "
+                f"({len(card.redshift_bins)}). Received: {len(arrays)}"
+            )
+        self.card = card
+        self._arrays = list(arrays)
+        self._models = {}
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.card.name!r}, {len(self._arrays)} redshift bins>"
+
+    def model(self, index):
+        """Give the Keras model of one redshift bin.
+
+        Parameters
+        ----------
+        index : int
+            The bin.
+
+        Returns
+        -------
+        keras.Model
+            Takes normalised maps ``(batch, ny, nx, 1)`` and gives the card's target.
+
+        Raises
+        ------
+        FileFormatError
+            The weights are not those of the architecture.
+        """
+        if index not in self._models:
+            card = self.card
+            model = ARCHITECTURES[card.architecture](card.shape, **card.architecture_options)
+            if model.count_params() != card.n_parameters:
+                raise FileFormatError(
+                    f"The network {card.architecture!r} has {model.count_params()} weights; the "
+                    f"model card {card.name!r} says {card.n_parameters}."
+                )
+            set_arrays(model, self._arrays[index])
+            self._models[index] = model
+        return self._models[index]
+
+    def log10_mass(self, data, redshift, *, batch_size=128):
+        """Weigh cutouts.
+
+        Parameters
+        ----------
+        data : array-like of float
+            Compton-y, shape ``(N, ny, nx)``, in the geometry of the card.
+        redshift : array-like of float
+            Redshifts, shape ``(N,)``; they choose the network and are not seen by it.
+        batch_size : int, optional
+            Number of cutouts that go through a network at once; it does not change the masses.
+
+        Returns
+        -------
+        `~numpy.ndarray`
+            Decimal logarithm of M / Msun, shape ``(N,)``, in the mass definition of the card.
+
+        Raises
+        ------
+        InvalidInputError
+            A shape is wrong, a pixel is not finite, or a redshift is in no bin.
+        """
+        data, redshift = np.asarray(data), np.atleast_1d(np.asarray(redshift, dtype=float))
+        self._check(data, redshift, batch_size)
+        output = np.empty(len(data))
+        index = self.card.redshift_bin(redshift)
+        with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
+            for i in np.unique(index):
+                rows = np.flatnonzero(index == i)
+                mean, sigma = self.card.normalisation[i]
+                for start in range(0, len(rows), batch_size):
+                    batch = rows[start : start + batch_size]
+                    maps = ((data[batch].astype(float) - mean) / sigma).astype(np.float32)
+                    output[batch] = self.model(i).predict_on_batch(maps[..., np.newaxis])[:, 0]
+                    bar.update(len(batch))
+        return output if self.card.h is None else output - np.log10(self.card.h)
+
+    def _check(self, data, redshift, batch_size):
+        if batch_size < 1:
+            raise InvalidInputError(f"'batch_size' must be at least 1. Received: {batch_size!r}")
+        if data.ndim != 3 or data.shape[1:] != self.card.shape:
+            raise InvalidInputError(
+                f"'data' must have shape (N, {self.card.shape[0]}, {self.card.shape[1]}). "
+                f"Received: {data.shape}"
+            )
+        if redshift.shape != data.shape[:1]:
+            raise InvalidInputError(
+                f"'redshift' must have one entry per cutout ({len(data)}). "
+                f"Received shape: {redshift.shape}"
+            )
+        if bad := np.count_nonzero(~np.isfinite(data).all(axis=(1, 2))):
+            raise InvalidInputError(
+                f"'data' must be finite; {bad} of {len(data)} cutouts have NaN or infinite pixels."
+            )
+        outside = self.card.redshift_bin(redshift) < 0
+        if outside.any():
+            low, high = self.card.redshift_bins[0][0], self.card.redshift_bins[-1][1]
+            raise InvalidInputError(
+                f"'redshift' must be in ({low:g}, {high:g}]. Received: {redshift[outside][0]}"
+            )

@@ -1,0 +1,189 @@
+"""Weights of a network as named plain arrays: in files, in a Keras model, from a Keras-2 file."""
+
+import json
+import logging
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from szmass._utils.download import file_sha256
+from szmass._utils.files import atomic_path
+from szmass._utils.optional import import_optional
+from szmass.exceptions import FileFormatError
+
+__all__ = ["cached_arrays", "load_arrays", "read_keras2_weights", "save_arrays", "set_arrays"]
+
+logger = logging.getLogger(__name__)
+
+_KERAS2_LAYER = re.compile(r"(conv2d|dense)(_\d+)?")
+_OUR_LAYER = {"conv2d": "conv", "dense": "dense"}
+
+
+def read_keras2_weights(path):
+    """Read the weights that ``save_weights`` of Keras 2 wrote to HDF5.
+
+    Keras 3 cannot load these files into a model, since they name the layers of a
+    sub-classed one. Here the layers are counted instead: the first convolution is ``conv1``.
+
+    Parameters
+    ----------
+    path : path-like
+        The HDF5 file.
+
+    Returns
+    -------
+    dict of str to `~numpy.ndarray`
+        ``"conv1/kernel"``, ``"conv1/bias"``, ... in the order of the layers.
+
+    Raises
+    ------
+    MissingDependencyError
+        h5py is not installed.
+    FileFormatError
+        The file is truncated or not of that layout.
+    """
+    h5py = import_optional("h5py", extra="cnn", purpose="read weights of Keras 2")
+    arrays, counts = {}, dict.fromkeys(_OUR_LAYER, 0)
+    try:
+        with h5py.File(path, "r") as file:
+            for layer in file.attrs["layer_names"]:
+                group = file[layer]
+                names = [_text(name) for name in group.attrs["weight_names"]]
+                if not names:
+                    continue
+                kind = _KERAS2_LAYER.fullmatch(_text(layer))
+                if kind is None:
+                    raise FileFormatError(
+                        f"{str(path)!r} has a layer {_text(layer)!r} with weights; only "
+                        f"{' and '.join(_OUR_LAYER)} layers are known."
+                    )
+                counts[kind[1]] += 1
+                ours = f"{_OUR_LAYER[kind[1]]}{counts[kind[1]]}"
+                for name in names:
+                    parameter = name.rpartition("/")[2].partition(":")[0]
+                    arrays[f"{ours}/{parameter}"] = np.array(group[name])
+    except (OSError, KeyError, RuntimeError) as err:
+        raise FileFormatError(
+            f"{str(path)!r} is not a complete weight file of Keras 2: {err}"
+        ) from err
+    return arrays
+
+
+def _text(name):
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def save_arrays(path, arrays):
+    """Write named arrays to an ``.npz`` file, completely or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        The target; replaced if it exists.
+    arrays : dict of str to `~numpy.ndarray`
+        The arrays.
+    """
+    with atomic_path(path, overwrite=True) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def load_arrays(path):
+    """Read named arrays from an ``.npz`` file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    dict of str to `~numpy.ndarray`
+        The arrays.
+
+    Raises
+    ------
+    FileFormatError
+        The file is damaged or holds something else than plain arrays.
+    """
+    try:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as err:
+        raise FileFormatError(
+            f"{str(path)!r} is not a complete file of plain arrays: {err}"
+        ) from err
+
+
+def set_arrays(model, arrays):
+    """Put named arrays into a Keras model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model; its weights are replaced.
+    arrays : dict of str to `~numpy.ndarray`
+        One array per weight, named ``layer/weight``.
+
+    Raises
+    ------
+    FileFormatError
+        An array is missing, left over, of another shape, or not finite.
+    """
+    wanted = {
+        f"{layer.name}/{weight.name}": weight for layer in model.layers for weight in layer.weights
+    }
+    if differing := sorted(wanted.keys() ^ arrays.keys()):
+        raise FileFormatError(
+            f"The weights do not fit the network {model.name!r}: "
+            + ", ".join(f"{n} is {'missing' if n in wanted else 'unknown'}" for n in differing)
+        )
+    for name, weight in wanted.items():
+        if arrays[name].shape != tuple(weight.shape):
+            raise FileFormatError(
+                f"The weights {name!r} have shape {arrays[name].shape}; the network {model.name!r} "
+                f"needs {tuple(weight.shape)}."
+            )
+        if not np.all(np.isfinite(arrays[name])):
+            raise FileFormatError(f"The weights {name!r} contain NaN or infinite values.")
+        weight.assign(arrays[name])
+
+
+def cached_arrays(path, source_sha256, make):
+    """Read arrays that were converted before, or convert them and keep the result.
+
+    Beside the ``.npz`` stands a ``.json`` with the SHA-256 of the file it was made from and
+    its own. If either does not agree, the conversion is done again.
+
+    Parameters
+    ----------
+    path : path-like
+        The ``.npz`` file.
+    source_sha256 : str
+        SHA-256 of the file to convert.
+    make : callable
+        Gives the arrays, without arguments.
+
+    Returns
+    -------
+    dict of str to `~numpy.ndarray`
+        The arrays.
+    """
+    path = Path(path)
+    record = path.with_suffix(".json")
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+        if known == {"source_sha256": source_sha256, "sha256": file_sha256(path)}:
+            return load_arrays(path)
+    except (OSError, ValueError) as err:
+        logger.debug("no usable converted weights at %s: %s", path, err)
+    arrays = make()
+    try:
+        save_arrays(path, arrays)
+        known = {"source_sha256": source_sha256, "sha256": file_sha256(path)}
+        with atomic_path(record, overwrite=True) as temporary:
+            temporary.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    except OSError as err:  # a read-only or full cache costs time, not the result
+        logger.warning("The converted weights could not be kept at %s: %s", path, err)
+    return arrays

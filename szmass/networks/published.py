@@ -1,0 +1,102 @@
+"""The networks that de Andres et al. (2022) released with their masses of the PSZ2 clusters.
+
+Their weights are not part of szmass, since no licence is stated for them. They are
+downloaded from where the authors keep them, or read from a folder, and known by their SHA-256.
+"""
+
+import functools
+import importlib.resources
+from pathlib import Path
+
+from szmass._utils.download import check_sha256, fetch_file
+from szmass._utils.paths import cache_folder
+from szmass.exceptions import InvalidInputError
+from szmass.networks._binned import BinnedNetworks
+from szmass.networks._weights import cached_arrays, read_keras2_weights
+from szmass.networks.cards import ModelCard
+
+__all__ = ["load_published", "published_card"]
+
+
+@functools.cache
+def published_card():
+    """Read the model card of the published networks.
+
+    Returns
+    -------
+    ModelCard
+        Their card; it ships with szmass.
+    """
+    return ModelCard.read(importlib.resources.files("szmass") / "data" / "deandres2022.json")
+
+
+def load_published(weights=None):
+    """Load the published networks.
+
+    Their files are in a format that only Keras 2 reads. They are converted once to plain
+    arrays, which are kept in the cache folder (environment variable ``SZMASS_CACHE``)
+    beside a record of the SHA-256 of what they were made from.
+
+    Parameters
+    ----------
+    weights : path-like, optional
+        Folder with the files ``bestmodel-1.h5`` to ``bestmodel-4.h5``. Without it they
+        are downloaded when needed for the first time.
+
+    Returns
+    -------
+    BinnedNetworks
+        The four networks.
+
+    Raises
+    ------
+    InvalidInputError
+        ``weights`` is no folder or lacks a file.
+    IntegrityError
+        A file is not the published one.
+    RemoteDataError
+        A download failed; the message says how to do it by hand.
+    MissingDependencyError
+        h5py is not installed and the files were not converted before.
+
+    References
+    ----------
+    de Andres et al. 2022, Nature Astronomy 6, 1325 (2022NatAs...6.1325D).
+    """
+    card = published_card()
+    folder = None if weights is None else _existing_folder(weights)
+    return BinnedNetworks(card, [_arrays(card, entry, folder) for entry in card.weights])
+
+
+def _existing_folder(weights):
+    folder = Path(weights).expanduser()
+    if not folder.is_dir():
+        raise InvalidInputError(
+            f"'weights' must be the folder with the published files. There is no folder "
+            f"{str(folder)!r}."
+        )
+    return folder
+
+
+def _arrays(card, entry, folder):
+    """Give the arrays of one file, from the converted copy if there is one."""
+    cache = cache_folder("networks", card.name)
+    source = None if folder is None else _given_file(card, entry, folder)
+
+    def convert():
+        return read_keras2_weights(
+            source or fetch_file(entry.url, entry.sha256, entry.file, folder=cache)
+        )
+
+    return cached_arrays(cache / f"{Path(entry.file).stem}.npz", entry.sha256, convert)
+
+
+def _given_file(card, entry, folder):
+    path = folder / entry.file
+    if not path.is_file():
+        raise InvalidInputError(
+            f"The folder 'weights' ({str(folder)!r}) has no file {entry.file!r}; it must hold "
+            f"{', '.join(w.file for w in card.weights)}. It is at {entry.url}."
+        )
+    check_sha256(path, entry.sha256, remedy=f"Get the published one from {entry.url}.")
+    return path
