@@ -3,22 +3,19 @@
 import dataclasses
 import hashlib
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import astropy.units as u
 import numpy as np
 
 from szmass._utils.files import atomic_path
 from szmass.exceptions import CardMismatchError, FileFormatError, InvalidInputError
+from szmass.networks._card_rules import broken_rules, cutout_differences
 from szmass.networks._error_table import ErrorTable
 
 __all__ = ["ErrorTable", "ModelCard", "WeightsFile"]
 
 _FORMAT_VERSION = 1
-# Rounding of header values passes; 1.718' against 1.7' and 7' against 10' do not.
-_SCALE_TOLERANCE, _BEAM_TOLERANCE = 1e-3, 1e-2
 
 
 @dataclass(frozen=True)
@@ -44,10 +41,6 @@ def _pairs(values):
     return tuple(tuple(map(float, pair)) for pair in values)
 
 
-def _are_positive(values, length=None):
-    return length in (None, len(values)) and all(0 < value < math.inf for value in values)
-
-
 @dataclass(frozen=True)
 class ModelCard:
     """What a user must know of trained networks, and the software must check.
@@ -70,6 +63,8 @@ class ModelCard:
         Pixel size [arcmin].
     frame : str
         Celestial frame that the rows and columns follow, for instance ``"galactic"``.
+    rotation_deg : float
+        Position angle of the rows in that frame [deg].
     projection : str
         FITS code of the projection.
     interpolation : str
@@ -119,6 +114,7 @@ class ModelCard:
     shape: tuple[int, int]
     pixel_scale_arcmin: float
     frame: str
+    rotation_deg: float
     projection: str
     interpolation: str
     beam_fwhm_arcmin: float
@@ -142,6 +138,7 @@ class ModelCard:
         for name, value in {
             "shape": tuple(self.shape),
             "pixel_scale_arcmin": float(self.pixel_scale_arcmin),
+            "rotation_deg": float(self.rotation_deg),
             "beam_fwhm_arcmin": float(self.beam_fwhm_arcmin),
             "redshift_bins": _pairs(self.redshift_bins),
             "normalisation": _pairs(self.normalisation),
@@ -152,41 +149,11 @@ class ModelCard:
             "references": tuple(self.references),
         }.items():
             object.__setattr__(self, name, value)
-        edges = [edge for pair in self.redshift_bins for edge in pair]
-        for valid, name, expectation in (
-            (self.target == "log10_mass", "target", "'log10_mass'"),
-            (_are_positive(self.shape, 2), "shape", "two positive integers"),
-            (_are_positive([self.pixel_scale_arcmin]), "pixel_scale_arcmin", "positive"),
-            (_are_positive([self.beam_fwhm_arcmin]), "beam_fwhm_arcmin", "positive"),
-            (self.h is None or _are_positive([self.h]), "h", "positive or None"),
-            (
-                bool(edges)
-                and all(len(pair) == 2 and pair[0] < pair[1] for pair in self.redshift_bins)
-                and edges == sorted(edges),
-                "redshift_bins",
-                "increasing (low, high) pairs",
-            ),
-            (
-                len(self.normalisation) == len(self.redshift_bins)
-                and all(
-                    len(pair) == 2 and math.isfinite(pair[0]) and _are_positive(pair[1:])
-                    for pair in self.normalisation
-                ),
-                "normalisation",
-                "one (mean, positive sigma) pair per redshift bin",
-            ),
-            (
-                len(self.log10_mass_range) == 2
-                and self.log10_mass_range[0] < self.log10_mass_range[1],
-                "log10_mass_range",
-                "an increasing pair",
-            ),
-        ):
-            if not valid:
-                raise InvalidInputError(
-                    f"'{name}' of the model card {self.name!r} must be {expectation}. "
-                    f"Received: {getattr(self, name)!r}"
-                )
+        for name, expectation in broken_rules(self):
+            raise InvalidInputError(
+                f"'{name}' of the model card {self.name!r} must be {expectation}. "
+                f"Received: {getattr(self, name)!r}"
+            )
 
     def to_dict(self):
         """Give all fields as plain JSON types.
@@ -321,39 +288,9 @@ class ModelCard:
         Raises
         ------
         CardMismatchError
-            Shape, pixel scale, frame, projection or beam differ; the message names each.
+            Shape, pixel scale, frame, rotation, projection or beam differ; the message names each.
         """
-        geometry = stack.geometry
-        scale = u.Quantity(geometry.pixel_scale).to_value(u.arcmin)
-        beam = None if stack.beam is None else u.Quantity(stack.beam).to_value(u.arcmin)
-        shape = tuple(int(n) for n in geometry.shape)
-        differences = [
-            f"{name} {received} instead of {expected}"
-            for agrees, name, received, expected in (
-                (shape == self.shape, "shape", shape, self.shape),
-                (
-                    math.isclose(scale, self.pixel_scale_arcmin, rel_tol=_SCALE_TOLERANCE),
-                    "pixel scale",
-                    f"{scale:.6g} arcmin",
-                    f"{self.pixel_scale_arcmin:.6g} arcmin",
-                ),
-                (geometry.frame == self.frame, "frame", geometry.frame, self.frame),
-                (
-                    geometry.projection == self.projection,
-                    "projection",
-                    geometry.projection,
-                    self.projection,
-                ),
-                (
-                    beam is not None
-                    and math.isclose(beam, self.beam_fwhm_arcmin, rel_tol=_BEAM_TOLERANCE),
-                    "beam FWHM",
-                    "unknown" if beam is None else f"{beam:.6g} arcmin",
-                    f"{self.beam_fwhm_arcmin:.6g} arcmin",
-                ),
-            )
-            if not agrees
-        ]
+        differences = cutout_differences(self, stack)
         if differences:
             raise CardMismatchError(
                 f"The cutouts are not what the networks {self.name!r} were trained on: "

@@ -1,0 +1,111 @@
+"""What a model card must satisfy, and what cutouts must to agree with one."""
+
+import math
+
+import astropy.units as u
+
+__all__ = ["broken_rules", "cutout_differences"]
+
+# Rounding of header values passes; 1.718' against 1.7' and 7' against 10' do not.
+_SCALE_TOLERANCE, _BEAM_TOLERANCE = 1e-3, 1e-2
+_ROTATION_TOLERANCE = 0.1  # deg: 0.1 pixel at the corner of 96 x 96 pixels
+
+
+def broken_rules(card):
+    """Find fields of a card whose values make no sense.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The card.
+
+    Yields
+    ------
+    name, expectation : str
+        The field, and what it must be.
+    """
+    edges = [edge for pair in card.redshift_bins for edge in pair]
+    rules = {
+        "target": (card.target == "log10_mass", "'log10_mass'"),
+        "shape": (_are_positive(card.shape, 2), "two positive integers"),
+        "pixel_scale_arcmin": (_are_positive([card.pixel_scale_arcmin]), "positive"),
+        "beam_fwhm_arcmin": (_are_positive([card.beam_fwhm_arcmin]), "positive"),
+        "h": (card.h is None or _are_positive([card.h]), "positive or None"),
+        "redshift_bins": (
+            len(edges) > 0
+            and all(len(pair) == 2 and pair[0] < pair[1] for pair in card.redshift_bins)
+            and edges == sorted(edges),
+            "increasing (low, high) pairs",
+        ),
+        "normalisation": (
+            len(card.normalisation) == len(card.redshift_bins)
+            and all(
+                len(pair) == 2 and math.isfinite(pair[0]) and _are_positive(pair[1:])
+                for pair in card.normalisation
+            ),
+            "one (mean, positive sigma) pair per redshift bin",
+        ),
+        "log10_mass_range": (
+            len(card.log10_mass_range) == 2 and card.log10_mass_range[0] < card.log10_mass_range[1],
+            "an increasing pair",
+        ),
+    }
+    for name, (kept, expectation) in rules.items():
+        if not kept:
+            yield name, expectation
+
+
+def _are_positive(values, length=None):
+    return length in (None, len(values)) and all(0 < value < math.inf for value in values)
+
+
+def cutout_differences(card, stack):
+    """Compare cutouts with what a card says.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The card.
+    stack : `~szmass.maps.CutoutStack`
+        The cutouts.
+
+    Returns
+    -------
+    list of str
+        What differs, in words; empty if nothing does.
+    """
+    geometry, beam = stack.geometry, stack.beam
+    turn = u.Quantity(geometry.rotation).to_value(u.deg) - card.rotation_deg
+    comparisons = {  # name: (agrees, received, expected)
+        "shape": (tuple(geometry.shape) == card.shape, tuple(geometry.shape), card.shape),
+        "pixel scale": _compare(geometry.pixel_scale, card.pixel_scale_arcmin, _SCALE_TOLERANCE),
+        "frame": (geometry.frame == card.frame, geometry.frame, card.frame),
+        "rotation": (
+            abs(math.remainder(turn, 360)) < _ROTATION_TOLERANCE,
+            f"{card.rotation_deg + turn:g} deg",
+            f"{card.rotation_deg:g} deg",
+        ),
+        "projection": (
+            geometry.projection == card.projection,
+            geometry.projection,
+            card.projection,
+        ),
+        "beam FWHM": _compare(beam, card.beam_fwhm_arcmin, _BEAM_TOLERANCE),
+    }
+    return [
+        f"{name} {received} instead of {expected}"
+        for name, (agrees, received, expected) in comparisons.items()
+        if not agrees
+    ]
+
+
+def _compare(angle, arcmin, tolerance):
+    """Compare an angle with a number of arcmin; None and multiples of theta500 never agree."""
+    expected = f"{arcmin:g} arcmin"
+    if angle is None:
+        return False, "unknown", expected
+    angle = u.Quantity(angle)
+    if not angle.unit.is_equivalent(u.arcmin):
+        return False, f"{angle:g} (relative)", expected
+    value = angle.to_value(u.arcmin)
+    return math.isclose(value, arcmin, rel_tol=tolerance), f"{value:.5g} arcmin", expected
