@@ -1,0 +1,94 @@
+"""Masses from convolutional networks that look at Compton-y cutouts."""
+
+import numpy as np
+
+from szmass.estimators.core import MassEstimator, register_estimator
+from szmass.masses import MassEstimates, MassFlag
+from szmass.networks.published import load_published, published_card
+
+__all__ = ["DeAndres2022"]
+
+
+@register_estimator
+class DeAndres2022(MassEstimator):
+    """Masses from the networks that de Andres et al. (2022) trained and released.
+
+    Each of the redshift bins (0, 0.1], (0.1, 0.2], (0.2, 0.4] and (0.4, 1] has its network.
+    Clusters outside them, and cutouts with missing pixels, are flagged and not weighed.
+
+    Parameters
+    ----------
+    weights : path-like, optional
+        Folder with the published files ``bestmodel-1.h5`` to ``bestmodel-4.h5``. Without it they
+        are downloaded once and kept in the cache folder.
+    batch_size : int, optional
+        Number of cutouts that go through a network at once; it does not change the masses.
+
+    Notes
+    -----
+    The masses are true M500c as the networks learned it on hydrodynamic simulations; no
+    hydrostatic bias enters. The errors are those of the published catalogue: the 68 % range of
+    the true mass of simulated clusters at the same predicted mass. They depend on the
+    predicted mass alone, not on the cutout. A mass beyond the published ones has no error
+    (``NO_ERROR``); one beyond the masses of the training is flagged ``EXTRAPOLATED``.
+
+    References
+    ----------
+    de Andres et al. 2022, Nature Astronomy 6, 1325 (2022NatAs...6.1325D).
+    """
+
+    tag = "cnn-deandres2022"
+    description = "published networks of de Andres et al. (2022) on Compton-y cutouts"
+    requires = frozenset({"redshift", "complete_cutout"})
+    mass_definition = "500c"
+    references = ("2022NatAs...6.1325D",)
+
+    def __init__(self, *, weights=None, batch_size=128):
+        self.weights = weights
+        self.batch_size = batch_size
+        self._loaded = None
+        self._notes = ()
+
+    def __getstate__(self):
+        # Copies and other processes load the networks themselves.
+        return self.__dict__ | {"_loaded": None}
+
+    def _missing(self, sample):
+        flag = super()._missing(sample)
+        card = published_card()
+        self._notes = card.check_cutouts(sample.cutouts)
+        known = np.isfinite(sample.redshift)
+        flag[known & (card.redshift_bin(sample.redshift) < 0)] |= MassFlag.REDSHIFT_OUT_OF_RANGE
+        complete = flag & (MassFlag.NO_CUTOUT | MassFlag.INCOMPLETE_CUTOUT) == 0
+        bad_pixels = ~np.isfinite(sample.cutouts.data).all(axis=(1, 2))
+        flag[complete & bad_pixels] |= MassFlag.INCOMPLETE_CUTOUT
+        return flag
+
+    def _weigh(self, sample):
+        networks = self._networks()
+        log10_mass = networks.log10_mass(
+            sample.cutouts.data, sample.redshift, batch_size=self.batch_size
+        )
+        low, high = networks.card.log10_mass_range
+        err_minus, err_plus = networks.card.error_table.at(log10_mass)
+        flag = np.where(np.isnan(err_minus), MassFlag.NO_ERROR, 0)
+        flag |= np.where((log10_mass < low) | (log10_mass > high), MassFlag.EXTRAPOLATED, 0)
+        with np.errstate(over="ignore", under="ignore"):
+            mass = 10.0**log10_mass
+        # A map in other units than y sends the networks to where no number follows.
+        mass[~np.isfinite(mass) | (mass == 0)] = np.nan
+        return MassEstimates(mass, mass * (1 - 10.0**-err_minus), mass * (10.0**err_plus - 1), flag)
+
+    def _networks(self):
+        if self._loaded is None or self._loaded[0] != self.weights:
+            self._loaded = (self.weights, load_published(self.weights))
+        return self._loaded[1]
+
+    def _extra_meta(self):
+        card = published_card()
+        return {
+            "model_card": card.name,
+            "model_card_digest": card.digest,
+            "model_card_notes": list(self._notes),
+            "error_definition": "68 % range of simulated true masses at the predicted mass",
+        }
