@@ -1,0 +1,49 @@
+"""Physics of the thermal Sunyaev-Zel'dovich effect of clusters.
+
+Electron-pressure profiles and their Compton y, relations between Y500 and M500c, and the mass
+definitions and radii that both rest on. Every function names the cosmology it uses.
+"""
+
+from szmass.physics.cosmology import COSMOLOGIES, get_cosmology
+from szmass.physics.halos import MassDefinition, convert_mass, overdensity_radius, theta500
+from szmass.physics.pressure import (
+    PRESSURE_PROFILES,
+    Battaglia2012Profile,
+    GNFWProfile,
+    PressureProfile,
+    get_pressure_profile,
+)
+from szmass.physics.scaling import (
+    SCALING_RELATIONS,
+    Arnaud2010,
+    Planck2013,
+    Planck2015,
+    ScalingRelation,
+    get_scaling_relation,
+    planck_theta500,
+    y_to_arcmin2,
+    y_to_mpc2,
+)
+
+__all__ = [
+    "COSMOLOGIES",
+    "PRESSURE_PROFILES",
+    "SCALING_RELATIONS",
+    "Arnaud2010",
+    "Battaglia2012Profile",
+    "GNFWProfile",
+    "MassDefinition",
+    "Planck2013",
+    "Planck2015",
+    "PressureProfile",
+    "ScalingRelation",
+    "convert_mass",
+    "get_cosmology",
+    "get_pressure_profile",
+    "get_scaling_relation",
+    "overdensity_radius",
+    "planck_theta500",
+    "theta500",
+    "y_to_arcmin2",
+    "y_to_mpc2",
+]

@@ -1,0 +1,95 @@
+"""Checks of masses, redshifts and biases that all of `szmass.physics` shares."""
+
+import astropy.units as u
+import numpy as np
+from astropy.utils.masked import Masked
+
+from szmass._utils.quantities import as_floats
+from szmass.exceptions import InvalidInputError
+
+__all__ = [
+    "MASS_RANGE",
+    "REDSHIFT_MAX",
+    "broadcast",
+    "check_floats",
+    "check_mass",
+    "check_one_minus_b",
+    "check_redshift",
+]
+
+#: Masses outside are taken for a mistake (a logarithm, units of 1e14 Msun), not for a halo [Msun].
+MASS_RANGE = (1e10, 1e17)
+
+#: Redshifts above are taken for a sentinel.
+REDSHIFT_MAX = 20.0
+
+
+def check_floats(value, unit, name, *, positive=False):
+    """Convert as `as_floats` does, with table columns read and masked elements turned into NaN."""
+    mask = None
+    if isinstance(value, Masked):
+        mask, value = value.mask, value.unmasked
+    elif isinstance(value, np.ma.MaskedArray):  # MaskedColumn and np.ma.masked are such
+        mask = np.ma.getmaskarray(value)
+    if not isinstance(value, u.Quantity) and getattr(value, "unit", None) is not None:
+        value = u.Quantity(np.asarray(value), value.unit)
+    if mask is None:
+        return as_floats(value, unit, name, positive=positive)
+    array = np.where(mask, np.nan, as_floats(np.ma.getdata(value, subok=True), unit, name))
+    return as_floats(u.Quantity(array, unit), unit, name, positive=positive)
+
+
+def _refuse(bad, array, name, expected):
+    if np.any(bad):
+        first = array[bad].flat[0] if array.ndim else array[()]
+        raise InvalidInputError(
+            f"'{name}' must be {expected}. Received: {first:g}"
+            + (f" ({np.count_nonzero(bad)} such values)" if array.ndim else "")
+        )
+
+
+def check_mass(mass, name="mass"):
+    """Give masses as floats in Msun; NaN passes."""
+    mass = check_floats(mass, u.solMass, name, positive=True)
+    low, high = MASS_RANGE
+    _refuse(
+        (mass < low) | (mass > high),
+        mass,
+        name,
+        f"between {low:g} and {high:g} solMass (a linear mass, neither log10 nor in 1e14 solMass)",
+    )
+    return mass
+
+
+def check_redshift(redshift, name="redshift", *, positive=False):
+    """Give redshifts as floats; NaN passes, zero only unless ``positive``."""
+    redshift = check_floats(redshift, u.dimensionless_unscaled, name)
+    _refuse(
+        (redshift < 0) | (redshift > REDSHIFT_MAX) | (positive & (redshift == 0)),
+        redshift,
+        name,
+        f"{'greater than' if positive else 'at least'} 0 and at most {REDSHIFT_MAX:g}, "
+        "or NaN where it is not known",
+    )
+    return redshift
+
+
+def check_one_minus_b(one_minus_b):
+    """Give 1-b, the ratio of the mass that a relation is calibrated in to the true mass."""
+    array = check_floats(one_minus_b, u.dimensionless_unscaled, "one_minus_b")
+    _refuse(
+        ~((array > 0) & (array <= 2)),
+        array,
+        "one_minus_b",
+        "greater than 0 and at most 2; it is 1-b, not b (Planck: 0.8; 1 for MSZ itself)",
+    )
+    return array
+
+
+def broadcast(**arrays):
+    """Broadcast named arrays, or say which shapes do not fit."""
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError:
+        shapes = ", ".join(f"'{name}' {np.shape(array)}" for name, array in arrays.items())
+        raise InvalidInputError(f"Shapes do not broadcast: {shapes}.") from None

@@ -1,0 +1,266 @@
+"""Published relations between the integrated Compton parameter and mass."""
+
+from dataclasses import dataclass, field
+
+import astropy.units as u
+import numpy as np
+
+from szmass._utils.registry import Registry
+from szmass.exceptions import InvalidInputError
+from szmass.physics._background import efunc, h70
+from szmass.physics._compton import planck_theta500, y_to_arcmin2, y_to_mpc2
+from szmass.physics._inputs import broadcast, check_mass, check_one_minus_b, check_redshift
+from szmass.physics.cosmology import get_cosmology
+from szmass.physics.pressure import get_pressure_profile
+
+__all__ = [
+    "SCALING_RELATIONS",
+    "Arnaud2010",
+    "Planck2013",
+    "Planck2015",
+    "ScalingRelation",
+    "get_scaling_relation",
+    "planck_theta500",
+    "y_to_arcmin2",
+    "y_to_mpc2",
+]
+
+_PIVOT = 6e14  # Msun
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalingRelation:
+    """Power law between spherical Y500 and M500c.
+
+    D_A^2 Y500 = 10^log10_y_star 1e-4 Mpc2 h70^y_h70_exponent E(z)^beta [(1-b) M500 h70 / 6e14
+    Msun]^alpha.
+
+    Parameters
+    ----------
+    name : str
+        Key in `SCALING_RELATIONS`.
+    log10_y_star, alpha, beta : float
+        Normalisation at (1-b) M500 = 6e14 h70^-1 Msun, power of the mass, power of E(z).
+    sigma_lny : float
+        Intrinsic scatter of **ln** Y500 at given mass; NaN where the paper gives none.
+    log10_y_star_err, alpha_err, beta_err, sigma_lny_err : float, optional
+        Standard errors; zero for what was held fixed, NaN where the paper gives none.
+    y_h70_exponent : float, optional
+        Power of h70 = H0 / (70 km/s/Mpc) that Y carries: -2 in SZ, -5/2 in X-rays.
+    references : tuple of str, optional
+        Papers to cite.
+
+    Raises
+    ------
+    InvalidInputError
+        The slope alpha is not positive.
+
+    See Also
+    --------
+    dataclasses.replace : gives a relation with some of these changed.
+    """
+
+    name: str
+    log10_y_star: float
+    alpha: float
+    beta: float
+    sigma_lny: float
+    log10_y_star_err: float = np.nan
+    alpha_err: float = np.nan
+    beta_err: float = np.nan
+    sigma_lny_err: float = np.nan
+    y_h70_exponent: float = -2.0
+    references: tuple = field(default=(), repr=False)
+
+    def __post_init__(self):
+        if not self.alpha > 0:
+            raise InvalidInputError(f"'alpha' must be positive. Received: {self.alpha!r}")
+
+    def _normalisation(self, redshift, cosmology):
+        """Y500 [Mpc2] at the pivot."""
+        y_star = 1e-4 * 10**self.log10_y_star * h70(cosmology) ** self.y_h70_exponent
+        return y_star * efunc(redshift, cosmology) ** self.beta
+
+    def y500(self, mass, redshift, *, one_minus_b, cosmology):
+        """Mean Y500 of a mass.
+
+        Parameters
+        ----------
+        mass : `~astropy.units.Quantity`
+            True M500c; NaN gives NaN.
+        redshift : float or array-like
+            Redshift; NaN gives NaN. All broadcast.
+        one_minus_b : float or array-like
+            Ratio of the mass that the relation is calibrated in to the true mass.
+        cosmology : str or `~astropy.cosmology.FLRW`
+            The cosmology, or its name.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            D_A^2 Y500 [Mpc2], spherical.
+
+        Raises
+        ------
+        InvalidInputError
+            A value is out of range, or the shapes do not broadcast.
+        InvalidUnitError
+            The mass has no unit, or one of another kind.
+        """
+        cosmology = get_cosmology(cosmology)
+        mass, redshift, one_minus_b = broadcast(
+            mass=check_mass(mass),
+            redshift=check_redshift(redshift),
+            one_minus_b=check_one_minus_b(one_minus_b),
+        )
+        pivots = one_minus_b * mass * h70(cosmology) / _PIVOT
+        y500 = self._normalisation(redshift, cosmology) * pivots**self.alpha
+        return u.Quantity(y500, u.Mpc**2)
+
+    def mass(self, y500, redshift, *, one_minus_b, cosmology):
+        """Mass whose mean Y500 is the given one.
+
+        Parameters
+        ----------
+        y500 : `~astropy.units.Quantity`
+            Spherical Y500 > 0, in an area (Mpc2) or a solid angle (arcmin2); NaN gives NaN.
+        redshift : float or array-like
+            Redshift, > 0 for a solid angle; NaN gives NaN. All broadcast.
+        one_minus_b : float or array-like
+            Ratio of the mass that the relation is calibrated in to the true mass.
+        cosmology : str or `~astropy.cosmology.FLRW`
+            The cosmology, or its name.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            True M500c [Msun]; the inverse of `y500`, without correction for scatter.
+
+        Raises
+        ------
+        InvalidInputError
+            A value is out of range, or the shapes do not broadcast.
+        InvalidUnitError
+            Y500 has no unit, or one of another kind.
+        """
+        cosmology = get_cosmology(cosmology)
+        one_minus_b = check_one_minus_b(one_minus_b)
+        y500 = y_to_mpc2(y500, redshift, cosmology=cosmology).value
+        if np.any(y500 <= 0):
+            raise InvalidInputError(
+                f"'y500' must be positive for a mass to exist ({np.count_nonzero(y500 <= 0)} "
+                "value(s) are not); mask such values first."
+            )
+        y500, redshift, one_minus_b = broadcast(
+            y500=y500, redshift=check_redshift(redshift), one_minus_b=one_minus_b
+        )
+        pivots = (y500 / self._normalisation(redshift, cosmology)) ** (1 / self.alpha)
+        return u.Quantity(pivots * _PIVOT / (one_minus_b * h70(cosmology)), u.solMass)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planck2013(ScalingRelation):
+    """Relation of the Planck 2013 cluster counts.
+
+    References
+    ----------
+    Planck Collaboration XX 2014, A&A 571, A20. The scatter of 0.075 dex there is 0.173 in ln Y.
+    """
+
+    name: str = "planck2013"
+    log10_y_star: float = -0.19
+    alpha: float = 1.79
+    beta: float = 2 / 3
+    sigma_lny: float = 0.173
+    log10_y_star_err: float = 0.02
+    alpha_err: float = 0.08
+    beta_err: float = 0.0
+    sigma_lny_err: float = 0.023
+    references: tuple = field(default=("Planck Collaboration XX 2014, A&A 571, A20",), repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planck2015(ScalingRelation):
+    """Relation of the Planck 2015 cluster counts: that of 2013, with the power of E(z) tested.
+
+    References
+    ----------
+    Planck Collaboration XXIV 2016, A&A 594, A24, table 1.
+    """
+
+    name: str = "planck2015"
+    log10_y_star: float = -0.19
+    alpha: float = 1.79
+    beta: float = 2 / 3
+    sigma_lny: float = 0.173
+    log10_y_star_err: float = 0.02
+    alpha_err: float = 0.08
+    beta_err: float = 0.50
+    sigma_lny_err: float = 0.023
+    references: tuple = field(default=("Planck Collaboration XXIV 2016, A&A 594, A24",), repr=False)
+
+
+def _arnaud2010_log10_y_star():
+    # The integral of the universal profile, where H0 = 70 and E = 1; see Arnaud2010.
+    cosmology = get_cosmology("PSZ2")
+    y500 = get_pressure_profile("arnaud2010").y_spherical(
+        _PIVOT * u.solMass, 0.0, cosmology=cosmology
+    )
+    return float(np.log10(y500.to_value("Mpc2") / 1e-4))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arnaud2010(ScalingRelation):
+    """Relation that the universal pressure profile of Arnaud et al. (2010) implies.
+
+    Y500 = 2.925e-5 Mpc2 I(1) h70^-5/2 E(z)^(2/3) (M500 / 3e14 h70^-1 Msun)^1.787, with I(1) the
+    integral of the profile inside R500.
+
+    References
+    ----------
+    Arnaud et al. 2010, A&A 517, A92, section 6.
+    """
+
+    name: str = "arnaud2010"
+    log10_y_star: float = field(default_factory=_arnaud2010_log10_y_star)
+    alpha: float = 5 / 3 + 0.12
+    beta: float = 2 / 3
+    sigma_lny: float = np.nan
+    y_h70_exponent: float = -2.5
+    references: tuple = field(default=("Arnaud et al. 2010, A&A 517, A92",), repr=False)
+
+
+#: Relations known by name.
+SCALING_RELATIONS = Registry("scaling relation")
+for _relation in (Planck2013(), Planck2015(), Arnaud2010()):
+    SCALING_RELATIONS.add(_relation.name, _relation)
+
+
+def get_scaling_relation(relation):
+    """Look a scaling relation up by name, or pass one through.
+
+    Parameters
+    ----------
+    relation : str or `ScalingRelation`
+        A key of `SCALING_RELATIONS`, or a relation.
+
+    Returns
+    -------
+    `ScalingRelation`
+        The relation.
+
+    Raises
+    ------
+    UnknownNameError
+        No relation has that name; the message lists them.
+    InvalidInputError
+        Neither a name nor a relation was given.
+    """
+    if isinstance(relation, str):
+        return SCALING_RELATIONS[relation]
+    if isinstance(relation, ScalingRelation):
+        return relation
+    raise InvalidInputError(
+        "'relation' must be a name such as 'planck2015', or a ScalingRelation. "
+        f"Received: {relation!r}"
+    )
