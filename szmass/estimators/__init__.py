@@ -5,6 +5,7 @@ in a file of its own; other packages add theirs through the entry-point group
 ``szmass.estimators`` and prove them with `szmass.estimators.checks`.
 """
 
+from szmass.estimators.cnn import DeAndres2022
 from szmass.estimators.core import (
     ESTIMATORS,
     MassEstimator,
@@ -15,6 +16,7 @@ from szmass.estimators.scaling import ScalingRelationMass
 
 __all__ = [
     "ESTIMATORS",
+    "DeAndres2022",
     "MassEstimator",
     "ScalingRelationMass",
     "estimate_masses",

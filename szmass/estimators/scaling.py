@@ -29,8 +29,9 @@ class ScalingRelationMass(MassEstimator):
         The measurement to use [arcmin2 or Mpc2], with its error in ``<y>_err``.
     profile : str or `~szmass.physics.pressure.PressureProfile`, optional
         Gives the ratio Y500/Y5R500 where ``y`` is ``"y5r500"``.
-    intrinsic_scatter : bool, optional
-        Whether the errors hold the relation's scatter ``sigma_lny`` beside the error of Y.
+    sigma_lny : float, optional
+        Intrinsic scatter of ln Y at fixed mass that the errors hold beside the error of Y. The
+        default is the relation's own; 0 leaves the error of Y alone.
 
     Notes
     -----
@@ -55,14 +56,14 @@ class ScalingRelationMass(MassEstimator):
         cosmology="PSZ2",
         y="y5r500",
         profile="arnaud2010",
-        intrinsic_scatter=True,
+        sigma_lny=None,
     ):
         self.relation = relation
         self.one_minus_b = one_minus_b
         self.cosmology = cosmology
         self.y = y
         self.profile = profile
-        self.intrinsic_scatter = intrinsic_scatter
+        self.sigma_lny = sigma_lny
 
     def _needs(self):
         if self.y not in ("y5r500", "y500"):
@@ -76,8 +77,19 @@ class ScalingRelationMass(MassEstimator):
             "relation": relation.name,
             "one_minus_b": float(self.one_minus_b),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
-            "sigma_lny": float(relation.sigma_lny) if self.intrinsic_scatter else 0.0,
+            "sigma_lny": self._scatter(relation),
         }
+
+    def _scatter(self, relation):
+        sigma = float(relation.sigma_lny if self.sigma_lny is None else self.sigma_lny)
+        if sigma >= 0:
+            return sigma
+        if self.sigma_lny is None:
+            raise InvalidInputError(
+                f"The relation {relation.name!r} was published without an intrinsic scatter. Pass "
+                "'sigma_lny' (0 for the error of Y alone)."
+            )
+        raise InvalidInputError(f"'sigma_lny' must be >= 0. Received: {self.sigma_lny!r}")
 
     def _to_y500(self):
         if self.y == "y500":
@@ -87,6 +99,7 @@ class ScalingRelationMass(MassEstimator):
 
     def _weigh(self, sample):
         relation = get_scaling_relation(self.relation)
+        scatter = self._scatter(relation) / relation.alpha
         factor = self._to_y500()
         y = factor * sample.quantity(self.y)
         has_error = f"{self.y}_err" in sample.table.colnames
@@ -108,7 +121,6 @@ class ScalingRelationMass(MassEstimator):
         positive = central > 0
         with np.errstate(divide="ignore", invalid="ignore"):
             up, down = np.log(mass(y + error) / central), np.log(central / mass(y - error))
-        scatter = relation.sigma_lny / relation.alpha if self.intrinsic_scatter else 0.0
         errp = central * np.expm1(np.hypot(up, scatter))
         errn = -central * np.expm1(-np.hypot(down, scatter))
         known = np.isfinite(error)
