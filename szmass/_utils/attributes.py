@@ -1,0 +1,338 @@
+"""Checked attributes of one cluster, and the same checks for the columns of a table."""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import BaseCoordinateFrame, SkyCoord
+from astropy.utils.masked import Masked
+
+from szmass._utils.quantities import as_quantity
+from szmass.exceptions import InvalidInputError, InvalidUnitError
+
+__all__ = [
+    "Attribute",
+    "Number",
+    "Position",
+    "Text",
+    "column_parts",
+    "describe_rows",
+    "known_positions",
+    "parse_unit",
+    "unit_factor",
+]
+
+# Spellings of units in published tables that astropy does not know.
+_UNIT_SPELLINGS = {
+    "degrees": "deg",
+    "10^-3 arcmin^2": "1e-3 arcmin2",
+    "10^14 Msol": "1e14 solMass",
+}
+
+
+class Attribute:
+    """A class attribute whose every assignment is checked.
+
+    Parameters
+    ----------
+    doc : str
+        What it is.
+    """
+
+    def __init__(self, doc):
+        self.__doc__ = doc
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, obj, owner=None):
+        return self if obj is None else obj.__dict__[self.name]
+
+    def __set__(self, obj, value):
+        obj.__dict__[self.name] = self.check(value)
+
+    def check(self, value):
+        """Give the value as it is stored, or raise an error that names the attribute.
+
+        Parameters
+        ----------
+        value : object
+            What was assigned.
+
+        Returns
+        -------
+        object
+            What is stored.
+        """
+        raise NotImplementedError
+
+
+class Text(Attribute):
+    """A string that is not empty."""
+
+    def check(self, value):
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidInputError(
+                f"'{self.name}' must be a string that is not empty. Received: {value!r}"
+            )
+        return str(value).strip()
+
+
+class Position(Attribute):
+    """One position on the sky, as a `~astropy.coordinates.SkyCoord`."""
+
+    def check(self, value):
+        if not isinstance(value, SkyCoord | BaseCoordinateFrame):
+            raise InvalidInputError(f"'{self.name}' must be a SkyCoord. Received: {value!r}")
+        value = SkyCoord(value)
+        if not value.isscalar:
+            raise InvalidInputError(
+                f"'{self.name}' must be one position. Received: an array of shape {value.shape}"
+            )
+        if not known_positions(value):
+            raise InvalidInputError(f"'{self.name}' must not be masked or NaN. Received: {value!r}")
+        return value
+
+
+class Number(Attribute):
+    """A number with or without a unit, or None where it is not known.
+
+    Parameters
+    ----------
+    doc : str
+        What it is.
+    unit : unit-like, optional
+        The unit in which it is stored; without one it is a plain float.
+    sign : {"positive", "not negative"}, optional
+        What is asked of known values.
+    """
+
+    def __init__(self, doc, unit=None, sign=None):
+        super().__init__(doc)
+        self.unit = None if unit is None else u.Unit(unit)
+        self.sign = sign
+
+    def check(self, value):
+        if value is None or np.any(getattr(value, "mask", False)):
+            return None
+        if isinstance(value, Masked):
+            value = value.unmasked
+        quantity = as_quantity(value, self.unit or u.dimensionless_unscaled, self.name)
+        if not quantity.isscalar:
+            raise InvalidInputError(f"'{self.name}' must be one number. Received: {value!r}")
+        number = float(quantity.value)
+        if np.isnan(number):
+            return None
+        if np.isinf(number) or self._wrong_sign(number):
+            raise InvalidInputError(
+                f"'{self.name}' must be finite{self._wanted()}, or None where it is not known. "
+                f"Received: {value!r}"
+            )
+        return number if self.unit is None else number * self.unit
+
+    def check_column(self, column, names, *, unit=None, missing=None):
+        """Check the column of a table.
+
+        Parameters
+        ----------
+        column : `~astropy.table.Column` or `~astropy.units.Quantity`
+            One value per row, masked or NaN where it is not known.
+        names : sequence of str
+            Names of the rows, for the messages.
+        unit : unit-like, optional
+            The unit of a column that has none.
+        missing : float, optional
+            The number that stands for "not known", in the unit of the column.
+
+        Returns
+        -------
+        values : `~numpy.ndarray`
+            float64, in the unit of this attribute, NaN where not known.
+        mask : `~numpy.ndarray`
+            True where not known.
+
+        Raises
+        ------
+        InvalidUnitError
+            There is no unit, or one that does not convert.
+        InvalidInputError
+            The column holds no numbers, or some are infinite or of the wrong sign.
+        """
+        values, mask, own_unit = column_parts(column)
+        if values.ndim != 1 or values.dtype.kind not in "fiub":
+            raise InvalidInputError(
+                f"The column '{self.name}' must hold one number per row. Received: "
+                f"dtype {values.dtype}, shape {values.shape}"
+            )
+        values = values.astype(float)
+        mask = mask | np.isnan(values)
+        if missing is not None:
+            mask |= values == missing
+        values[mask] = np.nan
+        values *= self._factor(own_unit, unit)
+        wrong = ~mask & (np.isinf(values) | self._wrong_sign(values))
+        if wrong.any():
+            example = np.asarray(column)[wrong][0]
+            raise InvalidInputError(
+                f"The column '{self.name}' must be finite{self._wanted()} where it is known. "
+                f"Received: {describe_rows(names, wrong)}, for instance {example}. If that stands "
+                f"for 'not known', mask these rows or pass missing={{'{self.name}': {example}}}."
+            )
+        return values, mask
+
+    def _factor(self, own_unit, given_unit):
+        """Tell by what the numbers of a column are multiplied to be in ``self.unit``."""
+        wanted = self.unit or u.dimensionless_unscaled
+        given = None if given_unit is None else u.Unit(given_unit)
+        own_unit = parse_unit(own_unit)
+        if own_unit is None or isinstance(own_unit, u.UnrecognizedUnit):
+            if given is None and self.unit is None and own_unit is None:
+                return 1.0
+            if given is None:
+                raise InvalidUnitError(
+                    f"The column '{self.name}' has "
+                    + ("no unit" if own_unit is None else f"the unit '{own_unit}', unknown here")
+                    + f". Say what it is in, for instance units={{'{self.name}': '{wanted}'}}."
+                )
+        elif given is not None and given != own_unit:
+            raise InvalidUnitError(
+                f"The column '{self.name}' is in {own_unit} and units={{'{self.name}': '{given}'}} "
+                "says otherwise. Remove one of them."
+            )
+        unit = given or own_unit
+        try:
+            return unit_factor(unit, wanted)
+        except u.UnitConversionError:
+            raise InvalidUnitError(
+                f"The column '{self.name}' must have a unit that converts to "
+                f"{wanted if self.unit else 'a plain number'}. Received: {unit}"
+            ) from None
+
+    def _wrong_sign(self, values):
+        if self.sign == "positive":
+            return values <= 0
+        return (values < 0) if self.sign == "not negative" else np.zeros_like(values, dtype=bool)
+
+    def _wanted(self):
+        return f" and {self.sign}" if self.sign else ""
+
+
+def column_parts(column):
+    """Take a table column apart, whatever its class.
+
+    Parameters
+    ----------
+    column : `~astropy.table.Column` or `~astropy.units.Quantity` or array-like
+        The column; it is not changed.
+
+    Returns
+    -------
+    values : `~numpy.ndarray`
+        A copy of the plain values.
+    mask : `~numpy.ndarray` of bool
+        True where masked.
+    unit : `~astropy.units.UnitBase` or None
+        Its unit.
+    """
+    unit = getattr(column, "unit", None)
+    if isinstance(column, Masked):
+        mask, column = np.array(column.mask), column.unmasked
+    else:
+        mask = np.array(np.ma.getmaskarray(column))
+    if isinstance(column, u.Quantity):
+        column = column.value
+    return np.array(np.ma.getdata(column)), mask, unit
+
+
+def describe_rows(names, selected):
+    """Name some rows of a table.
+
+    Parameters
+    ----------
+    names : sequence of str
+        One per row.
+    selected : array-like of bool
+        Which rows are meant.
+
+    Returns
+    -------
+    str
+        For instance ``"row 3 ('A2142')"``; at most five are named.
+    """
+    rows = np.flatnonzero(selected)
+    listed = ", ".join(f"{row} ({str(names[row])!r})" for row in rows[:5])
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return f"row{'s' if len(rows) > 1 else ''} {listed}{more}"
+
+
+def known_positions(coord):
+    """Tell which positions are neither masked nor NaN.
+
+    Parameters
+    ----------
+    coord : `~astropy.coordinates.SkyCoord`
+        Positions of any shape.
+
+    Returns
+    -------
+    `~numpy.ndarray` of bool
+        Of that shape.
+    """
+    data = coord.spherical
+    known = np.ones(coord.shape, dtype=bool)
+    for angle in (data.lon, data.lat):
+        values, mask, _ = column_parts(angle)
+        known &= np.isfinite(values) & ~mask
+    return known
+
+
+def parse_unit(text):
+    """Read a unit as published tables spell it.
+
+    Parameters
+    ----------
+    text : str or `~astropy.units.UnitBase` or None
+        For instance ``"10^14 Msol"``, ``"10+14Msun"``, ``"None"``.
+
+    Returns
+    -------
+    `~astropy.units.UnitBase` or None
+        None where there is no unit; an `~astropy.units.UnrecognizedUnit` where it cannot
+        be told.
+    """
+    if text is None or (isinstance(text, u.UnitBase) and text.physical_type != "unknown"):
+        return text
+    # "10+14Msun" in a VOTable 1.4 comes here as 1e14 of an "Msun" that converts to nothing.
+    text = str(text).strip()
+    if text in ("", "None", "---"):
+        return None
+    if text in _UNIT_SPELLINGS:
+        return u.Unit(_UNIT_SPELLINGS[text])
+    for format in ("cds", "generic", "vounit"):
+        try:
+            unit = u.Unit(text, format=format)
+        except ValueError:
+            continue
+        if unit.physical_type != "unknown":
+            return unit
+    return u.Unit(text, parse_strict="silent")
+
+
+def unit_factor(unit, wanted):
+    """Tell by what numbers in one unit are multiplied to be in another.
+
+    Parameters
+    ----------
+    unit, wanted : `~astropy.units.UnitBase`
+        The units.
+
+    Returns
+    -------
+    float
+        The factor, without rounding error where the units differ by a power of ten only.
+
+    Raises
+    ------
+    UnitConversionError
+        The units are not of the same kind.
+    """
+    ratio = unit / wanted
+    return unit.to(wanted) if getattr(ratio, "bases", None) else ratio.scale

@@ -1,0 +1,306 @@
+"""From a table of any layout to the checked columns of a sample."""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import Angle, SkyCoord
+from astropy.table import Column, MaskedColumn
+from astropy.utils.masked import Masked
+
+from szmass._utils.attributes import column_parts, describe_rows, known_positions, parse_unit
+from szmass.exceptions import InvalidInputError, InvalidUnitError
+
+__all__ = ["check_columns", "map_columns"]
+
+# Usual names of longitude and latitude, in the order in which they are looked for. "l" and
+# "b" are too short to be matched in upper case as well.
+_PAIRS = (
+    ("ra", "dec", "icrs"),
+    ("radeg", "dedeg", "icrs"),
+    ("raj2000", "dej2000", "icrs"),
+    ("ra_icrs", "de_icrs", "icrs"),
+    ("glon", "glat", "galactic"),
+    ("l", "b", "galactic"),
+)
+
+
+def map_columns(table, *, name, coord, redshift, frame, columns, units, missing):
+    """Find the columns of a table that a sample needs.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        Any table.
+    name, coord, redshift, frame, columns, units, missing
+        The arguments of `szmass.ClusterSample.from_table`.
+
+    Returns
+    -------
+    columns : dict of str to column
+        ``name``, ``coord`` and all others by our names.
+    units, missing : dict
+        As given, by our names.
+
+    Raises
+    ------
+    InvalidInputError
+        A column cannot be found, or two would have the same name.
+    """
+    theirs = {
+        _find(table, name, "name", ("name", "cluster")): "name",
+        _find(table, redshift, "redshift", ("redshift", "z")): "redshift",
+    }
+    theirs |= {_find(table, value, key, ()): key for key, value in (columns or {}).items()}
+    names = row_names(table[next(c for c, ours in theirs.items() if ours == "name")])
+    positions, used = _find_positions(table, names, coord, frame, units or {})
+    result = {"name": names, "coord": positions}
+    for column in table.colnames:
+        ours = theirs.get(column, column)
+        if column in used or (ours == "name" and column in theirs):
+            continue
+        if ours in result:
+            raise InvalidInputError(
+                f"The table has a column {ours!r} besides the one that is to become {ours!r}. "
+                "Rename or remove it."
+            )
+        result[ours] = table[column]
+    units, missing = (
+        {theirs.get(key, key): value for key, value in (given or {}).items() if key not in used}
+        for given in (units, missing)
+    )
+    unknown = sorted({*units, *missing}.difference(result))
+    if unknown:
+        raise InvalidInputError(
+            f"'units' and 'missing' name columns that the table does not have: "
+            f"{', '.join(unknown)}. It has {', '.join(table.colnames)}."
+        )
+    return result, units, missing
+
+
+def check_columns(columns, numbers, units, missing):
+    """Check the columns of a sample and copy them.
+
+    Parameters
+    ----------
+    columns : dict of str to column
+        ``name``, ``coord`` and others.
+    numbers : dict of str to `~szmass._utils.attributes.Number`
+        What is known about some of them; a ``redshift`` is added if there is none.
+    units, missing : dict
+        Unit of columns that have none; number that stands for "not known".
+
+    Returns
+    -------
+    dict of str to column
+        Names, positions, redshifts, then the others in their order.
+
+    Raises
+    ------
+    InvalidInputError
+        A column holds values that cannot be; the message names the rows.
+    InvalidUnitError
+        A column has no unit or one that does not convert.
+    """
+    names, coord = row_names(columns["name"]), columns["coord"].copy()
+    _refuse(("coord",), names, ~known_positions(coord), "masked or NaN")
+    checked = {"name": Column(names), "coord": coord, "redshift": None}
+    columns = {"redshift": np.full(len(names), np.nan)} | columns
+    for key, column in columns.items():
+        unit = units.get(key)
+        if key in numbers:
+            values, mask = numbers[key].check_column(
+                column, names, unit=unit, missing=missing.get(key)
+            )
+            wanted = numbers[key].unit
+            checked[key] = (
+                MaskedColumn(values, mask=mask)
+                if wanted is None
+                else Masked(values * wanted, mask=mask)
+            )
+        elif key not in ("name", "coord"):
+            checked[key] = _copy(key, column, unit, missing.get(key))
+    return checked
+
+
+def row_names(column):
+    """Give the names of the rows as strings.
+
+    Parameters
+    ----------
+    column : column
+        Strings, bytes or numbers.
+
+    Returns
+    -------
+    `~numpy.ndarray` of str
+        Without blanks around them.
+
+    Raises
+    ------
+    InvalidInputError
+        Some are masked or empty.
+    """
+    values, mask, _ = column_parts(column)
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8")
+    names = np.char.strip(values.astype(str))
+    bad = mask | (names == "")
+    if bad.any():
+        rows = ", ".join(map(str, np.flatnonzero(bad)[:10]))
+        raise InvalidInputError(f"Every cluster needs a name; there is none in row {rows}.")
+    return names
+
+
+def _copy(name, column, unit, missing):
+    """Copy a column of which nothing is known, as a quantity if it has a unit."""
+    if not isinstance(column, Column | u.Quantity | np.ndarray):
+        return column.copy()  # a time, a position, ...
+    values, mask, own = column_parts(column)
+    own = parse_unit(own)
+    values = values.astype(values.dtype.newbyteorder("="))
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8")
+    if missing is not None:
+        mask = mask | (values == missing)
+    unknown = own is None or isinstance(own, u.UnrecognizedUnit)
+    if unit is not None and not unknown and own != u.Unit(unit):
+        raise InvalidUnitError(
+            f"The column '{name}' is in {own} and units={{'{name}': '{unit}'}} says otherwise. "
+            "Remove one of them."
+        )
+    if unit is None and own is not None and unknown:
+        result = MaskedColumn(values, mask=mask, meta={"unit": str(own)})
+    elif (unit or own) is not None and values.dtype.kind in "fiu":
+        result = u.Quantity(values, unit or own)
+        return Masked(result, mask=mask) if mask.any() else result
+    else:
+        result = MaskedColumn(values, mask=mask) if mask.any() else Column(values)
+    result.description = getattr(column.info, "description", None)
+    return result
+
+
+def _find(table, given, what, usual):
+    if given is not None:
+        if given not in table.colnames:
+            raise InvalidInputError(
+                f"The table has no column {given!r} for '{what}'. It has "
+                f"{', '.join(table.colnames) or 'no columns'}."
+            )
+        return given
+    for name in usual:
+        found = [c for c in table.colnames if c.lower() == name]
+        if len(found) == 1 or name in found:
+            return name if name in found else found[0]
+    raise InvalidInputError(
+        f"The table has no column {' or '.join(map(repr, usual))}. Say which one holds the "
+        f"{what}, for instance {what}='{table.colnames[0] if table.colnames else 'column'}' (a "
+        f"masked column if none is known). It has {', '.join(table.colnames) or 'no columns'}."
+    )
+
+
+def _find_positions(table, names, coord, frame, units):
+    """Give the positions, and the names of the columns they were made from."""
+    columns = _position_columns(table, coord, frame)
+    if len(columns) == 1:
+        positions = table[columns[0]].copy()
+        if frame is not None and positions.frame.name != frame:
+            raise InvalidInputError(
+                f"The column '{columns[0]}' is a SkyCoord in the frame '{positions.frame.name}', "
+                f"and frame='{frame}' says otherwise. Leave 'frame' out."
+            )
+    else:
+        frame = frame or _frame_of(columns)
+        lon, lat = (_angle(table[c], c, frame, i, units) for i, c in enumerate(columns))
+        bad = ~(np.isfinite(lon) & np.isfinite(lat))
+        _refuse(columns, names, bad, "masked or NaN")
+        _refuse(columns, names, np.abs(lat) > 90, "beyond 90 deg latitude")
+        positions = SkyCoord(lon * u.deg, lat * u.deg, frame=frame)
+    _refuse(columns, names, ~known_positions(positions), "masked or NaN")
+    return positions, columns
+
+
+def _position_columns(table, coord, frame):
+    if coord is not None:
+        columns = (coord,) if isinstance(coord, str) else tuple(coord)
+        lost = [str(name) for name in columns if name not in table.colnames]
+        if lost or len(columns) not in (1, 2):
+            raise InvalidInputError(
+                "'coord' must be the name of a SkyCoord column, or the names of longitude and "
+                f"latitude. Received: {coord!r}; the table has {', '.join(table.colnames)}."
+            )
+        if len(columns) == 1 and not isinstance(table[columns[0]], SkyCoord):
+            raise InvalidInputError(
+                f"The column '{columns[0]}' is no SkyCoord. Give the names of longitude and "
+                "latitude, for instance coord=('ra', 'dec')."
+            )
+        return columns
+    skycoords = [name for name in table.colnames if isinstance(table[name], SkyCoord)]
+    if "coord" in skycoords or len(skycoords) == 1:
+        return ("coord" if "coord" in skycoords else skycoords[0],)
+    if skycoords:
+        raise InvalidInputError(
+            f"The table has several positions ({', '.join(skycoords)}). Choose one with 'coord'."
+        )
+    for lon, lat, pair_frame in _PAIRS:
+        if frame is not None and (frame == "galactic") != (pair_frame == "galactic"):
+            continue
+        found = [
+            [c for c in table.colnames if c == name or (len(name) > 1 and c.lower() == name)]
+            for name in (lon, lat)
+        ]
+        if all(len(columns) == 1 for columns in found):
+            return found[0][0], found[1][0]
+    looked_for = ", ".join(f"{lon}/{lat}" for lon, lat, _ in _PAIRS)
+    raise InvalidInputError(
+        f"The table has no position: neither a SkyCoord column nor any of {looked_for} "
+        f"(in any case). Say which columns hold it, for instance coord=('lon', 'lat'), "
+        f"frame='icrs'. The table has {', '.join(table.colnames) or 'no columns'}."
+    )
+
+
+def _frame_of(columns):
+    lower = tuple(name.lower() for name in columns)
+    for lon, lat, frame in _PAIRS:
+        if lower == (lon, lat):
+            return frame
+    raise InvalidInputError(
+        f"The frame of the columns {columns[0]!r} and {columns[1]!r} is not known: say it, for "
+        "instance frame='icrs' or frame='galactic'."
+    )
+
+
+def _angle(column, name, frame, which, units):
+    """Give a column of angles in degrees, NaN where masked."""
+    values, mask, unit = column_parts(column)
+    if values.dtype.kind in "USO":
+        hours = which == 0 and frame != "galactic"
+        return _sexagesimal(values, mask, name, u.hourangle if hours else u.deg)
+    unit = parse_unit(unit)
+    if unit is None or isinstance(unit, u.UnrecognizedUnit):
+        given = units.get(name, "deg" if name.lower().endswith("deg") else None)
+        unit = unit if given is None else u.Unit(given)
+    if unit is None or not unit.is_equivalent(u.deg):
+        raise InvalidUnitError(
+            f"The position column '{name}' must have an angular unit. Received: {unit}. Say what "
+            f"it is in, for instance units={{'{name}': 'deg'}}."
+        )
+    return np.where(mask, np.nan, values.astype(float)) * unit.to(u.deg)
+
+
+def _sexagesimal(values, mask, name, unit):
+    degrees = np.full(len(values), np.nan)
+    if not mask.all():
+        try:
+            degrees[~mask] = Angle(values[~mask].astype(str), unit).deg
+        except ValueError as err:
+            raise InvalidInputError(
+                f"The position column '{name}' holds text that is no angle: {err}"
+            ) from None
+    return degrees
+
+
+def _refuse(columns, names, bad, what):
+    if np.any(bad):
+        raise InvalidInputError(
+            f"The position ({', '.join(columns)}) is {what} in {describe_rows(names, bad)}. "
+            "Remove these rows or fill in their positions."
+        )
