@@ -1,0 +1,318 @@
+"""What all catalogues have in common: read, fetch, write, select, look up."""
+
+import hashlib
+from pathlib import Path
+
+import astropy.units as u
+import numpy as np
+
+from szmass._utils.attributes import column_parts
+from szmass._utils.names import NameIndex
+from szmass._utils.quantities import as_quantity
+from szmass._utils.registry import Registry
+from szmass._utils.tables import write_table
+from szmass.catalogs._columns import CatalogColumn, standardise
+from szmass.catalogs._forms import read_form
+from szmass.catalogs._vizier import query_vizier
+from szmass.clusters import ClusterSample
+from szmass.exceptions import FileFormatError, InvalidInputError, RemoteDataError
+
+__all__ = ["CATALOGS", "Catalog", "CatalogColumn", "register_catalog"]
+
+#: Catalogue classes by tag.
+CATALOGS = Registry("catalogue")
+
+
+def register_catalog(cls):
+    """Add a catalogue class to `CATALOGS` under its tag; a class decorator.
+
+    Parameters
+    ----------
+    cls : type
+        A sub-class of `Catalog` with a ``tag``.
+
+    Returns
+    -------
+    type
+        ``cls``.
+
+    Raises
+    ------
+    DuplicateNameError
+        Another catalogue has that tag.
+    """
+    return CATALOGS.add(cls.tag, cls)
+
+
+class Catalog:
+    """A published table of clusters under one set of column names and units.
+
+    A sub-class describes one publication by its class attributes.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The rows, with the published columns or with ours. It is copied and not changed.
+
+    Attributes
+    ----------
+    table : `~astropy.table.QTable`
+        The columns that `columns` describes; ``meta`` tells where they came from.
+
+    Raises
+    ------
+    FileFormatError
+        A column is not there, or has other units or values than it can have.
+    DuplicateNameError
+        Two rows have the same name.
+    """
+
+    #: Short name, as on the command line.
+    tag = None
+    #: One line for lists.
+    description = ""
+    #: The table at VizieR, or None.
+    vizier_id = None
+    #: Number of rows of the publication.
+    expected_rows = None
+    #: ADS bibcodes of the papers to cite.
+    references = ()
+    #: The columns, as `CatalogColumn`.
+    columns = ()
+    #: Columns of longitude and latitude and their frame, or None without positions.
+    position = ("ra", "dec", "icrs")
+    #: Where the files can be had by hand.
+    download_page = None
+
+    def __init__(self, table):
+        self.table = standardise(table, self.columns)
+        self.table.meta = {**table.meta, "catalog": self.tag, "references": list(self.references)}
+        self._index = NameIndex(self.table["name"], kind=f"{self.tag} row")
+
+    @classmethod
+    def read(cls, path, *, readme=None):
+        """Read the catalogue from a file; its content tells the form.
+
+        Parameters
+        ----------
+        path : path-like
+            The published FITS or CDS file, an answer of VizieR, or what `write` wrote; also
+            compressed with gzip.
+        readme : path-like, optional
+            The ReadMe of a CDS file; by default the file ``ReadMe`` in the same folder.
+
+        Returns
+        -------
+        Catalog
+            The catalogue; all forms give the same table to rounding.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        FileFormatError
+            The form is not known, the file is damaged, or it is another catalogue.
+        """
+        table, form, content = read_form(path, readme)
+        ours = table.meta.get("catalog")
+        if ours not in (None, cls.tag):
+            raise FileFormatError(
+                f"{str(path)!r} holds the catalogue {ours!r}, not {cls.tag!r}: read it with "
+                f"szmass.CATALOGS[{ours!r}].read."
+            )
+        if ours is None:
+            table.meta = {
+                "source": Path(path).name,
+                "form": form,
+                "sha256": hashlib.sha256(content).hexdigest(),
+            }
+        try:
+            return cls(cls._prepare(table))
+        except FileFormatError as err:
+            raise FileFormatError(f"{str(path)!r} is not the catalogue {cls.tag!r}: {err}") from err
+
+    @classmethod
+    def fetch(cls, *, timeout=None):
+        """Get the whole catalogue from VizieR.
+
+        Rows, columns and units are compared with those of the publication, so that an
+        incomplete or changed answer is an error and not a table.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Longest silence of the server [s]; ``astroquery.vizier.conf.timeout`` if None.
+
+        Returns
+        -------
+        Catalog
+            The catalogue.
+
+        Raises
+        ------
+        RemoteDataError
+            The server did not give the table, or not the one that is expected.
+        """
+        if cls.vizier_id is None:
+            raise RemoteDataError(f"VizieR does not carry {cls.tag!r}; see {cls.download_page}.")
+        table, provenance = query_vizier(cls.vizier_id, timeout=timeout)
+        by_hand = (
+            f"Download the table by hand from {cls.download_page} and use "
+            f"{cls.__name__}.read(path); if this persists, report it."
+        )
+        if len(table) != cls.expected_rows:
+            raise RemoteDataError(
+                f"VizieR gave {len(table)} rows of {cls.vizier_id!r} instead of "
+                f"{cls.expected_rows}. {by_hand}"
+            )
+        try:
+            standardise(table, cls.columns, strict=True)
+        except FileFormatError as err:
+            raise RemoteDataError(
+                f"VizieR's {cls.vizier_id!r} has changed: {err} {by_hand}"
+            ) from err
+        table.meta = provenance
+        return cls(table)
+
+    @classmethod
+    def _prepare(cls, table):
+        """Give a published table units and columns that its form cannot hold."""
+        return table
+
+    def write(self, path, *, overwrite=False):
+        """Write the table; `read` gives it back unchanged.
+
+        Parameters
+        ----------
+        path : path-like
+            The target: ``.ecsv``, ``.fits`` or ``.vot``.
+        overwrite : bool, optional
+            Replace an existing file.
+
+        Raises
+        ------
+        InvalidInputError
+            The format is not known, the file exists, or its folder does not.
+        """
+        write_table(self.table, path, overwrite=overwrite)
+
+    def sample(self, *, names=None, where=None, **selection):
+        """Select rows as a sample.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            Only these, in this order.
+        where : array-like of bool, optional
+            A mask over the rows.
+        **selection : dict
+            By column: ``(low, high)`` keeps low < value <= high (None is open), anything else
+            keeps what equals it. Masked values are not kept. For instance
+            ``redshift=(0, 1)``, ``snr=(6, None)``, ``cosmo=True``.
+
+        Returns
+        -------
+        `~szmass.clusters.ClusterSample`
+            The clusters; columns of positions become its ``coord``.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no row of that name.
+        InvalidInputError
+            There is no such column, or the catalogue has no positions.
+        """
+        keep = np.ones(len(self), dtype=bool)
+        if where is not None:
+            values, mask, _ = column_parts(where)
+            if values.shape != keep.shape or values.dtype.kind != "b":
+                raise InvalidInputError(
+                    f"'where' must be a mask with one entry per row ({len(self)}). Received: "
+                    f"dtype {values.dtype}, shape {values.shape}"
+                )
+            keep &= values & ~mask
+        for name, wanted in selection.items():
+            keep &= self._matches(name, wanted)
+        rows = np.flatnonzero(keep)
+        if names is not None:
+            wanted = [names] if isinstance(names, str) else names
+            chosen = [self._index[name] for name in wanted]
+            rows = np.array([row for row in chosen if keep[row]], dtype=int)
+        return self._sample_of(rows)
+
+    def _matches(self, name, wanted):
+        if name not in self.table.colnames:
+            raise InvalidInputError(
+                f"The catalogue {self.tag!r} has no column {name!r} to select by. It has "
+                f"{', '.join(self.table.colnames)}."
+            )
+        values, mask, unit = column_parts(self.table[name])
+        if not isinstance(wanted, tuple | list):
+            return ~mask & (values == _number(wanted, unit, name))
+        if len(wanted) != 2 or values.dtype.kind not in "fiu":
+            raise InvalidInputError(
+                f"'{name}' must be "
+                + ("(low, high)" if values.dtype.kind in "fiu" else "one value, not a range")
+                + f". Received: {wanted!r}"
+            )
+        low, high = (None if end is None else _number(end, unit, name) for end in wanted)
+        keep = ~mask
+        if low is not None:
+            keep &= values > low
+        if high is not None:
+            keep &= values <= high
+        return keep
+
+    def _sample_of(self, rows):
+        if self.position is None:
+            raise InvalidInputError(
+                f"The catalogue {self.tag!r} has no positions. Use its table, or the names of its "
+                "rows to select from another: other.sample(names=catalog.table['name'])."
+            )
+        lon, lat, frame = self.position
+        table = self.table[rows]
+        others = {"ra", "dec", "glon", "glat"}.difference((lon, lat)).intersection(table.colnames)
+        table.remove_columns(list(others))  # they would say the same as ``coord``
+        return ClusterSample.from_table(
+            table, name="name", coord=(lon, lat), frame=frame, redshift="redshift"
+        )
+
+    def row(self, name):
+        """Give the row of one cluster.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Returns
+        -------
+        `~astropy.table.Row`
+            The row of ``table``.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such name; the message lists close ones.
+        """
+        return self.table[self._index[name]]
+
+    def __getitem__(self, item):
+        if isinstance(item, str):
+            return self._sample_of([self._index[item]])[0]
+        return self.sample()[item]
+
+    def __len__(self):
+        return len(self.table)
+
+    def __repr__(self):
+        return f"<{type(self).__name__}: {len(self)} rows, {len(self.table.colnames)} columns>"
+
+    def _repr_html_(self):
+        return f"<p>{type(self).__name__}: {self.description}</p>{self.table._repr_html_()}"
+
+
+def _number(value, unit, name):
+    if unit is None or (isinstance(value, int | float) and value == 0):
+        return value
+    return as_quantity(value, u.Unit(unit), name).value
