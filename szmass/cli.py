@@ -8,6 +8,7 @@ import ast
 import contextlib
 import inspect
 import json
+import os
 import platform
 import sys
 import warnings
@@ -149,6 +150,8 @@ def estimate(
     """
     import numpy as np
 
+    # TensorFlow's notes on the machine it found are not for a user of the shell.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from szmass._utils.tables import table_format, write_table
     from szmass.catalogs import load_sample
     from szmass.estimators import ESTIMATORS, estimate_masses
@@ -227,7 +230,7 @@ def info(as_json):
             "python": platform.python_version(),
             **{name: _version(name) for name in packages},
         },
-        "data": {"cache folder": str(cache_folder(create=False))},
+        "data": {"cache folder": str(cache_folder())},
         "estimators": {tag: cls.description for tag, cls in ESTIMATORS.items()},
         "catalogues": {tag: cls.description for tag, cls in CATALOGS.items()},
     }

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import astropy.units as u
 import numpy as np
 
 from szmass._utils.progress import progress_bar
@@ -213,14 +214,17 @@ def estimate_masses(sample, estimators, *, columns=("msz", "msz_errn", "msz_errp
     for method, estimator in progress_bar(named.items(), desc="weighing", unit="estimator"):
         tables[method] = estimator.predict(sample)
     table = side_by_side(tables)
+    position = sample.coord.icrs
     table.add_columns(
-        [sample.coord.icrs.ra, sample.coord.icrs.dec], names=["ra", "dec"], indexes=[1, 1]
+        [u.Quantity(angle, u.deg, subok=False) for angle in (position.ra, position.dec)],
+        names=["ra", "dec"],
+        indexes=[1, 1],
     )
-    position = table.colnames.index("redshift") + 1
+    index = table.colnames.index("redshift")
     for name in columns:
         if name in sample.table.colnames:
-            table.add_column(sample.table[name], name=name, index=position)
-            position += 1
+            index += 1
+            table.add_column(sample.table[name], name=name, index=index)
     table.meta["sample"] = dict(sample.meta)
     return table
 

@@ -1,0 +1,5 @@
+"""``python -m szmass`` is the same as ``szmass``."""
+
+from szmass.cli import main
+
+main()

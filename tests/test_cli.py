@@ -1,0 +1,176 @@
+"""The shell, as a user calls it."""
+
+import json
+import subprocess
+import sys
+
+import astropy.units as u
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from szmass._utils.tables import read_table
+from szmass.cli import NOTHING_WEIGHED, main
+from szmass.estimators.checks import make_check_sample
+
+
+def run(*args):
+    return CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    """Write the table of a small sample."""
+    sample = make_check_sample(6)
+    sample.table["redshift"].mask[0] = True
+    path = tmp_path / "catalog.ecsv"
+    sample.write(path)
+    return path
+
+
+@pytest.fixture
+def healpix_map(tmp_path):
+    """Write a small map of the whole sky in Galactic coordinates."""
+    import healpy
+
+    path = tmp_path / "map.fits"
+    values = np.random.default_rng(0).normal(0, 1e-6, 12 * 64**2).astype(np.float32)
+    healpy.write_map(path, values, coord="G", column_names=["FULL"], dtype=np.float32)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".vot"])
+def test_estimate(catalog, tmp_path, suffix):
+    output = tmp_path / f"masses{suffix}"
+    result = run("estimate", "--catalog", catalog, "--estimators", "scaling", "-o", output)
+    assert result.exit_code == 0, result.output
+    assert "6 clusters written" in result.output
+    assert "scaling: 5 weighed" in result.output
+    assert "1 of 6 clusters were not weighed (1 NO_REDSHIFT)" in result.stderr
+    table = read_table(output)
+    assert len(table) == 6
+    assert np.isfinite(table["mass_scaling"]).sum() == 5
+    assert table["mass_scaling"].unit == u.solMass
+    assert table.meta["methods"]["scaling"]["one_minus_b"] == 1.0
+
+
+def test_estimate_with_a_map_and_options(catalog, healpix_map, tmp_path):
+    output = tmp_path / "masses.ecsv"
+    result = run(
+        "estimate", "--catalog", catalog, "--map", healpix_map, "--beam", "10 arcmin",
+        "--estimators", "scaling", "--set", "scaling.one_minus_b=0.8", "--redshift", 0, 1,
+        "--covered", "--output", output,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    table = read_table(output)
+    assert len(table) == 5
+    assert table.meta["methods"]["scaling"]["one_minus_b"] == 0.8
+
+
+def test_nothing_weighed_has_its_own_exit_code(tmp_path):
+    sample = make_check_sample(2)
+    sample.table["redshift"].mask[:] = True
+    sample.write(tmp_path / "c.ecsv")
+    args = ("--catalog", tmp_path / "c.ecsv", "--estimators", "scaling", "-o", tmp_path / "m.ecsv")
+    result = run("estimate", *args)
+    assert result.exit_code == NOTHING_WEIGHED
+    assert len(read_table(tmp_path / "m.ecsv")) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--estimators", "scalling"], 1, "No estimator is named 'scalling'. Did you mean"),
+        (["--estimators", ","], 2, "give at least one name"),
+        (["--estimators", "scaling", "--set", "cnn.x=1"], 2, "which is not in --estimators"),
+        (["--estimators", "scaling", "--set", "scaling"], 2, "not of the form"),
+        (["--estimators", "scaling", "--set", "scaling.b=1"], 2, "has no option 'b'"),
+        (["--estimators", "scaling", "--set", "scaling.relation=x"], 1, "planck2015"),
+        (["--estimators", "scaling", "--covered"], 2, "--covered needs --map"),
+        (["--estimators", "cnn-deandres2022"], 1, "--map"),
+        (["--estimators", "scaling", "--map", "none.fits"], 1, "none.fits"),
+    ],
+)
+def test_mistakes_are_told_in_one_line_and_leave_no_output(catalog, tmp_path, args, code, message):
+    output = tmp_path / "masses.ecsv"
+    result = run("estimate", "--catalog", catalog, "--output", output, *args)
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert not output.exists()
+
+
+def test_unknown_output_format_is_refused_before_any_work(catalog, tmp_path):
+    args = ("--catalog", catalog, "--estimators", "scaling", "--output", tmp_path / "m.xlsx")
+    result = run("estimate", *args)
+    assert result.exit_code == 1
+    assert ".ecsv (ecsv)" in result.stderr
+
+
+def test_output_is_not_overwritten_unless_told(catalog, tmp_path):
+    output = tmp_path / "m.ecsv"
+    output.write_text("mine")
+    args = ("estimate", "--catalog", catalog, "--estimators", "scaling", "--output", output)
+    assert run(*args).exit_code == 1
+    assert output.read_text() == "mine"
+    assert run(*args, "--overwrite").exit_code == 0
+
+
+def test_damaged_inputs(healpix_map, tmp_path, catalog):
+    healpix_map.write_bytes(healpix_map.read_bytes()[:100_000])
+    args = ("--catalog", catalog, "--estimators", "scaling", "--output", tmp_path / "m.ecsv")
+    result = run("estimate", *args, "--map", healpix_map)
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    catalog.write_text("not a table")
+    assert run("estimate", *args).exit_code == 1
+    assert not (tmp_path / "m.ecsv").exists()
+
+
+def test_catalog(catalog, tmp_path):
+    result = run("catalog", catalog, "--redshift", 0, 1, "-o", tmp_path / "clean.vot")
+    assert result.exit_code == 0, result.output
+    assert "5 clusters written" in result.output
+    assert len(read_table(tmp_path / "clean.vot")) == 5
+    result = run("catalog", "psz3", "-o", tmp_path / "x.ecsv")
+    assert result.exit_code == 1
+    assert "psz2" in result.stderr
+
+
+def test_info():
+    result = run("info")
+    assert result.exit_code == 0
+    for word in ("szmass", "astropy", "scaling", "cnn-deandres2022", "psz2", "cache folder"):
+        assert word in result.output
+    facts = json.loads(run("info", "--json").output)
+    assert facts["versions"]["numpy"] == np.__version__
+
+
+def test_help_and_module():
+    for command in ((), ("estimate",), ("catalog",), ("info",)):
+        assert "Usage" in run(*command, "--help").output
+    command = [sys.executable, "-m", "szmass", "--version"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert out.startswith("szmass, version")
+
+
+@pytest.mark.real_data
+def test_coma_field_end_to_end(real_data, tmp_path):
+    pytest.importorskip("keras")
+    output = tmp_path / "masses.ecsv"
+    result = run(
+        "estimate",
+        "--catalog", real_data("psz2/HFI_PCCS_SZ-union_R2.08.fits"),
+        "--map", real_data("milca_coma/map2048_MILCA_Coma_20deg_G.fits"),
+        "--beam", "10 arcmin", "--interpolation", "nearest", "--covered", "--redshift", 0, 1,
+        "--estimators", "cnn-deandres2022,scaling",
+        "--set", f"cnn-deandres2022.weights={real_data('deepplanck/weights')}",
+        "--output", output,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    table = read_table(output)
+    assert len(table) == 12
+    for tag in ("cnn_deandres2022", "scaling"):
+        ratio = table[f"mass_{tag}"] / table["msz"]
+        # Two entries stand inside Coma's own signal, and get a part of its mass.
+        assert np.sum((ratio > 0.7) & (ratio < 1.6)) >= 10
