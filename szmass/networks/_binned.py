@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks._weights import set_arrays
@@ -92,7 +93,10 @@ class BinnedNetworks:
         ------
         InvalidInputError
             A shape is wrong, a pixel is not finite, or a redshift is in no bin.
+        MissingDependencyError
+            Keras or its backend is not installed.
         """
+        keras = import_optional("keras", extra="cnn", purpose="run a network")
         data, redshift = np.asarray(data), np.atleast_1d(np.asarray(redshift, dtype=float))
         self._check(data, redshift, batch_size)
         output = np.empty(len(data))
@@ -104,7 +108,9 @@ class BinnedNetworks:
                 for start in range(0, len(rows), batch_size):
                     batch = rows[start : start + batch_size]
                     maps = ((data[batch].astype(float) - mean) / sigma).astype(np.float32)
-                    output[batch] = self.model(i).predict_on_batch(maps[..., np.newaxis])[:, 0]
+                    # Called as a function: Keras' predict compiles anew for each new batch size.
+                    found = self.model(i)(maps[..., np.newaxis], training=False)
+                    output[batch] = keras.ops.convert_to_numpy(found)[:, 0]
                     bar.update(len(batch))
         return output if self.card.h is None else output - np.log10(self.card.h)
 

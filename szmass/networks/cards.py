@@ -299,7 +299,5 @@ class ModelCard:
             )
         if stack.interpolation == self.interpolation:
             return ()
-        return (
-            f"interpolation is {stack.interpolation!r}, in the training it was "
-            f"{self.interpolation!r}",
-        )
+        received = stack.interpolation or "unknown"
+        return (f"interpolation is {received}, in the training it was {self.interpolation}",)
