@@ -10,6 +10,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 __all__ = [
     "CardMismatchError",
+    "DiskSpaceError",
     "DuplicateNameError",
     "FileFormatError",
     "IntegrityError",
@@ -46,6 +47,10 @@ class RemoteDataError(SzmassError, OSError):
 
 class IntegrityError(SzmassError, OSError):
     """A file's SHA-256 is not the one on record."""
+
+
+class DiskSpaceError(SzmassError, OSError):
+    """There is not enough room for a file; the message says how much is missing, and where."""
 
 
 class UnknownNameError(SzmassError, LookupError):

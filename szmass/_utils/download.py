@@ -1,10 +1,12 @@
 """Download of one file of known content."""
 
 import hashlib
+import os
 from pathlib import Path
 
+from szmass._utils.locks import file_lock
 from szmass._utils.paths import cache_folder
-from szmass._utils.progress import progress_bar
+from szmass._utils.transfer import PartFile, transfer
 from szmass.exceptions import IntegrityError, InvalidInputError, RemoteDataError
 
 __all__ = ["check_sha256", "fetch_file", "file_sha256"]
@@ -53,10 +55,10 @@ def check_sha256(path, sha256, *, remedy):
 
 
 def fetch_file(url, sha256, filename, *, folder=None):
-    """Give a file, downloading it if it is not there yet.
+    """Give a small file, downloading it if it is not there yet.
 
     A file that is there is used as it is, or refused: it is never replaced, since it may
-    be the user's own.
+    be the user's own. Nothing is kept of a download that failed.
 
     Parameters
     ----------
@@ -81,43 +83,38 @@ def fetch_file(url, sha256, filename, *, folder=None):
         downloaded one is not kept.
     RemoteDataError
         The server could not be reached or does not have the file.
+    DiskSpaceError
+        There is not enough room.
     InvalidInputError
         ``filename`` contains a folder.
     """
     if Path(filename).name != filename:
         raise InvalidInputError(f"'filename' must be a plain name. Received: {filename!r}")
-    if folder is None:
-        folder = cache_folder()
-    folder = Path(folder)
+    folder = cache_folder() if folder is None else Path(folder)
     path = folder / filename
-    if path.exists():
-        check_sha256(path, sha256, remedy=f"Delete it to have it fetched again from {url}.")
-        return path
-
-    import pooch
-    import requests
-
-    folder.mkdir(parents=True, exist_ok=True)
-    by_hand = f"download it by hand and save it as {str(path)!r}"
-    bar = progress_bar(total=1, unit="B", unit_scale=True, desc=filename)
-    try:
-        pooch.retrieve(
-            url,
-            known_hash=f"sha256:{sha256}",
-            fname=filename,
-            path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 18),
-        )
-    except requests.RequestException as err:
-        raise RemoteDataError(
-            f"{url} could not be fetched ({err}). Check the connection and try again, or {by_hand}."
-        ) from err
-    except ValueError as err:  # pooch's word for a wrong hash
-        raise IntegrityError(
-            f"The file at {url} is not the one on record, or was damaged on the way ({err}). "
-            f"Nothing was kept. Try again, or if there is a copy with SHA-256 {sha256} "
-            f"elsewhere, {by_hand}."
-        ) from err
-    finally:
-        bar.close()
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with file_lock(path):
+            if not path.exists():
+                _download(url, sha256, path)
+                return path
+    check_sha256(path, sha256, remedy=f"Delete it to have it fetched again from {url}.")
     return path
+
+
+def _download(url, sha256, path):
+    by_hand = f"download it by hand and save it as {str(path)!r}"
+    part = PartFile(path.with_name(f".{path.name}.part"))
+    try:
+        transfer(url, part, sha256=sha256, label=path.name)
+        if file_sha256(part.path) != sha256:
+            raise IntegrityError(
+                f"The file at {url} is not the one on record, or was damaged on the way. "
+                f"Nothing was kept. Try again, or if there is a copy with SHA-256 {sha256} "
+                f"elsewhere, {by_hand}."
+            )
+        os.replace(part.path, path)
+    except RemoteDataError as err:
+        raise RemoteDataError(f"{err}. Check the connection and try again, or {by_hand}.") from err
+    finally:
+        part.discard()

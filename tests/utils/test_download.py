@@ -3,15 +3,22 @@
 import hashlib
 import http.server
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from szmass._utils import transfer
 from szmass._utils.download import check_sha256, fetch_file, file_sha256
 from szmass._utils.paths import cache_folder
 from szmass.exceptions import IntegrityError, InvalidInputError, RemoteDataError
 
 CONTENT = b"plain weights" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(transfer, "_PAUSE", 0.001)
 
 
 @pytest.fixture
@@ -36,7 +43,7 @@ def server(monkeypatch):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever)
+        thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
         thread.start()
         yield f"http://127.0.0.1:{httpd.server_port}", requests
         httpd.shutdown()
@@ -99,6 +106,18 @@ def test_failed_download_says_how_to_do_it_by_hand(server, tmp_path, page):
     with pytest.raises(RemoteDataError, match=r"by hand and save it as .*w\.h5"):
         fetch_file(f"{server[0]}/{page}", SHA256, "w.h5", folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_at_the_same_time_fetch_it_once(server, tmp_path):
+    url, requests = server
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [
+            pool.submit(fetch_file, f"{url}/good", SHA256, "w.h5", folder=tmp_path)
+            for _ in range(4)
+        ]
+    assert {job.result() for job in jobs} == {tmp_path / "w.h5"}
+    assert requests == ["/good"]
+    assert [path.name for path in tmp_path.iterdir()] == ["w.h5"]
 
 
 def test_no_server(tmp_path):

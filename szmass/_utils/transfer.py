@@ -1,0 +1,270 @@
+"""Transfer of one large file over HTTP that goes on where it was cut."""
+
+import contextlib
+import errno
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+from szmass._utils.progress import progress_bar
+from szmass.exceptions import DiskSpaceError, IntegrityError, RemoteDataError
+from szmass.version import __version__
+
+__all__ = ["PartFile", "check_room", "full_disk_raises", "transfer"]
+
+_CHUNK = 1 << 17  # bytes
+_TIMEOUT = (15, 60)  # s: to connect, between two packets
+_ATTEMPTS = 4  # in a row without progress
+_PROGRESS = 1 << 20  # bytes that count as progress
+_PAUSE = 1.0  # s before the second attempt, doubled before each further one
+_LONGEST_PAUSE = 30.0  # s
+_TRY_AGAIN = {408, 425, 429}  # and all of 500 to 599
+_ORIGIN = ("url", "etag", "last_modified", "size", "sha256")
+
+
+class PartFile:
+    """The part of a file that has arrived, and where it comes from.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the bytes are collected. The origin is written beside it, as JSON.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._origin_path = self.path.with_name(f"{self.path.name}.json")
+
+    @property
+    def size(self):
+        """Number of bytes that have arrived."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def origin(self):
+        """What is known of the whole file: url, etag, last_modified, size, sha256; or None."""
+        try:
+            origin = dict(json.loads(self._origin_path.read_text()))
+        except (OSError, TypeError, ValueError):
+            origin = {}
+        return {key: origin.get(key) for key in _ORIGIN}
+
+    def begin(self, origin):
+        """Forget what has arrived and note where the next bytes come from.
+
+        Parameters
+        ----------
+        origin : dict
+            As in `origin`.
+        """
+        self.discard()
+        self._origin_path.write_text(json.dumps(origin, indent=1))
+
+    def discard(self):
+        """Remove the part and the note of its origin."""
+        for path in (self.path, self._origin_path):
+            path.unlink(missing_ok=True)
+
+
+class _PassingError(Exception):
+    """A failure that may be over at the next attempt."""
+
+
+def transfer(url, part, *, size=None, sha256=None, label=None, room=0):
+    """Bring a file to this machine, continuing a part of it that is already here.
+
+    A part is continued only if it is certain to belong to the same file: the server confirms
+    its ETag or date, or a SHA-256 is known by which the result will be judged. Otherwise, and
+    where the server cannot send ranges, the transfer begins anew.
+
+    Parameters
+    ----------
+    url : str
+        Where the file is, ``http`` or ``https``.
+    part : PartFile
+        Where it goes. After a failure it keeps what has arrived.
+    size : int, optional
+        How many bytes it must have.
+    sha256 : str, optional
+        What its SHA-256 must be; *not* checked here.
+    label : str, optional
+        Name shown on the progress bar.
+    room : int, optional
+        Bytes that must remain free on the disk besides.
+
+    Raises
+    ------
+    RemoteDataError
+        The server did not answer, does not have the file, or broke off again and again.
+    IntegrityError
+        The server's file has another size.
+    DiskSpaceError
+        There is not enough room.
+    """
+    import requests
+    import urllib3
+
+    failures, best = 0, part.size
+    with requests.Session() as session:
+        while True:
+            try:
+                _attempt(session, url, part, size, sha256, label, room)
+                return
+            except (requests.RequestException, urllib3.exceptions.HTTPError, _PassingError) as err:
+                failures = 1 if part.size >= best + _PROGRESS else failures + 1
+                best = max(best, part.size)
+                if failures >= _ATTEMPTS:
+                    raise RemoteDataError(
+                        f"{url} did not deliver ({err}); gave up after {failures} attempts "
+                        "without progress"
+                    ) from err
+            time.sleep(min(_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE))
+
+
+def _attempt(session, url, part, size, sha256, label, room):
+    origin = part.origin
+    offset = part.size if _may_continue(origin, url, sha256) else 0
+    if offset and offset == origin["size"]:
+        return
+    headers = {"User-Agent": f"szmass/{__version__}", "Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+        if origin["url"] == url and _validator(origin):
+            headers["If-Range"] = _validator(origin)
+    with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+        continues = False
+        if offset and response.status_code in (206, 416):
+            start, total = _content_range(response)
+            continues = _same_file(response, total, origin, url)
+            if continues and response.status_code == 416 and total == offset:
+                return
+            if not (continues and start == offset):
+                part.discard()
+                raise _PassingError("the file at the server is not the one begun")
+        elif response.status_code != 200:
+            _refuse(response, url)
+        if not continues:
+            offset = 0
+            origin = _describe(response, url, sha256)
+            _check_answer(response, origin, size)
+        check_room(part.path.parent, (origin["size"] or size or 0) - offset + room)
+        if not continues:
+            part.begin(origin)
+        _receive(response, part, offset, origin["size"], label)
+
+
+def _may_continue(origin, url, sha256):
+    if sha256 is not None and origin["sha256"] == sha256:
+        return True
+    return origin["url"] == url and _validator(origin) is not None
+
+
+def _validator(origin):
+    etag = origin["etag"]
+    return etag if etag and not etag.startswith("W/") else origin["last_modified"]
+
+
+def _describe(response, url, sha256):
+    length = response.headers.get("Content-Length", "")
+    return {
+        "url": url,
+        "etag": response.headers.get("ETag"),
+        "last_modified": response.headers.get("Last-Modified"),
+        "size": int(length) if length.isdecimal() else None,
+        "sha256": sha256,
+    }
+
+
+def _same_file(response, total, origin, url):
+    if None not in (total, origin["size"]) and total != origin["size"]:
+        return False
+    if origin["url"] != url:
+        return True  # a mirror: the SHA-256 will tell
+    return all(
+        name not in response.headers or origin[key] in (None, response.headers[name])
+        for key, name in (("etag", "ETag"), ("last_modified", "Last-Modified"))
+    )
+
+
+def _content_range(response):
+    pattern = r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)"
+    match = re.fullmatch(pattern, response.headers.get("Content-Range", "").strip())
+    return (None, None) if match is None else tuple(x and int(x) for x in match.groups())
+
+
+def _refuse(response, url):
+    answer = f"{url} answered {response.status_code} {response.reason}"
+    if response.status_code in _TRY_AGAIN or response.status_code >= 500:
+        raise _PassingError(answer)
+    raise RemoteDataError(answer)
+
+
+def _check_answer(response, origin, size):
+    if response.headers.get("Content-Type", "").lower().startswith("text/html"):
+        raise RemoteDataError(f"{origin['url']} answered with a web page instead of a file")
+    if None not in (size, origin["size"]) and size != origin["size"]:
+        raise IntegrityError(
+            f"The file at {origin['url']} has {origin['size']} bytes instead of {size}: it is "
+            "another version"
+        )
+
+
+def _receive(response, part, offset, total, label):
+    bar = progress_bar(total=total, initial=offset, unit="B", unit_scale=True, desc=label)
+    with bar, full_disk_raises(part.path), part.path.open("ab") as stream:
+        # The bytes as they are on the server: not decompressed where it says "x-gzip" of a .tgz.
+        for chunk in response.raw.stream(_CHUNK, decode_content=False):
+            stream.write(chunk)
+            bar.update(len(chunk))
+    if total is not None and part.size != total:
+        raise _PassingError(f"{part.size} bytes came instead of {total}")
+
+
+def check_room(folder, needed):
+    """Refuse to write more than fits.
+
+    Parameters
+    ----------
+    folder : path-like
+        A folder on the disk.
+    needed : int
+        Bytes to be written.
+
+    Raises
+    ------
+    DiskSpaceError
+        There is less room.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DiskSpaceError(
+            f"{needed / 1e9:.2f} GB are needed in {str(folder)!r}, and {free / 1e9:.2f} GB are "
+            "free. Make room there or choose another folder."
+        )
+
+
+@contextlib.contextmanager
+def full_disk_raises(path):
+    """Turn the system's "no space left" into our error.
+
+    Parameters
+    ----------
+    path : path-like
+        The file being written.
+
+    Yields
+    ------
+    None
+        Inside the block a full disk, or a used-up quota, raises `DiskSpaceError`.
+    """
+    try:
+        yield
+    except OSError as err:
+        if err.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskSpaceError(
+            f"The disk is full: {str(path)!r} could not be completed ({err}). Make room there or "
+            "choose another folder; what has arrived is kept and the next call goes on from there."
+        ) from err
