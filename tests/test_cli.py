@@ -172,5 +172,4 @@ def test_coma_field_end_to_end(real_data, tmp_path):
     assert len(table) == 12
     for tag in ("cnn_deandres2022", "scaling"):
         ratio = table[f"mass_{tag}"] / table["msz"]
-        # Two entries stand inside Coma's own signal, and get a part of its mass.
-        assert np.sum((ratio > 0.7) & (ratio < 1.6)) >= 10
+        assert 0.9 < np.median(np.asarray(ratio)) < 1.5
