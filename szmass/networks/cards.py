@@ -52,7 +52,7 @@ class ModelCard:
     name : str
         Name of the trained networks.
     architecture : str
-        Name in `~szmass.networks.ARCHITECTURES`.
+        Name in ``szmass.networks.ARCHITECTURES``.
     architecture_options : dict
         Keyword arguments of the function of that name.
     n_parameters : int
