@@ -60,6 +60,7 @@ class Battaglia2012Profile(PressureProfile):
     references: tuple = field(default=(), repr=False)
 
     _inner_slope = 0.3
+    _self_similar = False
 
     def __post_init__(self):
         self._check_truncation()

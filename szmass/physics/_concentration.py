@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import warnings
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,7 +13,6 @@ __all__ = [
     "CONCENTRATION_MODELS",
     "CONCENTRATION_RANGE",
     "check_model",
-    "concentration_in_model",
     "model_mass",
     "nfw_convert",
 ]
@@ -49,7 +49,7 @@ def _colossus(cosmology):
     from colossus.halo import concentration
     from colossus.utils.storage import StorageUser
 
-    ours = _translate(cosmology, colossus_cosmology)
+    ours = _build(*_parameters(cosmology))
     with _lock:
         if _storage is None:
             # colossus would pickle its c(G, n) table into the home folder, where two processes
@@ -66,7 +66,8 @@ def _colossus(cosmology):
             concentration.storageUser = storage_before
 
 
-def _translate(cosmology, colossus_cosmology):
+def _parameters(cosmology):
+    """Give what colossus's cosmology is built from, as a tuple of (name, value)."""
     from astropy.cosmology import LambdaCDM, w0waCDM, wCDM
 
     dark_energy = {}
@@ -89,52 +90,28 @@ def _translate(cosmology, colossus_cosmology):
             "instance FlatLambdaCDM(H0=70, Om0=0.3, Ob0=0.05), or the concentration as a number. "
             f"Received: {cosmology!r}"
         )
-    temperature = cosmology.Tcmb0.to_value("K")
-    return colossus_cosmology.Cosmology(
-        name=cosmology.name or "unnamed",
-        flat=bool(cosmology.Ok0 == 0),
-        H0=cosmology.H0.to_value("km / (s Mpc)"),
-        Om0=float(cosmology.Om0),
-        Ode0=float(cosmology.Ode0),
-        Ob0=float(cosmology.Ob0),
-        sigma8=float(cosmology.meta.get("sigma8", _SIGMA8)),
-        ns=float(cosmology.meta.get("n", _SPECTRAL_INDEX)),
-        relspecies=temperature > 0,
-        Tcmb0=temperature or 2.7255,
-        Neff=float(cosmology.Neff),
-        persistence="",
-        **dark_energy,
-    )
+    temperature = float(cosmology.Tcmb0.to_value("K"))
+    parameters = {
+        "flat": bool(cosmology.Ok0 == 0),
+        "H0": float(cosmology.H0.to_value("km / (s Mpc)")),
+        "Om0": float(cosmology.Om0),
+        "Ode0": float(cosmology.Ode0),
+        "Ob0": float(cosmology.Ob0),
+        "sigma8": float(cosmology.meta.get("sigma8", _SIGMA8)),
+        "ns": float(cosmology.meta.get("n", _SPECTRAL_INDEX)),
+        "relspecies": temperature > 0,
+        "Tcmb0": temperature or 2.7255,  # also sets the transfer function
+        "Neff": float(cosmology.Neff),
+    }
+    return tuple((parameters | dark_energy).items())
 
 
-def concentration_in_model(mass, redshift, model, cosmology):
-    """Concentration in the definition that the model is fitted in.
+@lru_cache(maxsize=16)
+def _build(*parameters):
+    # Kept because its power spectrum and its variance are tabulated on first use (40 ms).
+    from colossus.cosmology.cosmology import Cosmology
 
-    Parameters
-    ----------
-    mass, redshift : ndarray
-        One-dimensional, finite; mass [Msun] in ``CONCENTRATION_MODELS[model]``.
-    model : str
-        Name of the model.
-    cosmology : `~astropy.cosmology.FLRW`
-        The cosmology.
-
-    Returns
-    -------
-    concentration : ndarray
-        R_Delta / r_s.
-    calibrated : ndarray of bool
-        Whether the model is calibrated there.
-    """
-    with _colossus(cosmology) as colossus:
-        values, calibrated = colossus.concentration(
-            mass * cosmology.h,
-            CONCENTRATION_MODELS[model],
-            redshift,
-            model=model,
-            range_return=True,
-        )
-    return np.asarray(values, dtype=float), np.asarray(calibrated, dtype=bool)
+    return Cosmology(name="szmass", persistence="", **dict(parameters))
 
 
 def check_model(model):
@@ -185,32 +162,54 @@ def nfw_convert(mass, concentration, density_from, density_to):
 def model_mass(mass, redshift, density_from, density_model, model, cosmology):
     """Mass in the model's own definition, and concentration there, of a halo of known mass.
 
-    Solves for the mass whose NFW halo holds ``mass`` inside ``density_from``.
+    Parameters
+    ----------
+    mass, redshift : ndarray
+        One-dimensional, finite; mass [Msun] inside the mean density ``density_from``.
+    density_from, density_model : ndarray
+        Mean densities of the two definitions, in any common unit.
+    model : str
+        Key of `CONCENTRATION_MODELS`.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology.
+
+    Returns
+    -------
+    mass, concentration : ndarray
+        Mass [Msun] and R / r_s in the definition of the model.
     """
     log_mass = np.log(mass)
     guess = log_mass.copy()
-    for _ in range(60):
-        native = np.exp(guess)
-        concentration, calibrated = concentration_in_model(native, redshift, model, cosmology)
-        if not np.all(concentration > 0):
-            worst = np.argmin(concentration)
-            raise InvalidInputError(
-                f"The concentration model {model!r} has no value for a mass of {mass[worst]:g} "
-                f"solMass at redshift {redshift[worst]:g}."
+    with _colossus(cosmology) as colossus:
+        for _ in range(60):
+            native = np.exp(guess)
+            concentration, calibrated = colossus.concentration(
+                native * cosmology.h,
+                CONCENTRATION_MODELS[model],
+                redshift,
+                model=model,
+                range_return=True,
             )
-        step = log_mass - np.log(nfw_convert(native, concentration, density_model, density_from))
-        guess += step
-        if np.all(np.abs(step) < 1e-12):
-            break
-    else:
-        raise InvalidInputError(
-            f"The concentration model {model!r} leaves the mass conversion without a solution; "
-            "choose another model or give the concentration as a number."
-        )
+            if not np.all(concentration > 0):
+                worst = np.argmin(concentration)
+                raise InvalidInputError(
+                    f"The concentration model {model!r} has no value for a mass of "
+                    f"{mass[worst]:g} solMass at redshift {redshift[worst]:g}."
+                )
+            found = nfw_convert(native, concentration, density_model, density_from)
+            step = log_mass - np.log(found)
+            guess += step
+            if np.all(np.abs(step) < 1e-12):
+                break
+        else:
+            raise InvalidInputError(
+                f"The concentration model {model!r} leaves the mass conversion without a "
+                "solution; choose another model or give the concentration as a number."
+            )
     if not np.all(calibrated):
         warnings.warn(
-            f"{np.count_nonzero(~calibrated)} halo(es) lie outside the range of mass and redshift "
-            f"in which the concentration model {model!r} is calibrated.",
+            f"{np.count_nonzero(~np.asarray(calibrated))} halo(es) lie outside the range of mass "
+            f"and redshift in which the concentration model {model!r} is calibrated.",
             SzmassWarning,
             stacklevel=4,
         )

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from szmass.exceptions import InvalidInputError
-from szmass.physics import _projection
 from szmass.physics._background import critical_density, efunc, h70, virial_pressure
 from szmass.physics._inputs import check_floats
 from szmass.physics._profile import PressureProfile
@@ -115,6 +114,10 @@ class GNFWProfile(PressureProfile):
     def _inner_slope(self):
         return self.gamma
 
+    @property
+    def _self_similar(self):
+        return not self.alpha_p_prime
+
     def p(self, x):
         """Dimensionless profile.
 
@@ -155,14 +158,3 @@ class GNFWProfile(PressureProfile):
         amplitude = _P500[self.p500](mass, redshift, cosmology) * h**self.p0_h70_exponent
         amplitude = amplitude * pivots**self.alpha_p
         return (amplitude, pivots) if self.alpha_p_prime else (amplitude,)
-
-    @property
-    def y500_over_y5r500(self):
-        """Y inside R500 over Y inside 5 R500, both spherical: I(1) / I(5)."""
-        if self.alpha_p_prime:
-            raise InvalidInputError(
-                "With alpha_p_prime=True the ratio of Y500 to Y5R500 depends on mass: divide "
-                "y_spherical(..., x_max=1) by y_spherical(..., x_max=5)."
-            )
-        inner, outer = self._integrate(_projection.sphere_integral, np.array([1.0, 5.0]))
-        return float(inner / outer)

@@ -50,6 +50,9 @@ class PressureProfile(abc.ABC):
     #: gamma of p ~ x^-gamma at the centre; must be < 1.
     _inner_slope = 0.0
 
+    #: Whether p(x) is the same for all masses and redshifts.
+    _self_similar = True
+
     @abc.abstractmethod
     def _shape(self, x, *parameters):
         """Pressure in units of the amplitude at x = r / R500; parameters broadcast against x."""
@@ -158,7 +161,7 @@ class PressureProfile(abc.ABC):
         broadcast(theta=theta, mass=mass, redshift=redshift)
         mass, redshift = broadcast(mass=mass, redshift=redshift)
         scales = self._scales(mass, redshift, cosmology)
-        if len(scales) == 2:
+        if self._self_similar:
             return self._compton_y(theta, *scales)[()]
         theta, *scales = np.broadcast_arrays(theta, *scales)
         y = np.full(theta.shape, np.nan)
@@ -170,6 +173,65 @@ class PressureProfile(abc.ABC):
             if np.all(np.isfinite(halo)):
                 y[index == i] = self._compton_y(theta[index == i], *halo)
         return y[()]
+
+    def sphere_integral(self, x):
+        """Dimensionless integral over a sphere, I(x) = 3 int_0^x p(u) u^2 du.
+
+        Parameters
+        ----------
+        x : float or array-like
+            Radius of the sphere [R500], > 0.
+
+        Returns
+        -------
+        ndarray or float
+            I(x) for h70 = 1; constant beyond the truncation.
+
+        Raises
+        ------
+        InvalidInputError
+            A radius is not positive, or p(x) depends on mass or redshift.
+        """
+        return self._dimensionless(_projection.sphere_integral, x)
+
+    def cylinder_integral(self, x):
+        """Dimensionless integral over a cylinder cut by the sphere of the truncation.
+
+        J(x) = I(t) - 3 int_x^t p(u) sqrt(u^2 - x^2) u du with t the truncation.
+
+        Parameters
+        ----------
+        x : float or array-like
+            Radius of the cylinder [R500], > 0.
+
+        Returns
+        -------
+        ndarray or float
+            J(x) for h70 = 1; constant beyond the truncation.
+
+        Raises
+        ------
+        InvalidInputError
+            A radius is not positive, or p(x) depends on mass or redshift.
+        """
+        return self._dimensionless(self._cylinder, x)
+
+    @property
+    def y500_over_y5r500(self):
+        """Y inside R500 over Y inside 5 R500, both spherical: I(1) / I(5)."""
+        inner, outer = self.sphere_integral([1.0, 5.0])
+        return float(inner / outer)
+
+    def _dimensionless(self, integral, x):
+        if not self._self_similar:
+            raise InvalidInputError(
+                f"The shape of {self.name!r} depends on mass and redshift: use y_spherical or "
+                "y_cylindrical instead of a dimensionless integral."
+            )
+        return self._integrate(integral, check_floats(x, "", "x", positive=True))[()]
+
+    def _cylinder(self, shape, x):
+        return _projection.cylinder_integral(shape, x, self.truncation)
 
     def y_spherical(self, mass, redshift, *, cosmology, x_max=1):
         """Compton parameter integrated over a sphere, D_A^2 Y.
@@ -234,11 +296,7 @@ class PressureProfile(abc.ABC):
         ----------
         Arnaud et al. (2010), section 6.
         """
-
-        def integral(shape, x):
-            return _projection.cylinder_integral(shape, x, self.truncation)
-
-        return self._y(integral, mass, redshift, cosmology, x_max)
+        return self._y(self._cylinder, mass, redshift, cosmology, x_max)
 
     def _y(self, integral, mass, redshift, cosmology, x_max):
         cosmology = get_cosmology(cosmology)
