@@ -437,7 +437,7 @@ class ClusterSample:
         array = np.asarray(item)
         if array.ndim == 1 and array.dtype.kind == "U":
             return np.array([self._row(name) for name in array], dtype=int)
-        if array.ndim != 1 or (array.size and array.dtype.kind not in "bui"):
+        if array.ndim != 1 or (array.size and array.dtype.kind not in "biu"):
             raise InvalidInputError(
                 "A sample takes a name, a number, a slice, a mask, or a list of names or "
                 f"numbers. Received: {item!r}"

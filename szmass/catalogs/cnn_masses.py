@@ -49,28 +49,21 @@ class DeAndres2022Catalog(Catalog):
     references = ("2022NatAs...6.1325D",)
     position = None
     download_page = "https://github.com/The300th/DeepPlanck"
-    columns = (
-        CatalogColumn(name="name", dtype="str", required=True, description="Name in PSZ2"),
-        CatalogColumn(name="redshift", dtype="float32", description="Redshift in PSZ2"),
-        CatalogColumn(name="msz", unit="solMass", description="MSZ of PSZ2"),
-        CatalogColumn(name="cnn_mass", unit="solMass", description="M500c by the networks"),
-        CatalogColumn(
-            name="cnn_mass_errn",
-            unit="solMass",
-            description="Distance down to the end of the 68 % interval, see the class",
-        ),
-        CatalogColumn(
-            name="cnn_mass_errp",
-            unit="solMass",
-            description="Distance up to the end of the 68 % interval, see the class",
-        ),
-        CatalogColumn(name="log10_cnn_mass", description="log10(cnn_mass / solMass)"),
-        CatalogColumn(name="log10_cnn_mass_errn", description="Lower error in dex"),
-        CatalogColumn(name="log10_cnn_mass_errp", description="Upper error in dex"),
-        CatalogColumn(
-            name="y500_uncalibrated", description="Y500 up to an unknown factor, see the class"
-        ),
-        CatalogColumn(name="y500_uncalibrated_err", description="Error of y500_uncalibrated"),
+    columns = tuple(
+        CatalogColumn(name=name, dtype=dtype, unit=unit, required=True, description=description)
+        for name, dtype, unit, description in (
+            ("name", "str", None, "Name in PSZ2"),
+            ("redshift", "float32", None, "Redshift in PSZ2"),
+            ("msz", "float", "solMass", "MSZ of PSZ2"),
+            ("cnn_mass", "float", "solMass", "M500c by the networks"),
+            ("cnn_mass_errn", "float", "solMass", "Distance down to the end of the 68 % interval"),
+            ("cnn_mass_errp", "float", "solMass", "Distance up to the end of the 68 % interval"),
+            ("log10_cnn_mass", "float", None, "log10(cnn_mass / solMass)"),
+            ("log10_cnn_mass_errn", "float", None, "Lower error in dex"),
+            ("log10_cnn_mass_errp", "float", None, "Upper error in dex"),
+            ("y500_uncalibrated", "float", None, "Y500 up to an unknown factor"),
+            ("y500_uncalibrated_err", "float", None, "Error of y500_uncalibrated"),
+        )
     )
 
     @classmethod
@@ -111,12 +104,13 @@ class DeAndres2022Catalog(Catalog):
         result = Table(meta=table.meta)
         result["name"] = [_psz2_name(name) for name in table["cluster"]]
         result["redshift"] = table["redshift"]
-        log_mass, errp, errn = (
-            np.asarray(table[c], dtype=float) for c in ("CNN_mass", "err+", "err-")
+        log_msz, log_mass, errp, errn = (
+            np.ma.filled(np.ma.asarray(table[c], dtype=float), np.nan)
+            for c in ("Planck_mass", "CNN_mass", "err+", "err-")
         )
         mass = 10**log_mass
         for name, values in (
-            ("msz", 10 ** np.asarray(table["Planck_mass"], dtype=float)),
+            ("msz", 10**log_msz),
             ("cnn_mass", mass),
             ("cnn_mass_errn", -mass * np.expm1(-errn * np.log(10))),
             ("cnn_mass_errp", mass * np.expm1(errp * np.log(10))),

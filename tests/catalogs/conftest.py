@@ -3,6 +3,7 @@
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -247,6 +248,17 @@ def vizier(monkeypatch):
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture(scope="session")
+def psz2_like():
+    """Give what the tests need to make answers of VizieR by themselves."""
+    return SimpleNamespace(
+        vizier_answer=vizier_answer,
+        cds_labels=CDS_LABELS,
+        vizier_labels=VIZIER_LABELS,
+        fits_names=[name for name, *_ in COLUMNS],
+    )
 
 
 @pytest.fixture(scope="session")

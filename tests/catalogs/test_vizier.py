@@ -1,0 +1,205 @@
+"""The real astroquery code against a server on this machine that answers as VizieR does."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from szmass._utils.attributes import column_parts
+from szmass.catalogs import DeAndres2022Catalog, PSZ2Catalog
+from szmass.catalogs.core import Catalog
+from szmass.exceptions import RemoteDataError
+
+# The head and the tail of a real answer of July 2026; the HTTP status was 200.
+SERVER_ERROR = b"""<?xml version="1.0" encoding="UTF-8"?>
+<ns0:VOTABLE xmlns:ns0="http://www.ivoa.net/xml/VOTable/v1.3" version="1.4">
+  <ns0:DESCRIPTION>VizieR Astronomical Server vizier.cds.unistra.fr</ns0:DESCRIPTION>
+  <ns0:INFO ID="Error" name="Error" value="The database is not currently reachable." />
+  <ns0:INFO name="Error" value=" " />
+  <ns0:INFO name="Error" value=" -- no connection" />
+  <ns0:INFO name="QUERY_STATUS" value="ERROR">
+ -- no connection
+</ns0:INFO>
+  <ns0:RESOURCE>
+</ns0:RESOURCE>
+</ns0:VOTABLE>"""
+
+
+@pytest.fixture(autouse=True)
+def sixty_rows(monkeypatch):
+    monkeypatch.setattr(PSZ2Catalog, "expected_rows", 60)
+
+
+def assert_same_values(one, other, rtol):
+    for name in one.colnames:
+        (values, mask, unit), (others, other_mask, other_unit) = (
+            column_parts(table[name]) for table in (one, other)
+        )
+        assert unit == other_unit
+        np.testing.assert_array_equal(mask, other_mask, err_msg=name)
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(values, others, rtol=rtol, atol=0, err_msg=name)
+        else:
+            np.testing.assert_array_equal(values, others, err_msg=name)
+
+
+@pytest.mark.parametrize("labels", ["cds_labels", "vizier_labels"])
+def test_good_answer(vizier, psz2_like, rows, catalog, labels):
+    vizier.body = psz2_like.vizier_answer(rows, labels=getattr(psz2_like, labels))
+    vizier.row_limited_body = psz2_like.vizier_answer(rows, limit=50)
+    fetched = PSZ2Catalog.fetch()
+    assert_same_values(catalog.table, fetched.table, rtol=2e-7)
+    (request,) = vizier.requests
+    asked = request.splitlines()
+    assert "-source=J/A+A/594/A27/psz2" in asked
+    assert "-out.max=unlimited" in asked
+    assert "-out.all" in asked
+    meta = fetched.table.meta
+    assert meta["source"] == "VizieR J/A+A/594/A27/psz2"
+    assert meta["catalog"] == "psz2"
+    assert len(meta["sha256"]) == 64
+    assert meta["retrieved"].endswith("+00:00")
+
+
+def test_fifty_rows(vizier, psz2_like, rows):
+    vizier.body = psz2_like.vizier_answer(rows, limit=50)
+    with pytest.raises(RemoteDataError, match="gave 50 rows of .* instead of 60.*by hand"):
+        PSZ2Catalog.fetch()
+
+
+def test_error_as_empty_table_is_an_error_and_is_not_cached(vizier, psz2_like, rows):
+    vizier.body = SERVER_ERROR
+    with pytest.raises(
+        RemoteDataError, match="reports an error .*not currently reachable.; -- no connection"
+    ):
+        PSZ2Catalog.fetch()
+    vizier.body = psz2_like.vizier_answer(rows)
+    assert len(PSZ2Catalog.fetch()) == 60
+    assert len(vizier.requests) == 2
+
+
+@pytest.mark.real_data
+def test_real_server_error(vizier, real_data):
+    vizier.body = real_data("vizier/no_server_error.xml").read_bytes()
+    with pytest.raises(RemoteDataError, match="No server is available for connection"):
+        PSZ2Catalog.fetch()
+
+
+@pytest.mark.real_data
+def test_answer_of_another_catalogue(vizier, real_data):
+    vizier.body = real_data("vizier/kang2010.xml").read_bytes()
+    with pytest.raises(RemoteDataError, match="answered .* with 'J/ApJ/706/83/ysos'"):
+        PSZ2Catalog.fetch()
+
+
+def test_answer_without_table(vizier):
+    vizier.body = SERVER_ERROR.replace(b'name="Error"', b'name="x"').replace(b"ERROR", b"OK")
+    with pytest.raises(RemoteDataError, match="answered .* with no table"):
+        PSZ2Catalog.fetch()
+
+
+def test_error_status_without_reason(vizier):
+    vizier.body = SERVER_ERROR.replace(b'name="Error"', b'name="x"')
+    with pytest.raises(RemoteDataError, match="reports an error .* no reason given"):
+        PSZ2Catalog.fetch()
+
+
+def test_overflow(vizier, psz2_like, rows):
+    body = psz2_like.vizier_answer(rows)
+    vizier.body = body.replace(
+        b"</RESOURCE>", b'<INFO name="QUERY_STATUS" value="OVERFLOW"/></RESOURCE>'
+    )
+    with pytest.raises(RemoteDataError, match="cut 'J/A.*/psz2' short"):
+        PSZ2Catalog.fetch()
+
+
+@pytest.mark.parametrize("status", [404, 500, 503])
+def test_http_error(vizier, psz2_like, rows, status):
+    vizier.body, vizier.status = psz2_like.vizier_answer(rows), status
+    with pytest.raises(RemoteDataError, match=f"did not give .*{status}.*choose a mirror"):
+        PSZ2Catalog.fetch()
+
+
+@pytest.mark.parametrize("body", [b"<html><body>Down for maintenance</body></html>", b""])
+def test_answer_that_is_no_votable(vizier, body):
+    vizier.body = body
+    with pytest.raises(RemoteDataError, match="did not answer .* with a whole VOTable"):
+        PSZ2Catalog.fetch()
+
+
+def test_answer_cut_inside_the_table(vizier, psz2_like, rows):
+    vizier.body = psz2_like.vizier_answer(rows)[:-3000]
+    with pytest.raises(RemoteDataError, match="with a whole VOTable"):
+        PSZ2Catalog.fetch()
+
+
+def test_cut_connection(vizier, psz2_like, rows):
+    vizier.body = psz2_like.vizier_answer(rows)
+    vizier.claimed_length = len(vizier.body) + 1000
+    with pytest.raises(RemoteDataError, match="did not give"):
+        PSZ2Catalog.fetch()
+
+
+def test_slow_server(vizier):
+    vizier.delay = 1.0
+    with pytest.raises(RemoteDataError, match="[Tt]imed out"):
+        PSZ2Catalog.fetch(timeout=0.2)
+
+
+def test_nobody_answers(monkeypatch):
+    from astroquery.vizier import VizierClass
+
+    url = "http://127.0.0.1:9/viz-bin/votable"
+    monkeypatch.setattr(VizierClass, "_server_to_url", lambda self, return_type="votable": url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with pytest.raises(RemoteDataError, match="did not give .*psz2"):
+        PSZ2Catalog.fetch(timeout=2)
+
+
+@pytest.mark.parametrize("lost", ["MSZ", "GLON", "REDSHIFT"])
+def test_missing_column(vizier, psz2_like, rows, lost):
+    labels = {k: v for k, v in psz2_like.vizier_labels.items() if k != lost}
+    vizier.body = psz2_like.vizier_answer(rows, labels=labels)
+    with pytest.raises(RemoteDataError, match=f"has changed: The table lacks the column .*{lost}"):
+        PSZ2Catalog.fetch()
+
+
+@pytest.mark.parametrize(
+    ("column", "unit", "message"),
+    [
+        ("Y5R500", "mJy", "'Y5R500' must be in 0.001 arcmin2. Received: mJy"),
+        ("Y5R500", "arcmin2", "'Y5R500' is in arcmin2 instead of 0.001 arcmin2"),
+        ("MSZ", "", "'MSZ' must be in 1e\\+14 solMass. Received: no unit"),
+        ("MSZ", "10+13Msun", "'MSZ' is in 1e\\+13 solMass instead of 1e\\+14 solMass"),
+        ("MSZ", "furlong!", "'MSZ' must be in .* Received: furlong!"),
+        ("SNR", "mag", "'SNR' has the unit 'mag' instead of none"),
+    ],
+)
+def test_changed_unit(vizier, psz2_like, rows, column, unit, message):
+    vizier.body = psz2_like.vizier_answer(rows, units={column: unit})
+    with pytest.raises(RemoteDataError, match=f"has changed: The column {message}.*by hand"):
+        PSZ2Catalog.fetch()
+
+
+def test_catalogue_that_is_not_at_vizier():
+    class Elsewhere(Catalog):
+        tag = "elsewhere"
+        download_page = "https://example.org"
+
+    with pytest.raises(
+        RemoteDataError, match="does not carry 'elsewhere'; see https://example.org"
+    ):
+        Elsewhere.fetch()
+    assert DeAndres2022Catalog.vizier_id is None
+
+
+@pytest.mark.real_data
+def test_whole_real_catalogue(vizier, psz2_like, real_data, monkeypatch):
+    monkeypatch.setattr(PSZ2Catalog, "expected_rows", 1653)
+    path = real_data("psz2/HFI_PCCS_SZ-union_R2.08.fits")
+    with fits.open(path) as hdus:
+        rows = {name: hdus[1].data[name] for name in psz2_like.fits_names}
+    vizier.body = psz2_like.vizier_answer(rows)
+    fetched = PSZ2Catalog.fetch()
+    assert len(fetched) == 1653
+    assert_same_values(PSZ2Catalog.read(path).table, fetched.table, rtol=2e-7)

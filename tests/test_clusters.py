@@ -1,0 +1,692 @@
+"""Cluster and ClusterSample: what they accept, what they refuse, what they keep."""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.table import Column, MaskedColumn, QTable, Table
+from astropy.time import Time
+from astropy.utils.masked import Masked
+from hypothesis import given
+from hypothesis import strategies as st
+
+from szmass import Cluster, ClusterSample
+from szmass.exceptions import (
+    DuplicateNameError,
+    FileFormatError,
+    InvalidInputError,
+    InvalidUnitError,
+    UnknownNameError,
+)
+
+HERE = SkyCoord(10, 20, unit="deg", frame="galactic")
+
+
+def make_table(n=5):
+    table = QTable()
+    table["name"] = [f"Abell {i}" for i in range(n)]
+    table["coord"] = SkyCoord(np.arange(n) * 10.0, np.arange(n) * 4.0, unit="deg")
+    table["redshift"] = MaskedColumn(np.arange(n) / 10, mask=np.arange(n) == 1)
+    table["msz"] = Masked(np.arange(1, n + 1) * 1e14 * u.solMass, mask=np.arange(n) == 2)
+    table["y5r500"] = np.arange(n) * 1e-3 * u.arcmin**2
+    table["snr"] = np.arange(n) + 4.5
+    table["kt"] = np.arange(n) * u.keV
+    table["note"] = [f"<{i}>" for i in range(n)]
+    return table
+
+
+@pytest.fixture
+def sample():
+    return ClusterSample(make_table())
+
+
+# ---------------------------------------------------------------- one cluster
+
+
+def test_cluster_keeps_what_it_is_given():
+    cluster = Cluster(
+        " A 85 ", HERE, 0.0555, msz=4.92e14 * u.solMass, y5r500=72 * u.arcsec**2, snr=20,
+        measurements={"kt": 6 * u.keV},
+    )  # fmt: skip
+    assert cluster.name == "A 85"
+    assert cluster.redshift == 0.0555
+    assert cluster.y5r500.value == pytest.approx(0.02)
+    assert cluster.y5r500.unit == u.arcmin**2
+    assert cluster.measurements["kt"] == 6 * u.keV
+    assert cluster.pos_err is None
+    assert repr(cluster) == "<Cluster 'A 85': l = 10.0000 deg, b = 20.0000 deg, redshift 0.0555>"
+
+
+def test_cluster_html_is_escaped():
+    cluster = Cluster("<script>", HERE, measurements={"<b>": "<i>"})
+    html = cluster._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "&lt;b&gt;" in html
+    assert "&lt;i&gt;" in html
+    assert "unknown" in html
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, np.nan, np.ma.masked, Masked(1.0, mask=True)],
+    ids=["None", "nan", "ma", "Masked"],
+)
+def test_unknown_redshift_is_none(value):
+    assert Cluster("a", HERE, value).redshift is None
+
+
+def test_masked_quantity_is_none():
+    cluster = Cluster("a", HERE, msz=Masked(1 * u.solMass, mask=True))
+    assert cluster.msz is None
+    cluster.msz = Masked(2 * u.solMass, mask=False)
+    assert cluster.msz == 2 * u.solMass
+    assert not isinstance(cluster.msz, Masked)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("redshift", -1, InvalidInputError, "'redshift' must be finite and not negative.*-1"),
+        ("redshift", np.inf, InvalidInputError, "'redshift' must be finite"),
+        ("redshift", [0.1, 0.2], InvalidInputError, "'redshift' must be one number"),
+        ("redshift", 3 * u.km, InvalidUnitError, "'redshift' must have a unit"),
+        ("redshift", "high", InvalidInputError, "'redshift'"),
+        ("msz", 5e14, InvalidUnitError, "'msz' must be a Quantity"),
+        ("msz", 5e14 * u.keV, InvalidUnitError, "'msz' must have a unit that converts to solMass"),
+        ("msz", 0 * u.solMass, InvalidInputError, "'msz' must be finite and positive"),
+        ("msz_errn", -1 * u.solMass, InvalidInputError, "'msz_errn' must be .* not negative"),
+        ("y5r500", 1 * u.Mpc**2, InvalidUnitError, "'y5r500' must have a unit"),
+        ("pos_err", 1 * u.Mpc, InvalidUnitError, "'pos_err' must have a unit"),
+        ("coord", (1, 2), InvalidInputError, "'coord' must be a SkyCoord"),
+        (
+            "coord",
+            SkyCoord([1], [2], unit="deg"),
+            InvalidInputError,
+            "'coord' must be one position",
+        ),
+        ("coord", SkyCoord(np.nan, 2, unit="deg"), InvalidInputError, "'coord' must not be masked"),
+        ("name", "  ", InvalidInputError, "'name' must be a string that is not empty"),
+        ("name", 3, InvalidInputError, "'name' must be a string"),
+    ],
+)
+def test_every_assignment_is_checked(name, value, error, message):
+    cluster = Cluster("a", HERE, 0.1, msz=1e14 * u.solMass)
+    before = getattr(cluster, name)
+    with pytest.raises(error, match=message):
+        setattr(cluster, name, value)
+    assert getattr(cluster, name) is before
+    with pytest.raises(error, match=message):
+        Cluster(**({"name": "a", "coord": HERE} | {name: value}))
+
+
+def test_theta500():
+    cluster = Cluster("a", HERE, 0.1496, msz=4.7210855e14 * u.solMass)
+    assert cluster.theta500(cosmology="PSZ2").to_value("arcmin") == pytest.approx(7.205, abs=1e-3)
+    larger = cluster.theta500(mass=8 * cluster.msz, cosmology="PSZ2")
+    assert (larger / cluster.theta500(cosmology="PSZ2")).value == pytest.approx(2)
+    cluster.redshift = None
+    with pytest.raises(InvalidInputError, match="The size of 'a' needs its redshift"):
+        cluster.theta500(cosmology="PSZ2")
+    with pytest.raises(InvalidInputError, match="needs its mass"):
+        Cluster("a", HERE, 0.1).theta500(cosmology="PSZ2")
+
+
+# ----------------------------------------------------------------- the sample
+
+
+def test_columns_are_canonical(sample):
+    assert sample.table.colnames == [
+        "name", "coord", "redshift", "msz", "y5r500", "snr", "kt", "note",
+    ]  # fmt: skip
+    assert isinstance(sample.table["redshift"], MaskedColumn)
+    for name in ("msz", "y5r500"):
+        assert isinstance(sample.table[name], Masked)
+    np.testing.assert_array_equal(sample.redshift, [0, np.nan, 0.2, 0.3, 0.4])
+    np.testing.assert_array_equal(sample.quantity("msz").value, [1e14, 2e14, np.nan, 4e14, 5e14])
+    assert sample.quantity("msz").unit == u.solMass
+    assert type(sample.quantity("msz")) is u.Quantity
+    assert sample.quantity("snr").unit == u.dimensionless_unscaled
+    assert sample.quantity("kt").unit == u.keV
+    with pytest.raises(InvalidInputError, match="no column 'y500'. It has name, coord"):
+        sample.quantity("y500")
+    with pytest.raises(InvalidInputError, match="'note' of the sample does not hold numbers"):
+        sample.quantity("note")
+
+
+def test_input_is_copied():
+    table = make_table()
+    table.meta["from"] = ["here"]
+    sample = ClusterSample(table)
+    sample.table["msz"][0] = 9 * u.solMass
+    sample.table["kt"][0] = 9 * u.keV
+    sample.meta["from"].append("there")
+    quantity = sample.quantity("kt")
+    quantity[1] = 99 * u.keV
+    assert table["msz"][0] == 1e14 * u.solMass
+    assert table["kt"][0] == 0 * u.keV
+    assert sample.table["kt"][1] == 1 * u.keV
+    assert table.meta == {"from": ["here"]}
+
+
+def test_rows_are_clusters(sample):
+    cluster = sample[3]
+    assert isinstance(cluster, Cluster)
+    assert cluster.name == "Abell 3"
+    assert cluster.msz == 4e14 * u.solMass
+    assert not isinstance(cluster.msz, Masked)
+    assert cluster.measurements == {"kt": 3 * u.keV, "note": "<3>"}
+    assert sample[1].redshift is None
+    assert sample[2].msz is None
+    assert sample[-1].name == sample[np.int64(4)].name == "Abell 4"
+    assert [c.name for c in sample] == list(sample.names)
+    for bad in (5, -6):
+        with pytest.raises(IndexError, match=f"no cluster {bad} in a sample of 5"):
+            _ = sample[bad]
+
+
+@pytest.mark.parametrize("name", ["Abell 3", " abell  3", "ABELL3", "Abell\u20093"])
+def test_names_are_found_whatever_their_spelling(sample, name):
+    assert sample[name].name == "Abell 3"
+
+
+def test_dashes_are_alike():
+    table = make_table(2)
+    table["name"] = ["PSZ2 G359.07-32.12", "PSZ2 G359.07+32.12"]
+    assert ClusterSample(table)["PSZ2 G359.07\u221232.12"].coord.ra.deg == 0
+
+
+def test_unknown_name_lists_close_ones(sample):
+    with pytest.raises(UnknownNameError, match="No cluster is named 'Abel 3'. Did you mean 'Abell"):
+        _ = sample["Abel 3"]
+    with pytest.raises(UnknownNameError, match="Known: 'Abell 0', .*'Abell 4'"):
+        _ = sample["Coma"]
+
+
+def test_spaces_matter_where_names_differ_by_nothing_else():
+    table = make_table(2)
+    table["name"] = ["A 11", "A1 1"]
+    sample = ClusterSample(table)
+    assert sample["A1 1"].coord.ra.deg == 10
+    with pytest.raises(UnknownNameError, match="'A11'"):
+        _ = sample["A11"]
+
+
+def test_name_edited_in_the_table(sample):
+    sample.table["name"][3] = "Coma"
+    assert sample["coma"].coord.ra.deg == 30
+    with pytest.raises(UnknownNameError):
+        _ = sample["Abell 3"]
+
+
+@pytest.mark.parametrize(
+    ("index", "rows"),
+    [
+        (slice(1, 4), [1, 2, 3]),
+        (slice(None, None, -2), [4, 2, 0]),
+        (np.array([True, False, False, True, False]), [0, 3]),
+        ([False] * 5, []),
+        (np.array([4, 0]), [4, 0]),
+        ([-1], [4]),
+        ([], []),
+        (["abell 2", "Abell 0"], [2, 0]),
+        (np.ma.masked_array([1, 1, 0, 0, 1], mask=[1, 0, 0, 0, 0], dtype=bool), [1, 4]),
+        (Masked([True] * 5, mask=[False, True] * 2 + [False]), [0, 2, 4]),
+    ],
+)
+def test_parts_are_samples(sample, index, rows):
+    part = sample[index]
+    assert isinstance(part, ClusterSample)
+    assert list(part.names) == [f"Abell {i}" for i in rows]
+    np.testing.assert_array_equal(part.quantity("kt").value, rows)
+    np.testing.assert_array_equal(part.coord.ra.deg, np.array(rows) * 10)
+    part.meta["changed"] = True
+    assert "changed" not in sample.meta
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        (
+            [True],
+            InvalidInputError,
+            "The mask must have one entry per cluster \\(5\\). Received: 1",
+        ),
+        ([0, 0], DuplicateNameError, "'Abell 0' in rows 0, 1"),
+        ([0.5], InvalidInputError, "A sample takes a name, a number"),
+        (None, InvalidInputError, "A sample takes a name, a number"),
+        ([[1, 2]], InvalidInputError, "A sample takes a name, a number"),
+        ([7], IndexError, "7"),
+    ],
+)
+def test_wrong_index(sample, index, error, message):
+    with pytest.raises(error, match=message):
+        _ = sample[index]
+
+
+@given(st.data())
+def test_indexing_is_that_of_numpy(data):
+    n = data.draw(st.integers(0, 8))
+    sample = ClusterSample(make_table(n))
+    rows = np.arange(n)
+    index = data.draw(
+        st.one_of(
+            st.slices(n),
+            st.lists(st.booleans(), min_size=n, max_size=n).map(lambda m: np.array(m, dtype=bool)),
+            st.permutations(list(rows)).map(lambda p: np.array(p[: n // 2], dtype=int)),
+        )
+    )
+    assert list(sample[index].names) == [f"Abell {i}" for i in rows[index]]
+
+
+def test_repr(sample):
+    assert repr(sample) == (
+        "<ClusterSample: 5 clusters, redshift 0 to 0.4 (1 unknown), no cutouts; columns name, "
+        "coord, redshift, msz, y5r500, snr, kt, note>"
+    )
+    html = sample._repr_html_()
+    assert "&lt;3&gt;" in html
+    assert "<3>" not in html
+
+
+def test_no_rows():
+    sample = ClusterSample(make_table(0))
+    assert len(sample) == 0
+    assert list(sample) == []
+    assert sample.redshift.shape == sample.quantity("msz").shape == (0,)
+    assert "redshift none known" in repr(sample)
+    assert len(sample[:3]) == len(sample[np.zeros(0, dtype=bool)]) == 0
+    table = Table({"name": [], "ra": [] * u.deg, "dec": [] * u.deg, "redshift": []})
+    assert len(ClusterSample.from_table(table)) == 0
+
+
+def test_redshift_is_unknown_where_there_is_no_column():
+    table = make_table(2)
+    table.remove_column("redshift")
+    assert np.isnan(ClusterSample(table).redshift).all()
+
+
+def test_duplicate_names():
+    table = make_table()
+    table["name"] = ["A1", "a 1", "A2", "A  1", "A2"]
+    with pytest.raises(
+        DuplicateNameError, match="2 are repeated: 'a 1' in rows 1, 3; 'A2' in rows"
+    ):
+        ClusterSample(table)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "error", "message"),
+    [
+        ("name", ["a", "", "c", "d", "e"], InvalidInputError, "needs a name; .* row 1"),
+        ("redshift", [-1, 0, 0, -1, 0.1], InvalidInputError,
+         "'redshift' .* rows 0 \\('Abell 0'\\), 3 \\('Abell 3'\\), .*missing=\\{'redshift': -1"),
+        ("redshift", [0, 0, np.inf, 0, 0], InvalidInputError, "'redshift' must be finite.*row 2"),
+        ("redshift", ["a"] * 5, InvalidInputError, "'redshift' must hold one number per row"),
+        ("redshift", np.zeros((5, 2)), InvalidInputError, "'redshift' must hold one number"),
+        ("msz", [0] * 5 * u.solMass, InvalidInputError, "'msz' must be finite and positive"),
+        ("msz", [1e14] * 5, InvalidUnitError, "'msz' has no unit. Say .*units={'msz': 'solMass'}"),
+        ("msz", [1] * 5 * u.Mpc, InvalidUnitError, "'msz' must have a unit that converts to solM"),
+        ("snr", [1] * 5 * u.Mpc, InvalidUnitError, "'snr' must have a unit that converts to a pla"),
+        ("pos_err", [-1, 1, 1, 1, 1] * u.arcmin, InvalidInputError, "'pos_err' must be .* row 0"),
+        ("coord", SkyCoord([1, np.nan, 3, 4, 5], 1, unit="deg"), InvalidInputError,
+         "The position \\(coord\\) is masked or NaN in row 1 \\('Abell 1'\\)"),
+        ("coord", [1] * 5, InvalidInputError, "'name' and 'coord' \\(a SkyCoord\\)"),
+    ],
+)  # fmt: skip
+def test_wrong_columns(column, value, error, message):
+    table = make_table()
+    table[column] = value
+    with pytest.raises(error, match=message):
+        ClusterSample(table)
+
+
+def test_many_wrong_rows_are_summarised():
+    table = make_table(20)
+    table["redshift"] = -np.ones(20)
+    with pytest.raises(InvalidInputError, match="rows 0 .*, 4 \\('Abell 4'\\) and 15 more"):
+        ClusterSample(table)
+
+
+def test_no_table():
+    for make in (ClusterSample, ClusterSample.from_table):
+        with pytest.raises(InvalidInputError, match="'table' must be an astropy Table.*dict"):
+            make({"name": ["a"]})
+
+
+# ------------------------------------------------------------- from any table
+
+
+def user_table(**columns):
+    table = Table({"name": ["a", "b"], "z": [0.1, 0.2]})
+    for name, values in columns.items():
+        table[name] = values
+    return table
+
+
+RA, DEC = [10.0, 350.0] * u.deg, [-30.0, 60.0] * u.deg
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "frame"),
+    [
+        ("ra", "dec", "icrs"),
+        ("RA", "DEC", "icrs"),
+        ("RAdeg", "DEdeg", "icrs"),
+        ("RAJ2000", "DEJ2000", "icrs"),
+        ("RA_ICRS", "DE_ICRS", "icrs"),
+        ("glon", "glat", "galactic"),
+        ("GLON", "GLAT", "galactic"),
+        ("l", "b", "galactic"),
+    ],
+)
+def test_usual_position_columns(lon, lat, frame):
+    sample = ClusterSample.from_table(user_table(**{lon: RA, lat: DEC}))
+    assert sample.coord.frame.name == frame
+    expected = SkyCoord(RA, DEC, frame=frame)
+    assert sample.coord.separation(expected).max().arcsec < 1e-9
+    assert sample.table.colnames == ["name", "coord", "redshift"]
+
+
+def test_chosen_columns():
+    table = user_table(RA=RA, DEC=DEC, GLON=DEC + 40 * u.deg, GLAT=DEC, z_phot=[0.3, 0.4])
+    table["id"] = [7, 8]
+    table.remove_column("name")
+    chosen = ClusterSample.from_table(
+        table, name="id", coord=("GLON", "GLAT"), redshift="z_phot", columns={"snr": "z"}
+    )
+    assert chosen.coord.frame.name == "galactic"
+    assert list(chosen.names) == ["7", "8"]
+    np.testing.assert_array_equal(chosen.redshift, [0.3, 0.4])
+    assert chosen[0].snr == 0.1
+    # Everything else is kept, the other positions and the other names too.
+    assert set(chosen.table.colnames) == {"name", "coord", "redshift", "snr", "RA", "DEC"}
+    for frame in ("galactic", "fk5", "icrs"):
+        sample = ClusterSample.from_table(table, name="id", frame=frame)
+        assert sample.coord.frame.name == frame
+    assert ClusterSample.from_table(table, name="id").coord.frame.name == "icrs"
+
+
+def test_skycoord_columns():
+    table = user_table(ra=RA, dec=DEC)
+    table["where"] = SkyCoord(RA, DEC, frame="galactic")
+    assert ClusterSample.from_table(table).coord.frame.name == "galactic"
+    table["elsewhere"] = SkyCoord(RA, DEC)
+    with pytest.raises(InvalidInputError, match="several positions \\(where, elsewhere\\)"):
+        ClusterSample.from_table(table)
+    sample = ClusterSample.from_table(table, coord="elsewhere")
+    assert sample.coord.frame.name == "icrs"
+    assert isinstance(sample.table["where"], SkyCoord)
+    with pytest.raises(InvalidInputError, match="frame='icrs' says otherwise"):
+        ClusterSample.from_table(table, coord="where", frame="icrs")
+
+
+def test_sexagesimal_positions():
+    table = user_table(RAJ2000=["00 40 00", "23:20:00"], DEJ2000=["-30 00 00", "+60 00 00"])
+    sample = ClusterSample.from_table(table)
+    assert sample.coord.separation(SkyCoord(RA, DEC)).max().arcsec < 1e-6
+    galactic = ClusterSample.from_table(user_table(l=["10:00:00", "350 0 0"], b=["-30", "60"]))
+    np.testing.assert_allclose(galactic.coord.l.deg, [10, 350])
+    with pytest.raises(InvalidInputError, match="'RAJ2000' holds text that is no angle"):
+        ClusterSample.from_table(user_table(RAJ2000=["north", "1"], DEJ2000=["1", "2"]))
+
+
+def test_units_of_positions():
+    plain = user_table(ra=RA.value, dec=DEC.value)
+    with pytest.raises(
+        InvalidUnitError, match="'ra' must have an angular unit.*units={'ra': 'deg'"
+    ):
+        ClusterSample.from_table(plain)
+    sample = ClusterSample.from_table(plain, units={"ra": "deg", "dec": "deg"})
+    np.testing.assert_allclose(sample.coord.ra.deg, RA.value)
+    hours = ClusterSample.from_table(plain, units={"ra": "hourangle", "dec": "deg"})
+    assert hours.coord.ra.deg[0] == pytest.approx(150)
+    # These names say what they are in.
+    ClusterSample.from_table(user_table(RAdeg=RA.value, DEdeg=DEC.value))
+    with pytest.raises(InvalidUnitError, match="'dec' must have an angular unit. Received: km"):
+        ClusterSample.from_table(user_table(ra=RA, dec=[1, 2] * u.km))
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "message"),
+    [
+        ({}, {}, "no position: neither a SkyCoord .* ra/dec.*The table has name, z"),
+        ({"ra": RA}, {}, "The table has no position"),
+        ({"ra": RA, "dec": DEC, "RA": RA}, {"frame": "galactic"}, "The table has no position"),
+        ({"x": RA, "y": DEC}, {"coord": ("x", "y")}, "The frame of the columns 'x' and 'y' is not"),
+        ({"x": RA}, {"coord": ("x", "y")}, "'coord' must be the name of a SkyCoord column"),
+        ({"x": RA}, {"coord": "x"}, "The column 'x' is no SkyCoord"),
+        (
+            {"ra": RA, "dec": [np.nan, 1] * u.deg},
+            {},
+            "\\(ra, dec\\) is masked or NaN in row 0 \\('a'",
+        ),
+        ({"ra": RA, "dec": [91, 1] * u.deg}, {}, "is beyond 90 deg latitude in row 0"),
+        ({"ra": Masked(RA, mask=[0, 1]), "dec": DEC}, {}, "masked or NaN in row 1 \\('b'\\)"),
+    ],
+)
+def test_no_usable_position(columns, options, message):
+    with pytest.raises(InvalidInputError, match=message):
+        ClusterSample.from_table(user_table(**columns), **options)
+
+
+def test_masked_skycoord():
+    table = user_table()
+    table["coord"] = SkyCoord(Masked(RA, mask=[False, True]), DEC)
+    with pytest.raises(InvalidInputError, match="masked or NaN in row 1 \\('b'\\)"):
+        ClusterSample.from_table(table)
+
+
+def test_missing_values_have_to_be_said():
+    table = user_table(ra=RA, dec=DEC, msz=[0, 5] * u.Unit("1e14 solMass"))
+    table["z"][1] = -1
+    with pytest.raises(InvalidInputError, match="row 1 \\('b'\\).*missing=\\{'redshift': -1.0\\}"):
+        ClusterSample.from_table(table)
+    for key in ("z", "redshift"):
+        sample = ClusterSample.from_table(table, missing={key: -1, "msz": 0})
+        assert sample.table["redshift"].mask.tolist() == [False, True]
+        assert sample.table["msz"].mask.tolist() == [True, False]
+        assert sample[1].msz == 5e14 * u.solMass
+    assert table["z"][1] == -1
+
+
+def test_units_of_measurements():
+    table = user_table(ra=RA, dec=DEC, M=[3.0, 5.0], kt=[1.0, 2.0], ids=[1, 2])
+    sample = ClusterSample.from_table(
+        table, columns={"msz": "M"}, units={"M": "1e14 solMass", "kt": "keV"}
+    )
+    np.testing.assert_array_equal(sample.quantity("msz").value, [3e14, 5e14])
+    assert sample.quantity("kt").unit == u.keV
+    assert sample.table["ids"].dtype == int
+    table["M"] = [3, 5] * u.kg
+    with pytest.raises(InvalidUnitError, match="'msz' is in kg and units={'msz': 'solMass'} says"):
+        ClusterSample.from_table(table, columns={"msz": "M"}, units={"msz": "solMass"})
+    table["kt"].unit = "keV"
+    assert ClusterSample.from_table(table).quantity("kt").unit == u.keV
+    with pytest.raises(InvalidUnitError, match="'kt' is in keV and"):
+        ClusterSample.from_table(table, units={"kt": "K"})
+
+
+@pytest.mark.filterwarnings("ignore:.*did not parse")
+def test_odd_units():
+    table = user_table(ra=RA.value, dec=DEC.value, msz=[1.0, 2.0], flux=[1.0, 2.0])
+    for name, unit in (("ra", "degrees"), ("dec", "degrees"), ("msz", "10^14 Msol")):
+        table[name] = Column(table[name], unit=u.Unit(unit, parse_strict="silent"))
+    table["flux"] = Column(table["flux"], unit=u.Unit("crabs", parse_strict="silent"))
+    sample = ClusterSample.from_table(table)  # as PSZ2 spells them
+    np.testing.assert_array_equal(sample.quantity("msz").value, [1e14, 2e14])
+    assert sample.table["flux"].unit is None
+    assert sample.table["flux"].meta["unit"] == "crabs"
+    table["msz"].unit = u.Unit("heaps", parse_strict="silent")
+    with pytest.raises(
+        InvalidUnitError, match="'msz' has the unit 'heaps', unknown here. Say what"
+    ):
+        ClusterSample.from_table(table)
+    sample = ClusterSample.from_table(table, units={"msz": "solMass"})
+    np.testing.assert_array_equal(sample.quantity("msz").value, [1, 2])
+
+
+def test_other_columns_are_kept_as_they_are():
+    table = user_table(ra=RA, dec=DEC)
+    table["date"] = Time([2020.0, 2021.0], format="jyear")
+    table["shape"] = np.arange(6).reshape(2, 3)
+    table["flag"] = [True, False]
+    table["code"] = MaskedColumn([1, 2], mask=[True, False], description="a code")
+    table["bytes"] = np.array([b"x", b"y"])
+    table["big"] = np.array([1.5, 2.5], dtype=">f4")
+    sample = ClusterSample.from_table(table)
+    assert isinstance(sample.table["date"], Time)
+    assert sample.table["shape"].shape == (2, 3)
+    assert sample.table["flag"].dtype == bool
+    assert sample.table["code"].mask.tolist() == [True, False]
+    assert sample.table["code"].info.description == "a code"
+    assert sample.table["bytes"][1] == "y"
+    assert sample.table["big"].dtype.isnative
+    assert sample[0].measurements["code"] is None
+    assert sample[1].measurements["flag"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "id"}, "no column 'id' for 'name'. It has name, z, ra, dec"),
+        ({"redshift": "zspec"}, "no column 'zspec' for 'redshift'"),
+        ({"columns": {"msz": "M"}}, "no column 'M' for 'msz'"),
+        ({"units": {"M": "kg"}}, "'units' and 'missing' name columns .* not have: M. It has"),
+        ({"missing": {"zz": -1}}, "name columns that the table does not have: zz"),
+    ],
+)
+def test_columns_that_are_not_there(options, message):
+    with pytest.raises(InvalidInputError, match=message):
+        ClusterSample.from_table(user_table(ra=RA, dec=DEC), **options)
+
+
+def test_no_redshift_and_no_name():
+    table = user_table(ra=RA, dec=DEC)
+    table.rename_column("z", "photoz")
+    with pytest.raises(InvalidInputError, match="no column 'redshift' or 'z'.*redshift='name'"):
+        ClusterSample.from_table(table)
+    table.rename_column("name", "id")
+    with pytest.raises(InvalidInputError, match="no column 'name' or 'cluster'"):
+        ClusterSample.from_table(table)
+
+
+def test_two_columns_for_one_name():
+    table = user_table(ra=RA, dec=DEC, redshift=[0.3, 0.4])
+    with pytest.raises(InvalidInputError, match="a column 'redshift' besides the one that is to"):
+        ClusterSample.from_table(table, redshift="z")
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 3), st.floats(1e12, 1e16), st.floats(0, 360), st.floats(-90, 90)),
+        min_size=1,
+        max_size=5,
+    ),
+    st.sampled_from(["kg", "solMass", "1e14 solMass"]),
+)
+def test_values_survive_any_unit(rows, unit):
+    z, mass, lon, lat = np.array(rows).T
+    table = Table({"name": [str(i) for i in range(len(z))], "z": z})
+    table["msz"] = (mass * u.solMass).to(unit)
+    table["l"], table["b"] = np.radians(lon) * u.rad, (lat * 60) * u.arcmin
+    sample = ClusterSample.from_table(table)
+    np.testing.assert_array_equal(sample.redshift, z)
+    np.testing.assert_allclose(sample.quantity("msz").value, mass, rtol=1e-13)
+    expected = SkyCoord(lon, lat, unit="deg", frame="galactic")
+    assert sample.coord.separation(expected).max().arcsec < 1e-6
+
+
+# ------------------------------------------------------------------ files, cutouts
+
+
+@pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".vot"])
+@pytest.mark.parametrize("frame", ["icrs", "galactic", "fk5"])
+@pytest.mark.parametrize("n", [5, 0])
+def test_written_sample_comes_back(tmp_path, suffix, frame, n):
+    table = make_table(n)
+    table["coord"] = table["coord"].transform_to(frame)
+    table.meta["origin"] = {"of": ["the", "table"], "n": 3}
+    sample = ClusterSample(table)
+    path = tmp_path / f"sample{suffix}"
+    sample.write(path)
+    again = ClusterSample.read(path)
+    assert again.table.colnames == sample.table.colnames
+    assert again.meta == sample.meta == {"origin": {"of": ["the", "table"], "n": 3}}
+    assert list(again.names) == list(sample.names)
+    assert again.coord.frame.name == frame
+    if n:
+        assert again.coord.separation(sample.coord).max().arcsec < 1e-6
+    np.testing.assert_array_equal(again.redshift, sample.redshift)
+    for name in ("msz", "y5r500", "snr", "kt"):
+        np.testing.assert_array_equal(again.quantity(name), sample.quantity(name))
+        assert again.quantity(name).unit == sample.quantity(name).unit
+    with pytest.raises(InvalidInputError, match="exists"):
+        sample.write(path)
+    sample.write(path, overwrite=True)
+
+
+def test_csv(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("Name,RA,DEC,z,note\nA 1,10,20,0.1,x\nA 2,30,-40,,\n")
+    sample = ClusterSample.read(path, units={"RA": "deg", "DEC": "deg"})
+    assert np.isnan(sample["A 2"].redshift or np.nan)
+    assert sample["A 1"].measurements == {"note": "x"}
+    path.write_text("Name,RA\nA 1,10,20,0.1,x\n")
+    with pytest.raises(FileFormatError, match="could not be read as CSV"):
+        ClusterSample.read(path)
+
+
+def test_files_that_are_no_tables(tmp_path, sample):
+    with pytest.raises(FileNotFoundError):
+        ClusterSample.read(tmp_path / "nothing.ecsv")
+    (tmp_path / "x.ecsv").write_text("nothing")
+    with pytest.raises(FileFormatError, match="could not be read as ecsv"):
+        ClusterSample.read(tmp_path / "x.ecsv")
+    with pytest.raises(InvalidInputError, match="Cannot tell the table format"):
+        sample.write(tmp_path / "x.docx")
+    sample.write(tmp_path / "x.fits")
+    (tmp_path / "cut.fits").write_bytes((tmp_path / "x.fits").read_bytes()[:6000])
+    with pytest.raises(FileFormatError, match="truncated"):
+        ClusterSample.read(tmp_path / "cut.fits")
+
+
+class Stack:
+    """Stands for a CutoutStack: something with rows."""
+
+    def __init__(self, names):
+        self.names = np.asarray(names)
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, index):
+        return Stack(self.names[index]) if np.ndim(self.names[index]) else self.names[index]
+
+
+class Map:
+    """Stands for a ComptonMap."""
+
+    def cutouts(self, coord, *, names=None, **options):
+        assert isinstance(coord, SkyCoord)
+        self.options = options
+        return Stack(names)
+
+
+def test_cutouts_follow_their_clusters(sample):
+    ymap = Map()
+    assert sample.cutouts is None
+    assert sample[0].cutout is None
+    assert sample.attach_cutouts(ymap, interpolation="nearest") is sample
+    assert ymap.options == {"interpolation": "nearest"}
+    assert "with cutouts" in repr(sample)
+    assert sample["abell 3"].cutout == "Abell 3"
+    for index in (slice(1, 3), [3, 0], sample.redshift > 0.1, ["Abell 4"]):
+        part = sample[index]
+        assert list(part.cutouts.names) == list(part.names)
+    with pytest.raises(InvalidInputError, match="one cutout per cluster \\(5\\). Received: 2"):
+        sample.cutouts = Stack(["a", "b"])
+    with pytest.raises(InvalidInputError, match="one cutout per cluster"):
+        ClusterSample(make_table(3), cutouts=sample.cutouts)
+    sample.cutouts = None
+    assert sample[0].cutout is None
