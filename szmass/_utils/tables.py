@@ -100,10 +100,12 @@ def _pack_meta(table):
     FITS and VOTable cannot tell NaN from masked; this list can.
     """
     masked = [name for name in table.colnames if getattr(table[name], "mask", None) is not None]
-    return json.dumps(
+    packed = json.dumps(
         {"meta": dict(table.meta), "masked": masked},
         default=lambda value: value.item() if isinstance(value, np.generic) else str(value),
     )
+    # In a long FITS string astropy takes a quote before a slash for the end of the value.
+    return packed.replace("'", "\\u0027")
 
 
 def _unpack_meta(table, packed):

@@ -47,7 +47,6 @@ class DeAndres2022(MassEstimator):
         self.weights = weights
         self.batch_size = batch_size
         self._loaded = None
-        self._notes = ()
 
     def __getstate__(self):
         # Copies and other processes load the networks themselves.
@@ -56,7 +55,7 @@ class DeAndres2022(MassEstimator):
     def _missing(self, sample):
         flag = super()._missing(sample)
         card = published_card()
-        self._notes = card.check_cutouts(sample.cutouts)
+        card.check_cutouts(sample.cutouts)
         known = np.isfinite(sample.redshift)
         flag[known & (card.redshift_bin(sample.redshift) < 0)] |= MassFlag.REDSHIFT_OUT_OF_RANGE
         complete = flag & (MassFlag.NO_CUTOUT | MassFlag.INCOMPLETE_CUTOUT) == 0
@@ -84,11 +83,11 @@ class DeAndres2022(MassEstimator):
             self._loaded = (self.weights, load_published(self.weights))
         return self._loaded[1]
 
-    def _extra_meta(self):
+    def _extra_meta(self, sample):
         card = published_card()
         return {
             "model_card": card.name,
             "model_card_digest": card.digest,
-            "model_card_notes": list(self._notes),
+            "model_card_notes": list(card.check_cutouts(sample.cutouts)),
             "error_definition": "68 % range of simulated true masses at the predicted mass",
         }

@@ -62,7 +62,7 @@ class MassEstimator(ABC):
         """Give what a cluster must have under the present options."""
         return frozenset(self.requires)
 
-    def _extra_meta(self):
+    def _extra_meta(self, sample):
         """Give what `predict` adds to ``meta``: cosmology, digest of a model card, ..."""
         return {}
 
@@ -108,7 +108,7 @@ class MassEstimator(ABC):
             for name in ("mass", "errn", "errp", "flag"):
                 getattr(estimates, name)[usable] = getattr(found, name)
         self._warn_unweighed(estimates)
-        return estimates.to_table(sample.names, sample.redshift, self.tag, self._meta())
+        return estimates.to_table(sample.names, sample.redshift, self.tag, self._meta(sample))
 
     def _missing(self, sample):
         needs = self._needs()
@@ -143,13 +143,13 @@ class MassEstimator(ABC):
                 stacklevel=3,
             )
 
-    def _meta(self):
+    def _meta(self, sample):
         return {
             "method": self.tag,
             "estimator": repr(self),
             "mass_definition": self.mass_definition,
             "references": list(self.references),
-            **self._extra_meta(),
+            **self._extra_meta(sample),
             "szmass_version": __version__,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }

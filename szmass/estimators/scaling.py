@@ -70,7 +70,7 @@ class ScalingRelationMass(MassEstimator):
             raise InvalidInputError(f"'y' must be 'y5r500' or 'y500'. Received: {self.y!r}")
         return frozenset({"redshift", self.y})
 
-    def _extra_meta(self):
+    def _extra_meta(self, sample):
         relation = get_scaling_relation(self.relation)
         return {
             "references": list(dict.fromkeys((*relation.references, *self.references))),

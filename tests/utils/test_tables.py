@@ -22,7 +22,7 @@ def table():
     table["mass"] = [1e14, np.nan, 3e14] * u.solMass
     table["z_nan"] = [np.nan, 1.0, 2.0]
     table["flag"] = [0, 4, 0]
-    table.meta = {"methods": {"scaling": {"one_minus_b": 0.8, "text": "it's 'quoted' ± " * 20}}}
+    table.meta = {"methods": {"scaling": {"one_minus_b": 0.8, "text": "it's '/quoted' / ± " * 20}}}
     return table
 
 
