@@ -1,0 +1,40 @@
+"""Every public object has a complete numpydoc docstring."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import szmass
+
+validate = pytest.importorskip("numpydoc.validate").validate
+
+# Not asked for: examples and "see also" everywhere (the guide has them), an extended summary.
+IGNORED = {"EX01", "SA01", "SA04", "ES01", "GL01", "GL02", "GL03"}
+
+
+def public_objects():
+    """Yield the import path of what the public modules name, and of its public members."""
+    for info in pkgutil.walk_packages(szmass.__path__, "szmass."):
+        if any(part.startswith("_") for part in info.name.split(".")):
+            continue
+        module = importlib.import_module(info.name)
+        for name in getattr(module, "__all__", ()):
+            obj = getattr(module, name)
+            ours = str(getattr(obj, "__module__", "")).startswith("szmass.")
+            home = f"{obj.__module__}.{name}" if ours and hasattr(obj, "__name__") else None
+            if home is None or home.startswith("szmass.cli"):
+                continue
+            yield home
+            if inspect.isclass(obj):
+                for member in vars(obj):
+                    if not member.startswith("_") and callable(getattr(obj, member)):
+                        yield f"{home}.{member}"
+
+
+@pytest.mark.parametrize("path", sorted(set(public_objects())))
+def test_docstring(path):
+    errors = validate(path)["errors"]
+    wrong = [f"{code}: {text}" for code, text in errors if code not in IGNORED]
+    assert not wrong, "\n".join(wrong)
