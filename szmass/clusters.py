@@ -300,7 +300,7 @@ class ClusterSample:
         table = _read(path, format)
         frame = table.meta.pop(_FRAME_KEY, None)
         sample = cls.from_table(table, **options)
-        if frame is not None:
+        if frame is not None and frame != sample.coord.frame.name:
             sample.table["coord"] = sample.coord.transform_to(frame)
         return sample
 

@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.time import Time
 from astropy.utils.masked import Masked
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass import Cluster, ClusterSample
@@ -264,6 +264,7 @@ def test_wrong_index(sample, index, error, message):
         _ = sample[index]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_indexing_is_that_of_numpy(data):
     n = data.draw(st.integers(0, 8))
@@ -577,6 +578,7 @@ def test_two_columns_for_one_name():
         ClusterSample.from_table(table, redshift="z")
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(0, 3), st.floats(1e12, 1e16), st.floats(0, 360), st.floats(-90, 90)),

@@ -82,7 +82,7 @@ class Position(Attribute):
     def check(self, value):
         if not isinstance(value, SkyCoord | BaseCoordinateFrame):
             raise InvalidInputError(f"'{self.name}' must be a SkyCoord. Received: {value!r}")
-        value = SkyCoord(value)
+        value = value if isinstance(value, SkyCoord) else SkyCoord(value)
         if not value.isscalar:
             raise InvalidInputError(
                 f"'{self.name}' must be one position. Received: an array of shape {value.shape}"

@@ -2,7 +2,7 @@
 
 A catalogue is a class that describes one publication (columns, units, what stands for
 "not known", where to get it) on top of `Catalog`, which reads every form of it, fetches it,
-and gives its rows as a `~szmass.ClusterSample`. `CATALOGS` holds them by tag.
+and gives its rows as a `~szmass.clusters.ClusterSample`. `CATALOGS` holds them by tag.
 """
 
 from szmass.catalogs.cnn_masses import DeAndres2022Catalog

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.table import MaskedColumn
 from astropy.utils.masked import Masked
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass.comparison import format_difference_table, relative_difference_table
@@ -68,6 +68,7 @@ def test_ddof():
     assert sample == pytest.approx(population * np.sqrt(3 / 2))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(1, 20), st.floats(0.3, 3), st.floats(0.01, 1)), min_size=2, max_size=30
