@@ -219,13 +219,14 @@ class ClusterSample:
         ----------
         table : `~astropy.table.Table`
             The table; it is not changed. Columns that are not asked for are kept.
-        name, redshift : str, optional
-            Their columns. By default ``name`` or ``cluster``, and ``redshift`` or ``z``, in
-            any case.
+        name : str, optional
+            The column of names; by default ``name`` or ``cluster``, in any case.
         coord : str or (str, str), optional
             The SkyCoord column, or the columns of longitude and latitude. By default a
             SkyCoord column if there is one, else ra/dec, RAdeg/DEdeg, RAJ2000/DEJ2000,
             RA_ICRS/DE_ICRS, glon/glat (in any case) or l/b.
+        redshift : str, optional
+            The column of redshifts; by default ``redshift`` or ``z``, in any case.
         frame : str, optional
             Frame of the positions, where their columns' names do not tell.
         columns : dict, optional

@@ -23,25 +23,25 @@ __all__ = ["CATALOGS", "Catalog", "CatalogColumn", "register_catalog"]
 CATALOGS = Registry("catalogue")
 
 
-def register_catalog(cls):
+def register_catalog(catalog):
     """Add a catalogue class to `CATALOGS` under its tag; a class decorator.
 
     Parameters
     ----------
-    cls : type
+    catalog : type
         A sub-class of `Catalog` with a ``tag``.
 
     Returns
     -------
     type
-        ``cls``.
+        ``catalog``.
 
     Raises
     ------
     DuplicateNameError
         Another catalogue has that tag.
     """
-    return CATALOGS.add(cls.tag, cls)
+    return CATALOGS.add(catalog.tag, catalog)
 
 
 class Catalog:
