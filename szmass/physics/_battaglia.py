@@ -34,7 +34,7 @@ class Battaglia2012Profile(PressureProfile):
     fitted_definition : str
         Mass definition D of the fit, ``"200c"`` or ``"500c"``.
     baryon_fraction : float, optional
-        f_b; by default Ob0 / Om0 of the cosmology.
+        The f_b above; by default Ob0 / Om0 of the cosmology.
     truncation : float, optional
         Radius of the edge [R500c].
     references : tuple of str, optional
@@ -85,7 +85,7 @@ class Battaglia2012Profile(PressureProfile):
         Parameters
         ----------
         x : float or array-like
-            r / R_D in the definition that the profile is fitted in, > 0.
+            Radius r / R_D > 0, in the definition that the profile is fitted in.
         mass : `~astropy.units.Quantity`
             Mass in that definition.
         redshift : float or array-like

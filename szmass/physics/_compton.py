@@ -118,7 +118,7 @@ def planck_theta500(mass, redshift, *, one_minus_b, cosmology):
     Returns
     -------
     `~astropy.units.Quantity`
-        theta500 [arcmin] = 6.997 h70^-2/3 [(1-b) M500 / 3e14 Msun]^1/3 E^-2/3
+        The angle 6.997 arcmin h70^-2/3 [(1-b) M500 / 3e14 Msun]^1/3 E^-2/3
         (D_A / 500 Mpc)^-1.
 
     Raises

@@ -73,7 +73,7 @@ class GNFWProfile(PressureProfile):
 
     See Also
     --------
-    dataclasses.replace : gives a profile with some of these changed.
+    dataclasses.replace : Gives a profile with some of these changed.
 
     References
     ----------
@@ -124,12 +124,12 @@ class GNFWProfile(PressureProfile):
         Parameters
         ----------
         x : float or array-like
-            r / R500, > 0.
+            Radius r / R500, > 0.
 
         Returns
         -------
         ndarray or float
-            p(x) for h70 = 1, not truncated.
+            The profile p(x) for h70 = 1, not truncated.
 
         Raises
         ------

@@ -128,7 +128,7 @@ _M500C = MassDefinition(500.0)
 
 
 def overdensity_radius(mass, redshift, *, cosmology, mass_definition="500c"):
-    """Radius of the sphere that holds a mass at a given mean density.
+    """Compute the radius of the sphere that holds a mass at a given mean density.
 
     Parameters
     ----------

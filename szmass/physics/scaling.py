@@ -57,7 +57,7 @@ class ScalingRelation:
 
     See Also
     --------
-    dataclasses.replace : gives a relation with some of these changed.
+    dataclasses.replace : Gives a relation with some of these changed.
     """
 
     name: str
@@ -162,6 +162,15 @@ class ScalingRelation:
 class Planck2013(ScalingRelation):
     """Relation of the Planck 2013 cluster counts.
 
+    Parameters
+    ----------
+    name, log10_y_star, alpha, beta, sigma_lny : str or float, optional
+        As in `ScalingRelation`; by default those of the paper.
+    log10_y_star_err, alpha_err, beta_err, sigma_lny_err : float, optional
+        As in `ScalingRelation`.
+    y_h70_exponent, references : float or tuple of str, optional
+        As in `ScalingRelation`.
+
     References
     ----------
     Planck Collaboration XX 2014, A&A 571, A20. The scatter of 0.075 dex there is 0.173 in ln Y.
@@ -182,6 +191,15 @@ class Planck2013(ScalingRelation):
 @dataclass(frozen=True, kw_only=True)
 class Planck2015(ScalingRelation):
     """Relation of the Planck 2015 cluster counts: that of 2013, with the power of E(z) tested.
+
+    Parameters
+    ----------
+    name, log10_y_star, alpha, beta, sigma_lny : str or float, optional
+        As in `ScalingRelation`; by default those of the paper.
+    log10_y_star_err, alpha_err, beta_err, sigma_lny_err : float, optional
+        As in `ScalingRelation`.
+    y_h70_exponent, references : float or tuple of str, optional
+        As in `ScalingRelation`.
 
     References
     ----------
@@ -215,6 +233,15 @@ class Arnaud2010(ScalingRelation):
 
     Y500 = 2.925e-5 Mpc2 I(1) h70^-5/2 E(z)^(2/3) (M500 / 3e14 h70^-1 Msun)^1.787, with I(1) the
     integral of the profile inside R500.
+
+    Parameters
+    ----------
+    name, log10_y_star, alpha, beta, sigma_lny : str or float, optional
+        As in `ScalingRelation`; by default those of the paper.
+    log10_y_star_err, alpha_err, beta_err, sigma_lny_err : float, optional
+        As in `ScalingRelation`.
+    y_h70_exponent, references : float or tuple of str, optional
+        As in `ScalingRelation`.
 
     References
     ----------
