@@ -55,6 +55,10 @@ class FileServer:
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def handle(self):
+        with contextlib.suppress(ConnectionError):  # the other side has left
+            super().handle()
+
     def do_GET(self):
         page = self.files.pages.get(self.path)
         if page is None:
@@ -74,8 +78,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         extra = {} if start is None else {"Content-Range": f"bytes {start}-{total - 1}/{total}"}
         self._send_headers(page, len(body), extra)
-        with contextlib.suppress(OSError):  # the other side has left
-            self._send_body(page, body)
+        self._send_body(page, body)
         return None
 
     def _start(self, page):

@@ -117,10 +117,17 @@ def transfer(url, part, *, size=None, sha256=None, label=None, room=0):
                 best = max(best, part.size)
                 if failures >= _ATTEMPTS:
                     raise RemoteDataError(
-                        f"{url} did not deliver ({err}); gave up after {failures} attempts "
-                        "without progress"
+                        f"{url} did not deliver ({_reason(err)}); gave up after {failures} "
+                        "attempts without progress"
                     ) from err
             time.sleep(min(_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE))
+
+
+def _reason(err):
+    """Give the heart of an error that requests and urllib3 have wrapped several times."""
+    inner = err.args[0] if err.args else err
+    text = str(getattr(inner, "reason", inner))
+    return re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", text)
 
 
 def _attempt(session, url, part, size, sha256, label, room):

@@ -79,6 +79,22 @@ def test_process_that_was_killed_holds_nothing(tmp_path):
     assert done.wait(5)
 
 
+def test_lock_on_a_removed_file_guards_nothing(tmp_path, monkeypatch):
+    lock, calls = tmp_path / ".map.fits.lock", []
+    try_lock = locks._try_lock
+
+    def try_and_remove(stream):
+        calls.append(try_lock(stream))
+        if len(calls) == 1:
+            lock.unlink()  # as the holder before does
+        return calls[-1]
+
+    monkeypatch.setattr(locks, "_try_lock", try_and_remove)
+    with file_lock(tmp_path / "map.fits"):
+        assert lock.exists()
+    assert calls == [True, True]
+
+
 def test_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
     def refuse(*args):
         raise OSError(38, "Function not implemented")

@@ -229,19 +229,25 @@ def test_bytes_are_not_decompressed_on_the_way(server, part):
 
 def test_no_server(part, monkeypatch):
     monkeypatch.setattr(transfer_module, "_PAUSE", 0.01)
-    with pytest.raises(RemoteDataError, match="did not deliver"):
+    with pytest.raises(RemoteDataError, match=r"deliver \(Failed to establish a new connection"):
         transfer("http://127.0.0.1:9/map.fits", part)
+
+
+def test_reason_is_short(server, part):
+    url = server.add("/map.fits", CONTENT, cuts=[0] * 4)
+    with pytest.raises(RemoteDataError, match=r"deliver \(Connection broken: IncompleteRead\(0 b"):
+        transfer(url, part)
 
 
 def test_room_is_looked_for_first(server, part, monkeypatch):
     usage = namedtuple("usage", "total used free")(10**9, 10**9 - 1_200_000, 1_200_000)
     monkeypatch.setattr(transfer_module.shutil, "disk_usage", lambda folder: usage)
-    url = server.add("/map.fits", CONTENT, cuts=[CUT])
+    url = server.add("/map.fits", CONTENT)
     with pytest.raises(DiskSpaceError, match=r"0.00 GB are needed in .* choose another folder"):
         transfer(url, part, room=500_000)
     assert not part.path.exists()
     # What has arrived counts: 600 000 bytes to come and 500 000 besides do fit.
-    transfer(url, part)
+    cut_short(server, part)
     transfer(url, part, room=500_000)
     assert part.path.read_bytes() == CONTENT
 
