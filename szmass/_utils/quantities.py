@@ -2,6 +2,7 @@
 
 import astropy.units as u
 import numpy as np
+from astropy.utils.masked import Masked
 
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
@@ -43,7 +44,8 @@ def as_quantity(value, unit, name):
         ) from None
     except TypeError as err:
         raise InvalidInputError(
-            f"'{name}' must be a quantity in {unit}. Received: {value!r}"
+            f"'{name}' must be a quantity in {unit if str(unit) else 'no unit'}. "
+            f"Received: {value!r}"
         ) from err
     raise InvalidUnitError(
         f"'{name}' must be a Quantity with a unit that converts to {unit}, "
@@ -57,7 +59,7 @@ def as_floats(value, unit, name, *, positive=False, finite=False):
     Parameters
     ----------
     value : `~astropy.units.Quantity` or str or float
-        What the caller passed.
+        What the caller passed, also a column of a table; masked elements become NaN.
     unit : unit-like
         The unit of the result.
     name : str
@@ -79,7 +81,16 @@ def as_floats(value, unit, name, *, positive=False, finite=False):
     InvalidInputError
         A value is not positive, or not finite, where that was asked for.
     """
+    mask = False
+    if isinstance(value, Masked):
+        mask, value = value.mask, value.unmasked
+    elif isinstance(value, np.ma.MaskedArray):  # a MaskedColumn or np.ma.masked
+        mask, value = np.ma.getmaskarray(value), np.ma.getdata(value, subok=True)
+    if not isinstance(value, u.Quantity) and getattr(value, "unit", None) is not None:
+        value = u.Quantity(np.asarray(value), value.unit)
     array = np.asarray(as_quantity(value, unit, name).value, dtype=float)
+    if np.any(mask):
+        array = np.where(mask, np.nan, array)
     for wanted, bad, word in (
         (finite, ~np.isfinite(array), "finite"),
         (positive, array <= 0, "positive"),

@@ -1,6 +1,6 @@
 """Ways to weigh a cluster, behind one interface.
 
-An estimator takes a `~szmass.ClusterSample` and gives a mass table. Each lives
+An estimator takes a `~szmass.clusters.ClusterSample` and gives a mass table. Each lives
 in a file of its own; other packages add theirs through the entry-point group
 ``szmass.estimators`` and prove them with `szmass.estimators.checks`.
 """

@@ -48,7 +48,7 @@ def make_check_sample(n=12, *, seed=1, geometry=None):
 
     Returns
     -------
-    `~szmass.ClusterSample`
+    `~szmass.clusters.ClusterSample`
         With redshift, msz, y5r500, y500, snr and cutouts: a Gaussian of the right flux and
         about the right size per cluster, plus noise of 1e-6 a pixel.
     """

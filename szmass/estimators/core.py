@@ -49,7 +49,7 @@ class MassEstimator(ABC):
 
         Parameters
         ----------
-        sample : `~szmass.ClusterSample`
+        sample : `~szmass.clusters.ClusterSample`
             At least one cluster.
 
         Returns
@@ -81,14 +81,14 @@ class MassEstimator(ABC):
 
         Parameters
         ----------
-        sample : `~szmass.ClusterSample`
+        sample : `~szmass.clusters.ClusterSample`
             The clusters; it is not changed.
 
         Returns
         -------
         `~astropy.table.QTable`
             One row per cluster in the order of the sample, with the columns of
-            `szmass.masses.MASS_COLUMNS`. ``meta`` says what the numbers were made with.
+            ``szmass.masses.MASS_COLUMNS``. ``meta`` says what the numbers were made with.
 
         Raises
         ------
@@ -155,18 +155,18 @@ class MassEstimator(ABC):
         }
 
 
-def register_estimator(cls):
+def register_estimator(estimator):
     """Add an estimator class to `ESTIMATORS` under its tag; a class decorator.
 
     Parameters
     ----------
-    cls : type
+    estimator : type
         A sub-class of `MassEstimator` with a ``tag``.
 
     Returns
     -------
     type
-        ``cls``.
+        ``estimator``.
 
     Raises
     ------
@@ -175,11 +175,11 @@ def register_estimator(cls):
     DuplicateNameError
         Another estimator has that tag.
     """
-    if not (isinstance(cls, type) and issubclass(cls, MassEstimator) and cls.tag):
+    if not (isinstance(estimator, type) and issubclass(estimator, MassEstimator) and estimator.tag):
         raise InvalidInputError(
-            f"An estimator must be a sub-class of MassEstimator with a tag. Received: {cls!r}"
+            f"An estimator must be a sub-class of MassEstimator with a tag. Received: {estimator!r}"
         )
-    return ESTIMATORS.add(cls.tag, cls)
+    return ESTIMATORS.add(estimator.tag, estimator)
 
 
 def estimate_masses(sample, estimators, *, columns=("msz", "msz_errn", "msz_errp")):
@@ -187,7 +187,7 @@ def estimate_masses(sample, estimators, *, columns=("msz", "msz_errn", "msz_errp
 
     Parameters
     ----------
-    sample : `~szmass.ClusterSample`
+    sample : `~szmass.clusters.ClusterSample`
         The clusters; for estimators that look at the map, with cutouts attached.
     estimators : str, `MassEstimator`, list of these, or dict
         Tags or instances. A dict gives each its name in the table, so that one

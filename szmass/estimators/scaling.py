@@ -18,7 +18,7 @@ class ScalingRelationMass(MassEstimator):
 
     Parameters
     ----------
-    relation : str or `~szmass.physics.scaling.ScalingRelation`, optional
+    relation : str or `~szmass.physics.ScalingRelation`, optional
         The relation: ``"planck2015"``, ``"planck2013"``, ``"arnaud2010"``.
     one_minus_b : float, optional
         Ratio 1-b of the relation's (hydrostatic) mass to the mass that comes out. The
@@ -27,7 +27,7 @@ class ScalingRelationMass(MassEstimator):
         For E(z) and the angular-diameter distance.
     y : {"y5r500", "y500"}, optional
         The measurement to use [arcmin2 or Mpc2], with its error in ``<y>_err``.
-    profile : str or `~szmass.physics.pressure.PressureProfile`, optional
+    profile : str or `~szmass.physics.PressureProfile`, optional
         Gives the ratio Y500/Y5R500 where ``y`` is ``"y5r500"``.
     sigma_lny : float, optional
         Intrinsic scatter of ln Y at fixed mass that the errors hold beside the error of Y. The

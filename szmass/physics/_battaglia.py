@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.physics._background import virial_pressure
-from szmass.physics._inputs import broadcast, check_floats, check_mass, check_redshift
+from szmass.physics._inputs import broadcast, check_mass, check_redshift
 from szmass.physics._profile import PressureProfile
 from szmass.physics.halos import _M500C, MassDefinition, _convert_mass
 
@@ -104,7 +105,7 @@ class Battaglia2012Profile(PressureProfile):
             The mass has no unit, or one of another kind.
         """
         x, mass, redshift = broadcast(
-            x=check_floats(x, "", "x", positive=True),
+            x=as_floats(x, "", "x", positive=True),
             mass=check_mass(mass),
             redshift=check_redshift(redshift),
         )

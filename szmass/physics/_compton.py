@@ -3,7 +3,7 @@
 import astropy.units as u
 import numpy as np
 
-from szmass._utils.quantities import as_quantity
+from szmass._utils.quantities import as_floats, as_quantity
 from szmass.exceptions import InvalidUnitError
 from szmass.physics._background import (
     ARCMIN_PER_RADIAN,
@@ -13,7 +13,6 @@ from szmass.physics._background import (
 )
 from szmass.physics._inputs import (
     broadcast,
-    check_floats,
     check_mass,
     check_one_minus_b,
     check_redshift,
@@ -29,7 +28,7 @@ def _convert(y, redshift, cosmology, target, other, factor):
         y = as_quantity(y, target, "y") if isinstance(y, str) else y
         unit = getattr(y, "unit", None)
     if unit is not None and unit.is_equivalent(target):
-        values = check_floats(y, target, "y")
+        values = as_floats(y, target, "y")
         return u.Quantity(broadcast(y=values, redshift=check_redshift(redshift))[0], target)
     if unit is None or not unit.is_equivalent(other):
         raise InvalidUnitError(
@@ -38,7 +37,7 @@ def _convert(y, redshift, cosmology, target, other, factor):
         )
     cosmology = get_cosmology(cosmology)
     values, redshift = broadcast(
-        y=check_floats(y, other, "y"), redshift=check_redshift(redshift, positive=True)
+        y=as_floats(y, other, "y"), redshift=check_redshift(redshift, positive=True)
     )
     scale = angular_diameter_distance(redshift, cosmology) / ARCMIN_PER_RADIAN
     return u.Quantity(values * factor(scale), target)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.physics._background import critical_density, efunc, h70, virial_pressure
-from szmass.physics._inputs import check_floats
 from szmass.physics._profile import PressureProfile
 
 __all__ = ["GNFWProfile"]
@@ -136,7 +136,7 @@ class GNFWProfile(PressureProfile):
         InvalidInputError
             A radius is not positive.
         """
-        return self._p(check_floats(x, "", "x", positive=True))[()]
+        return self._p(as_floats(x, "", "x", positive=True))[()]
 
     def _p(self, x):
         x = self.c500 * x

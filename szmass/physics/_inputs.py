@@ -2,7 +2,6 @@
 
 import astropy.units as u
 import numpy as np
-from astropy.utils.masked import Masked
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
@@ -11,7 +10,6 @@ __all__ = [
     "MASS_RANGE",
     "REDSHIFT_MAX",
     "broadcast",
-    "check_floats",
     "check_mass",
     "check_one_minus_b",
     "check_redshift",
@@ -22,21 +20,6 @@ MASS_RANGE = (1e10, 1e17)
 
 #: Redshifts above are taken for a sentinel.
 REDSHIFT_MAX = 20.0
-
-
-def check_floats(value, unit, name, *, positive=False):
-    """Convert as `as_floats` does, with table columns read and masked elements turned into NaN."""
-    mask = None
-    if isinstance(value, Masked):
-        mask, value = value.mask, value.unmasked
-    elif isinstance(value, np.ma.MaskedArray):  # MaskedColumn and np.ma.masked are such
-        mask = np.ma.getmaskarray(value)
-    if not isinstance(value, u.Quantity) and getattr(value, "unit", None) is not None:
-        value = u.Quantity(np.asarray(value), value.unit)
-    if mask is None:
-        return as_floats(value, unit, name, positive=positive)
-    array = np.where(mask, np.nan, as_floats(np.ma.getdata(value, subok=True), unit, name))
-    return as_floats(u.Quantity(array, unit), unit, name, positive=positive)
 
 
 def _refuse(bad, array, name, expected):
@@ -50,7 +33,7 @@ def _refuse(bad, array, name, expected):
 
 def check_mass(mass, name="mass"):
     """Give masses as floats in Msun; NaN passes."""
-    mass = check_floats(mass, u.solMass, name, positive=True)
+    mass = as_floats(mass, u.solMass, name, positive=True)
     low, high = MASS_RANGE
     _refuse(
         (mass < low) | (mass > high),
@@ -63,7 +46,7 @@ def check_mass(mass, name="mass"):
 
 def check_redshift(redshift, name="redshift", *, positive=False):
     """Give redshifts as floats; NaN passes, zero only unless ``positive``."""
-    redshift = check_floats(redshift, u.dimensionless_unscaled, name)
+    redshift = as_floats(redshift, u.dimensionless_unscaled, name)
     _refuse(
         (redshift < 0) | (redshift > REDSHIFT_MAX) | (positive & (redshift == 0)),
         redshift,
@@ -76,7 +59,7 @@ def check_redshift(redshift, name="redshift", *, positive=False):
 
 def check_one_minus_b(one_minus_b):
     """Give 1-b, the ratio of the mass that a relation is calibrated in to the true mass."""
-    array = check_floats(one_minus_b, u.dimensionless_unscaled, "one_minus_b")
+    array = as_floats(one_minus_b, u.dimensionless_unscaled, "one_minus_b")
     _refuse(
         ~((array > 0) & (array <= 2)),
         array,

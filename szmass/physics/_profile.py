@@ -6,6 +6,7 @@ from functools import cached_property
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.physics import _projection
 from szmass.physics._background import (
@@ -13,7 +14,7 @@ from szmass.physics._background import (
     COMPTON,
     angular_diameter_distance,
 )
-from szmass.physics._inputs import broadcast, check_floats, check_mass, check_redshift
+from szmass.physics._inputs import broadcast, check_mass, check_redshift
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.halos import _M500C
 
@@ -116,7 +117,7 @@ class PressureProfile(abc.ABC):
             Radius or mass has no unit, or one of another kind.
         """
         cosmology = get_cosmology(cosmology)
-        radius = check_floats(radius, u.Mpc, "radius", positive=True)
+        radius = as_floats(radius, u.Mpc, "radius", positive=True)
         mass, redshift = check_mass(mass), check_redshift(redshift)
         broadcast(radius=radius, mass=mass, redshift=redshift)
         mass, redshift = broadcast(mass=mass, redshift=redshift)
@@ -152,7 +153,7 @@ class PressureProfile(abc.ABC):
             Theta or mass has no unit, or one of another kind.
         """
         cosmology = get_cosmology(cosmology)
-        theta = check_floats(theta, u.arcmin, "theta")
+        theta = as_floats(theta, u.arcmin, "theta")
         if np.any(theta < 0):
             raise InvalidInputError(
                 f"'theta' is a distance from the centre and cannot be negative. Received: {theta}"
@@ -228,7 +229,7 @@ class PressureProfile(abc.ABC):
                 f"The shape of {self.name!r} depends on mass and redshift: use y_spherical or "
                 "y_cylindrical instead of a dimensionless integral."
             )
-        return self._integrate(integral, check_floats(x, "", "x", positive=True))[()]
+        return self._integrate(integral, as_floats(x, "", "x", positive=True))[()]
 
     def _cylinder(self, shape, x):
         return _projection.cylinder_integral(shape, x, self.truncation)
@@ -300,7 +301,7 @@ class PressureProfile(abc.ABC):
 
     def _y(self, integral, mass, redshift, cosmology, x_max):
         cosmology = get_cosmology(cosmology)
-        x_max = check_floats(x_max, "", "x_max", positive=True)
+        x_max = as_floats(x_max, "", "x_max", positive=True)
         mass, redshift = broadcast(mass=check_mass(mass), redshift=check_redshift(redshift))
         broadcast(mass=mass, x_max=x_max)
         amplitude, *parameters = self._amplitude(mass, redshift, cosmology)

@@ -11,12 +11,20 @@ __all__ = ["COSMOLOGIES", "get_cosmology"]
 #: Cosmologies known by name, beside the realisations of `astropy.cosmology`.
 COSMOLOGIES = Registry("cosmology")
 
-# The Planck SZ papers, PSZ2's MSZ and most weak-lensing tables: flat, no radiation.
+# The Planck SZ papers, PSZ2's MSZ and most weak-lensing tables: flat, no radiation. They give no
+# density of baryons; 0.05 is ours and matters to concentration-mass relations alone.
 COSMOLOGIES.add("PSZ2", FlatLambdaCDM(H0=70, Om0=0.3, Tcmb0=0, Ob0=0.05, name="PSZ2"))
 # The simulations on which de Andres et al. (2022) trained.
 COSMOLOGIES.add(
     "TheThreeHundred",
-    FlatLambdaCDM(H0=67.8, Om0=0.307, Tcmb0=0, Ob0=0.048, name="TheThreeHundred"),
+    FlatLambdaCDM(
+        H0=67.8,
+        Om0=0.307,
+        Tcmb0=0,
+        Ob0=0.048,
+        name="TheThreeHundred",
+        meta={"sigma8": 0.823, "n": 0.96},
+    ),
 )
 for _name in astropy.cosmology.realizations.available:
     COSMOLOGIES.add(_name, getattr(astropy.cosmology, _name))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.physics import _background, _concentration
-from szmass.physics._inputs import broadcast, check_floats, check_mass, check_redshift
+from szmass.physics._inputs import broadcast, check_mass, check_redshift
 from szmass.physics.cosmology import get_cosmology
 
 __all__ = ["MassDefinition", "convert_mass", "overdensity_radius", "theta500"]
@@ -251,7 +252,7 @@ def convert_mass(
         _concentration.check_model(concentration)
         mass, redshift = broadcast(mass=mass, redshift=redshift)
     else:
-        concentration = check_floats(concentration, "", "concentration")
+        concentration = as_floats(concentration, "", "concentration")
         low, high = _concentration.CONCENTRATION_RANGE
         if np.any((concentration < low) | (concentration > high)):
             raise InvalidInputError(
