@@ -39,7 +39,7 @@ class Battaglia2012Profile(PressureProfile):
     truncation : float, optional
         Radius of the edge [R500c].
     references : tuple of str, optional
-        Papers to cite.
+        ADS bibcodes of the papers to cite.
 
     Raises
     ------

@@ -64,7 +64,7 @@ class GNFWProfile(PressureProfile):
     truncation : float, optional
         Radius of the edge [R500].
     references : tuple of str, optional
-        Papers to cite.
+        ADS bibcodes of the papers to cite.
 
     Raises
     ------

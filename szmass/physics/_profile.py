@@ -33,7 +33,7 @@ class PressureProfile(abc.ABC):
     name : str
         Key in `PRESSURE_PROFILES`.
     references : tuple of str
-        Papers to cite.
+        ADS bibcodes of the papers to cite.
     truncation : float
         Radius of the edge [R500c].
 

@@ -25,7 +25,7 @@ def _gnfw(name, p0, c500, gamma, alpha, beta, **options):
     PRESSURE_PROFILES.add(name, profile)
 
 
-_ARNAUD2010 = {"references": ("Arnaud et al. 2010, A&A 517, A92",)}
+_ARNAUD2010 = {"references": ("2010A&A...517A..92A",)}
 _gnfw("arnaud2010", 8.403, 1.177, 0.3081, 1.0510, 5.4905, alpha_p=0.12, **_ARNAUD2010)
 _gnfw("arnaud2010-cc", 3.249, 1.128, 0.7736, 1.2223, 5.4905, alpha_p=0.12, **_ARNAUD2010)
 _gnfw("arnaud2010-md", 3.202, 1.083, 0.3798, 1.4063, 5.4905, alpha_p=0.12, **_ARNAUD2010)
@@ -34,15 +34,15 @@ _gnfw(
     *("planck2013", 6.41, 1.81, 0.31, 1.33, 4.13),
     alpha_p=0.12,
     p0_h70_exponent=-1.0,
-    references=("Planck Collaboration Int. V 2013, A&A 550, A131",),
+    references=("2013A&A...550A.131P",),
 )
 _gnfw(
     *("he2021", 5.048, 1.217, 0.433, 1.192, 5.490),
-    references=("He et al. 2021, ApJ 908, 91",),
+    references=("2021ApJ...908...91H",),
 )
 _GHIRARDINI2019 = {
     "p500": "ghirardini2019",
-    "references": ("Ghirardini et al. 2019, A&A 621, A41",),
+    "references": ("2019A&A...621A..41G",),
 }
 _gnfw("ghirardini2019", 5.68, 1.49, 0.43, 1.33, 4.40, **_GHIRARDINI2019)
 _gnfw("ghirardini2019-cc", 6.03, 1.68, 0.51, 1.33, 4.37, **_GHIRARDINI2019)
@@ -56,7 +56,7 @@ def _battaglia2012(name, fitted_definition, p0, xc, beta):
         xc=xc,
         beta=beta,
         fitted_definition=fitted_definition,
-        references=("Battaglia et al. 2012, ApJ 758, 75",),
+        references=("2012ApJ...758...75B",),
     )
     PRESSURE_PROFILES.add(name, profile)
 

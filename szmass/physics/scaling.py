@@ -48,7 +48,7 @@ class ScalingRelation:
     y_h70_exponent : float, optional
         Power of h70 = H0 / (70 km/s/Mpc) that Y carries: -2 in SZ, -5/2 in X-rays.
     references : tuple of str, optional
-        Papers to cite.
+        ADS bibcodes of the papers to cite.
 
     Raises
     ------
@@ -185,7 +185,7 @@ class Planck2013(ScalingRelation):
     alpha_err: float = 0.08
     beta_err: float = 0.0
     sigma_lny_err: float = 0.023
-    references: tuple = field(default=("Planck Collaboration XX 2014, A&A 571, A20",), repr=False)
+    references: tuple = field(default=("2014A&A...571A..20P",), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +215,7 @@ class Planck2015(ScalingRelation):
     alpha_err: float = 0.08
     beta_err: float = 0.50
     sigma_lny_err: float = 0.023
-    references: tuple = field(default=("Planck Collaboration XXIV 2016, A&A 594, A24",), repr=False)
+    references: tuple = field(default=("2016A&A...594A..24P",), repr=False)
 
 
 def _arnaud2010_log10_y_star():
@@ -254,7 +254,7 @@ class Arnaud2010(ScalingRelation):
     beta: float = 2 / 3
     sigma_lny: float = np.nan
     y_h70_exponent: float = -2.5
-    references: tuple = field(default=("Arnaud et al. 2010, A&A 517, A92",), repr=False)
+    references: tuple = field(default=("2010A&A...517A..92A",), repr=False)
 
 
 #: Relations known by name.
