@@ -1,0 +1,272 @@
+"""Checks of what callers pass to maps and cutouts; each gives the form that is worked with."""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import BaseCoordinateFrame, SkyCoord
+from astropy.wcs import WCS
+
+from szmass._utils.quantities import as_floats
+from szmass.exceptions import InvalidInputError, InvalidUnitError
+from szmass.maps.geometry import CutoutGeometry
+
+__all__ = [
+    "check_beam",
+    "check_geometry",
+    "check_mask",
+    "check_nside",
+    "check_ordering",
+    "check_positions",
+    "check_scale",
+    "check_values",
+    "is_celestial",
+    "nside_of",
+]
+
+_ORDERINGS = {"ring": "ring", "nested": "nested", "nest": "nested"}
+
+
+def check_beam(beam):
+    """Give a beam as a scalar Quantity in arcmin, or None.
+
+    Parameters
+    ----------
+    beam : `~astropy.units.Quantity` or str or None
+        FWHM.
+
+    Returns
+    -------
+    `~astropy.units.Quantity` or None
+        In arcmin.
+    """
+    if beam is None:
+        return None
+    value = as_floats(beam, u.arcmin, "beam", positive=True, finite=True)
+    if value.ndim:
+        raise InvalidInputError(f"'beam' must be one number. Received: {beam!r}")
+    return float(value) * u.arcmin
+
+
+def check_scale(scale, n, geometry):
+    """Give the angles of a relative geometry in arcmin, or None for an absolute one.
+
+    Parameters
+    ----------
+    scale : `~astropy.units.Quantity` or None
+        One angle, or one per position; NaN where it is not known.
+    n : int
+        Number of positions.
+    geometry : CutoutGeometry
+        The grid.
+
+    Returns
+    -------
+    `~astropy.units.Quantity` or None
+        In arcmin, of length ``n``.
+    """
+    if (scale is not None) != geometry.relative:
+        raise InvalidInputError(
+            "'angular_scale' is needed because the geometry's pixel_scale has no unit. Give "
+            "one angle per position, for instance theta500, or a pixel_scale in arcmin."
+            if geometry.relative
+            else "'angular_scale' goes with a pixel_scale without unit, and that of the geometry "
+            f"is {geometry.pixel_scale}."
+        )
+    if scale is None:
+        return None
+    value = as_floats(scale, u.arcmin, "angular_scale", positive=True)
+    if value.shape not in ((), (n,)):
+        raise InvalidInputError(
+            f"'angular_scale' must have one entry per position ({n}). Received: shape {value.shape}"
+        )
+    return np.broadcast_to(value, n).copy() * u.arcmin
+
+
+def check_geometry(geometry):
+    """Give a geometry, the default for None.
+
+    Parameters
+    ----------
+    geometry : CutoutGeometry or None
+        What the caller passed.
+
+    Returns
+    -------
+    CutoutGeometry
+        The geometry.
+    """
+    if geometry is None:
+        return CutoutGeometry()
+    if not isinstance(geometry, CutoutGeometry):
+        raise InvalidInputError(f"'geometry' must be a CutoutGeometry. Received: {geometry!r}")
+    return geometry
+
+
+def check_positions(coord):
+    """Give positions as a SkyCoord of one dimension.
+
+    Parameters
+    ----------
+    coord : `~astropy.coordinates.SkyCoord` or sequence of them
+        One position or N.
+
+    Returns
+    -------
+    `~astropy.coordinates.SkyCoord`
+        Of length N.
+    """
+    if isinstance(coord, list | tuple):
+        coord = SkyCoord(list(coord)) if coord else SkyCoord([] * u.deg, [] * u.deg)
+    if not isinstance(coord, SkyCoord | BaseCoordinateFrame):
+        raise InvalidInputError(
+            "'coord' must be a SkyCoord, for instance "
+            f"SkyCoord(l, b, unit='deg', frame='galactic'). Received: {coord!r}"
+        )
+    coord = SkyCoord(coord)
+    if coord.ndim > 1:
+        raise InvalidInputError(
+            f"'coord' must have one dimension. Received: shape {coord.shape}; use coord.ravel()."
+        )
+    return coord.reshape(1) if coord.isscalar else coord
+
+
+def check_values(values, mask, name, *, ndim):
+    """Give the values of a map as an array of real numbers, and the mask joined with its own.
+
+    Parameters
+    ----------
+    values : array-like
+        Compton-y.
+    mask : array-like of bool or None
+        True for pixels that are not to be used.
+    name : str
+        Name of the argument.
+    ndim : int
+        Number of dimensions it must have.
+
+    Returns
+    -------
+    values : `~numpy.ndarray`
+        Not a copy.
+    mask : `~numpy.ndarray` or None
+        The mask.
+    """
+    if isinstance(values, u.Quantity):
+        if values.unit != u.dimensionless_unscaled:
+            raise InvalidUnitError(
+                f"'{name}' must be dimensionless: Compton-y has no unit. Received: {values.unit}"
+            )
+        values = values.value
+    if np.ma.isMaskedArray(values):
+        own = np.ma.getmaskarray(values)
+        mask = own if mask is None else own | mask
+        values = values.data
+    values = np.asarray(values)
+    if values.ndim != ndim or values.dtype.kind not in "fiu":
+        raise InvalidInputError(
+            f"'{name}' must be an array of real numbers with {ndim} dimension(s). Received: shape "
+            f"{values.shape}, dtype {values.dtype}"
+        )
+    return values, mask
+
+
+def check_ordering(ordering):
+    """Give "ring" or "nested" for one of their spellings, or raise.
+
+    Parameters
+    ----------
+    ordering : str
+        What the caller said.
+
+    Returns
+    -------
+    str
+        The ordering.
+    """
+    found = _ORDERINGS.get(str(ordering).strip().lower())
+    if found is None:
+        raise InvalidInputError(f"'ordering' must be 'ring' or 'nested'. Received: {ordering!r}")
+    return found
+
+
+def check_nside(nside, nested):
+    """Refuse an nside that the NESTED scheme does not have.
+
+    Parameters
+    ----------
+    nside : int
+        Resolution.
+    nested : bool
+        Scheme.
+    """
+    if nested and nside & (nside - 1):
+        raise InvalidInputError(
+            f"A map in NESTED ordering must have an nside that is a power of two. Received: {nside}"
+        )
+
+
+def check_mask(mask, shape):
+    """Give a mask as a bool array of the shape of the map, or None.
+
+    Parameters
+    ----------
+    mask : array-like of bool or None
+        True for pixels that are not to be used.
+    shape : tuple of int
+        Shape of the map.
+
+    Returns
+    -------
+    `~numpy.ndarray` or None
+        The mask.
+    """
+    if mask is None:
+        return None
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise InvalidInputError(
+            "'mask' must be of dtype bool, True for pixels that are not to be used. Received: "
+            f"{mask.dtype}. Planck's mask files hold 1 for good pixels: pass mask=(values < 0.5)."
+        )
+    if mask.shape != shape:
+        sizes = [
+            f"nside {nside}" if nside else f"shape {size}"
+            for size in (mask.shape, shape)
+            for nside in [nside_of(size[0]) if len(size) == 1 else None]
+        ]
+        raise InvalidInputError(
+            f"'mask' must have the pixels of the map ({sizes[1]}). Received: {sizes[0]}"
+        )
+    return mask
+
+
+def nside_of(npix):
+    """Give the nside of a HEALPix map of the whole sky, or None.
+
+    Parameters
+    ----------
+    npix : int
+        Number of pixels.
+
+    Returns
+    -------
+    int or None
+        None if a map of the whole sky cannot have so many.
+    """
+    nside = round((npix / 12) ** 0.5)
+    return nside if nside and 12 * nside**2 == npix else None
+
+
+def is_celestial(wcs):
+    """Tell whether a WCS has two celestial axes and no other.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        Of an image.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+    """
+    return isinstance(wcs, WCS) and wcs.naxis == 2 and wcs.has_celestial

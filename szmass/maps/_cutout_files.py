@@ -1,0 +1,177 @@
+"""FITS files of cutouts and of stacks of cutouts."""
+
+import re
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.table import Table
+from astropy.wcs import WCS
+
+from szmass._utils.files import atomic_path
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.maps._fits import open_fits
+from szmass.maps._frames import lonlat
+from szmass.maps.geometry import CutoutGeometry
+
+__all__ = ["read_cutout", "read_stack", "write_cutout", "write_stack"]
+
+_PSZ2_NAME = re.compile(r"PSZ2\s*G(\d{3}\.\d{2})([+-]\d{2}\.\d{2})$")
+_PLANCK_BEAM = 10 * u.arcmin
+# Cards that describe the file; all others are the user's.
+_OWN = re.compile(
+    r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|EXTNAME|BUNIT|BTYPE|NAME|BMAJ|BMIN|INTERPOL"
+    r"|WCSAXES|(CRPIX|CDELT|CUNIT|CTYPE|CRVAL)\d|PC\d_\d|LONPOLE|LATPOLE|RADESYS|EQUINOX|MJDREF"
+    r"|NCUTOUTS|SHAPE[12]|PIXSCALE|GEOFRAME|ROTATION|CHECKSUM|DATASUM|COMMENT|HISTORY|)$"
+)
+
+
+def write_cutout(cutout, path, overwrite):
+    """Write a `Cutout`."""
+    if cutout.wcs is None:
+        raise InvalidInputError(
+            "The cutout has no position or no pixel scale in arcmin, so no WCS can be written; "
+            "put it into a CutoutStack and write that."
+        )
+    header = cutout.wcs.to_header()
+    header["BTYPE"] = ("COMPTON-Y", "dimensionless")
+    header["NAME"] = cutout.name
+    _describe(header, cutout)
+    image = fits.PrimaryHDU(cutout.data, header)
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        fits.HDUList([image, _footprint_hdu(cutout.footprint)]).writeto(temporary)
+
+
+def read_cutout(path, coord):
+    """Give the arguments of a `Cutout`."""
+    with open_fits(path, memmap=False) as hdus:
+        header, data = hdus[0].header, hdus[0].data
+        if data is None or data.ndim != 2:
+            raise FileFormatError(
+                f"{path} is not a cutout: expected an image of two dimensions in the first HDU."
+            )
+        footprint = hdus["FOOTPRINT"].data.astype(bool) if "FOOTPRINT" in hdus else None
+    name = str(header.get("NAME", ""))
+    arguments = _described(header)
+    if "CTYPE1" in header:
+        if coord is not None:
+            raise InvalidInputError(
+                f"'coord' is for files without WCS; {path} has one. Leave 'coord' out."
+            )
+        geometry, coord = CutoutGeometry.from_wcs(WCS(header), data.shape)
+    elif {"NAME", "Z", "M500"} <= set(header) and data.shape == CutoutGeometry().shape:
+        geometry = CutoutGeometry()
+        coord = _position_of(name, path) if coord is None else coord
+        arguments.update(beam=_PLANCK_BEAM, interpolation="nearest")
+    else:
+        raise FileFormatError(
+            f"{path} has no WCS, and it is not one of the published cutouts either (96 x 96 "
+            "pixels, keywords NAME, Z and M500)."
+        )
+    data = data.astype(data.dtype.newbyteorder("="))
+    return {
+        **arguments,
+        "data": data,
+        "coord": coord,
+        "geometry": geometry,
+        "footprint": footprint,
+        "name": name,
+    }
+
+
+def write_stack(stack, path, overwrite):
+    """Write a `CutoutStack`."""
+    header = fits.Header()
+    geometry = stack.geometry
+    header["NCUTOUTS"] = (len(stack), "number of cutouts")
+    header["SHAPE1"], header["SHAPE2"] = geometry.shape
+    # As text, which keeps all digits.
+    header["PIXSCALE"] = (str(geometry.pixel_scale), "side of a pixel; of 'scale' if unitless")
+    header["GEOFRAME"] = (geometry.frame, "frame of the tangent planes")
+    header["ROTATION"] = (str(geometry.rotation), "position angle of increasing rows")
+    _describe(header, stack)
+    lon, lat = np.degrees(lonlat(stack.coord, geometry.frame))
+    table = Table({"name": stack.names, "lon": lon * u.deg, "lat": lat * u.deg})
+    if stack.angular_scale is not None:
+        table["scale"] = stack.angular_scale
+    positions = fits.table_to_hdu(table)
+    positions.name = "POSITIONS"
+    hdus = [
+        fits.PrimaryHDU(header=header),
+        fits.ImageHDU(stack.data, name="DATA"),
+        _footprint_hdu(stack.footprint),
+        positions,
+    ]
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        fits.HDUList(hdus).writeto(temporary)
+
+
+def read_stack(path):
+    """Give the arguments of a `CutoutStack`."""
+    with open_fits(path, memmap=False) as hdus:
+        header = hdus[0].header
+        lost = [name for name in ("DATA", "FOOTPRINT", "POSITIONS") if name not in hdus]
+        if lost or "GEOFRAME" not in header:
+            raise FileFormatError(
+                f"{path} is not a stack of cutouts written by szmass: it lacks "
+                f"{', '.join(lost) or 'GEOFRAME'}."
+            )
+        geometry = CutoutGeometry(
+            shape=(header["SHAPE1"], header["SHAPE2"]),
+            pixel_scale=header["PIXSCALE"],
+            frame=header["GEOFRAME"],
+            rotation=header["ROTATION"],
+        )
+        table = hdus["POSITIONS"].data
+        scale = table["scale"] * u.arcmin if "scale" in table.names else None
+        shape = (header["NCUTOUTS"], *geometry.shape)
+        data, footprint = (hdus[name].data for name in ("DATA", "FOOTPRINT"))
+        return {
+            **_described(header),
+            "data": np.zeros(shape) if data is None else data,
+            "footprint": np.zeros(shape) if footprint is None else footprint,
+            "coord": SkyCoord(table["lon"] * u.deg, table["lat"] * u.deg, frame=geometry.frame),
+            "names": [str(name) for name in table["name"]],
+            "geometry": geometry,
+            "angular_scale": scale,
+        }
+
+
+def _footprint_hdu(footprint):
+    return fits.ImageHDU(footprint.astype(np.uint8), name="FOOTPRINT")
+
+
+def _describe(header, cutouts):
+    """Write beam, interpolation and meta into a header."""
+    if cutouts.beam is not None:
+        header["BMAJ"] = (cutouts.beam.to_value(u.deg), "[deg] FWHM of the map's beam")
+        header["BMIN"] = header["BMAJ"]
+    if cutouts.interpolation is not None:
+        header["INTERPOL"] = (cutouts.interpolation, "how the map was sampled")
+    for key, value in cutouts.meta.items():
+        if isinstance(value, str | bool | int | float | np.number) and not _OWN.match(key):
+            plain = len(key) <= 8 and key.isupper()
+            header[key if plain else f"HIERARCH {key}"] = value
+
+
+def _described(header):
+    """Read beam, interpolation and meta from a header."""
+    beam = header.get("BMAJ")
+    return {
+        # Twelve digits: ten arcmin are 0.16666666666666666 deg.
+        "beam": None if beam is None else float(f"{beam * 60:.12g}") * u.arcmin,
+        "interpolation": header.get("INTERPOL"),
+        "meta": {c.keyword: c.value for c in header.cards if not _OWN.match(c.keyword)},
+    }
+
+
+def _position_of(name, path):
+    match = _PSZ2_NAME.match(name.strip())
+    if match is None:
+        raise FileFormatError(
+            f"{path} has neither a WCS nor the name of a PSZ2 cluster (NAME is {name!r}). Give its "
+            "position with coord=SkyCoord(...)."
+        )
+    lon, lat = map(float, match.groups())
+    return SkyCoord(lon * u.deg, lat * u.deg, frame="galactic")

@@ -1,0 +1,95 @@
+"""FITS files opened so that what is wrong with them is said, and single columns of tables."""
+
+import contextlib
+import gzip
+import warnings
+import zlib
+
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+
+from szmass.exceptions import FileFormatError
+
+__all__ = ["open_fits", "read_column"]
+
+_ROWS_AT_ONCE = 2**16
+
+
+@contextlib.contextmanager
+def open_fits(path, *, memmap=True):
+    """Open a FITS file for reading; a truncated one is an error.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, possibly gzipped.
+    memmap : bool, optional
+        Whether data stay in the file until they are used.
+
+    Yields
+    ------
+    `~astropy.io.fits.HDUList`
+        The file.
+
+    Raises
+    ------
+    FileFormatError
+        The file is not FITS, or is truncated; also if that shows only inside the block.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "File may have been truncated", AstropyUserWarning)
+            # Opened here, since astropy leaves a file open when it finds it truncated.
+            with open(path, "rb") as file, fits.open(file, memmap=memmap) as hdus:
+                yield hdus
+    except (OSError, EOFError, zlib.error, AstropyUserWarning) as err:
+        if getattr(err, "errno", None) is not None:  # not found, no permission, ...
+            raise
+        raise FileFormatError(
+            f"{path} cannot be read as FITS: {err}. It may be truncated or something else; "
+            "download it again."
+        ) from err
+
+
+def read_column(path, hdu, name):
+    """Give one column of a table without reading the others.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that ``hdu`` belongs to.
+    hdu : `~astropy.io.fits.BinTableHDU`
+        The table.
+    name : str
+        Name of the column.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        One entry or one row per row of the table. It is memory-mapped, with the file's byte
+        order, unless the file is compressed or the column is scaled.
+    """
+    column = hdu.columns[name]
+    with open(path, "rb") as file:
+        start = file.read(6)
+    gzipped = start[:2] == b"\x1f\x8b"
+    if column.bscale or column.bzero or not (gzipped or start == b"SIMPLE"):
+        return np.asarray(hdu.data[name])
+    rows = hdu.header["NAXIS2"]
+    dtype = hdu.columns.dtype.newbyteorder(">")
+    offset = hdu.fileinfo()["datLoc"]
+    if not rows:
+        return np.empty(0, dtype[name])
+    if not gzipped:
+        table = np.memmap(path, dtype, mode="r", offset=offset, shape=(rows,))
+        return np.asarray(table[name])
+    part = dtype[name]
+    values = np.empty((rows, *part.shape), part.base.newbyteorder("="))
+    with gzip.open(path) as file:
+        file.seek(offset)
+        for start in range(0, rows, _ROWS_AT_ONCE):
+            stop = min(start + _ROWS_AT_ONCE, rows)
+            block = file.read((stop - start) * dtype.itemsize)
+            values[start:stop] = np.frombuffer(block, dtype)[name]
+    return values

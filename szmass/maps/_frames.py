@@ -1,0 +1,170 @@
+"""Celestial frames of maps and cutouts, and the rotations between them."""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import (
+    BaseCoordinateFrame,
+    CartesianRepresentation,
+    SkyCoord,
+    UnitSphericalRepresentation,
+    frame_transform_graph,
+)
+
+from szmass._utils.attributes import known_positions
+from szmass.exceptions import InvalidInputError
+
+__all__ = ["frame_named", "frame_rotation", "lonlat", "rotate_tangent_points", "same_frame"]
+
+_ALIASES = {
+    "g": "galactic",
+    "c": "icrs",
+    "e": "barycentricmeanecliptic",
+    "ecliptic": "barycentricmeanecliptic",
+    "celestial": "icrs",
+    "equatorial": "icrs",
+}
+
+
+def frame_named(frame):
+    """Give the frame that a name, a HEALPix letter or a frame object stands for.
+
+    Parameters
+    ----------
+    frame : str or `~astropy.coordinates.BaseCoordinateFrame`
+        For instance "galactic", "icrs", "fk5", "ecliptic", or "G", "C", "E".
+
+    Returns
+    -------
+    `~astropy.coordinates.BaseCoordinateFrame`
+        Without data.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such frame.
+    """
+    if isinstance(frame, BaseCoordinateFrame):
+        return frame.replicate_without_data()
+    cls = frame
+    if isinstance(frame, str):
+        name = frame.strip().lower()
+        cls = frame_transform_graph.lookup_name(_ALIASES.get(name, name))
+    if not (isinstance(cls, type) and issubclass(cls, BaseCoordinateFrame)):
+        raise InvalidInputError(
+            "'frame' must be 'galactic', 'icrs', 'fk5', 'ecliptic' or another frame of astropy "
+            f"(or the letter G, C or E). Received: {frame!r}"
+        )
+    return cls()
+
+
+def same_frame(one, other):
+    """Tell whether two frames are the same, to the precision of HEALPix's three letters.
+
+    Parameters
+    ----------
+    one, other : `~astropy.coordinates.BaseCoordinateFrame`
+        Frames without data.
+
+    Returns
+    -------
+    bool
+        ICRS and FK5 at J2000 differ by 0.02 arcsec and count as the same.
+    """
+    rotation = frame_rotation(one, other)
+    return rotation is None or np.allclose(rotation, np.eye(3), rtol=0, atol=1e-6)
+
+
+def frame_rotation(source, target):
+    """Give the matrix that turns directions of one frame into those of another.
+
+    Parameters
+    ----------
+    source, target : `~astropy.coordinates.BaseCoordinateFrame`
+        Frames without data.
+
+    Returns
+    -------
+    `~numpy.ndarray` or None
+        3 x 3; None if the frames are equal.
+
+    Raises
+    ------
+    InvalidInputError
+        The frames are not related by a rotation.
+    """
+    if source.is_equivalent_frame(target):
+        return None
+    axes = CartesianRepresentation(np.eye(3))
+    try:
+        turned = source.realize_frame(axes).transform_to(target)
+        matrix = turned.represent_as(UnitSphericalRepresentation).to_cartesian().xyz.value
+    except (u.UnitsError, ValueError, AttributeError) as err:
+        raise InvalidInputError(_no_rotation(source, target)) from err
+    if not np.allclose(matrix @ matrix.T, np.eye(3), rtol=0, atol=1e-12):
+        raise InvalidInputError(_no_rotation(source, target))
+    return matrix
+
+
+def _no_rotation(source, target):
+    return (
+        f"The frames {source.name!r} and {target.name!r} are not related by a fixed rotation, "
+        "which cutouts need. Use 'galactic', 'icrs', 'fk5' or 'ecliptic'."
+    )
+
+
+def lonlat(coord, frame):
+    """Give longitudes and latitudes, NaN where a position is masked or NaN.
+
+    Parameters
+    ----------
+    coord : `~astropy.coordinates.SkyCoord`
+        Positions.
+    frame : str
+        The frame of the result.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        Shape ``(2,) + coord.shape``, radian.
+    """
+    coord, shape = SkyCoord(coord).ravel(), coord.shape
+    angles = np.full((2, coord.size), np.nan)
+    known = known_positions(coord)
+    if known.any():
+        plain = coord[known]
+        plain = plain.unmasked if plain.masked else plain
+        sphere = plain.transform_to(frame).spherical
+        angles[:, known] = [sphere.lon.to_value(u.rad), sphere.lat.to_value(u.rad)]
+    return angles.reshape(2, *shape)
+
+
+def rotate_tangent_points(lon, lat, matrix):
+    """Carry positions, and the direction of North at them, into another frame.
+
+    A rotation of the sphere turns the tangent plane of a position by one angle.
+
+    Parameters
+    ----------
+    lon, lat : array-like
+        Positions [rad].
+    matrix : `~numpy.ndarray` or None
+        From `frame_rotation`.
+
+    Returns
+    -------
+    lon, lat : `~numpy.ndarray`
+        Positions in the other frame [rad].
+    angle : `~numpy.ndarray`
+        Position angle there of what was North [rad], through East.
+    """
+    if matrix is None:
+        return lon, lat, np.zeros_like(lon)
+    cos_lat = np.cos(lat)
+    center = matrix @ [cos_lat * np.cos(lon), cos_lat * np.sin(lon), np.sin(lat)]
+    north = matrix @ [-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), cos_lat]
+    lon = np.arctan2(center[1], center[0])
+    lat = np.arctan2(center[2], np.hypot(center[0], center[1]))
+    east_axis = np.array([-np.sin(lon), np.cos(lon), np.zeros_like(lon)])
+    north_axis = [-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)]
+    angle = np.arctan2((north * east_axis).sum(axis=0), (north * np.array(north_axis)).sum(axis=0))
+    return lon, lat, angle

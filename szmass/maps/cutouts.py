@@ -1,0 +1,374 @@
+"""Cutouts of a Compton-y map around positions, one or many."""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.nddata import NDData
+
+from szmass.exceptions import InvalidInputError
+from szmass.maps import _cutout_files as files
+from szmass.maps._checks import check_beam, check_scale
+from szmass.maps._frames import lonlat
+from szmass.maps.geometry import CutoutGeometry
+
+__all__ = ["Cutout", "CutoutGeometry", "CutoutStack"]
+
+
+class Cutout(NDData):
+    """A Compton-y image around a position.
+
+    It is an `~astropy.nddata.NDData`: ``data`` is y, dimensionless, and ``mask`` is True where
+    there is no valid value, so that reproject, photutils and others take it as it is.
+
+    Parameters
+    ----------
+    data : array-like
+        Compton-y, shape ``geometry.shape``.
+    coord : `~astropy.coordinates.SkyCoord`
+        The position at the middle of the grid.
+    geometry : CutoutGeometry, optional
+        The grid; the default has the shape of ``data``.
+    footprint : array-like of bool, optional
+        Which pixels the map covers with valid values. Pixels that are not finite are False
+        in any case.
+    beam : `~astropy.units.Quantity`, optional
+        FWHM of the map's Gaussian beam; None if it is not known.
+    name : str, optional
+        What is in the middle.
+    interpolation : {"nearest", "bilinear"}, optional
+        How the map was sampled; None if it is not known.
+    meta : dict, optional
+        Anything else; numbers and strings are kept in files.
+
+    Raises
+    ------
+    InvalidInputError
+        Shapes do not match, or an argument has a value that makes no sense.
+    """
+
+    def __init__(
+        self,
+        data,
+        coord,
+        geometry=None,
+        *,
+        footprint=None,
+        beam=None,
+        name="",
+        interpolation=None,
+        meta=None,
+    ):
+        data = np.asarray(data)
+        if data.ndim != 2 or data.dtype.kind != "f":
+            raise InvalidInputError(
+                "'data' must be a two-dimensional array of real numbers. Received: "
+                f"shape {data.shape}, dtype {data.dtype}"
+            )
+        geometry = CutoutGeometry(data.shape) if geometry is None else geometry
+        footprint = np.isfinite(data) if footprint is None else footprint & np.isfinite(data)
+        _check_shapes(data.shape, footprint.shape, geometry.shape)
+        if not (isinstance(coord, SkyCoord) and coord.isscalar):
+            raise InvalidInputError(f"'coord' must be one SkyCoord. Received: {coord!r}")
+        known = np.isfinite(lonlat(coord, geometry.frame)).all() and not geometry.relative
+        super().__init__(
+            data,
+            mask=~footprint,
+            wcs=geometry.wcs(coord) if known else None,
+            unit=u.dimensionless_unscaled,
+            meta={} if meta is None else dict(meta),
+        )
+        self._coord, self._geometry, self._beam = coord, geometry, check_beam(beam)
+        self._name, self._interpolation = str(name), interpolation
+
+    coord = property(lambda self: self._coord, doc="The position at the middle of the grid.")
+    geometry = property(lambda self: self._geometry, doc="The grid, a `CutoutGeometry`.")
+    beam = property(lambda self: self._beam, doc="FWHM of the map's beam, or None.")
+    name = property(lambda self: self._name, doc="What is in the middle.")
+    interpolation = property(
+        lambda self: self._interpolation, doc='"nearest", "bilinear", or None if not known.'
+    )
+    footprint = property(lambda self: ~self.mask, doc="True where the map has valid values.")
+    complete = property(
+        lambda self: bool(self.footprint.all()), doc="Whether the footprint is True everywhere."
+    )
+
+    def __repr__(self):
+        covered = 100 * self.footprint.mean()
+        return f"<Cutout {self.name!r}: {self.geometry!r}, {covered:.4g} % covered>"
+
+    def __str__(self):
+        return repr(self)
+
+    @classmethod
+    def read(cls, path, *, coord=None):
+        """Read a cutout that szmass or de Andres et al. (2022) wrote.
+
+        The published cutouts have no WCS. Their grid is the default `CutoutGeometry`, sampled
+        by "nearest" from a Planck map with a beam of 10 arcmin; NAME, Z, M500, M500_erru and
+        M500_errd of their header go to ``meta``.
+
+        Parameters
+        ----------
+        path : path-like
+            A FITS file.
+        coord : `~astropy.coordinates.SkyCoord`, optional
+            The position, for a file without WCS. If it is not given, the name of the PSZ2
+            cluster is taken for it, which has Galactic coordinates truncated to
+            0.01 deg: up to 0.6 arcmin short in each.
+
+        Returns
+        -------
+        Cutout
+            The cutout.
+
+        Raises
+        ------
+        FileFormatError
+            The file is not a FITS image, is truncated, or has neither WCS nor position.
+        InvalidInputError
+            Its grid is not one of a `CutoutGeometry`, or ``coord`` is given and the file has a
+            WCS.
+        """
+        return cls(**files.read_cutout(path, coord))
+
+    def write(self, path, *, overwrite=False):
+        """Write the cutout as FITS: the image with its WCS, and the footprint.
+
+        Parameters
+        ----------
+        path : path-like
+            The target. It is complete or not there.
+        overwrite : bool, optional
+            Replace an existing file.
+
+        Raises
+        ------
+        InvalidInputError
+            The target exists, or its folder does not, or the cutout has no position.
+        """
+        files.write_cutout(self, path, overwrite)
+
+
+class CutoutStack:
+    """Cutouts of one geometry around many positions.
+
+    Parameters
+    ----------
+    data : array-like
+        Compton-y, shape ``(N, ny, nx)``; kept as contiguous float32.
+    footprint : array-like of bool or None
+        Which pixels the map covers with valid values, of the same shape; None means those
+        that are finite.
+    coord : `~astropy.coordinates.SkyCoord`
+        The N positions.
+    names : sequence of str, optional
+        Their names.
+    geometry : CutoutGeometry, optional
+        The grid; the default has the shape of the cutouts.
+    beam : `~astropy.units.Quantity`, optional
+        FWHM of the map's Gaussian beam; None if it is not known.
+    interpolation : {"nearest", "bilinear"}, optional
+        How the map was sampled; None if it is not known.
+    angular_scale : `~astropy.units.Quantity`, optional
+        The N angles that the pixel scale of a relative geometry is in units of.
+    meta : dict, optional
+        Anything else; numbers and strings are kept in files.
+
+    Raises
+    ------
+    InvalidInputError
+        Shapes or lengths do not match.
+
+    Notes
+    -----
+    ``stack[3]`` is a `Cutout`; slices, masks and index arrays give a `CutoutStack`. A position
+    that is masked or NaN has a cutout without any valid pixel.
+    """
+
+    def __init__(
+        self,
+        data,
+        footprint,
+        coord,
+        *,
+        names=None,
+        geometry=None,
+        beam=None,
+        interpolation=None,
+        angular_scale=None,
+        meta=None,
+    ):
+        self.data = np.ascontiguousarray(data, dtype=np.float32)
+        if self.data.ndim != 3:
+            raise InvalidInputError(
+                f"'data' must have the shape (N, ny, nx). Received: {self.data.shape}"
+            )
+        n = len(self.data)
+        finite = np.isfinite(self.data) if footprint is None else footprint
+        self.footprint = np.ascontiguousarray(finite, dtype=bool)
+        self.geometry = CutoutGeometry(self.data.shape[1:]) if geometry is None else geometry
+        _check_shapes(self.data.shape, self.footprint.shape, (n, *self.geometry.shape))
+        self.coord = coord
+        self.names = np.array([""] * n if names is None else names, dtype=str).reshape(-1)
+        self.beam = check_beam(beam)
+        self.interpolation = interpolation
+        self.angular_scale = check_scale(angular_scale, n, self.geometry)
+        self.meta = {} if meta is None else dict(meta)
+        for argument, shape in (("coord", coord.shape), ("names", self.names.shape)):
+            if shape != (n,):
+                raise InvalidInputError(
+                    f"'{argument}' must have one entry per cutout ({n}). Received: shape {shape}"
+                )
+
+    @property
+    def complete(self):
+        """Which cutouts the map covers wholly, a bool array of length N."""
+        return self.footprint.all(axis=(1, 2))
+
+    @property
+    def wcs(self):
+        """The WCS of each cutout, a list; None where a position is not known."""
+        scales = self.angular_scale
+        return [
+            self._geometry_at(i)._wcs_at(*position)
+            if np.isfinite(sum(position)) and (scales is None or np.isfinite(scales[i]))
+            else None
+            for i, position in enumerate(np.degrees(lonlat(self.coord, self.geometry.frame)).T)
+        ]
+
+    def _geometry_at(self, i):
+        if self.angular_scale is None or not np.isfinite(self.angular_scale[i]):
+            return self.geometry
+        return self.geometry.scaled(self.angular_scale[i])
+
+    def __len__(self):
+        return len(self.data)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index):
+        if isinstance(index, int | np.integer):
+            return Cutout(
+                self.data[index],
+                self.coord[index],
+                self._geometry_at(index),
+                footprint=self.footprint[index],
+                beam=self.beam,
+                name=self.names[index],
+                interpolation=self.interpolation,
+                meta=self.meta,
+            )
+        return CutoutStack(
+            self.data[index],
+            self.footprint[index],
+            self.coord[index],
+            names=self.names[index],
+            geometry=self.geometry,
+            beam=self.beam,
+            interpolation=self.interpolation,
+            angular_scale=None if self.angular_scale is None else self.angular_scale[index],
+            meta=self.meta,
+        )
+
+    def __repr__(self):
+        return (
+            f"<CutoutStack of {len(self)}: {self.geometry!r}, beam={_beam_text(self.beam)}, "
+            f"interpolation={self.interpolation!r}>"
+        )
+
+    @classmethod
+    def from_cutouts(cls, cutouts):
+        """Join cutouts that have the same geometry, beam and interpolation.
+
+        Parameters
+        ----------
+        cutouts : sequence of Cutout
+            At least one.
+
+        Returns
+        -------
+        CutoutStack
+            The stack; entries of ``meta`` that are the same in all are kept.
+
+        Raises
+        ------
+        InvalidInputError
+            There is none, or they differ; the message says in what.
+        """
+        cutouts = list(cutouts)
+        if not cutouts:
+            raise InvalidInputError("'cutouts' must hold at least one Cutout. Received: none")
+        first = cutouts[0]
+        for attribute in ("geometry", "beam", "interpolation"):
+            for i, cutout in enumerate(cutouts):
+                if getattr(cutout, attribute) != getattr(first, attribute):
+                    raise InvalidInputError(
+                        f"The cutouts must have one {attribute}: that of cutout 0 is "
+                        f"{getattr(first, attribute)!r}, that of cutout {i} is "
+                        f"{getattr(cutout, attribute)!r}."
+                    )
+        return cls(
+            np.stack([cutout.data for cutout in cutouts]),
+            np.stack([cutout.footprint for cutout in cutouts]),
+            SkyCoord([cutout.coord.transform_to(first.coord.frame) for cutout in cutouts]),
+            names=[cutout.name for cutout in cutouts],
+            geometry=first.geometry,
+            beam=first.beam,
+            interpolation=first.interpolation,
+            meta={
+                key: value
+                for key, value in first.meta.items()
+                if all(key in c.meta and c.meta[key] == value for c in cutouts)
+            },
+        )
+
+    @classmethod
+    def read(cls, path):
+        """Read a stack that `write` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            A FITS file.
+
+        Returns
+        -------
+        CutoutStack
+            The stack, with positions in the frame of its geometry.
+
+        Raises
+        ------
+        FileFormatError
+            The file is truncated or something else.
+        """
+        return cls(**files.read_stack(path))
+
+    def write(self, path, *, overwrite=False):
+        """Write the stack as FITS: a cube, its footprint, and a table of names and positions.
+
+        Parameters
+        ----------
+        path : path-like
+            The target. It is complete or not there.
+        overwrite : bool, optional
+            Replace an existing file.
+
+        Raises
+        ------
+        InvalidInputError
+            The target exists, or its folder does not.
+        """
+        files.write_stack(self, path, overwrite)
+
+
+def _beam_text(beam):
+    return None if beam is None else repr(str(beam))
+
+
+def _check_shapes(data, footprint, expected):
+    if not data == footprint == expected:
+        raise InvalidInputError(
+            f"'data', 'footprint' and 'geometry' must have one shape. Received: {data}, "
+            f"{footprint} and {expected}"
+        )
