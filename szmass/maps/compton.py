@@ -1,0 +1,388 @@
+"""Compton-y maps of any pixelisation, and the cutouts that are taken from them."""
+
+import astropy.units as u
+import numpy as np
+
+from szmass._utils.progress import progress_bar
+from szmass.exceptions import InvalidInputError
+from szmass.maps._checks import (
+    check_beam,
+    check_geometry,
+    check_mask,
+    check_nside,
+    check_ordering,
+    check_positions,
+    check_scale,
+    check_values,
+    is_celestial,
+    nside_of,
+)
+from szmass.maps._frames import frame_named, lonlat
+from szmass.maps._healpix_map import HealpixPixels
+from szmass.maps._image import ImagePixels
+from szmass.maps._map_files import read_map
+from szmass.maps.cutouts import CutoutStack
+
+__all__ = ["ComptonMap"]
+
+_INTERPOLATIONS = ("nearest", "bilinear")
+
+
+class ComptonMap:
+    """A map of the Compton-y parameter: HEALPix, or an image with a celestial WCS.
+
+    Made by `read`, `from_healpix` or `from_image`. A map in a file stays there until its pixels
+    are used, in the file's order and precision.
+
+    Parameters
+    ----------
+    pixels : object
+        The pixels, made by one of the three.
+    beam : `~astropy.units.Quantity` or None
+        FWHM of the Gaussian beam.
+    meta : dict
+        Where the map comes from.
+    """
+
+    def __init__(self, pixels, beam, meta):
+        self._pixels = pixels
+        self.beam = check_beam(beam)
+        self.meta = meta
+
+    @classmethod
+    def read(
+        cls,
+        path,
+        *,
+        column=None,
+        ordering=None,
+        frame=None,
+        beam=None,
+        unit=None,
+        hdu=None,
+        mask=None,
+    ):
+        """Open a map in a FITS file.
+
+        A HEALPix table may hold the whole sky or a part of it (INDXSCHM = EXPLICIT with a
+        column PIXEL), in RING or NESTED ordering; an image may have any celestial projection. What
+        the file says and what is stated here must agree. NaN, infinities, UNSEEN (-1.6375e30) and
+        BAD_DATA of the header mark invalid pixels.
+
+        Parameters
+        ----------
+        path : path-like
+            The file, possibly gzipped. If it is not compressed it is memory-mapped: only what
+            cutouts need is read, of one column.
+        column : str, optional
+            Column of a HEALPix table; by default the only one, or "FULL".
+        ordering : {"ring", "nested"}, optional
+            Ordering of HEALPix pixels, for a file without the keyword ORDERING.
+        frame : str or `~astropy.coordinates.BaseCoordinateFrame`, optional
+            "galactic", "icrs", "fk5" or "ecliptic", for a file without the keyword COORDSYS.
+        beam : `~astropy.units.Quantity` or str, optional
+            FWHM of the Gaussian beam. By default that of the keyword BEAM_FWHM or FWHM, if
+            its comment says the unit, as in "[arcmin]", or of BMAJ in deg; else
+            it stays None, and what needs a beam will say so.
+        unit : str or `~astropy.units.UnitBase`, optional
+            ``""`` states that the numbers are y although the file has a unit that is not
+            understood.
+        hdu : int or str, optional
+            By default the first HDU with an image or a table.
+        mask : array-like of bool, optional
+            One per pixel of the whole map, in its ordering; True for pixels that are not to be
+            used.
+
+        Returns
+        -------
+        ComptonMap
+            The map.
+
+        Raises
+        ------
+        FileFormatError
+            The file is truncated or is not FITS; column, ordering, frame or WCS are missing; the
+            number of pixels is not one of HEALPix.
+        InvalidInputError
+            File and arguments disagree, or the mask has other pixels.
+        InvalidUnitError
+            The map is in another unit than y, which is dimensionless.
+        """
+        return cls(
+            *read_map(
+                path,
+                column=column,
+                ordering=ordering,
+                frame=frame,
+                beam=beam,
+                unit=unit,
+                hdu=hdu,
+                mask=mask,
+            )
+        )
+
+    @classmethod
+    def from_healpix(cls, values, *, ordering, frame, beam=None, mask=None):
+        """Make a map from an array of HEALPix pixels, which is not copied.
+
+        Parameters
+        ----------
+        values : array-like
+            Compton-y of all pixels of the sky; NaN and UNSEEN mark invalid ones.
+        ordering : {"ring", "nested"}
+            Ordering of the pixels.
+        frame : str or `~astropy.coordinates.BaseCoordinateFrame`
+            "galactic", "icrs", "fk5" or "ecliptic".
+        beam : `~astropy.units.Quantity` or str, optional
+            FWHM of the Gaussian beam.
+        mask : array-like of bool, optional
+            True for pixels that are not to be used.
+
+        Returns
+        -------
+        ComptonMap
+            The map.
+
+        Raises
+        ------
+        InvalidInputError
+            The length is not 12 nside^2, nside is not a power of two in NESTED ordering, or the
+            mask has another nside.
+        InvalidUnitError
+            The values have a unit.
+        """
+        values, mask = check_values(values, mask, "values", ndim=1)
+        nested = check_ordering(ordering) == "nested"
+        nside = nside_of(values.size)
+        if nside is None:
+            raise InvalidInputError(
+                "'values' must have 12 nside^2 entries, one per HEALPix pixel of the sky. "
+                f"Received: {values.size}"
+            )
+        check_nside(nside, nested)
+        mask = check_mask(mask, values.shape)
+        return cls(HealpixPixels(values, nside, nested, frame_named(frame), mask=mask), beam, {})
+
+    @classmethod
+    def from_image(cls, data, wcs, *, beam=None, mask=None):
+        """Make a map from an image, which is not copied.
+
+        Parameters
+        ----------
+        data : array-like
+            Compton-y, two-dimensional; NaN marks invalid pixels.
+        wcs : `~astropy.wcs.WCS`
+            With two celestial axes.
+        beam : `~astropy.units.Quantity` or str, optional
+            FWHM of the Gaussian beam.
+        mask : array-like of bool, optional
+            True for pixels that are not to be used.
+
+        Returns
+        -------
+        ComptonMap
+            The map.
+
+        Raises
+        ------
+        InvalidInputError
+            The image does not have two dimensions, the WCS does not have two celestial axes, or
+            the mask has another shape.
+        InvalidUnitError
+            The values have a unit.
+        """
+        data, mask = check_values(data, mask, "data", ndim=2)
+        if not is_celestial(wcs):
+            raise InvalidInputError(
+                "'wcs' must be an astropy WCS with two celestial axes and no other (as "
+                f"wcs.celestial gives). Received: {wcs!r}"
+            )
+        return cls(ImagePixels(data, wcs, check_mask(mask, data.shape)), beam, {})
+
+    @property
+    def nside(self):
+        """Resolution of a HEALPix map; None for an image."""
+        return self._pixels.grid.nside if isinstance(self._pixels, HealpixPixels) else None
+
+    @property
+    def ordering(self):
+        """Either "ring" or "nested"; None for an image."""
+        if self.nside is None:
+            return None
+        return "nested" if self._pixels.grid.nested else "ring"
+
+    @property
+    def frame(self):
+        """Name of the frame of the pixels, for instance "galactic"."""
+        return self._pixels.frame.name
+
+    @property
+    def wcs(self):
+        """The WCS of an image; None for a HEALPix map."""
+        return getattr(self._pixels, "wcs", None)
+
+    @property
+    def shape(self):
+        """Shape of the whole map: ``(npix,)`` or ``(ny, nx)``."""
+        return self._pixels.shape
+
+    def __repr__(self):
+        beam = None if self.beam is None else str(self.beam)
+        if self.nside is None:
+            kind = f"shape={self.shape}, projection={str(self.wcs.wcs.ctype[0])[-3:]!r}"
+        else:
+            kind = f"nside={self.nside}, ordering={self.ordering!r}"
+        return f"ComptonMap({kind}, frame={self.frame!r}, beam={beam!r})"
+
+    def cutouts(
+        self,
+        coord,
+        *,
+        names=None,
+        geometry=None,
+        interpolation="bilinear",
+        angular_scale=None,
+    ):
+        """Cut out the surroundings of many positions.
+
+        Parameters
+        ----------
+        coord : `~astropy.coordinates.SkyCoord`
+            N positions in any frame, or one. A position that is masked or NaN gives a cutout
+            without valid pixels.
+        names : sequence of str, optional
+            Their names.
+        geometry : CutoutGeometry, optional
+            The grid: shape, pixel scale, frame and rotation.
+        interpolation : {"nearest", "bilinear"}, optional
+            "nearest" takes the pixel in which a position falls, as the published networks were
+            trained on. "bilinear" takes the four around it; if any of them is invalid, so is the
+            result.
+        angular_scale : `~astropy.units.Quantity`, optional
+            For a geometry whose pixel scale has no unit: the angles that it is in units of, one per
+            position, for instance theta500. NaN gives a cutout without valid pixels.
+
+        Returns
+        -------
+        CutoutStack
+            One cutout per position, in their order. What the map does not cover with valid values
+            is NaN with footprint False.
+
+        Raises
+        ------
+        InvalidInputError
+            An argument has the wrong type, length or value.
+        """
+        coord = check_positions(coord)
+        geometry = check_geometry(geometry)
+        if interpolation not in _INTERPOLATIONS:
+            raise InvalidInputError(
+                f"'interpolation' must be one of {', '.join(map(repr, _INTERPOLATIONS))}. "
+                f"Received: {interpolation!r}"
+            )
+        n = len(coord)
+        scale = check_scale(angular_scale, n, geometry)
+        data = np.empty((n, *geometry.shape), dtype=np.float32)
+        samples = self._pixels.samples(
+            geometry,
+            *lonlat(coord, geometry.frame),
+            None if scale is None else scale.to_value(u.rad),
+            interpolation,
+        )
+        for i, sample in enumerate(progress_bar(samples, total=n, desc="cutouts", leave=False)):
+            data[i] = sample
+        return CutoutStack(
+            data,
+            None,
+            coord,
+            names=names,
+            geometry=geometry,
+            beam=self.beam,
+            interpolation=interpolation,
+            angular_scale=scale,
+            meta=self.meta,
+        )
+
+    def cutout(
+        self, coord, *, name="", geometry=None, interpolation="bilinear", angular_scale=None
+    ):
+        """Cut out the surroundings of one position.
+
+        Parameters
+        ----------
+        coord : `~astropy.coordinates.SkyCoord`
+            The position.
+        name : str, optional
+            Its name.
+        geometry : CutoutGeometry, optional
+            The grid.
+        interpolation : {"nearest", "bilinear"}, optional
+            As in `cutouts`.
+        angular_scale : `~astropy.units.Quantity`, optional
+            As in `cutouts`.
+
+        Returns
+        -------
+        Cutout
+            The cutout.
+
+        Raises
+        ------
+        InvalidInputError
+            An argument has the wrong type or value.
+        """
+        coord = check_positions(coord)
+        if len(coord) != 1:
+            raise InvalidInputError(
+                f"'coord' must be one position. Received: {len(coord)}; use 'cutouts' for many."
+            )
+        return self.cutouts(
+            coord,
+            names=[name],
+            geometry=geometry,
+            interpolation=interpolation,
+            angular_scale=angular_scale,
+        )[0]
+
+    def iter_cutouts(self, coord, *, chunk_size=1024, names=None, angular_scale=None, **options):
+        """Cut out the surroundings of any number of positions in bounded memory.
+
+        Parameters
+        ----------
+        coord : `~astropy.coordinates.SkyCoord`
+            N positions.
+        chunk_size : int, optional
+            Number of cutouts at a time.
+        names : sequence of str, optional
+            Names of the N positions.
+        angular_scale : `~astropy.units.Quantity`, optional
+            As in `cutouts`.
+        **options : dict
+            ``geometry`` and ``interpolation``, as in `cutouts`.
+
+        Yields
+        ------
+        CutoutStack
+            The next ``chunk_size`` cutouts, the last time what is left.
+
+        Raises
+        ------
+        InvalidInputError
+            An argument has the wrong type, length or value.
+        """
+        coord = check_positions(coord)
+        if not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
+            raise InvalidInputError(f"'chunk_size' must be 1 or more. Received: {chunk_size!r}")
+        if names is not None and len(names) != len(coord):
+            raise InvalidInputError(
+                f"'names' must have one entry per position ({len(coord)}). Received: {len(names)}"
+            )
+        scale = check_scale(angular_scale, len(coord), check_geometry(options.get("geometry")))
+        for start in range(0, len(coord), chunk_size):
+            part = slice(start, start + chunk_size)
+            yield self.cutouts(
+                coord[part],
+                names=None if names is None else names[part],
+                angular_scale=None if scale is None else scale[part],
+                **options,
+            )
