@@ -1,0 +1,35 @@
+"""Mock Compton-y maps of galaxy clusters.
+
+Clusters are drawn (`draw_flat`, `draw_mass_function`, `twin`), given gas by a `ClusterModel`, and
+shown as an `Observation` does. `simulate` does all of it and gives a sample with cutouts and truth.
+"""
+
+from szmass.simulations._selection import SZSelection
+from szmass.simulations.models import CLUSTER_MODELS, ClusterModel, get_cluster_model
+from szmass.simulations.observe import (
+    OBSERVATIONS,
+    Observation,
+    get_observation,
+    iter_simulate,
+    simulate,
+)
+from szmass.simulations.painting import ClusterPainter, draw_clusters
+from szmass.simulations.population import draw_flat, draw_mass_function, from_masses, twin
+
+__all__ = [
+    "CLUSTER_MODELS",
+    "OBSERVATIONS",
+    "ClusterModel",
+    "ClusterPainter",
+    "Observation",
+    "SZSelection",
+    "draw_clusters",
+    "draw_flat",
+    "draw_mass_function",
+    "from_masses",
+    "get_cluster_model",
+    "get_observation",
+    "iter_simulate",
+    "simulate",
+    "twin",
+]

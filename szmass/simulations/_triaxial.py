@@ -1,0 +1,86 @@
+"""Shapes and orientations of triaxial gas bodies of similar shells, on plain arrays."""
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+__all__ = ["AXIS_RATIO_MIN", "draw_axes", "projected_stretch", "rotations"]
+
+#: Axis ratios are never below; no cluster's gas is that flat.
+AXIS_RATIO_MIN = 0.3
+
+
+def _truncated_normal(uniform, mean, sigma, low, high):
+    if sigma == 0:
+        return np.clip(np.full_like(uniform, mean), low, high)
+    edges = ndtr((low - mean) / sigma), ndtr((high - mean) / sigma)
+    return mean + sigma * ndtri(edges[0] + uniform * (edges[1] - edges[0]))
+
+
+def draw_axes(uniform, q, s):
+    """Draw semi-axes of unit volume.
+
+    Parameters
+    ----------
+    uniform : ndarray
+        Shape (N, 2), in (0, 1).
+    q, s : (float, float)
+        Mean and standard deviation of b/a and of c/a. Both are normal, cut to
+        AXIS_RATIO_MIN <= c/a <= b/a <= 1.
+
+    Returns
+    -------
+    ndarray
+        a, b, c in units of their geometric mean, shape (N, 3).
+    """
+    ratio_b = _truncated_normal(uniform[:, 0], *q, AXIS_RATIO_MIN, 1.0)
+    ratio_c = _truncated_normal(uniform[:, 1], *s, AXIS_RATIO_MIN, ratio_b)
+    axes = np.stack([np.ones_like(ratio_b), ratio_b, ratio_c], axis=1)
+    return axes / np.cbrt(axes.prod(axis=1, keepdims=True))
+
+
+def rotations(uniform):
+    """Draw rotations even over the group (Shoemake 1992).
+
+    Parameters
+    ----------
+    uniform : ndarray
+        Shape (N, 3), in (0, 1).
+
+    Returns
+    -------
+    quaternion : ndarray
+        x, y, z, w, shape (N, 4).
+    matrix : ndarray
+        From the body to the sky (right, up, along the line of sight), shape (N, 3, 3).
+    """
+    first, second = np.sqrt(1 - uniform[:, 0]), np.sqrt(uniform[:, 0])
+    angle = 2 * np.pi * uniform[:, 1:]
+    x, y = first * np.sin(angle[:, 0]), first * np.cos(angle[:, 0])
+    z, w = second * np.sin(angle[:, 1]), second * np.cos(angle[:, 1])
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([x, y, z, w], axis=1), np.moveaxis(np.array(rows), -1, 0)
+
+
+def projected_stretch(axes, matrix):
+    """Give Q with k_scaled^2 = k Q k for wave vectors in the plane of the sky.
+
+    Parameters
+    ----------
+    axes : ndarray
+        Semi-axes, shape (N, 3).
+    matrix : ndarray
+        Rotations, shape (N, 3, 3).
+
+    Returns
+    -------
+    ndarray
+        Its elements xx, xy, yy, shape (N, 3). The roots of its eigenvalues are the semi-axes
+        of the outline on the sky.
+    """
+    plane = matrix[:, :2] * axes[:, np.newaxis]
+    right, up = plane[:, 0], plane[:, 1]
+    return np.stack([(right**2).sum(-1), (right * up).sum(-1), (up**2).sum(-1)], axis=1)

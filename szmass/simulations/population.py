@@ -1,0 +1,233 @@
+"""Which clusters there are: true masses, redshifts and positions.
+
+Every function gives a `~szmass.clusters.ClusterSample` with the column ``mass_true`` (M500c). For
+one seed it is the same whatever is done with it later.
+"""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable
+
+from szmass.clusters import ClusterSample
+from szmass.exceptions import InvalidInputError
+from szmass.physics._inputs import broadcast, check_mass, check_one_minus_b, check_redshift
+from szmass.physics.cosmology import get_cosmology
+from szmass.simulations._mass_function import SkyAbundance
+from szmass.simulations._seeds import check_count, generator
+
+__all__ = ["draw_flat", "draw_mass_function", "from_masses", "twin"]
+
+_FULL_SKY = 41252.96124941927  # deg2
+
+
+def from_masses(mass, redshift, *, coord=None, names=None, seed=0):
+    """Make a sample of clusters of given masses and redshifts.
+
+    Parameters
+    ----------
+    mass : `~astropy.units.Quantity`
+        True M500c.
+    redshift : float or array-like
+        Redshifts > 0, broadcast against ``mass``.
+    coord : `~astropy.coordinates.SkyCoord`, optional
+        Positions; drawn evenly over the sky if not given.
+    names : sequence of str, optional
+        Names; numbers with a prefix if not given.
+    seed : int, optional
+        Seed of the positions.
+
+    Returns
+    -------
+    `~szmass.clusters.ClusterSample`
+        With columns name, coord, redshift, mass_true and cluster_id: the number that, beside the
+        seed, everything drawn for the cluster depends on.
+
+    Raises
+    ------
+    InvalidInputError
+        A value is out of range or missing, or lengths differ.
+    InvalidUnitError
+        The mass has no unit of mass.
+    """
+    mass, redshift = broadcast(
+        mass=np.atleast_1d(check_mass(mass)),
+        redshift=np.atleast_1d(check_redshift(redshift, positive=True)),
+    )
+    if mass.ndim != 1 or not np.all(np.isfinite(mass) & np.isfinite(redshift)):
+        raise InvalidInputError(
+            "'mass' and 'redshift' must be one-dimensional and known for every cluster. Received: "
+            f"shape {mass.shape}, {np.count_nonzero(~np.isfinite(mass + redshift))} not finite"
+        )
+    n = len(mass)
+    if coord is None:
+        coord = _positions(n, generator(seed, "positions"))
+    if coord.shape != (n,):
+        raise InvalidInputError(
+            f"'coord' must have one position per cluster ({n}). Received: shape {coord.shape}"
+        )
+    width = len(str(max(n - 1, 0)))
+    table = QTable()
+    table["name"] = [f"MOCK {i:0{width}d}" for i in range(n)] if names is None else list(names)
+    table["coord"] = coord
+    table["redshift"] = redshift
+    table["mass_true"] = mass * u.solMass
+    table["cluster_id"] = np.arange(n)
+    table.meta["seed"] = int(seed)
+    return ClusterSample(table)
+
+
+def draw_flat(n, *, mass=(1e14, 2e15) * u.solMass, redshift=(0.01, 1.0), seed):
+    """Draw clusters evenly in log M: the prior to train on.
+
+    Parameters
+    ----------
+    n : int
+        Number of clusters.
+    mass : `~astropy.units.Quantity`, optional
+        Lower and upper limit of the true M500c.
+    redshift : (float, float) or array-like, optional
+        Two numbers are limits between which redshifts are even; three or more are redshifts to
+        draw from, for instance those of a catalogue.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    `~szmass.clusters.ClusterSample`
+        See `from_masses`.
+
+    Raises
+    ------
+    InvalidInputError
+        A limit is out of range, or upper and lower are exchanged.
+    InvalidUnitError
+        The mass has no unit of mass.
+    """
+    rng = generator(seed, "population")
+    low, high = np.log(_limits(check_mass(mass), "mass"))
+    log_mass = rng.uniform(low, high, check_count(n, "n"))
+    redshift = np.asarray(check_redshift(redshift, positive=True))
+    if redshift.size == 2:
+        redshift = rng.uniform(*_limits(redshift, "redshift"), n)
+    elif redshift.ndim == 1 and redshift.size and np.all(np.isfinite(redshift)):
+        redshift = rng.choice(redshift, n)
+    else:
+        raise InvalidInputError(
+            "'redshift' must be two limits, or known redshifts to draw from. Received: an array "
+            f"of shape {redshift.shape} with {np.count_nonzero(np.isnan(redshift))} unknown"
+        )
+    return from_masses(np.exp(log_mass) * u.solMass, redshift, seed=seed)
+
+
+def draw_mass_function(
+    n=None,
+    *,
+    mass=(1e14, 5e15) * u.solMass,
+    redshift=(0.01, 1.0),
+    area=None,
+    cosmology,
+    seed,
+):
+    """Draw clusters from the mass function on the sky.
+
+    Parameters
+    ----------
+    n : int, optional
+        Number of clusters. Without it the number is a Poisson draw for ``area``.
+    mass : `~astropy.units.Quantity`, optional
+        Lower and upper limit of the true M500c.
+    redshift : (float, float), optional
+        Lower and upper limit.
+    area : `~astropy.units.Quantity`, optional
+        Solid angle in which to count, where ``n`` is not given; the whole sky by default. Positions
+        are drawn over the whole sky all the same.
+    cosmology : str or `~astropy.cosmology.FLRW`
+        The cosmology, or its name; with Ob0. sigma8 and n come from its ``meta``, where missing
+        from Planck 2018.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    `~szmass.clusters.ClusterSample`
+        See `from_masses`.
+
+    Raises
+    ------
+    InvalidInputError
+        A limit is out of range, or both ``n`` and ``area`` are given.
+    InvalidUnitError
+        A value has no unit, or one of another kind.
+
+    References
+    ----------
+    Tinker et al. 2008, ApJ 688, 709, in the definition 500c; Diemer 2018 for colossus.
+    """
+    cosmology = get_cosmology(cosmology)
+    rng = generator(seed, "population")
+    limits = _limits(check_mass(mass), "mass")
+    abundance = SkyAbundance(limits, _limits(check_redshift(redshift), "redshift"), cosmology)
+    if n is None:
+        area = _FULL_SKY if area is None else u.Quantity(area).to_value("deg2")
+        n = rng.poisson(abundance.total * area / _FULL_SKY)
+    elif area is not None:
+        raise InvalidInputError("Give 'n' or 'area', not both: one of them sets the number.")
+    mass, redshift = abundance.draw(check_count(n, "n"), rng)
+    return from_masses(mass * u.solMass, redshift, seed=seed)
+
+
+def twin(sample, *, one_minus_b=0.8, mass="msz"):
+    """Make a sample with the positions, redshifts and masses of a catalogue.
+
+    Parameters
+    ----------
+    sample : `~szmass.clusters.ClusterSample`
+        The catalogue. Clusters without redshift or mass are left out.
+    one_minus_b : float, optional
+        Ratio of the catalogue's mass to the true mass.
+    mass : str, optional
+        The column to take for (1-b) M_true.
+
+    Returns
+    -------
+    `~szmass.clusters.ClusterSample`
+        A copy of the known clusters with the columns ``mass_true`` and ``cluster_id`` added,
+        without cutouts.
+
+    Raises
+    ------
+    InvalidInputError
+        No cluster has both redshift and mass, or a value is out of range.
+
+    Notes
+    -----
+    The catalogue's mass is taken as it is: its own noise and the selection of the catalogue are not
+    undone. To keep them apart, select from `draw_mass_function` with `SZSelection`.
+    """
+    one_minus_b = float(check_one_minus_b(one_minus_b))
+    values = check_mass(sample.quantity(mass), mass)
+    known = np.isfinite(values) & (sample.redshift > 0)
+    if not known.any():
+        raise InvalidInputError(f"No cluster of 'sample' has both a redshift and {mass!r}.")
+    copy = sample[known]
+    copy.table["mass_true"] = values[known] / one_minus_b * u.solMass
+    copy.table["cluster_id"] = np.flatnonzero(known)
+    copy.cutouts = None
+    copy.meta["one_minus_b"] = one_minus_b
+    return copy
+
+
+def _limits(values, name):
+    values = np.asarray(values, dtype=float)
+    if values.shape != (2,) or not values[0] < values[1]:
+        raise InvalidInputError(
+            f"'{name}' must be a lower and a higher limit. Received: {values.tolist()}"
+        )
+    return values
+
+
+def _positions(n, rng):
+    lon = rng.uniform(0, 360, n)
+    lat = np.degrees(np.arcsin(rng.uniform(-1, 1, n)))
+    return SkyCoord(lon * u.deg, lat * u.deg, frame="galactic")
