@@ -49,12 +49,14 @@ def main(progress):
 
 @contextlib.contextmanager
 def _warnings_as_lines():
-    """Show our own warnings as plain lines on standard error."""
+    """Show warnings as plain lines on standard error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SzmassWarning)
-        yield
-    for warning in caught:
-        click.echo(f"Warning: {warning.message}", err=True)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                click.echo(f"Warning: {warning.message}", err=True)
 
 
 _redshift = click.option(
@@ -106,8 +108,8 @@ def _parse_options(ctx, param, values):
 @click.option(
     "--map",
     "map_path",
-    type=click.Path(),
-    help="Compton-y map: HEALPix or FITS image with a celestial WCS.",
+    metavar="FILE|NAME",
+    help="Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'.",
 )
 @click.option(
     "--estimators",
@@ -155,7 +157,7 @@ def estimate(
     from szmass._utils.tables import table_format, write_table
     from szmass.catalogs import load_sample
     from szmass.estimators import ESTIMATORS, estimate_masses
-    from szmass.maps import ComptonMap
+    from szmass.maps import open_map
     from szmass.masses import column_suffix
 
     table_format(output)
@@ -168,9 +170,7 @@ def estimate(
     with _warnings_as_lines():
         sample = load_sample(catalog, redshift=redshift or None)
         if map_path:
-            ymap = ComptonMap.read(
-                map_path, column=column, ordering=ordering, frame=frame, beam=beam
-            )
+            ymap = open_map(map_path, column=column, ordering=ordering, frame=frame, beam=beam)
             sample.attach_cutouts(ymap, interpolation=interpolation)
             if covered:
                 sample = sample[sample.cutouts.complete]
@@ -210,6 +210,33 @@ def catalog(catalog, output, overwrite, redshift):
         sample = load_sample(catalog, redshift=redshift or None)
         write_table(sample.table, output, overwrite=overwrite)
     click.echo(f"{len(sample)} clusters written to {output}")
+
+
+@main.command()
+@click.argument("tags", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False),
+    help="Where to keep the files.  [default: in the cache folder]",
+)
+@click.option("--keep-archive", is_flag=True, help="Keep large archives for their other maps.")
+def fetch(tags, folder, keep_archive):
+    """Download published Compton-y maps; without a name, list them.
+
+    A download that was cut goes on at the next call.
+    """
+    from szmass.maps import MAP_PRODUCTS, fetch_map
+
+    if not tags:
+        width = max(map(len, MAP_PRODUCTS))
+        for tag, product in MAP_PRODUCTS.items():
+            size = f"{product.size / 1e9:.1f} GB" if product.size else "?"
+            click.echo(f"{tag:<{width}}  {size:>7}  {product.title}")
+        return
+    wanted = [MAP_PRODUCTS[tag] for tag in tags]
+    with _warnings_as_lines():
+        for product in wanted:
+            click.echo(fetch_map(product, folder=folder, keep_archive=keep_archive))
 
 
 @main.command()

@@ -89,6 +89,7 @@ def test_nothing_weighed_has_its_own_exit_code(tmp_path):
         (["--estimators", "scaling", "--covered"], 2, "--covered needs --map"),
         (["--estimators", "cnn-deandres2022"], 1, "--map"),
         (["--estimators", "scaling", "--map", "none.fits"], 1, "none.fits"),
+        (["--estimators", "scaling", "--map", "milka"], 1, "milka"),
     ],
 )
 def test_mistakes_are_told_in_one_line_and_leave_no_output(catalog, tmp_path, args, code, message):
@@ -137,6 +138,15 @@ def test_catalog(catalog, tmp_path):
     assert "psz2" in result.stderr
 
 
+def test_fetch_lists_the_maps_and_refuses_unknown_names():
+    result = run("fetch")
+    assert result.exit_code == 0
+    assert "milca" in result.output
+    result = run("fetch", "milka")
+    assert result.exit_code == 1
+    assert "'milca'" in result.stderr
+
+
 def test_info():
     result = run("info")
     assert result.exit_code == 0
@@ -147,7 +157,7 @@ def test_info():
 
 
 def test_help_and_module():
-    for command in ((), ("estimate",), ("catalog",), ("info",)):
+    for command in ((), ("estimate",), ("catalog",), ("fetch",), ("info",)):
         assert "Usage" in run(*command, "--help").output
     command = [sys.executable, "-m", "szmass", "--version"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -7,5 +7,16 @@ of tangent planes around many positions, each a `Cutout`, on the grid of a `Cuto
 from szmass.maps.compton import ComptonMap
 from szmass.maps.cutouts import Cutout, CutoutStack
 from szmass.maps.geometry import CutoutGeometry
+from szmass.maps.products import MAP_PRODUCTS, MapProduct, MapSource, fetch_map, open_map
 
-__all__ = ["ComptonMap", "Cutout", "CutoutGeometry", "CutoutStack"]
+__all__ = [
+    "MAP_PRODUCTS",
+    "ComptonMap",
+    "Cutout",
+    "CutoutGeometry",
+    "CutoutStack",
+    "MapProduct",
+    "MapSource",
+    "fetch_map",
+    "open_map",
+]
