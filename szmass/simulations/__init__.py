@@ -1,10 +1,12 @@
 """Mock Compton-y maps of galaxy clusters.
 
 Clusters are drawn (`draw_flat`, `draw_mass_function`, `twin`), given gas by a `ClusterModel`, and
-shown as an `Observation` does. `simulate` does all of it and gives a sample with cutouts and truth.
+shown as an `Observation` does, in an `Environment` or in a real map (`inject`). `simulate` does all
+of it and gives a sample with cutouts and truth.
 """
 
 from szmass.simulations._selection import SZSelection
+from szmass.simulations.environment import Environment
 from szmass.simulations.models import CLUSTER_MODELS, ClusterModel, get_cluster_model
 from szmass.simulations.observe import (
     OBSERVATIONS,
@@ -15,20 +17,24 @@ from szmass.simulations.observe import (
 )
 from szmass.simulations.painting import ClusterPainter, draw_clusters
 from szmass.simulations.population import draw_flat, draw_mass_function, from_masses, twin
+from szmass.simulations.realsky import empty_positions, inject
 
 __all__ = [
     "CLUSTER_MODELS",
     "OBSERVATIONS",
     "ClusterModel",
     "ClusterPainter",
+    "Environment",
     "Observation",
     "SZSelection",
     "draw_clusters",
     "draw_flat",
     "draw_mass_function",
+    "empty_positions",
     "from_masses",
     "get_cluster_model",
     "get_observation",
+    "inject",
     "iter_simulate",
     "simulate",
     "twin",

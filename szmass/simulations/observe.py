@@ -272,6 +272,7 @@ class _Observer:
             geometry=geometry,
             beam=observation.beam,
             box_variance=_sampling.box_variance(observation.sampling, observation.nside),
+            halo=None if environment is None else (environment.cib_fraction, 1.5),
         )
 
     def observe(self, sample, clusters, projections):
@@ -291,7 +292,11 @@ class _Observer:
         maps = maps.reshape(n, *self.painted.shape)
         depth = self._depth(whole, streams)
         if self.environment is not None:
-            self.environment.add(maps, self.painted, self.observation.beam, self.seed, keys)
+            dimming = self.environment.dimming(
+                clusters["mass_true"].value, clusters["redshift"], clusters["one_minus_b"]
+            )
+            maps *= dimming[rows, np.newaxis, np.newaxis].astype(np.float32)
+            self.environment.add(maps, self.painted, self.painter.window, self.seed, keys)
         if self.observation.noise is not None:
             fields = _FieldGenerators(generator(self.seed, "noise", *key) for key in keys)
             maps += self.observation.noise.draw(self.painted, n, fields, depth=depth)

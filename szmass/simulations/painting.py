@@ -228,13 +228,19 @@ class ClusterPainter:
         Variance per axis [arcmin2] of further, nearly Gaussian windows; a box of side s has
         s^2 / 12.
 
+    halo : (float, float), optional
+        Something else with the shape of the gas: its signal over that of the smooth body, and
+        its extent. Dust of the cluster's galaxies, for instance.
+
     Raises
     ------
     InvalidInputError
         The pixels do not resolve the beam, or the geometry is relative.
     """
 
-    def __init__(self, model="a10", *, geometry=None, beam="10 arcmin", box_variance=0.0):
+    def __init__(
+        self, model="a10", *, geometry=None, beam="10 arcmin", box_variance=0.0, halo=None
+    ):
         self.model = get_cluster_model(model)
         self.geometry = CutoutGeometry() if geometry is None else geometry
         if self.geometry.relative:
@@ -245,9 +251,10 @@ class ClusterPainter:
         self.beam = check_beam(beam)
         if self.beam is None:
             raise InvalidInputError("'beam' must be given: what has no beam cannot be sampled.")
-        window = Window(self.beam.to_value("arcmin"), box_variance)
+        self.window = Window(self.beam.to_value("arcmin"), box_variance)
         pixel = self.geometry.pixel_scale.to_value("arcmin")
-        self._grid = FieldGrid(self.geometry.shape, pixel, window)
+        self._grid = FieldGrid(self.geometry.shape, pixel, self.window)
+        self._halo = halo if halo is not None and halo[0] != 0 else None
 
     def paint(self, clusters, *, projections=1, seed=None, shift=None):
         """Paint clusters.
@@ -315,6 +322,10 @@ class ClusterPainter:
             amplitude = np.append(norm / gas.inner[i], norm / inner * gas.share[i, there])
             size = gas.theta[i] * np.cbrt(gas.ratio[i, there])
             place = np.vstack([body[i], gas.position[i, there]]) * gas.theta[i]
+            if self._halo is not None:
+                amplitude = np.append(amplitude, self._halo[0] * norm / inner)
+                size = np.append(size, self._halo[1] * gas.theta[i])
+                place = np.vstack([place, body[i] * gas.theta[i]])
             yield np.vstack([own, base]), amplitude, axes[i] * gas.theta[i], size, place
 
     def _field(self, tables, amplitude, axes, size, place, matrix, shift):
