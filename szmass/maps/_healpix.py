@@ -32,22 +32,23 @@ def tangent_directions(lon, lat, east, north, shrink):
 
     Returns
     -------
-    z, sine, phi : `~numpy.ndarray`
-        Cosine and sine of the colatitude, and the longitude [rad]. The sine is None if no
-        direction is in a polar cap. The longitude is not wrapped: it is continuous over the
+    z, sine2, phi : `~numpy.ndarray`
+        Cosine and squared sine of the colatitude, and the longitude [rad]. The sine is None if
+        no direction is in a polar cap. The longitude is not wrapped: it is continuous over the
         region, unless that contains a pole.
     """
     sin_lat, cos_lat = np.sin(lat), np.cos(lat)
     out = cos_lat - north * sin_lat
     z = (sin_lat + north * cos_lat) * shrink
-    sine = None
+    sine2 = None
     if max(z.max(), -z.min()) > _CAP:
-        # Not sqrt(1 - z**2), which has no digits left near the poles.
-        sine = np.sqrt(out * out + east * east)
-        sine *= shrink
+        # Not 1 - z**2, which has no digits left near the poles.
+        sine2 = out * out + east * east
+        sine2 *= shrink
+        sine2 *= shrink
     phi = np.arctan2(east, out)
     phi += lon
-    return z, sine, phi
+    return z, sine2, phi
 
 
 class HealpixGrid:
@@ -109,15 +110,14 @@ class HealpixGrid:
         `~numpy.ndarray`
             float64; NaN if the pixel, or any of the four neighbours, is invalid.
         """
-        z, sine, phi = directions
+        z, sine2, phi = directions
         if interpolation == "nearest":
-            ring, index = self._nearest(z, sine, phi)
-            return self._window(ring, ring, phi, take)(ring, index, 1)[0]
-        ring = self._ring_position(z, sine).astype(np.int64)
+            return take(self._nearest(z, sine2, phi))
+        position, weight = self._rings_and_theta(z, sine2)
+        ring = position.astype(np.int64)
         np.minimum(ring, self._last - 1, out=ring)
         below = ring + 1
-        look_up = self._window(ring, below, phi, take)
-        weight = np.arccos(z) if sine is None else np.arctan2(sine, z)
+        look_up = self._window(int(ring.min()), int(ring.max()) + 1, phi, take)
         weight -= self._theta.take(ring)
         weight *= self._per_step.take(ring)
         return _between(self._along(ring, phi, look_up), self._along(below, phi, look_up), weight)
@@ -128,41 +128,40 @@ class HealpixGrid:
         weight -= self._shift.take(ring)
         floor = np.floor(weight)
         weight -= floor
-        return _between(*look_up(ring, floor.astype(np.int64), 2), weight)
+        return _between(*look_up(ring, floor.astype(np.int64)), weight)
 
-    def _window(self, upper, lower, phi, take):
+    def _window(self, top, bottom, phi, take):
         """Read all pixels around some positions, and give a function that looks them up.
 
-        The function takes rings, indices in them, which need not be wrapped, and how many
-        neighbours towards higher indices are wanted; it gives a list with the values of each.
+        The function takes rings and indices in them, which need not be wrapped; it gives the
+        values there and those of the next pixels.
         """
-        top = int(upper.min())
-        rings = np.arange(top, int(lower.max()) + 1)
+        rings = np.arange(top, bottom + 1)
         per_radian, shift = self._per_radian[rings], self._shift[rings]
         start = np.floor(phi.min() * per_radian - shift).astype(np.int64)
         stop = np.floor(phi.max() * per_radian - shift).astype(np.int64) + 2
         width = int((stop - start).max())
         if len(rings) * width > _LARGEST_WINDOW * phi.size + 1024:
-            return lambda ring, index, n: [self._read(ring, index + k, take) for k in range(n)]
-        values = self._read(rings[:, None], start[:, None] + np.arange(width), take).ravel()
+            return lambda ring, index: [
+                self._read(ring, (index + k) % self._count[ring], take) for k in (0, 1)
+            ]
+        index = start[:, None] + np.arange(width)
+        if start.min() < 0 or (start + width > self._count[rings]).any():
+            index %= self._count[rings, None]
+        values = self._read(rings[:, None], index, take).ravel()
         offset = np.arange(len(rings)) * width - start
 
-        def look_up(ring, index, n):
+        def look_up(ring, index):
             place = offset.take(ring - top)
             place += index
-            found = [values.take(place)]
-            for _ in range(1, n):
-                place += 1
-                found.append(values.take(place))
-            return found
+            value = values.take(place)
+            place += 1
+            return value, values.take(place)
 
         return look_up
 
     def _read(self, ring, index, take):
         """Take the values of pixels; a pole has the mean of the four pixels around it."""
-        count = self._count[ring]
-        if index.min() < 0 or (index >= count).any():
-            index = index % count
         if ring.min() > 0 and ring.max() < self._last:
             return take(self._number(ring, index))
         values = take(self._number(np.clip(ring, 1, self._last - 1), index))
@@ -172,99 +171,144 @@ class HealpixGrid:
                 values[at_pole] = take(self._number(np.full(4, neighbour), np.arange(4))).mean()
         return values
 
-    def _ring_position(self, z, sine):
-        """Give the real number that counts rings from the North; whole on a ring."""
-        middle = self.nside * (2 - 1.5 * z)
-        if sine is None:
-            return middle
+    def _from_pole(self, size, sine2):
+        """Give the real number that counts rings from the nearer pole, for z = +- size."""
+        # In a polar cap; sqrt(6) sin(distance / 2) everywhere.
+        ratio = sine2 / (1 + size)
+        ratio *= 3 * self.nside**2
+        return np.sqrt(ratio, out=ratio)
+
+    def _rings_and_theta(self, z, sine2):
+        """Give the real number that counts rings from the North, and the colatitude [rad]."""
+        if sine2 is None:
+            return self.nside * (2 - 1.5 * z), np.arccos(z)
+        size, south = np.abs(z), z < 0
+        position = self._from_pole(size, sine2)
+        theta = 2 * np.arcsin(position * (1 / np.sqrt(6) / self.nside))
+        cap = size > _CAP
+        if not cap.all():
+            position = np.where(cap, position, self.nside * (2 - 1.5 * size))
+        if south.any():
+            position = np.where(south, self._last - position, position)
+            theta = np.where(south, np.pi - theta, theta)
+        return position, theta
+
+    def _nearest(self, z, sine2, phi):
+        """Give the numbers of the pixels in which the directions fall."""
+        if phi.min() < 0 or phi.max() >= 2 * np.pi:
+            phi = phi % (2 * np.pi)
+            phi[phi >= 2 * np.pi] = 0
+        if sine2 is None:
+            return self._nearest_in_belt(z, phi)
+        in_cap = self._nearest_in_cap(z, sine2, phi)
         cap = np.abs(z) > _CAP
-        from_pole = self._from_pole(z, sine)
-        return np.where(cap, np.where(z > 0, from_pole, self._last - from_pole), middle)
+        if cap.all():
+            return in_cap
+        return np.where(cap, in_cap, self._nearest_in_belt(np.clip(z, -_CAP, _CAP), phi))
 
-    def _from_pole(self, z, sine):
-        return self.nside * sine * np.sqrt(3 / (1 + np.abs(z)))
-
-    def _nearest(self, z, sine, phi):
-        """Give ring and index of the pixels in which the directions fall."""
-        if sine is not None:
-            in_cap = self._nearest_in_cap(z, sine, phi)
-            cap = np.abs(z) > _CAP
-            if cap.all():
-                return in_cap
+    def _nearest_in_belt(self, z, phi):
         nside = self.nside
-        along = phi * (2 * nside / np.pi) + 0.5 * nside
+        along = phi * (2 * nside / np.pi)
+        along += 0.5 * nside
         across = z * (0.75 * nside)
         # Numbers of the lines between pixels: ascending and descending ones.
-        up = np.floor(along - across).astype(np.int64)
-        down = np.floor(along + across).astype(np.int64)
-        ring = up - down + 2 * nside
+        up = (along - across).astype(np.int64)
+        along += across
+        down = along.astype(np.int64)
+        if self.nested:
+            return self._nested_in_belt(up, down)
+        ring = up - down
+        ring += 2 * nside
         index = (up + down - nside + 1 + ((ring + nside) & 1)) >> 1
-        if sine is None:
-            return ring, index
-        return np.where(cap, in_cap[0], ring), np.where(cap, in_cap[1], index)
+        if phi.max() > 2 * np.pi - np.pi / nside:
+            index %= 4 * nside
+        index += self._first.take(ring)
+        return index
 
-    def _nearest_in_cap(self, z, sine, phi):
-        from_pole = self._from_pole(z, sine)
-        quarters = phi * (2 / np.pi)
-        within = quarters - np.floor(quarters)
+    def _nearest_in_cap(self, z, sine2, phi):
+        nside = self.nside
+        from_pole = self._from_pole(np.abs(z), sine2)
+        np.minimum(from_pole, nside, out=from_pole)
+        phi = phi * (2 / np.pi)
+        quarter = np.floor(phi)
+        within = phi - quarter
         within *= from_pole
-        ring = np.floor(within)
-        ring += np.floor(from_pole - within)
+        from_pole -= within
+        up = within.astype(np.int64)
+        down = np.minimum(from_pole.astype(np.int64), nside - 1)
+        if self.nested:
+            return self._nested_in_cap(quarter.astype(np.int64), up, down, z > 0)
+        ring = up + down
         ring += 1
-        np.minimum(ring, self.nside, out=ring)
-        quarters *= ring
-        index = np.floor(quarters).astype(np.int64)
-        ring = ring.astype(np.int64)
-        return np.where(z > 0, ring, self._last - ring), index
+        np.minimum(ring, nside, out=ring)
+        index = (phi * ring).astype(np.int64)
+        south = z < 0
+        if south.any():
+            ring = np.where(south, self._last - ring, ring)
+        index += self._first.take(ring)
+        return index
 
     def _number(self, ring, index):
-        """Give pixel numbers in the scheme of the map."""
+        """Give pixel numbers in the scheme of the map; the index is within the ring."""
         if not self.nested:
             return self._first[ring] + index
         cap = (ring < self.nside) | (ring > 3 * self.nside)
         if not cap.any():
-            return self._nested_in_belt(ring, index)
+            return self._nested_in_belt(*self._lines_in_belt(ring, index))
         if cap.all():
-            return self._nested_in_cap(ring, index)
+            return self._nested_in_cap(*self._lines_in_cap(ring, index))
         ring, index, cap = np.broadcast_arrays(ring, index, cap)
         number = np.empty(ring.shape, dtype=np.int64)
-        number[cap] = self._nested_in_cap(ring[cap], index[cap])
-        number[~cap] = self._nested_in_belt(ring[~cap], index[~cap])
+        number[cap] = self._nested_in_cap(*self._lines_in_cap(ring[cap], index[cap]))
+        number[~cap] = self._nested_in_belt(*self._lines_in_belt(ring[~cap], index[~cap]))
         return number
+
+    def _lines_in_belt(self, ring, index):
+        odd = (ring + self.nside) & 1
+        up = index + ((ring - self.nside - odd) >> 1)
+        return up, index + ((3 * self.nside - ring - odd) >> 1)
+
+    def _lines_in_cap(self, ring, index):
+        north = ring < self.nside
+        from_pole = np.where(north, ring, self._last - ring)
+        # Faster than a division of integers; the half keeps clear of whole numbers.
+        quarter = ((index + 0.5) / from_pole).astype(np.int64)
+        up = index - quarter * from_pole
+        return quarter, up, from_pole - 1 - up, north
 
     def _prepare_nested(self):
         self._order = self.nside.bit_length() - 1
         bits = np.arange(self.nside)
         # Bit k of x goes to bit 2 k of a pixel number, bit k of y to bit 2 k + 1.
         self._spread = sum(((bits >> k) & 1) << (2 * k) for k in range(self._order)) + 0 * bits
-        # The base pixel from the numbers of the base pixels' own diagonal lines.
-        up, down = np.mgrid[:5, :8]
-        base = np.where(up == down, up % 4 + 4, np.where(up < down, up, down + 8))
+        # First pixel of the base pixel, from the numbers of the base pixels' own lines.
+        up, down = np.mgrid[:6, :8]
+        base = np.where(up == down, up % 4 + 4, np.where(up < down, up, down + 8)) % 12
         self._base = base.ravel() * self.nside**2
 
-    def _nested_in_belt(self, ring, index):
-        nside, order = self.nside, self._order
-        odd = (ring + nside) & 1
-        up = index + ((ring - nside - odd) >> 1)
-        down = index + ((3 * nside - ring - odd) >> 1)
-        number = self._base.take(((up >> order) << 3) + (down >> order))
-        number += self._spread.take(down & (nside - 1))
-        number += self._spread.take(nside - 1 - (up & (nside - 1))) << 1
+    def _nested_in_belt(self, up, down):
+        number = up >> self._order
+        number <<= 3
+        number += down >> self._order
+        number = self._base.take(number)
+        within = self.nside - 1
+        number += self._spread.take(down & within)
+        number += self._spread.take(within - (up & within)) << 1
         return number
 
-    def _nested_in_cap(self, ring, index):
-        nside = self.nside
-        north = ring < nside
-        from_pole = np.where(north, ring, self._last - ring)
-        # Faster than a division of integers; the half keeps clear of whole numbers.
-        quarter = ((index + 0.5) / from_pole).astype(np.int64)
-        up = index - quarter * from_pole
-        down = from_pole - 1 - up
-        x = np.where(north, nside - 1 - down, up)
-        y = np.where(north, nside - 1 - up, down)
-        number = (quarter + np.where(north, 0, 8)) * nside**2
-        number += self._spread.take(x)
-        number += self._spread.take(y) << 1
+    def _nested_in_cap(self, quarter, up, down, north):
+        if north.all():
+            up, down = self.nside - 1 - down, self.nside - 1 - up
+        else:
+            quarter = quarter + np.where(north, 0, 8)
+            if north.any():
+                up, down = (
+                    np.where(north, self.nside - 1 - down, up),
+                    np.where(north, self.nside - 1 - up, down),
+                )
+        number = quarter * self.nside**2
+        number += self._spread.take(up)
+        number += self._spread.take(down) << 1
         return number
 
 
