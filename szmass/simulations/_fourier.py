@@ -18,6 +18,9 @@ __all__ = ["FieldGrid", "Window"]
 # What the windows suppress below exp(-_CUT^2 / 2) = 8e-7 is left out.
 _CUT = 5.3
 
+# Finest grid that is tried for pixels wider than the beam.
+_FINEST = 8
+
 
 class Window:
     """Beam and pixel windows, all Gaussian to the precision that matters here.
@@ -57,11 +60,13 @@ class FieldGrid:
     """
 
     def __init__(self, shape, pixel, window):
-        if np.pi / pixel < window.k_max * 0.9:
-            widest = np.pi / (0.9 * window.k_max)
+        # A finer grid where the pixels do not resolve the beam, of which every n-th point is kept.
+        self._fine = max(1, int(np.ceil(pixel * window.k_max / np.pi)))
+        if self._fine > _FINEST:
+            widest = _FINEST * np.pi / window.k_max
             raise InvalidInputError(
-                f"Pixels of {pixel:g} arcmin do not resolve the beam; they must be at most "
-                f"{widest:.3g} arcmin. Choose a finer 'pixel_scale' or a wider 'beam'."
+                f"Pixels of {pixel:g} arcmin are much too coarse for the beam; they must be at "
+                f"most {widest:.3g} arcmin. Choose a finer 'pixel_scale' or a wider 'beam'."
             )
         self.shape, self.pixel, self.window = tuple(shape), pixel, window
         self._modes = functools.lru_cache(maxsize=32)(self._make_modes)
@@ -74,14 +79,16 @@ class FieldGrid:
 
     def _make_modes(self, n):
         """Wave numbers [1 / arcmin] within the window, their places in the half-plane, factors."""
-        kx = 2 * np.pi * fft.rfftfreq(n, self.pixel)
-        ky = 2 * np.pi * fft.fftfreq(n, self.pixel)
+        pixel = self.pixel / self._fine
+        n = n * self._fine
+        kx = 2 * np.pi * fft.rfftfreq(n, pixel)
+        ky = 2 * np.pi * fft.fftfreq(n, pixel)
         square = ky[:, np.newaxis] ** 2 + kx**2
         iy, ix = np.nonzero(square <= self.window.k_max**2)
         square = square[iy, ix]
         # The middle of the field is not on a pixel of the grid.
         middle = [(length - 1) / 2 * self.pixel for length in self.shape]
-        factor = self.window(square) / self.pixel**2
+        factor = self.window(square) / pixel**2
         factor = factor * np.exp(-1j * (ky[iy] * middle[0] + kx[ix] * middle[1]))
         return {
             "kx": kx.astype(np.float32),
@@ -141,6 +148,9 @@ class FieldGrid:
 
     def image(self, n, spectrum):
         """Transform the modes of one field to its map."""
+        flat, step = self._modes(n)["flat"], self._fine
+        n = n * step
         plane = np.zeros((n, n // 2 + 1), dtype=np.complex64)
-        plane.reshape(-1)[self._modes(n)["flat"]] = spectrum
-        return fft.irfft2(plane, s=(n, n))[: self.shape[0], : self.shape[1]]
+        plane.reshape(-1)[flat] = spectrum
+        ny, nx = self.shape
+        return fft.irfft2(plane, s=(n, n))[: ny * step : step, : nx * step : step]

@@ -16,7 +16,7 @@ from szmass.simulations._seeds import generator
 __all__ = ["SZSelection"]
 
 # Steps of ln Y in the table of detection probabilities.
-_STEP = 0.04
+_STEP = 0.03
 
 
 class SZSelection:
@@ -77,14 +77,16 @@ class SZSelection:
         y500 = as_floats(y500, u.arcmin**2, "y500", positive=True)
         theta = as_floats(theta500, u.arcmin, "theta500", positive=True)
         y500, theta = np.broadcast_arrays(y500, theta)
-        # Outside this range nothing, or everything, is detected.
+        # In units of the median patch's noise the probability hardly depends on the size.
         sizes = self.noise.theta500
-        sigma = self.noise.sigma_y500(sizes, patch="all").value
-        low = np.log(0.05 * sigma.min()) - 6 * sigma_lny
-        high = np.log((self.q_cut + 8) * sigma.max()) + 6 * sigma_lny
+        ratio = self.noise.sigma_y500(sizes, patch="all") / self.noise.sigma_y500(sizes)[:, None]
+        # Outside this range nothing, or everything, is detected.
+        low = np.log(0.05 * ratio.value.min()) - 6 * sigma_lny
+        high = np.log((self.q_cut + 8) * ratio.value.max()) + 6 * sigma_lny
         grid = np.arange(low, high + _STEP, _STEP)
-        table = self._table(grid, sigma)
-        log_y = np.clip(np.log(y500), grid[0], grid[-1])
+        table = self._table(grid, ratio.value)
+        log_y = np.log(y500 / self.noise.sigma_y500(theta * u.arcmin).value)
+        log_y = np.clip(log_y, grid[0], grid[-1])
         if sigma_lny:
             from scipy.ndimage import gaussian_filter1d
 

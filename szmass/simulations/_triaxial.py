@@ -12,8 +12,14 @@ AXIS_RATIO_MIN = 0.3
 def _truncated_normal(uniform, mean, sigma, low, high):
     if sigma == 0:
         return np.clip(np.full_like(uniform, mean), low, high)
-    edges = ndtr((low - mean) / sigma), ndtr((high - mean) / sigma)
-    return mean + sigma * ndtri(edges[0] + uniform * (edges[1] - edges[0]))
+    # From the mean's side, where the tail keeps its digits.
+    side = np.where(mean > high, -1.0, 1.0)
+    edges = [ndtr(side * (edge - mean) / sigma) for edge in (low, high)]
+    share = edges[0] + uniform * (edges[1] - edges[0])
+    nearest = np.clip(np.full_like(uniform, mean), low, high)
+    possible = np.abs(edges[1] - edges[0]) > 1e-12
+    value = mean + side * sigma * ndtri(np.where(possible, share, 0.5))
+    return np.where(possible, np.clip(value, low, high), nearest)
 
 
 def draw_axes(uniform, q, s):
