@@ -1,5 +1,7 @@
 """Compton-y maps of any pixelisation, and the cutouts that are taken from them."""
 
+from pathlib import Path
+
 import astropy.units as u
 import numpy as np
 
@@ -17,6 +19,7 @@ from szmass.maps._checks import (
     is_celestial,
     nside_of,
 )
+from szmass.maps._distributed import stream
 from szmass.maps._frames import frame_named, lonlat
 from szmass.maps._healpix_map import HealpixPixels
 from szmass.maps._image import ImagePixels
@@ -48,6 +51,14 @@ class ComptonMap:
         self._pixels = pixels
         self.beam = check_beam(beam)
         self.meta = meta
+        self._source = None
+
+    def __reduce_ex__(self, protocol):
+        # The pixels of a file stay there: another process opens it again.
+        if self._source is None:
+            return super().__reduce_ex__(protocol)
+        path, options = self._source
+        return _reopen, (path, self.beam, options)
 
     @classmethod
     def read(
@@ -108,18 +119,17 @@ class ComptonMap:
         InvalidUnitError
             The map is in another unit than y, which is dimensionless.
         """
-        return cls(
-            *read_map(
-                path,
-                column=column,
-                ordering=ordering,
-                frame=frame,
-                beam=beam,
-                unit=unit,
-                hdu=hdu,
-                mask=mask,
-            )
-        )
+        options = {
+            "column": column,
+            "ordering": ordering,
+            "frame": frame,
+            "unit": unit,
+            "hdu": hdu,
+            "mask": mask,
+        }
+        ymap = cls(*read_map(path, beam=beam, **options))
+        ymap._source = Path(path).resolve(), options
+        return ymap
 
     @classmethod
     def from_healpix(cls, values, *, ordering, frame, beam=None, mask=None):
@@ -344,7 +354,16 @@ class ComptonMap:
             angular_scale=angular_scale,
         )[0]
 
-    def iter_cutouts(self, coord, *, chunk_size=1024, names=None, angular_scale=None, **options):
+    def iter_cutouts(
+        self,
+        coord,
+        *,
+        chunk_size=1024,
+        names=None,
+        angular_scale=None,
+        client=None,
+        **options,
+    ):
         """Cut out the surroundings of any number of positions in bounded memory.
 
         Parameters
@@ -357,6 +376,10 @@ class ComptonMap:
             Names of the N positions.
         angular_scale : `~astropy.units.Quantity`, optional
             As in `cutouts`.
+        client : `distributed.Client` or str, optional
+            A Dask client, or the address of a scheduler ("tcp://host:8786"), to make the chunks
+            on its workers. A map that was read from a file is opened by each of them, so
+            they need to have the file under the same path.
         **options : dict
             ``geometry`` and ``interpolation``, as in `cutouts`.
 
@@ -369,6 +392,8 @@ class ComptonMap:
         ------
         InvalidInputError
             An argument has the wrong type, length or value.
+        MissingDependencyError
+            A client is given and the package distributed is not installed.
         """
         coord = check_positions(coord)
         if not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
@@ -378,11 +403,29 @@ class ComptonMap:
                 f"'names' must have one entry per position ({len(coord)}). Received: {len(names)}"
             )
         scale = check_scale(angular_scale, len(coord), check_geometry(options.get("geometry")))
-        for start in range(0, len(coord), chunk_size):
-            part = slice(start, start + chunk_size)
-            yield self.cutouts(
+        parts = (slice(i, i + chunk_size) for i in range(0, len(coord), chunk_size))
+        chunks = (
+            (
                 coord[part],
-                names=None if names is None else names[part],
-                angular_scale=None if scale is None else scale[part],
-                **options,
+                options
+                | {
+                    "names": None if names is None else names[part],
+                    "angular_scale": None if scale is None else scale[part],
+                },
             )
+            for part in parts
+        )
+        if client is None:
+            yield from (_cut(self, *chunk) for chunk in chunks)
+        else:
+            yield from stream(client, _cut, self, chunks)
+
+
+def _cut(ymap, coord, options):
+    return ymap.cutouts(coord, **options)
+
+
+def _reopen(path, beam, options):
+    ymap = ComptonMap.read(path, **options)
+    ymap.beam = beam
+    return ymap
