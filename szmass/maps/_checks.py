@@ -13,6 +13,7 @@ __all__ = [
     "check_beam",
     "check_geometry",
     "check_mask",
+    "check_names",
     "check_nside",
     "check_ordering",
     "check_positions",
@@ -44,6 +45,29 @@ def check_beam(beam):
     if value.ndim:
         raise InvalidInputError(f"'beam' must be one number. Received: {beam!r}")
     return float(value) * u.arcmin
+
+
+def check_names(names, n):
+    """Give names as an array of str; empty ones for None.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        What the caller passed.
+    n : int
+        Number of positions.
+
+    Returns
+    -------
+    `~numpy.ndarray` of str
+        Of length ``n``.
+    """
+    names = np.array([""] * n if names is None else names, dtype=str)
+    if names.shape != (n,):
+        raise InvalidInputError(
+            f"'names' must have one entry per position ({n}). Received: shape {names.shape}"
+        )
+    return names
 
 
 def check_scale(scale, n, geometry):

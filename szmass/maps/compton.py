@@ -11,6 +11,7 @@ from szmass.maps._checks import (
     check_beam,
     check_geometry,
     check_mask,
+    check_names,
     check_nside,
     check_ordering,
     check_positions,
@@ -291,6 +292,7 @@ class ComptonMap:
                 f"Received: {interpolation!r}"
             )
         n = len(coord)
+        names = check_names(names, n)
         scale = check_scale(angular_scale, n, geometry)
         data = np.empty((n, *geometry.shape), dtype=np.float32)
         samples = self._pixels.samples(
@@ -398,10 +400,7 @@ class ComptonMap:
         coord = check_positions(coord)
         if not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
             raise InvalidInputError(f"'chunk_size' must be 1 or more. Received: {chunk_size!r}")
-        if names is not None and len(names) != len(coord):
-            raise InvalidInputError(
-                f"'names' must have one entry per position ({len(coord)}). Received: {len(names)}"
-            )
+        names = check_names(names, len(coord))
         scale = check_scale(angular_scale, len(coord), check_geometry(options.get("geometry")))
         parts = (slice(i, i + chunk_size) for i in range(0, len(coord), chunk_size))
         chunks = (
@@ -409,7 +408,7 @@ class ComptonMap:
                 coord[part],
                 options
                 | {
-                    "names": None if names is None else names[part],
+                    "names": names[part],
                     "angular_scale": None if scale is None else scale[part],
                 },
             )

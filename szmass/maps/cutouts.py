@@ -7,7 +7,7 @@ from astropy.nddata import NDData
 
 from szmass.exceptions import InvalidInputError
 from szmass.maps import _cutout_files as files
-from szmass.maps._checks import check_beam, check_scale
+from szmass.maps._checks import check_beam, check_names, check_scale
 from szmass.maps._frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
 
@@ -157,8 +157,8 @@ class CutoutStack:
     data : array-like
         Compton-y, shape ``(N, ny, nx)``; kept as contiguous float32.
     footprint : array-like of bool or None
-        Which pixels the map covers with valid values, of the same shape; None means those
-        that are finite.
+        Which pixels the map covers with valid values, of the same shape. Pixels that are not
+        finite are False in any case; None means all others.
     coord : `~astropy.coordinates.SkyCoord`
         The N positions.
     names : sequence of str, optional
@@ -204,21 +204,24 @@ class CutoutStack:
                 f"'data' must have the shape (N, ny, nx). Received: {self.data.shape}"
             )
         n = len(self.data)
-        finite = np.isfinite(self.data) if footprint is None else footprint
-        self.footprint = np.ascontiguousarray(finite, dtype=bool)
         self.geometry = CutoutGeometry(self.data.shape[1:]) if geometry is None else geometry
-        _check_shapes(self.data.shape, self.footprint.shape, (n, *self.geometry.shape))
+        shape = self.data.shape if footprint is None else np.shape(footprint)
+        _check_shapes(self.data.shape, shape, (n, *self.geometry.shape))
+        self.footprint = np.isfinite(self.data)
+        if footprint is not None:
+            self.footprint &= np.asarray(footprint, dtype=bool)
+        if not isinstance(coord, SkyCoord):
+            raise InvalidInputError(f"'coord' must be a SkyCoord. Received: {coord!r}")
         self.coord = coord
-        self.names = np.array([""] * n if names is None else names, dtype=str).reshape(-1)
+        self.names = check_names(names, n)
         self.beam = check_beam(beam)
         self.interpolation = interpolation
         self.angular_scale = check_scale(angular_scale, n, self.geometry)
         self.meta = {} if meta is None else dict(meta)
-        for argument, shape in (("coord", coord.shape), ("names", self.names.shape)):
-            if shape != (n,):
-                raise InvalidInputError(
-                    f"'{argument}' must have one entry per cutout ({n}). Received: shape {shape}"
-                )
+        if coord.shape != (n,):
+            raise InvalidInputError(
+                f"'coord' must have one entry per cutout ({n}). Received: shape {coord.shape}"
+            )
 
     @property
     def complete(self):

@@ -221,7 +221,7 @@ def test_images_that_make_no_sense(options, match):
         ({"coord": SkyCoord([[1]], [[2]], unit="deg")}, "'coord' must have one dimension"),
         ({"geometry": (96, 96)}, "'geometry' must be a CutoutGeometry"),
         ({"interpolation": "cubic"}, "'nearest', 'bilinear'. Received: 'cubic'"),
-        ({"names": ["a", "b"]}, "'names' must have one entry per cutout"),
+        ({"names": ["a", "b"]}, "'names' must have one entry per position"),
         ({"angular_scale": 3 * u.arcmin}, "goes with a pixel_scale without unit"),
     ],
 )

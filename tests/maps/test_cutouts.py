@@ -177,7 +177,8 @@ def test_stack_of_cutouts():
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
-        ({"names": ["a"]}, InvalidInputError, "'names' must have one entry per cutout"),
+        ({"names": ["a"]}, InvalidInputError, "'names' must have one entry per position"),
+        ({"coord": [1, 2, 3]}, InvalidInputError, "'coord' must be a SkyCoord"),
         ({"coord": COORD[:2]}, InvalidInputError, "'coord' must have one entry per cutout"),
         ({"beam": 10}, InvalidUnitError, "'beam' must be a Quantity"),
         ({"beam": 10 * u.Jy}, InvalidUnitError, "'beam' must have a unit that converts to arcmin"),
