@@ -31,7 +31,7 @@ class _Group(click.Group):
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
-        except (SzmassError, FileNotFoundError, PermissionError) as err:
+        except (SzmassError, OSError) as err:
             raise click.ClickException(str(err)) from err
 
 
