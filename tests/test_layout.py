@@ -15,7 +15,7 @@ PACKAGE = Path(szmass.__file__).parent
 LAYERS = [
     {"exceptions", "version", "_utils"},
     {"physics"},
-    {"clusters", "masses"},
+    {"clusters", "masses", "posteriors"},
     {"catalogs", "maps"},
     {"simulations"},
     {"networks"},

@@ -1,0 +1,154 @@
+"""LogMassPosterior: quantiles, moments, priors, and what it refuses."""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import kstest, norm
+
+from szmass.exceptions import InvalidInputError, InvalidUnitError
+from szmass.masses import MASS_COLUMNS, MassFlag
+from szmass.posteriors import LogMassPosterior
+
+GRID = np.linspace(13.5, 15.8, 231)
+
+
+def gaussian(centre=(14.5, 14.8), sigma=0.1, **options):
+    centre = np.atleast_1d(centre)
+    log_l = -0.5 * ((GRID - centre[:, np.newaxis]) / sigma) ** 2
+    return LogMassPosterior.from_log_likelihood(GRID, log_l, "flat", **options)
+
+
+def dex(mass):
+    return np.log10(mass.to_value(u.solMass))
+
+
+def test_numbers_of_a_normal_density():
+    p = gaussian(names=["a", "b"])
+    assert len(p) == 2
+    assert dex(p.median()) == pytest.approx([14.5, 14.8], abs=1e-6)
+    assert dex(p.mean()) == pytest.approx([14.5, 14.8], abs=1e-6)
+    assert p.std() == pytest.approx([0.1, 0.1], rel=2e-3)
+    low, high = p.interval()
+    assert dex(low) == pytest.approx([14.4, 14.7], abs=3e-4)
+    assert dex(high) == pytest.approx([14.6, 14.9], abs=3e-4)
+    low, high = p.interval(0.95)
+    assert dex(high) - dex(low) == pytest.approx(2 * 1.95996 * 0.1, rel=2e-3)
+    assert np.trapezoid(p.density, GRID, axis=1) == pytest.approx(1)
+    assert p[1:].names == ["b"]
+    assert p[1].density.shape == (1, len(GRID))
+    assert repr(p) == "<LogMassPosterior of 2: 231 masses, log10(M/Msun) = 13.5 to 15.8>"
+
+
+@given(st.floats(0.001, 0.999), st.floats(14.0, 15.2), st.floats(0.03, 0.3))
+@settings(max_examples=50, deadline=None)
+def test_quantile_inverts_cdf(probability, centre, sigma):
+    p = gaussian(centre, sigma)
+    assert p.cdf(p.quantile(probability))[0] == pytest.approx(probability, abs=1e-9)
+
+
+def test_cdf_far_outside_the_grid():
+    p = gaussian()
+    assert list(p.cdf(1e10 * u.solMass)) == [0, 0]
+    assert list(p.cdf(1e17 * u.solMass)) == [1, 1]
+
+
+def test_samples_follow_the_density():
+    draws = gaussian(14.5).sample(20000, 3)
+    assert draws.shape == (1, 20000)
+    assert kstest(dex(draws[0]), norm(14.5, 0.1).cdf).pvalue > 0.01
+
+
+def test_coarse_uneven_grids_are_integrated_exactly():
+    p = LogMassPosterior([14.0, 14.5, 15.5], [[0, 1, 0]], np.ones(3))
+    assert dex(p.median())[0] == pytest.approx(15.5 - np.sqrt(0.75))
+    assert dex(p.mean())[0] == pytest.approx((14.0 + 14.5 + 15.5) / 3)
+    variance = (14.0**2 + 14.5**2 + 15.5**2 - 14 * 14.5 - 14 * 15.5 - 14.5 * 15.5) / 18
+    assert p.std()[0] == pytest.approx(np.sqrt(variance))
+
+
+def test_another_prior_moves_a_normal_density_as_theory_says():
+    # exp(-s x) on a normal density of width sigma moves it by -s sigma^2.
+    flat = gaussian()
+    steep = flat.reweight(
+        lambda log10_mass, redshift: 10 ** (-3 * log10_mass) * np.ones_like(redshift)
+    )
+    expected = np.array([14.5, 14.8]) - 3 * np.log(10) * 0.1**2
+    assert dex(steep.median()) == pytest.approx(expected, abs=2e-4)
+    back = steep.reweight("flat")
+    np.testing.assert_allclose(back.density, flat.density, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(steep.reweight(steep.prior).density, steep.density, atol=1e-12)
+
+
+def test_priors_of_redshift_get_it():
+    def prior(log10_mass, redshift):
+        return np.where(log10_mass < 14.5 + redshift, 1.0, 0.0)
+
+    p = gaussian([14.6, 14.6], redshift=[0.05, 0.2]).reweight(prior)
+    assert np.all(p.density[0, GRID > 14.56] == 0)
+    assert p.density[1, np.searchsorted(GRID, 14.6)] > 0
+
+
+def test_mass_that_a_prior_excluded_does_not_come_back():
+    cut = gaussian().reweight(np.where(GRID > 14.6, 1.0, 0.0))
+    with pytest.raises(InvalidInputError, match="allows masses that the old prior excludes"):
+        cut.reweight("flat")
+
+
+def test_prior_that_leaves_nothing():
+    with pytest.raises(InvalidInputError, match=r"'prior' leaves no mass for 2 of 2"):
+        gaussian().reweight(np.zeros(len(GRID)))
+    log_l = np.where(GRID < 14, 0.0, -np.inf)[np.newaxis]
+    with pytest.raises(InvalidInputError, match=r"'prior' leaves no mass for 1 of 1.*number 0"):
+        LogMassPosterior.from_log_likelihood(GRID, log_l, np.where(GRID > 15, 1.0, 0.0))
+    with pytest.raises(InvalidInputError, match=r"'density' is zero everywhere for 1 of 2"):
+        LogMassPosterior(GRID, [np.zeros(231), np.ones(231)], np.ones(231))
+
+
+def test_unknown_clusters_stay_unknown():
+    log_l = np.stack([-((GRID - 14.5) ** 2), np.full(len(GRID), np.nan)])
+    flag = [0, MassFlag.NO_CUTOUT]
+    p = LogMassPosterior.from_log_likelihood(GRID, log_l, "flat", flag=flag)
+    for values in (p.median(), p.mean(), p.std(), *p.interval(), p.cdf(1e14 * u.solMass)):
+        assert list(np.isnan(values)) == [False, True]
+    assert np.isnan(p.sample(5, 1)[1]).all()
+    assert np.isnan(p.reweight(p.prior[0]).median()[1])
+    table = p.to_table("mine")
+    assert table.colnames == list(MASS_COLUMNS)
+    assert list(table["flag"]) == flag
+    assert table["mass"][0] == p.median()[0]
+    assert table["mass_errn"][0] == p.median()[0] - p.interval()[0][0]
+    assert np.isnan(table["mass_errp"][1])
+    assert table.meta["method"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([14, 15], [[1, 1]], [1, 1]), "'log10_mass' must be at least 3"),
+        (([14, 15, 15], [[1, 1, 1]], [1, 1, 1]), "'log10_mass' must be at least 3 increasing"),
+        (([14, 15, 16], [1, 1, 1], [1, 1, 1]), r"'density' must have the shape \(N, 3\)"),
+        (([14, 15, 16], [[1, -1, 1]], [1, 1, 1]), "'density' must be finite and at least 0"),
+        (([14, 15, 16], [[1, 1, 1]], [1, 1]), r"'prior' must have the shape \(3,\)"),
+    ],
+)
+def test_refused(arguments, message):
+    with pytest.raises(InvalidInputError, match=message):
+        LogMassPosterior(*arguments)
+
+
+def test_refused_options():
+    p = gaussian()
+    with pytest.raises(InvalidInputError, match="'names' must have one entry per cluster"):
+        gaussian(names=["a"])
+    with pytest.raises(InvalidInputError, match="'level'"):
+        p.interval(1.5)
+    with pytest.raises(InvalidInputError, match="'probability'"):
+        p.quantile(-0.1)
+    with pytest.raises(InvalidInputError, match="'prior' must be 'flat'"):
+        p.reweight("tinker")
+    with pytest.raises(InvalidInputError, match="'prior' must be finite"):
+        p.reweight(lambda m, z: -np.ones_like(m * z))
+    with pytest.raises(InvalidUnitError, match="'mass'"):
+        p.cdf(14.5)
