@@ -5,6 +5,7 @@ A catalogue is a class that describes one publication (columns, units, what stan
 and gives its rows as a `~szmass.clusters.ClusterSample`. `CATALOGS` holds them by tag.
 """
 
+from szmass.catalogs._config import Conf, conf
 from szmass.catalogs.cnn_masses import DeAndres2022Catalog
 from szmass.catalogs.core import CATALOGS, Catalog, CatalogColumn, register_catalog
 from szmass.catalogs.load import load_sample
@@ -14,8 +15,10 @@ __all__ = [
     "CATALOGS",
     "Catalog",
     "CatalogColumn",
+    "Conf",
     "DeAndres2022Catalog",
     "PSZ2Catalog",
+    "conf",
     "load_sample",
     "register_catalog",
 ]

@@ -1,10 +1,13 @@
 """Published masses by convolutional neural networks."""
 
+from pathlib import Path
+
 import numpy as np
 from astropy.table import Table
 
+from szmass._utils.paths import cache_folder
 from szmass.catalogs.core import Catalog, CatalogColumn, register_catalog
-from szmass.exceptions import FileFormatError
+from szmass.exceptions import FileFormatError, InvalidInputError, RemoteDataError
 
 __all__ = ["DeAndres2022Catalog"]
 
@@ -67,11 +70,15 @@ class DeAndres2022Catalog(Catalog):
     )
 
     @classmethod
-    def fetch(cls, *, folder=None):
+    def fetch(cls, *, offline=False, refresh=False, folder=None):
         """Download the authors' file, or use the copy that is there.
 
         Parameters
         ----------
+        offline : bool, optional
+            Only look for a copy.
+        refresh : bool, optional
+            Without effect, since only the one file on record is accepted.
         folder : path-like, optional
             Where it is kept; the cache of szmass if None.
 
@@ -83,12 +90,22 @@ class DeAndres2022Catalog(Catalog):
         Raises
         ------
         RemoteDataError
-            The server could not be reached.
+            The server could not be reached; or there is no copy and ``offline`` was asked for.
         IntegrityError
             The file is not the one on record.
+        InvalidInputError
+            ``offline`` and ``refresh`` are both asked for.
         """
         from szmass._utils.download import fetch_file
 
+        if offline and refresh:
+            raise InvalidInputError("'offline' and 'refresh' exclude each other.")
+        path = Path(cache_folder() if folder is None else folder) / "DeepPlanck.csv"
+        if offline and not path.exists():
+            raise RemoteDataError(
+                f"There is no file {str(path)!r}, and nothing is asked for offline. Fetch it once "
+                f"with a connection, or use {cls.__name__}.read(path)."
+            )
         catalog = cls.read(fetch_file(_URL, _SHA256, "DeepPlanck.csv", folder=folder))
         catalog.table.meta["url"] = _URL
         return catalog

@@ -1,6 +1,7 @@
 """What all catalogues have in common: read, fetch, write, select, look up."""
 
 import hashlib
+import warnings
 from pathlib import Path
 
 import astropy.units as u
@@ -13,9 +14,16 @@ from szmass._utils.registry import Registry
 from szmass._utils.tables import write_table
 from szmass.catalogs._columns import CatalogColumn, standardise
 from szmass.catalogs._forms import read_form
+from szmass.catalogs._snapshots import latest_snapshot, read_snapshot, write_snapshot
 from szmass.catalogs._vizier import query_vizier
 from szmass.clusters import ClusterSample
-from szmass.exceptions import FileFormatError, InvalidInputError, RemoteDataError
+from szmass.exceptions import (
+    FileFormatError,
+    IntegrityError,
+    InvalidInputError,
+    RemoteDataError,
+    SzmassWarning,
+)
 
 __all__ = ["CATALOGS", "Catalog", "CatalogColumn", "register_catalog"]
 
@@ -132,29 +140,70 @@ class Catalog:
             raise FileFormatError(f"{str(path)!r} is not the catalogue {cls.tag!r}: {err}") from err
 
     @classmethod
-    def fetch(cls, *, timeout=None):
-        """Get the whole catalogue from VizieR.
+    def fetch(cls, *, offline=False, refresh=False, timeout=None):
+        """Give the whole catalogue, from its snapshot if there is one, else from VizieR.
 
-        Rows, columns and units are compared with those of the publication, so that an
-        incomplete or changed answer is an error and not a table.
+        Rows, columns and units of VizieR's answer are compared with those of the publication,
+        so that an incomplete or changed answer is an error and not a table. A good one is
+        kept as a snapshot, a readable file whose name has the date.
 
         Parameters
         ----------
+        offline : bool, optional
+            Only look for a snapshot.
+        refresh : bool, optional
+            Ask VizieR even if there is a snapshot; the older ones are kept.
         timeout : float, optional
-            Longest silence of the server [s]; ``astroquery.vizier.conf.timeout`` if None.
+            Longest silence of the server [s]; ``szmass.catalogs.conf.vizier_timeout`` if None.
 
         Returns
         -------
         Catalog
-            The catalogue.
+            The catalogue. Its table's ``meta`` has the query, the date, the SHA-256 of the
+            answer, and ``snapshot``, the file, if it was read from one.
 
         Raises
         ------
         RemoteDataError
-            The server did not give the table, or not the one that is expected.
+            The server did not give the table, or not the one that is expected; or there is
+            no snapshot and ``offline`` was asked for.
+        IntegrityError
+            The snapshot was changed or damaged and ``offline`` was asked for.
+        InvalidInputError
+            ``offline`` and ``refresh`` are both asked for.
+
+        Warns
+        -----
+        SzmassWarning
+            The snapshot was damaged and the catalogue is fetched again; or it could not be
+            kept.
         """
+        if offline and refresh:
+            raise InvalidInputError("'offline' and 'refresh' exclude each other.")
         if cls.vizier_id is None:
-            raise RemoteDataError(f"VizieR does not carry {cls.tag!r}; see {cls.download_page}.")
+            raise RemoteDataError(
+                f"VizieR does not carry {cls.tag!r}. Get it from {cls.download_page} and use "
+                f"{cls.__name__}.read(path)."
+            )
+        path = None if refresh else latest_snapshot(cls.tag)
+        if path is not None:
+            try:
+                return cls(read_snapshot(path))
+            except (IntegrityError, FileFormatError) as err:
+                if offline:
+                    raise
+                warnings.warn(f"{err} It is fetched again now.", SzmassWarning, stacklevel=2)
+        elif offline:
+            raise RemoteDataError(
+                f"There is no snapshot of {cls.tag!r}, and nothing is asked for offline. Fetch it "
+                f"once with a connection, or use {cls.__name__}.read(path)."
+            )
+        catalog = cls._fetch(timeout)
+        write_snapshot(catalog.table, cls.tag)
+        return catalog
+
+    @classmethod
+    def _fetch(cls, timeout):
         table, provenance = query_vizier(cls.vizier_id, timeout=timeout)
         by_hand = (
             f"Download the table by hand from {cls.download_page} and use "
@@ -169,7 +218,7 @@ class Catalog:
             standardise(table, cls.columns, strict=True)
         except FileFormatError as err:
             raise RemoteDataError(
-                f"VizieR's {cls.vizier_id!r} has changed: {err} {by_hand}"
+                f"VizieR's {cls.vizier_id!r} is not as it is known here: {err} {by_hand}"
             ) from err
         table.meta = provenance
         return cls(table)

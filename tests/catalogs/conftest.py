@@ -11,7 +11,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
-from szmass.catalogs import PSZ2Catalog
+from szmass.catalogs import PSZ2Catalog, _vizier
 
 # FITS name, FITS format, FITS unit, label in the ReadMe, Fortran format there, unit there.
 COLUMNS = [
@@ -206,12 +206,23 @@ class LocalVizier:
         self.status, self.body = 200, b""
         self.row_limited_body = None  # the answer to a request that does not ask for all rows
         self.delay, self.claimed_length = 0, None
+        self.first_statuses = []  # of the first answers; then ``status``
+        self.headers = {}
+        self.drip = None  # (bytes, seconds between them)
 
     def answer(self, request):
         self.requests.append(request)
         time.sleep(self.delay)
         unlimited = "-out.max=unlimited" in request.splitlines()
         return self.body if unlimited or self.row_limited_body is None else self.row_limited_body
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    """Keep snapshots in a folder of this test, and do not wait between attempts."""
+    monkeypatch.setattr(_vizier, "_PAUSE", 0.01)
+    monkeypatch.setenv("SZMASS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "catalogs"
 
 
 @pytest.fixture
@@ -225,12 +236,19 @@ def vizier(monkeypatch):
         def do_POST(self):
             length = int(self.headers["Content-Length"])
             body = local.answer(self.rfile.read(length).decode())
+            status = local.first_statuses.pop(0) if local.first_statuses else local.status
             try:
-                self.send_response(local.status)
+                self.send_response(status)
                 self.send_header("Content-Type", "application/x-votable+xml")
                 self.send_header("Content-Length", str(local.claimed_length or len(body)))
+                for name, value in local.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                size, pause = local.drip or (len(body) or 1, 0)
+                for start in range(0, len(body), size):
+                    self.wfile.write(body[start : start + size])
+                    self.wfile.flush()
+                    time.sleep(pause)
             except ConnectionError:
                 pass  # the client gave up waiting
 
@@ -238,6 +256,7 @@ def vizier(monkeypatch):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}/viz-bin/votable"

@@ -1,11 +1,14 @@
 """The real astroquery code against a server on this machine that answers as VizieR does."""
 
+import gzip
+import time
+
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from szmass._utils.attributes import column_parts
-from szmass.catalogs import DeAndres2022Catalog, PSZ2Catalog
+from szmass.catalogs import DeAndres2022Catalog, PSZ2Catalog, conf
 from szmass.catalogs.core import Catalog
 from szmass.exceptions import RemoteDataError
 
@@ -60,21 +63,26 @@ def test_good_answer(vizier, psz2_like, rows, catalog, labels):
     assert meta["retrieved"].endswith("+00:00")
 
 
-def test_fifty_rows(vizier, psz2_like, rows):
+def test_fifty_rows(vizier, psz2_like, rows, cache):
     vizier.body = psz2_like.vizier_answer(rows, limit=50)
     with pytest.raises(RemoteDataError, match="gave 50 rows of .* instead of 60.*by hand"):
         PSZ2Catalog.fetch()
+    assert len(vizier.requests) == 1  # the same again would not help
+    assert not list(cache.glob("*"))
 
 
-def test_error_as_empty_table_is_an_error_and_is_not_cached(vizier, psz2_like, rows):
+def test_error_as_empty_table_is_an_error_and_is_not_cached(vizier, psz2_like, rows, cache):
     vizier.body = SERVER_ERROR
     with pytest.raises(
-        RemoteDataError, match="reports an error .*not currently reachable.; -- no connection"
+        RemoteDataError,
+        match="reports an error .*not currently reachable.; -- no connection.* 3 attempts",
     ):
         PSZ2Catalog.fetch()
+    assert len(vizier.requests) == 3
+    assert not list(cache.glob("*"))
     vizier.body = psz2_like.vizier_answer(rows)
     assert len(PSZ2Catalog.fetch()) == 60
-    assert len(vizier.requests) == 2
+    assert len(vizier.requests) == 4
 
 
 @pytest.mark.real_data
@@ -112,11 +120,36 @@ def test_overflow(vizier, psz2_like, rows):
         PSZ2Catalog.fetch()
 
 
-@pytest.mark.parametrize("status", [404, 500, 503])
-def test_http_error(vizier, psz2_like, rows, status):
+@pytest.mark.parametrize(("status", "requests"), [(404, 1), (429, 3), (500, 3), (503, 3)])
+def test_http_error(vizier, psz2_like, rows, status, requests):
     vizier.body, vizier.status = psz2_like.vizier_answer(rows), status
     with pytest.raises(RemoteDataError, match=f"did not give .*{status}.*choose a mirror"):
         PSZ2Catalog.fetch()
+    assert len(vizier.requests) == requests
+
+
+def test_server_that_recovers(vizier, psz2_like, rows):
+    vizier.body, vizier.first_statuses = psz2_like.vizier_answer(rows), [500, 503]
+    assert len(PSZ2Catalog.fetch()) == 60
+    assert len(vizier.requests) == 3
+
+
+def test_number_of_attempts_is_configured(vizier):
+    vizier.status = 500
+    with conf.set_temp("vizier_attempts", 1), pytest.raises(RemoteDataError, match="500") as err:
+        PSZ2Catalog.fetch()
+    assert len(vizier.requests) == 1
+    assert "attempts" not in str(err.value)
+
+
+def test_pauses_grow(vizier, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("szmass.catalogs._vizier._PAUSE", 1.0)
+    monkeypatch.setattr("szmass.catalogs._vizier.time.sleep", pauses.append)
+    vizier.status = 500
+    with conf.set_temp("vizier_attempts", 8), pytest.raises(RemoteDataError, match="8 attempts"):
+        PSZ2Catalog.fetch()
+    assert [p for p in pauses if p >= 1] == [1, 2, 4, 8, 16, 30, 30]
 
 
 @pytest.mark.parametrize("body", [b"<html><body>Down for maintenance</body></html>", b""])
@@ -143,6 +176,27 @@ def test_slow_server(vizier):
     vizier.delay = 1.0
     with pytest.raises(RemoteDataError, match="[Tt]imed out"):
         PSZ2Catalog.fetch(timeout=0.2)
+    with conf.set_temp("vizier_timeout", 0.2), pytest.raises(RemoteDataError, match="[Tt]imed out"):
+        PSZ2Catalog.fetch()
+
+
+def test_dripping_server(vizier, psz2_like, rows):
+    vizier.body = psz2_like.vizier_answer(rows)
+    vizier.drip = (20, 0.05)  # never silent for long
+    start = time.monotonic()
+    with (
+        conf.set_temp("vizier_deadline", 0.3),
+        conf.set_temp("vizier_attempts", 2),
+        pytest.raises(RemoteDataError, match="bytes came within 0.3 s, and not all.*2 attempts"),
+    ):
+        PSZ2Catalog.fetch(timeout=5)
+    assert time.monotonic() - start < 5
+
+
+def test_compressed_answer(vizier, psz2_like, rows, monkeypatch):
+    vizier.body = gzip.compress(psz2_like.vizier_answer(rows))
+    vizier.headers = {"Content-Encoding": "gzip"}
+    assert len(PSZ2Catalog.fetch()) == 60
 
 
 def test_nobody_answers(monkeypatch):
@@ -156,11 +210,34 @@ def test_nobody_answers(monkeypatch):
         PSZ2Catalog.fetch(timeout=2)
 
 
+@pytest.mark.parametrize("ours", ["", "vizier.cfa.harvard.edu"])
+def test_server_is_configured(monkeypatch, ours):
+    from astroquery.vizier import VizierClass
+    from astroquery.vizier import conf as astroquery_conf
+
+    asked = []
+
+    def refuse(self, table_id):
+        asked.append(self.VIZIER_SERVER)
+        raise ConnectionError
+
+    monkeypatch.setattr(VizierClass, "get_catalogs_async", refuse)
+    with (
+        conf.set_temp("vizier_server", ours),
+        astroquery_conf.set_temp("server", "vizier.nao.ac.jp"),
+        pytest.raises(ConnectionError),
+    ):
+        PSZ2Catalog.fetch()
+    assert asked == [ours or "vizier.nao.ac.jp"]
+
+
 @pytest.mark.parametrize("lost", ["MSZ", "GLON", "REDSHIFT"])
 def test_missing_column(vizier, psz2_like, rows, lost):
     labels = {k: v for k, v in psz2_like.vizier_labels.items() if k != lost}
     vizier.body = psz2_like.vizier_answer(rows, labels=labels)
-    with pytest.raises(RemoteDataError, match=f"has changed: The table lacks the column .*{lost}"):
+    with pytest.raises(
+        RemoteDataError, match=f"is not as it is known here: The table lacks the column .*{lost}"
+    ):
         PSZ2Catalog.fetch()
 
 
@@ -177,7 +254,9 @@ def test_missing_column(vizier, psz2_like, rows, lost):
 )
 def test_changed_unit(vizier, psz2_like, rows, column, unit, message):
     vizier.body = psz2_like.vizier_answer(rows, units={column: unit})
-    with pytest.raises(RemoteDataError, match=f"has changed: The column {message}.*by hand"):
+    with pytest.raises(
+        RemoteDataError, match=f"is not as it is known here: The column {message}.*by hand"
+    ):
         PSZ2Catalog.fetch()
 
 
@@ -187,7 +266,7 @@ def test_catalogue_that_is_not_at_vizier():
         download_page = "https://example.org"
 
     with pytest.raises(
-        RemoteDataError, match="does not carry 'elsewhere'; see https://example.org"
+        RemoteDataError, match="does not carry 'elsewhere'. Get it from https://example.org"
     ):
         Elsewhere.fetch()
     assert DeAndres2022Catalog.vizier_id is None
