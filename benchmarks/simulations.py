@@ -36,7 +36,7 @@ from szmass.simulations import (
 from szmass.simulations._fourier import Window
 
 BINS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.4), (0.4, 1.0))
-# Planck 2018 VI, TT,TE,EE+lowE+lensing.
+# Planck 2018 VI, base LCDM from CMB and lensing, without BAO.
 PLANCK2018 = FlatLambdaCDM(
     H0=67.36, Om0=0.3153, Ob0=0.0493, Tcmb0=2.7255, meta={"sigma8": 0.8111, "n": 0.9649}
 )
@@ -153,7 +153,7 @@ def sky(data):
     # The same fields of a mock: noise of this depth, and what the surroundings are.
     n = len(real)
     blank = np.zeros_like(real)
-    Environment().add(blank, FIELD, Window(10.0), 1, [(i, 0) for i in range(n)])
+    Environment()._add(blank, FIELD, Window(10.0), 1, [(i, 0) for i in range(n)])
     noise = model.draw(FIELD, n, 1)
     for label, maps in (("real", real), ("noise", noise), ("noise, haloes", noise + blank)):
         print(f"{label:14s}", *(f"{name} {value:.3g}" for name, value in moments(maps).items()))

@@ -46,20 +46,24 @@ def nearest_pixels(geometry, lon, lat, nside):
     """
     import healpy
 
-    east, north = np.broadcast_arrays(*geometry._plane())
-    centre, axes = _frame(lon, lat)
-    directions = centre + east[..., np.newaxis] * axes[0] + north[..., np.newaxis] * axes[1]
-    pixels = healpy.vec2pix(nside, *np.moveaxis(directions, -1, 0))
-    vectors = np.stack(healpy.pix2vec(nside, pixels), axis=-1)
-    vectors /= (vectors @ centre)[..., np.newaxis]
-    east, north = vectors @ axes[0], vectors @ axes[1]
+    east, north = geometry._plane()
+    centre, (to_east, to_north) = _axes(lon, lat)
+    # Three contiguous planes: healpy copies anything else.
+    directions = [
+        c + east * e + north * n for c, e, n in zip(centre, to_east, to_north, strict=True)
+    ]
+    x, y, z = healpy.pix2vec(nside, healpy.vec2pix(nside, *directions))
+    away = x * centre[0] + y * centre[1] + z * centre[2]
+    east = (x * to_east[0] + y * to_east[1]) / away
+    north = (x * to_north[0] + y * to_north[1] + z * to_north[2]) / away
     scale = geometry.pixel_scale.to_value("rad")
     angle = geometry.rotation.to_value("rad")
-    cos, sin = np.cos(angle), np.sin(angle)
-    return (north * cos + east * sin) / scale, (north * sin - east * cos) / scale
+    cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
+    return north * cos + east * sin, north * sin - east * cos
 
 
-def _frame(lon, lat):
+def _axes(lon, lat):
+    """Unit vectors to a position, and to the East and North of it."""
     centre = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     east = np.array([-np.sin(lon), np.cos(lon), 0.0])
     return centre, (east, np.cross(centre, east))

@@ -2,6 +2,7 @@
 
 import astropy.units as u
 import numpy as np
+from scipy.integrate import trapezoid
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
@@ -151,8 +152,8 @@ class SZSelection:
             theta[:, np.newaxis] * np.cbrt(pivots),
             sigma_lny=sigma_lny,
         )
-        per_redshift = np.trapezoid(grid.density * detected, grid.log_mass, axis=1)
-        return float(np.trapezoid(per_redshift, grid.redshift) * self.sky_fraction)
+        per_redshift = trapezoid(grid.density * detected, grid.log_mass, axis=1)
+        return float(trapezoid(per_redshift, grid.redshift) * self.sky_fraction)
 
     @staticmethod
     def _signal(mass, redshift, relation, one_minus_b, cosmology):
@@ -182,16 +183,22 @@ class SZSelection:
             drawn from the relation.
         cosmology : str or `~astropy.cosmology.FLRW`
             The cosmology.
-        one_minus_b, relation, sigma_lny
-            As in `expected_counts`; used where there is no ``y500_true``.
+        one_minus_b : float, optional
+            As in `expected_counts`; used, as the next two, where there is no ``y500_true``.
+        relation : str or `ScalingRelation`, optional
+            As in `expected_counts`.
+        sigma_lny : float, optional
+            As in `expected_counts`.
         seed : int
             Seed.
 
         Returns
         -------
-        selected, missed : `~szmass.clusters.ClusterSample`
-            Copies with the columns ``snr``, ``y500_true`` and ``depth``: the noise of the cluster's
-            patch over that of the median patch at its size, for `simulate`.
+        selected : `~szmass.clusters.ClusterSample`
+            Those detected, with the columns ``snr``, ``y500_true`` and ``depth``: the noise of the
+            cluster's patch over that of the median patch at its size, for `simulate`.
+        missed : `~szmass.clusters.ClusterSample`
+            The others, with the same columns.
 
         Notes
         -----

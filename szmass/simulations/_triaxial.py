@@ -10,7 +10,7 @@ AXIS_RATIO_MIN = 0.3
 
 
 def _truncated_normal(uniform, mean, sigma, low, high):
-    if sigma == 0:
+    if sigma < 1e-6:  # none, to any precision that a ratio of axes is known to
         return np.clip(np.full_like(uniform, mean), low, high)
     # From the mean's side, where the tail keeps its digits.
     side = np.where(mean > high, -1.0, 1.0)

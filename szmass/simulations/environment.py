@@ -191,7 +191,7 @@ class Environment:
         inner = profile @ sphere_weights(1.0) * (4 * np.pi / 3)
         return (profile / inner[:, np.newaxis]).mean(axis=0)
 
-    def add(self, maps, geometry, window, seed, keys):
+    def _add(self, maps, geometry, window, seed, keys):
         """Add a random piece of the sky to each field.
 
         Parameters
@@ -223,7 +223,7 @@ class Environment:
                 np.ix_(rows[:: -1 if turn & 1 else 1], columns[:: -1 if turn & 2 else 1])
             ]
 
-    def dimming(self, mass, redshift, one_minus_b):
+    def _dimming(self, mass, redshift, one_minus_b):
         """Factors on y for the relativistic shift, from scaled masses [Msun]."""
         cosmology = self.cosmology
         pivots = efunc(redshift, cosmology) * one_minus_b * mass * h70(cosmology) / 3.84e14

@@ -66,7 +66,7 @@ class ClusterModel:
 
     See Also
     --------
-    dataclasses.replace : gives a model with some of these changed.
+    dataclasses.replace : Gives a model with some of these changed.
 
     Notes
     -----

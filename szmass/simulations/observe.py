@@ -12,24 +12,20 @@ from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
-from szmass.maps._frames import lonlat
 from szmass.maps.cutouts import CutoutStack, check_beam
-from szmass.maps.depth import DepthMap
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.physics.cosmology import get_cosmology
 from szmass.simulations import _sampling
-from szmass.simulations._seeds import check_count, check_seed, generator
+from szmass.simulations._observer import Observer
+from szmass.simulations._seeds import check_count, check_seed
 from szmass.simulations.models import get_cluster_model
-from szmass.simulations.painting import ClusterPainter, draw_clusters
+from szmass.simulations.painting import draw_clusters
 
 __all__ = ["OBSERVATIONS", "Observation", "get_observation", "iter_simulate", "simulate"]
 
 #: Observations known by name.
 OBSERVATIONS = Registry("observation")
-
-# POS_ERR of PSZ2 for which ``centring`` holds: its median.
-_POS_ERR = 2.43
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +210,15 @@ def iter_simulate(
 
     Parameters
     ----------
-    sample, observation, model, cosmology, seed
+    sample : `~szmass.clusters.ClusterSample`
+        As in `simulate`.
+    observation : str or `Observation`, optional
+        As in `simulate`.
+    model : str or `ClusterModel`, optional
+        As in `simulate`.
+    cosmology : str or `~astropy.cosmology.FLRW`
+        As in `simulate`.
+    seed : int
         As in `simulate`.
     projections : int, optional
         From how many random directions each cluster is seen; 27 in de Andres et al. (2022).
@@ -237,153 +241,10 @@ def iter_simulate(
     cosmology, seed = get_cosmology(cosmology), check_seed(seed)
     projections = check_count(projections, "projections")
     chunk_size = check_count(chunk_size, "chunk_size")
-    observer = _Observer(observation, model, environment, seed)
+    observer = Observer(observation, model, environment, seed)
     with progress_bar(total=len(sample) * projections, desc="simulate", unit="map") as bar:
         for start in range(0, len(sample), chunk_size):
             part = sample[start : start + chunk_size]
             clusters = draw_clusters(part, model, cosmology=cosmology, seed=seed)
             yield observer.observe(part, clusters, projections)
             bar.update(len(part) * projections)
-
-
-class _FieldGenerators(np.random.Generator):
-    """A generator whose rows of normal numbers come from one generator per row."""
-
-    def __init__(self, generators):
-        super().__init__(np.random.PCG64(0))
-        self._generators = iter(generators)
-
-    def standard_normal(self, size=None, dtype=np.float64, out=None):
-        for row in out:
-            next(self._generators).standard_normal(out=row, dtype=dtype)
-        return out
-
-
-class _Observer:
-    def __init__(self, observation, model, environment, seed):
-        self.observation, self.environment, self.seed = observation, environment, seed
-        self.geometry = geometry = observation.geometry
-        if observation.sampling == "nearest":
-            shape = tuple(n + 2 * _sampling.MARGIN for n in geometry.shape)
-            geometry = dataclasses.replace(geometry, shape=shape)
-        self.painted = geometry
-        self.painter = ClusterPainter(
-            model,
-            geometry=geometry,
-            beam=observation.beam,
-            box_variance=_sampling.box_variance(observation.sampling, observation.nside),
-            halo=None if environment is None else (environment.cib_fraction, 1.5),
-        )
-
-    def observe(self, sample, clusters, projections):
-        n = len(clusters) * projections
-        keys = [(int(i), view) for i in clusters["cluster_id"] for view in range(projections)]
-        streams = [generator(self.seed, "observation", *key) for key in keys]
-        normal = np.array([stream.standard_normal(2) for stream in streams])
-        rows = np.repeat(np.arange(len(clusters)), projections)
-        whole = sample[rows] if projections == 1 else _repeated(sample, rows, projections)
-        shift = self._centring(whole)[:, np.newaxis] * normal
-        maps, orientation = self.painter.paint(
-            clusters,
-            projections=projections,
-            seed=self.seed,
-            shift=shift.reshape(len(clusters), projections, 2) * u.arcmin,
-        )
-        maps = maps.reshape(n, *self.painted.shape)
-        depth = self._depth(whole, streams)
-        if self.environment is not None:
-            dimming = self.environment.dimming(
-                clusters["mass_true"].value, clusters["redshift"], clusters["one_minus_b"]
-            )
-            maps *= dimming[rows, np.newaxis, np.newaxis].astype(np.float32)
-            self.environment.add(maps, self.painted, self.painter.window, self.seed, keys)
-        if self.observation.noise is not None:
-            fields = _FieldGenerators(generator(self.seed, "noise", *key) for key in keys)
-            maps += self.observation.noise.draw(self.painted, n, fields, depth=depth)
-        maps = self._sampled(maps, whole)
-        footprint = self._footprint(maps, streams)
-        table = whole.table
-        truth = clusters[rows]
-        for name in truth.colnames:
-            if name not in ("cluster_id", "redshift", "mass_true"):
-                table[name] = truth[name]
-        table["projection"] = np.tile(np.arange(projections), len(clusters))
-        table["orientation"] = orientation.reshape(n, 4)
-        table["shift"] = shift * u.arcmin
-        table["depth"] = depth
-        table.meta.update(clusters.meta, observation=self.observation.name)
-        whole.cutouts = CutoutStack(
-            maps,
-            footprint,
-            whole.coord,
-            names=whole.names,
-            geometry=self.geometry,
-            beam=self.observation.beam,
-            interpolation=None
-            if self.observation.sampling == "point"
-            else self.observation.sampling,
-            meta={"observation": self.observation.name, "model": clusters.meta["model"]},
-        )
-        return whole
-
-    def _centring(self, sample):
-        sigma = np.full(len(sample), self.observation.centring.to_value("arcmin"))
-        if "pos_err" in sample.table.colnames:
-            pos_err = sample.quantity("pos_err").to_value("arcmin")
-            sigma *= np.where(np.isfinite(pos_err), pos_err / _POS_ERR, 1.0)
-        return sigma
-
-    def _depth(self, sample, streams):
-        if "depth" in sample.table.colnames:
-            return sample.quantity("depth").to_value("")
-        noise = self.observation.noise
-        if noise is None or noise.depth is None:
-            return np.ones(len(sample))
-        if isinstance(noise.depth, DepthMap):
-            depth = noise.depth.at(sample.coord)
-            if bad := np.count_nonzero(~np.isfinite(depth)):
-                raise InvalidInputError(
-                    f"The noise model's depth is not known at the positions of {bad} clusters; "
-                    "leave them out."
-                )
-            return depth
-        return np.array([noise.depth.sample(1, stream)[0] for stream in streams])
-
-    def _sampled(self, maps, sample):
-        if self.observation.sampling != "nearest":
-            return maps
-        result = np.empty((len(maps), *self.geometry.shape), dtype=np.float32)
-        lon, lat = lonlat(sample.coord, self.geometry.frame)
-        for i, field in enumerate(maps):
-            pixels = _sampling.nearest_pixels(self.geometry, lon[i], lat[i], self.observation.nside)
-            result[i] = _sampling.resample(field, *pixels)
-        return result
-
-    def _footprint(self, maps, streams):
-        """Cut holes, and tell what is left."""
-        footprint = np.ones(maps.shape, dtype=bool)
-        density = self.observation.hole_density.to_value("arcmin-2")
-        if density == 0:
-            return footprint
-        scale = self.geometry.pixel_scale.to_value("arcmin")
-        radius = self.observation.hole_radius.to_value("arcmin") / scale
-        # Holes may begin outside of the field.
-        ny, nx = (n + 2 * radius for n in self.geometry.shape)
-        y, x = np.ogrid[: self.geometry.shape[0], : self.geometry.shape[1]]
-        for image, inside, stream in zip(maps, footprint, streams, strict=True):
-            number = stream.poisson(density * scale**2 * ny * nx)
-            for v, h in stream.random((number, 2)) * (ny, nx) - radius:
-                inside &= (y - v) ** 2 + (x - h) ** 2 > radius**2
-            image[~inside] = np.nan
-        return footprint
-
-
-def _repeated(sample, rows, projections):
-    """Repeat the rows of a sample under names that tell the projections apart."""
-    table = sample.table[rows]
-    width = len(str(projections - 1))
-    views = np.tile(np.arange(projections), len(sample))
-    table["name"] = [
-        f"{name} p{view:0{width}d}" for name, view in zip(table["name"], views, strict=True)
-    ]
-    return ClusterSample(table)

@@ -123,15 +123,23 @@ def inject(
         Clusters, as for `simulate`. They are moved to empty positions.
     ymap : `~szmass.maps.ComptonMap`
         The map; its beam must be known.
-    exclude, radius
-        Known clusters to keep away from, see `empty_positions`.
+    exclude : `~astropy.coordinates.SkyCoord`
+        Known clusters to keep away from.
+    radius : `~astropy.units.Quantity` or str, optional
+        How far, see `empty_positions`.
     interpolation : {"nearest", "bilinear"}, optional
         How cutouts of the map are made; the clusters are sampled alike.
     geometry : `~szmass.maps.CutoutGeometry`, optional
         The grid of the cutouts.
     centring : `~astropy.units.Quantity`, optional
         As in `Observation`.
-    model, cosmology, seed, **options
+    model : str or `ClusterModel`, optional
+        As in `simulate`.
+    cosmology : str or `~astropy.cosmology.FLRW`
+        As in `simulate`.
+    seed : int
+        As in `simulate`.
+    **options : dict
         As in `simulate`.
 
     Returns

@@ -27,7 +27,7 @@ from szmass.simulations import (
 )
 from szmass.simulations._mass_function import sky_density
 
-# Planck 2018 VI, TT,TE,EE+lowE+lensing.
+# Planck 2018 VI, base LCDM from CMB and lensing, without BAO.
 PLANCK2018 = FlatLambdaCDM(
     H0=67.36, Om0=0.3153, Ob0=0.0493, Tcmb0=2.7255, meta={"sigma8": 0.8111, "n": 0.9649}
 )

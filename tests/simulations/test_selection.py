@@ -7,7 +7,14 @@ from scipy.special import ndtr
 
 from szmass.exceptions import InvalidInputError
 from szmass.maps.mmf import MMFNoiseTable
-from szmass.simulations import SZSelection, draw_mass_function, from_masses
+from szmass.simulations import (
+    SZSelection,
+    draw_clusters,
+    draw_flat,
+    draw_mass_function,
+    from_masses,
+    simulate,
+)
 
 
 @pytest.fixture
@@ -60,6 +67,17 @@ def test_given_signal_is_used(noise):
     assert np.all(missed.table["cluster_id"] >= 250)
     depth = selected.quantity("depth").value
     np.testing.assert_allclose(np.unique(np.round(depth, 9)), [0.8, 1.0, 1.5])
+
+
+def test_selected_clusters_are_painted_as_they_were_selected(noise):
+    sample = draw_flat(60, seed=1)
+    clusters = draw_clusters(sample, "a10", cosmology="PSZ2", seed=8)
+    for name in ("y500_true", "theta500_true"):
+        sample.table[name] = clusters[name]
+    selected, _ = SZSelection(noise).apply(sample, cosmology="PSZ2", seed=2)
+    mocks = simulate(selected, "planck-like", model="a10", cosmology="PSZ2", seed=8)
+    for name in ("y500_true", "depth", "snr"):
+        np.testing.assert_array_equal(mocks.quantity(name), selected.quantity(name))
 
 
 def test_bad_input(noise, tmp_path):
