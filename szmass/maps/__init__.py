@@ -1,12 +1,17 @@
-"""Pixels of the sky: Compton-y maps, opened lazily, and cutouts of them.
+"""Pixels of the sky: Compton-y maps, opened lazily, cutouts of them, and their noise.
 
 `ComptonMap` holds a HEALPix map or an image; its method ``cutouts`` gives a `CutoutStack`
 of tangent planes around many positions, each a `Cutout`, on the grid of a `CutoutGeometry`.
+`NoiseModel` knows the noise of a map. `fetch_map` and `open_map` know the published maps by name.
 """
 
 from szmass.maps.compton import ComptonMap
 from szmass.maps.cutouts import Cutout, CutoutStack
+from szmass.maps.depth import DepthMap, LogNormalDepth, TabulatedDepth
 from szmass.maps.geometry import CutoutGeometry
+from szmass.maps.masks import apodise, apply_mask, inpaint, mask_sources, masked_fraction
+from szmass.maps.mmf import MMFNoiseTable
+from szmass.maps.noise import NoiseModel
 from szmass.maps.products import MAP_PRODUCTS, MapProduct, MapSource, fetch_map, open_map
 
 __all__ = [
@@ -15,8 +20,18 @@ __all__ = [
     "Cutout",
     "CutoutGeometry",
     "CutoutStack",
+    "DepthMap",
+    "LogNormalDepth",
+    "MMFNoiseTable",
     "MapProduct",
     "MapSource",
+    "NoiseModel",
+    "TabulatedDepth",
+    "apodise",
+    "apply_mask",
     "fetch_map",
+    "inpaint",
+    "mask_sources",
+    "masked_fraction",
     "open_map",
 ]
