@@ -17,6 +17,9 @@ __all__ = ["FlatCoupling", "SphereCoupling", "band_edges", "flat_multipoles", "s
 # Width of a band relative to l, where the field is large enough for it.
 _LOG_WIDTH = 0.12
 
+# How far beyond its last band a spectrum on the sphere goes on.
+_BEYOND = 1.1
+
 
 def band_edges(fundamental, ell_max):
     """Edges of bands: about as wide as the fundamental at first, then a fraction of l.
@@ -63,9 +66,8 @@ class _Coupling:
         return np.bincount(self._band, self._weight * power[self._used]) / self._norm
 
     def bands_of(self, shape):
-        """Yield the part of a spectrum that each band holds."""
-        index = np.full(self.ell.shape, -1)
-        index[self._used] = self._band
+        """Yield the part of a spectrum in each band; outer bands go on beyond their edges."""
+        index = np.digitize(self.ell, self.edges[1:-1])
         for band in range(len(self.edges) - 1):
             yield np.where(index == band, shape, 0.0)
 
@@ -149,7 +151,8 @@ class SphereCoupling(_Coupling):
     """
 
     def __init__(self, window_spectrum, area, edges):
-        ell = np.arange(np.ceil(edges[-1]) + 1)
+        # What is somewhat beyond the last band leaks into it.
+        ell = np.arange(np.ceil(_BEYOND * edges[-1]) + 1)
         super().__init__(ell, 2 * ell + 1, edges, area)
         degree = 2 * (len(ell) - 1) + len(window_spectrum) - 1
         self._x, self._quadrature = _fejer(degree + 1)
@@ -164,14 +167,16 @@ class SphereCoupling(_Coupling):
         Parameters
         ----------
         spectrum : ndarray
-            From l = 0 up to at least the last edge.
+            From l = 0 to at least the last edge.
 
         Returns
         -------
         ndarray
             Unit of the spectrum.
         """
-        return self.mean(spectrum[: len(self.ell)] / self._power)
+        padded = np.zeros(len(self.ell))
+        padded[: len(spectrum)] = spectrum[: len(self.ell)]
+        return self.mean(padded / self._power)
 
     def response(self, shape):
         """Pseudo-spectrum per band (first axis) due to each band of a spectrum (second axis)."""

@@ -61,7 +61,9 @@ def measure(first, second, mask, discs, taper, edges, limit, depth_nside):
     window = used.astype(float)
     if taper > 0 and not used.all():
         # Half of a smoothed edge lies inside the mask; what is left falls to 0 at the edge.
-        smooth = healpy.smoothing(window, fwhm=taper, iter=1)
+        # Beyond six times 1 / sigma the smoothed mask has nothing.
+        ell_max = min(int(6 * np.sqrt(8 * np.log(2)) / taper) + 8, 3 * first.nside - 1)
+        smooth = healpy.smoothing(window, fwhm=taper, lmax=ell_max, iter=0)
         window *= np.clip(2 * smooth - 1, 0, 1)
     weight = np.sum(window)
     if not weight > 0:
@@ -84,10 +86,10 @@ def measure(first, second, mask, discs, taper, edges, limit, depth_nside):
     if depth_nside is not None:
         depth = _local_amplitude(data, window, depth_nside, first)
     ell_max = int(np.ceil(edges[-1]))
-    seen = healpy.anafast(window, lmax=min(2 * ell_max, 3 * first.nside - 1), iter=1, pol=False)
+    seen = healpy.anafast(window, lmax=min(2 * ell_max, 3 * first.nside - 1), iter=0, pol=False)
     coupling = SphereCoupling(seen, area, edges)
     data *= window
-    pseudo = healpy.anafast(data, lmax=ell_max, pol=False)
+    pseudo = healpy.anafast(data, lmax=ell_max, iter=1, pol=False)
     return coupling, coupling.measure(pseudo), depth
 
 
