@@ -74,7 +74,7 @@ def apodise(footprint, width, *, pixel_scale=None):
         # Most footprints of a stack are complete, and so the same.
         if last is None or not np.array_equal(image, last):
             distance = distance_transform_edt(np.pad(image, 1))[1:-1, 1:-1]
-            depth = np.minimum(distance / width, 1.0) if width > 0 else np.minimum(distance, 1.0)
+            depth = np.minimum(distance, width) / width if width > 0 else image
             last, last_weight = image, 0.5 * (1 - np.cos(np.pi * depth))
         weights[index] = last_weight
     return weights

@@ -167,11 +167,11 @@ def test_masks_combine():
 @pytest.fixture(scope="module")
 def noisy():
     model = NoiseModel.planck("instrument", depth=None)
-    coord = SkyCoord(np.linspace(0, 300, 30), np.zeros(30), unit="deg")
+    coord = SkyCoord(np.linspace(0, 300, 24), np.zeros(24), unit="deg")
     geometry = CutoutGeometry((48, 48))
     # Real pixels hold a little that did not go through the beam.
-    white = np.random.default_rng(2).normal(0, 0.01 * model.rms(), (30, 48, 48))
-    data = model.draw(geometry, 30, 1) + white + 5e-6
+    white = np.random.default_rng(2).normal(0, 0.01 * model.rms(), (24, 48, 48))
+    data = model.draw(geometry, 24, 1) + white + 5e-6
     stack = CutoutStack(data, None, coord, geometry=geometry, beam=model.beam)
     rows, columns = np.indices((48, 48))
     footprint = np.hypot(rows - 20, columns - 30) > 4.5
@@ -213,7 +213,7 @@ def test_filling_from_the_noise_is_better_than_a_smooth_one(noisy):
     }
     assert error["mean"] < 0.95 * error["smooth"]
     # The error of a draw has the variance of the mean's error twice.
-    assert error["draw"] == pytest.approx(np.sqrt(2) * error["mean"], rel=0.15)
+    assert error["draw"] == pytest.approx(np.sqrt(2) * error["mean"], rel=0.2)
     mean, draw = (inpaint(holes, noise=model, rng=rng) for rng in (None, 2))
     assert mean.data[hidden].std() < stack.data[hidden].std()
     assert draw.data[hidden].std() == pytest.approx(stack.data[hidden].std(), rel=0.15)
@@ -222,7 +222,7 @@ def test_filling_from_the_noise_is_better_than_a_smooth_one(noisy):
 
 def test_large_and_total_holes(noisy):
     model, stack, _ = noisy
-    footprint = np.zeros((30, 48, 48), bool)
+    footprint = np.zeros((24, 48, 48), bool)
     footprint[0, :2] = True
     footprint[2] = True
     filled = inpaint(apply_mask(stack, footprint), noise=model)
