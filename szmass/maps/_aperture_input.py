@@ -1,0 +1,183 @@
+"""Checks of what callers pass to photometry and stacking."""
+
+import astropy.units as u
+import numpy as np
+
+from szmass._utils.quantities import as_floats, as_quantity
+from szmass.clusters import ClusterSample
+from szmass.exceptions import InvalidInputError
+from szmass.maps._checks import check_scale
+from szmass.maps.cutouts import Cutout, CutoutStack
+from szmass.maps.geometry import CutoutGeometry
+
+__all__ = ["as_cutouts", "as_edges", "as_radii", "as_ring", "as_scale", "on_sky"]
+
+_ANY_RELATIVE = CutoutGeometry((1, 1), 1.0)
+
+
+def as_cutouts(cutouts):
+    """Give a stack for a cutout, a stack, or a sample that has one.
+
+    Parameters
+    ----------
+    cutouts : Cutout or CutoutStack or ClusterSample
+        What the caller passed.
+
+    Returns
+    -------
+    CutoutStack
+        The cutouts.
+    """
+    if isinstance(cutouts, ClusterSample):
+        if cutouts.cutouts is None:
+            raise InvalidInputError(
+                "The sample has no cutouts: call sample.attach_cutouts(ymap) first."
+            )
+        cutouts = cutouts.cutouts
+    if isinstance(cutouts, Cutout):
+        cutouts = CutoutStack.from_cutouts([cutouts])
+    if not isinstance(cutouts, CutoutStack):
+        raise InvalidInputError(
+            "'cutouts' must be a Cutout, a CutoutStack or a ClusterSample with cutouts. "
+            f"Received: {cutouts!r}"
+        )
+    return cutouts
+
+
+def as_scale(angular_scale, cutouts):
+    """Give the angles that radii without unit are in units of.
+
+    Parameters
+    ----------
+    angular_scale : `~astropy.units.Quantity` or None
+        What the caller passed; by default the angles of the cutouts.
+    cutouts : CutoutStack
+        N cutouts.
+
+    Returns
+    -------
+    `~astropy.units.Quantity` or None
+        N angles [arcmin].
+    """
+    if angular_scale is None:
+        return cutouts.angular_scale
+    if cutouts.geometry.relative:
+        raise InvalidInputError(
+            "The cutouts are in units of their own 'angular_scale': leave the argument out."
+        )
+    return check_scale(angular_scale, len(cutouts), _ANY_RELATIVE)
+
+
+def _lengths(value, name):
+    """Give angles [arcmin], or numbers, as a Quantity."""
+    try:
+        value = u.Quantity(value)
+        relative = value.unit.is_equivalent(u.one)
+    except TypeError:
+        relative = False
+    quantity = as_quantity(value, u.one if relative else u.arcmin, name)
+    as_floats(quantity, quantity.unit, name, finite=True)
+    return quantity
+
+
+def as_radii(radius, name="radius"):
+    """Give radii > 0: angles [arcmin] or numbers, one or a list.
+
+    Parameters
+    ----------
+    radius : `~astropy.units.Quantity` or str or float or array-like
+        What the caller passed.
+    name : str, optional
+        Name of the argument.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+        Of no or one dimension.
+    """
+    radius = _lengths(radius, name)
+    if radius.ndim > 1 or not radius.size:
+        raise InvalidInputError(
+            f"'{name}' must be one radius or a list of them. Received: shape {radius.shape}"
+        )
+    as_floats(radius, radius.unit, name, positive=True)
+    return radius
+
+
+def as_edges(edges, name="edges", number=None):
+    """Give radii that increase from 0 or more: angles [arcmin] or numbers.
+
+    Parameters
+    ----------
+    edges : `~astropy.units.Quantity` or array-like
+        What the caller passed.
+    name : str, optional
+        Name of the argument.
+    number : int, optional
+        How many there must be; at least two otherwise.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+        Of one dimension.
+    """
+    edges = _lengths(edges, name)
+    fits = edges.ndim == 1 and (edges.size >= 2 if number is None else edges.size == number)
+    if not fits or edges[0] < 0 or np.any(np.diff(edges) <= 0):
+        wanted = "at least two" if number is None else str(number)
+        raise InvalidInputError(
+            f"'{name}' must be {wanted} increasing radii >= 0. Received: {edges}"
+        )
+    return edges
+
+
+def as_ring(background):
+    """Give inner and outer radius of the background annulus, or None.
+
+    Parameters
+    ----------
+    background : (`~astropy.units.Quantity`, `~astropy.units.Quantity`) or None
+        What the caller passed.
+
+    Returns
+    -------
+    `~astropy.units.Quantity` or None
+        Of length 2.
+    """
+    return None if background is None else as_edges(background, "background", 2)
+
+
+def on_sky(lengths, scale, n, name):
+    """Give radii as angles on the sky.
+
+    Parameters
+    ----------
+    lengths : `~astropy.units.Quantity`
+        K angles, or numbers in units of ``scale``.
+    scale : `~astropy.units.Quantity` or None
+        N angles, NaN where not known.
+    n : int
+        Number of cutouts.
+    name : str
+        Name of the argument.
+
+    Returns
+    -------
+    ndarray
+        Shape (n, K) [rad].
+    """
+    if lengths.unit.is_equivalent(u.one):
+        if scale is None:
+            raise InvalidInputError(
+                f"'{name}' has no unit, so it is in units of an angle of each cluster: give "
+                "'angular_scale', for instance theta500, or a radius in arcmin."
+            )
+        angles = np.multiply.outer(scale.to_value(u.rad), lengths.value)
+    else:
+        angles = np.broadcast_to(lengths.to_value(u.rad), (n, lengths.size)).copy()
+    if np.any(angles >= np.pi / 2):
+        raise InvalidInputError(
+            f"'{name}' must be below 90 deg, which a tangent plane does not reach. Received: "
+            f"{np.degrees(np.nanmax(angles)):.4g} deg"
+        )
+    return angles
