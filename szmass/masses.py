@@ -28,6 +28,8 @@ class MassFlag(enum.IntFlag):
     NOT_POSITIVE = 32  #: A value that must be positive, such as Y, is not.
     EXTRAPOLATED = 64  #: The mass is outside the range the estimator was made for.
     NO_ERROR = 128  #: There is a mass but no known error.
+    BLENDED = 256  #: A neighbour in the field changes the signal by more than its error.
+    CUTOUT_TOO_SMALL = 512  #: The cluster reaches beyond the cutout: only a part of it was used.
 
     @classmethod
     def describe(cls, value):

@@ -12,12 +12,14 @@ from szmass.estimators.core import (
     estimate_masses,
     register_estimator,
 )
+from szmass.estimators.matched_filter import MatchedFilterMass
 from szmass.estimators.scaling import ScalingRelationMass
 
 __all__ = [
     "ESTIMATORS",
     "DeAndres2022",
     "MassEstimator",
+    "MatchedFilterMass",
     "ScalingRelationMass",
     "estimate_masses",
     "register_estimator",

@@ -1,0 +1,523 @@
+"""Masses from matched filters: the signal of a known shape, and the mass that fits it."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+
+from szmass._utils.quantities import as_floats
+from szmass.estimators._neighbours import OffsetBank
+from szmass.estimators._setup import Setup, depth_factors
+from szmass.estimators._slices import mass_curve, peak_and_interval, slice_log_likelihood
+from szmass.estimators._templates import SIZES, at_sizes, radial_templates
+from szmass.estimators.core import MassEstimator, register_estimator
+from szmass.exceptions import InvalidInputError
+from szmass.maps import CutoutGeometry, CutoutStack
+from szmass.maps._template import disc_transform
+from szmass.masses import MassEstimates, MassFlag
+from szmass.physics.cosmology import get_cosmology
+from szmass.physics.scaling import get_scaling_relation
+
+__all__ = ["FilterScan", "MatchedFilterMass", "SignalSurface"]
+
+_LOG10_MASS = np.linspace(12.5, 16.5, 401)
+
+# Clusters at a time; it bounds the memory and changes no number.
+_CHUNK = 1024
+
+# Distance of the positions that a search tries, in units of the beam, and the farthest one.
+_SEARCH_STEP, _FARTHEST = 0.1, 12.0
+
+
+@dataclass(frozen=True)
+class SignalSurface:
+    """Probability of size and signal of one cluster, for flat priors in ln theta500 and Y500.
+
+    Parameters
+    ----------
+    name : str
+        Name of the cluster.
+    theta500 : `~astropy.units.Quantity`
+        Sizes [arcmin], shape (S,).
+    y500 : `~astropy.units.Quantity`
+        Signals [arcmin2], shape (M,).
+    density : `~numpy.ndarray`
+        Density in ln theta500 and Y500 / arcmin2, shape (S, M), of integral 1.
+    curve : tuple of `~astropy.units.Quantity` or None
+        Sizes and signals that masses at the cluster's redshift have.
+    """
+
+    name: str
+    theta500: u.Quantity
+    y500: u.Quantity
+    density: np.ndarray
+    curve: tuple | None = None
+
+
+@dataclass(frozen=True)
+class FilterScan:
+    """What matched filters of a grid of sizes found.
+
+    Parameters
+    ----------
+    names : `~numpy.ndarray`
+        Names of the N clusters.
+    theta500 : `~astropy.units.Quantity`
+        The sizes [arcmin], shape (S,).
+    y500, y500_err : `~astropy.units.Quantity`
+        Signal and its error [arcmin2], shape (N, S).
+    snr : `~numpy.ndarray`
+        Their ratio.
+    offset : `~astropy.units.Quantity`
+        Where the cluster was found, right of and above the middle [arcmin], shape (N, 2).
+    """
+
+    names: np.ndarray
+    theta500: u.Quantity
+    y500: u.Quantity
+    y500_err: u.Quantity
+    snr: np.ndarray
+    offset: u.Quantity
+
+    def __len__(self):
+        return len(self.names)
+
+    def best(self):
+        """Give for each cluster the size of highest signal-to-noise ratio.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            Columns name, theta500, y500, y500_err, snr.
+        """
+        rows = np.arange(len(self))
+        column = np.argmax(np.where(np.isnan(self.snr), -np.inf, self.snr), axis=1)
+        return QTable(
+            {
+                "name": self.names,
+                "theta500": self.theta500[column],
+                "y500": self.y500[rows, column],
+                "y500_err": self.y500_err[rows, column],
+                "snr": self.snr[rows, column],
+            }
+        )
+
+    def surface(self, row, *, y500=None, curve=None):
+        """Give the probability of size and signal of one cluster.
+
+        Parameters
+        ----------
+        row : int
+            Which cluster.
+        y500 : `~astropy.units.Quantity`, optional
+            Signals at which to give it, evenly spaced [arcmin2].
+        curve : tuple of `~astropy.units.Quantity`, optional
+            Kept for the plot; `MatchedFilterMass.surface` gives that of the scaling relation.
+
+        Returns
+        -------
+        SignalSurface
+            Normalised over the sizes of the scan and these signals.
+
+        Raises
+        ------
+        InvalidInputError
+            The cluster has no signal to be described.
+        """
+        value, error = self.y500[row].value, self.y500_err[row].value
+        if not np.isfinite(value).all():
+            raise InvalidInputError(
+                f"The cluster {self.names[row]!r} was not measured: its cutout has no valid pixels."
+            )
+        chi2 = self.snr[row] ** 2
+        if y500 is None:
+            likely = chi2 > chi2.max() - 9
+            low, high = (value - 3 * error)[likely].min(), (value + 3 * error)[likely].max()
+            y500 = np.linspace(low, high, 200) * u.arcmin**2
+        y = as_floats(y500, u.arcmin**2, "y500", finite=True)
+        pull = (y - value[:, np.newaxis]) / error[:, np.newaxis]
+        density = np.exp(0.5 * (chi2[:, np.newaxis] - chi2.max() - pull**2))
+        norm = np.trapezoid(np.trapezoid(density, y, axis=1), np.log(self.theta500.value))
+        return SignalSurface(
+            str(self.names[row]), self.theta500, y * u.arcmin**2, density / norm, curve
+        )
+
+
+@lru_cache(maxsize=2)
+def _offset_bank(field, splines, radius):
+    return OffsetBank(field, splines, radius, _SEARCH_STEP * field.beam)
+
+
+@register_estimator
+class MatchedFilterMass(MassEstimator):
+    """Masses as Planck's MSZ: the signal of a matched filter, cut along the Y-M relation.
+
+    A template of the pressure profile through beam and pixels is fitted to the cutout, weighted
+    with the inverse covariance of the noise on the pixels that are there; a constant offset is
+    marginalised. The likelihood of size and signal is strongly degenerate. A known redshift leaves
+    one curve of it, on which Y500 and theta500 belong to one mass: the mass is its maximum, the
+    errors reach to the 16 % and 84 % quantiles.
+
+    Parameters
+    ----------
+    noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
+        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``, the median of the sky.
+    profile : str or `~szmass.physics.GNFWProfile`, optional
+        Pressure profile of the template.
+    relation : str or `~szmass.physics.ScalingRelation`, optional
+        Mean Y500 of a mass.
+    one_minus_b : float, optional
+        Ratio 1-b of the mass of the relation to the mass that comes out. The default
+        of 1 gives masses on the scale of the PSZ2 column ``msz``.
+    cosmology : str or `~astropy.cosmology.FLRW`, optional
+        For sizes and distances.
+    depth : float or str, optional
+        Factor of the noise amplitude: a number, the name of a column, or "field", measured in each
+        cutout to about 10 %. By default that of the model where it is known by position, else 1.
+        It scales errors and signal-to-noise ratios; masses hardly depend on it.
+    search : `~astropy.units.Quantity` or str, optional
+        Look for the highest signal-to-noise ratio within this angle of the position, or, with
+        "pos_err", within the position error in that column; at most 12 arcmin. A maximum over
+        positions is biased high. By default the position is taken as it is.
+    map_pixel : `~astropy.units.Quantity`, optional
+        Side of the pixels of the map; by default that of the cutouts.
+
+    Notes
+    -----
+    The errors are statistical: neither the scatter of the relation nor the error of its
+    calibration is in them. `LikelihoodMass` has the scatter.
+
+    Flags: ``NOT_POSITIVE`` for a signal that no mass has, ``BLENDED``, ``CUTOUT_TOO_SMALL`` for 5
+    theta500 beyond the cutout, ``INCOMPLETE_CUTOUT`` where pixels were missing; the filters are
+    then those that are optimal on what is there.
+
+    References
+    ----------
+    Melin, Bartlett & Delabrouille 2006, A&A 459, 341; Planck Collaboration 2014, A&A 571, A29,
+    section 7.2.2; 2016, A&A 594, A27, section 5.4.
+    """
+
+    tag = "matched_filter"
+    description = "matched filter on Compton-y cutouts and Y500-M500 relation, as Planck's MSZ"
+    requires = frozenset({"redshift", "cutout"})
+    references = ("2006A&A...459..341M", "2014A&A...571A..29P", "2016A&A...594A..27P")
+
+    def __init__(
+        self,
+        *,
+        noise="planck",
+        profile="arnaud2010",
+        relation="planck2015",
+        one_minus_b=1.0,
+        cosmology="PSZ2",
+        depth=None,
+        search=None,
+        map_pixel=None,
+    ):
+        self.noise = noise
+        self.profile = profile
+        self.relation = relation
+        self.one_minus_b = one_minus_b
+        self.cosmology = cosmology
+        self.depth = depth
+        self.search = search
+        self.map_pixel = map_pixel
+
+    def _setup(self, stack):
+        return Setup(stack, self.noise, self.profile, self.map_pixel)
+
+    def _extra_meta(self, sample):
+        setup = self._setup(sample.cutouts)
+        relation = get_scaling_relation(self.relation)
+        return {
+            "references": list(
+                dict.fromkeys((*relation.references, *setup.profile.references, *self.references))
+            ),
+            "relation": relation.name,
+            "profile": setup.profile.name,
+            "one_minus_b": float(self.one_minus_b),
+            "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
+            "noise": str(setup.noise.meta.get("source", "user")),
+            "noise_rms": float(setup.noise.rms()),
+        }
+
+    def _measured(self, setup, sample):
+        """SNR (N, S) and 1 / sigma (N or 1, S) at depth 1, depths (N,), places (N, 2)."""
+        stack = sample.cutouts
+        measured = setup.bank.measure(stack.data, stack.footprint)
+        snr, root = measured.snr, measured.root
+        offset = np.zeros((len(sample), 2))
+        if self.search is not None:
+            radius = self._radius(sample)
+            farthest = float(np.ceil(max(radius.max(), 1e-3)))
+            bank = _offset_bank(setup.field, setup.splines, farthest)
+            best, projection, gram = bank.search(stack.data, stack.footprint, radius)
+            moved = (best > 0) & (measured.gram[:, 0, 0, 0] > 0)
+            ratio = root / setup.bank.measure(np.zeros_like(stack.data[:1])).root
+            root = np.where(moved[:, np.newaxis], np.sqrt(gram) * ratio, root)
+            # The projection is on the field as filled, so that holes are in it already.
+            snr = np.where(moved[:, np.newaxis], projection / np.sqrt(gram) / ratio, snr)
+            offset[moved] = bank.positions[best[moved]]
+        return snr, root, depth_factors(self.depth, setup, sample), offset
+
+    def _radius(self, sample):
+        if isinstance(self.search, str) and self.search == "pos_err":
+            radius = np.nan_to_num(sample.quantity("pos_err").to_value(u.arcmin))
+        else:
+            radius = as_floats(self.search, u.arcmin, "search", finite=True)
+            if radius.ndim or not 0 <= radius <= _FARTHEST:
+                raise InvalidInputError(
+                    f"'search' must be one angle of at most {_FARTHEST:g} arcmin, or 'pos_err'. "
+                    f"Received: {self.search!r}"
+                )
+        return np.minimum(np.broadcast_to(radius, len(sample)), _FARTHEST)
+
+    def _require_cutouts(self, sample):
+        if sample.cutouts is None:
+            raise InvalidInputError(
+                "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
+            )
+
+    def scan(self, sample):
+        """Fit templates of all sizes of a grid; redshifts are not needed.
+
+        Parameters
+        ----------
+        sample : `~szmass.clusters.ClusterSample`
+            N clusters with cutouts.
+
+        Returns
+        -------
+        FilterScan
+            Signals, errors and signal-to-noise ratios; NaN where a cutout has no valid pixels.
+
+        Raises
+        ------
+        InvalidInputError
+            There are no cutouts, or beam, geometry and noise do not go together.
+        """
+        self._require_cutouts(sample)
+        parts = []
+        setup = self._setup(sample.cutouts)
+        for start in range(0, max(len(sample), 1), _CHUNK):
+            part = sample[start : start + _CHUNK]
+            snr, root, depth, offset = self._measured(setup, part)
+            unseen = ~(root[:, -1:] > 1e-100)
+            snr = np.where(unseen, np.nan, snr / depth[:, np.newaxis])
+            error = np.where(unseen, np.nan, depth[:, np.newaxis] / root)
+            parts.append((snr, np.broadcast_to(error, snr.shape), offset))
+        snr, error, offset = (np.concatenate(p) for p in zip(*parts, strict=True))
+        return FilterScan(
+            sample.names,
+            SIZES * u.arcmin,
+            snr * error * u.arcmin**2,
+            error * u.arcmin**2,
+            snr,
+            offset * u.arcmin,
+        )
+
+    def measure(self, sample, theta500):
+        """Fit the template of a given size.
+
+        Parameters
+        ----------
+        sample : `~szmass.clusters.ClusterSample`
+            N clusters with cutouts.
+        theta500 : `~astropy.units.Quantity`
+            One size, or one per cluster, between 0.5 and 200 arcmin; NaN gives NaN.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            Columns name, theta500, y500, y500_err, snr, offset.
+
+        Raises
+        ------
+        InvalidInputError
+            A size is out of range, or see `scan`.
+        """
+        theta = as_floats(theta500, u.arcmin, "theta500", positive=True)
+        if theta.shape not in ((), (len(sample),)):
+            raise InvalidInputError(
+                f"'theta500' must be one size or one per cluster ({len(sample)}). "
+                f"Received: shape {theta.shape}"
+            )
+        theta = np.broadcast_to(theta, len(sample))
+        if np.any((theta < SIZES[0]) | (theta > SIZES[-1])):
+            raise InvalidInputError(
+                f"'theta500' must be between {SIZES[0]:g} and {SIZES[-1]:g} arcmin. Received: "
+                f"{np.nanmin(theta):g} to {np.nanmax(theta):g}"
+            )
+        scan = self.scan(sample)
+        known = np.isfinite(theta)
+        at = np.where(known, theta, SIZES[0])[:, np.newaxis]
+        snr = at_sizes(scan.snr, at)[:, 0] if len(scan) else np.zeros(0)
+        error = np.exp(at_sizes(np.log(scan.y500_err.value), at)[:, 0]) if len(scan) else snr
+        snr, error = (np.where(known, value, np.nan) for value in (snr, error))
+        return QTable(
+            {
+                "name": scan.names,
+                "theta500": theta * u.arcmin,
+                "y500": snr * error * u.arcmin**2,
+                "y500_err": error * u.arcmin**2,
+                "snr": snr,
+                "offset": scan.offset,
+            }
+        )
+
+    def surface(self, sample, row, *, y500=None):
+        """Give the probability of size and signal of one cluster, and the curve of the relation.
+
+        Parameters
+        ----------
+        sample : `~szmass.clusters.ClusterSample`
+            The clusters.
+        row : int or str
+            Number or name of the cluster.
+        y500 : `~astropy.units.Quantity`, optional
+            Signals at which to give it, evenly spaced [arcmin2].
+
+        Returns
+        -------
+        SignalSurface
+            The curve is None where the redshift is not known.
+
+        Raises
+        ------
+        InvalidInputError
+            See `scan` and `FilterScan.surface`.
+        """
+        if isinstance(row, str):
+            row = int(np.flatnonzero(sample.names == sample[row].name)[0])
+        one = sample[row : row + 1] if row >= 0 else sample[len(sample) + row :][:1]
+        curve = None
+        if np.isfinite(one.redshift[0]):
+            theta, signal = self._curve(one.redshift)
+            inside = (theta[0] >= SIZES[0]) & (theta[0] <= SIZES[-1])
+            curve = theta[0, inside] * u.arcmin, signal[0, inside] * u.arcmin**2
+        return self.scan(one).surface(0, y500=y500, curve=curve)
+
+    def snr_map(self, sample, theta500):
+        """Make maps of the signal-to-noise ratio that a cluster of given size has anywhere.
+
+        Parameters
+        ----------
+        sample : `~szmass.clusters.ClusterSample`
+            N clusters with cutouts.
+        theta500 : `~astropy.units.Quantity`
+            The size.
+
+        Returns
+        -------
+        `~szmass.maps.CutoutStack`
+            Signal-to-noise ratios instead of y, on the blocks of pixels that the filters use.
+            Positions next to the edge see only a part of the template, and their noise is larger
+            accordingly. Positions in holes of the footprint are NaN.
+
+        Raises
+        ------
+        InvalidInputError
+            The size is not one, or see `scan`.
+        """
+        self._require_cutouts(sample)
+        theta = as_floats(theta500, u.arcmin, "theta500", positive=True, finite=True)
+        if theta.ndim:
+            raise InvalidInputError(f"'theta500' must be one size. Received: {theta500!r}")
+        stack = sample.cutouts
+        setup = self._setup(stack)
+        field = setup.field
+        weights, root = _map_filter(field, setup.profile, setup.variance, float(theta))
+        depth = depth_factors(self.depth, setup, sample)
+        snr = field.fill_all(stack.data, stack.footprint) @ weights
+        snr = (snr / root / depth[:, np.newaxis]).reshape(-1, *field.counts)
+        covered = np.array([field.covered(f) for f in stack.footprint], dtype=bool)
+        covered = covered.reshape(snr.shape) & np.isfinite(snr)
+        return CutoutStack(
+            np.where(covered, snr, np.nan),
+            covered,
+            stack.coord,
+            names=stack.names,
+            geometry=CutoutGeometry(
+                shape=field.counts,
+                pixel_scale=field.block * stack.geometry.pixel_scale,
+                frame=stack.geometry.frame,
+                rotation=stack.geometry.rotation,
+            ),
+            beam=stack.beam,
+            meta={"quantity": "signal-to-noise ratio", "theta500_arcmin": float(theta)},
+        )
+
+    def _curve(self, redshift):
+        return mass_curve(
+            _LOG10_MASS, redshift, self.relation, self.one_minus_b, get_cosmology(self.cosmology)
+        )
+
+    def _weigh(self, sample):
+        setup = self._setup(sample.cutouts)
+        parts = [
+            self._weigh_chunk(setup, sample[start : start + _CHUNK])
+            for start in range(0, len(sample), _CHUNK)
+        ]
+        joined = (
+            np.concatenate([getattr(p, name) for p in parts])
+            for name in ("mass", "errn", "errp", "flag")
+        )
+        return MassEstimates(*joined)
+
+    def _weigh_chunk(self, setup, sample):
+        snr, root, depth, _ = self._measured(setup, sample)
+        theta, y500 = self._curve(sample.redshift)
+        log_likelihood = slice_log_likelihood(snr, root, theta, y500, depth)
+        peak, low, high = (10**x for x in peak_and_interval(_LOG10_MASS, log_likelihood))
+        complete = sample.cutouts.footprint.all(axis=(1, 2))
+        complete &= np.isfinite(sample.cutouts.data).all(axis=(1, 2))
+        flag = np.where(complete, 0, MassFlag.INCOMPLETE_CUTOUT)
+        at_top = np.argmax(log_likelihood, axis=1) == len(_LOG10_MASS) - 1
+        flag |= np.where(np.isnan(peak) & ~at_top, MassFlag.NOT_POSITIVE, 0)
+        flag |= np.where(at_top, MassFlag.EXTRAPOLATED, 0)
+        unseen = ~(np.broadcast_to(root, snr.shape)[:, -1] > 1e-100)
+        flag[unseen] = MassFlag.INCOMPLETE_CUTOUT
+        peak[unseen] = np.nan
+        found = np.isfinite(peak)
+        size = np.full(len(peak), np.nan)
+        size[found] = theta[found, 0] * np.cbrt(peak[found] / 10 ** _LOG10_MASS[0])
+        flag |= np.where(found & (5 * size > setup.half_width), MassFlag.CUTOUT_TOO_SMALL, 0)
+        flag |= np.where(self._blended(setup, sample, size, depth), MassFlag.BLENDED, 0)
+        nan = np.where(found, 0.0, np.nan)
+        return MassEstimates(
+            peak, np.maximum(peak - low, 0) + nan, np.maximum(high - peak, 0) + nan, flag
+        )
+
+    def _blended(self, setup, sample, size, depth):
+        result = np.zeros(len(sample), dtype=bool)
+        found = np.isfinite(size)
+        if found.any():
+            stack = sample.cutouts
+            nearest = np.abs(np.log(SIZES) - np.log(size[found, np.newaxis])).argmin(axis=1)
+            central = setup.bank.measure(stack.data[found], stack.footprint[found])
+            rows = np.arange(len(nearest))
+            gram = np.broadcast_to(central.gram, (len(rows), *central.gram.shape[1:]))
+            result[found] = setup.neighbours.blended(
+                stack.data[found],
+                stack.footprint[found],
+                nearest,
+                central.projection[rows, nearest, 0],
+                gram[rows, nearest, 0, 0],
+                depth[found],
+            )
+        return result
+
+
+@lru_cache(maxsize=4)
+def _map_filter(field, profile, variance, theta):
+    """Weights (blocks, positions) and 1 / sigma (positions) of one size at every block."""
+    reach = 10 + 2 * np.hypot(np.abs(field.x).max(), np.abs(field.y).max())
+    spline = radial_templates(
+        lambda k: disc_transform(k, profile), np.array([theta]), variance, reach
+    )
+    templates = field.shifted(spline, 1)[1][..., 0]
+    weights = field.inverse.astype(np.float32) @ templates
+    root = np.sqrt(np.einsum("bp,bp->p", templates, weights, dtype=float))
+    return weights, root
