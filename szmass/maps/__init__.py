@@ -12,7 +12,9 @@ from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.masks import apodise, apply_mask, inpaint, mask_sources, masked_fraction
 from szmass.maps.mmf import MMFNoiseTable
 from szmass.maps.noise import NoiseModel
+from szmass.maps.photometry import aperture_photometry, radial_profile
 from szmass.maps.products import MAP_PRODUCTS, MapProduct, MapSource, fetch_map, open_map
+from szmass.maps.stacking import StackResult, stack
 
 __all__ = [
     "MAP_PRODUCTS",
@@ -26,7 +28,9 @@ __all__ = [
     "MapProduct",
     "MapSource",
     "NoiseModel",
+    "StackResult",
     "TabulatedDepth",
+    "aperture_photometry",
     "apodise",
     "apply_mask",
     "fetch_map",
@@ -34,4 +38,6 @@ __all__ = [
     "mask_sources",
     "masked_fraction",
     "open_map",
+    "radial_profile",
+    "stack",
 ]
