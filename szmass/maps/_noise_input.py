@@ -1,5 +1,7 @@
 """From maps or cutouts to the noise spectrum that they show: checks, windows, estimate."""
 
+from functools import partial
+
 import astropy.units as u
 import numpy as np
 
@@ -8,6 +10,7 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps import _sphere_noise
 from szmass.maps._frames import same_frame
 from szmass.maps._image_grid import grids_apart, image_discs, image_pixel
+from szmass.maps._power import beam_power
 from szmass.maps._spectra import FlatCoupling, band_edges, solve_bands
 from szmass.maps.compton import ComptonMap
 from szmass.maps.cutouts import CutoutStack
@@ -87,13 +90,6 @@ def estimate_spectrum(
     table, found = _tabulate(coupling, measured, first.beam, second is None)
     source = "empty fields" if second is None else "half difference"
     return {**table, "beam": first.beam, "depth": depth, "meta": {"source": source, "bands": found}}
-
-
-def _beam_power(beam):
-    if beam is None:
-        return np.ones_like
-    sigma = beam.to_value(u.rad) / np.sqrt(8 * np.log(2))
-    return lambda ell: np.exp(-ell * (ell + 1) * sigma**2)
 
 
 def _beam_limit(maps):
@@ -224,7 +220,8 @@ def _measure(data, used, pixel, taper, edges, limit, subtract):
 
 def _tabulate(coupling, measured, beam, subtracted):
     """Solve for the bands, and give the table of a NoiseModel and what each band is."""
-    shape, factor = solve_bands(coupling, measured, _beam_power(beam))
+    guess = np.ones_like if beam is None else partial(beam_power, beam=beam)
+    shape, factor = solve_bands(coupling, measured, guess)
     assumed = shape(coupling.ell)
     centers, mean = coupling.mean(coupling.ell), coupling.mean(assumed)
     error = coupling.relative_error(assumed)

@@ -6,6 +6,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass.exceptions import InvalidInputError, UnknownNameError
+from szmass.maps._power import beam_power
 from szmass.maps._template import filter_weights, get_scale_free_profile
 from szmass.maps.mmf import MMFNoiseTable
 
@@ -32,8 +33,7 @@ def _formula(ell, amplitude, slope, knee):
 
 
 def _arguments(parameters, meta):
-    sigma = _BEAM.to_value(u.rad) / np.sqrt(8 * np.log(2))
-    power = _formula(_ELL, *parameters) * np.exp(-_ELL * (_ELL + 1) * sigma**2)
+    power = _formula(_ELL, *parameters) * beam_power(_ELL, _BEAM)
     names = ("amplitude", "slope", "knee")
     meta.update(zip(names, map(float, parameters), strict=True))
     return {"ell": _ELL, "spectrum": power * u.sr, "beam": _BEAM, "meta": meta}

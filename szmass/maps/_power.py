@@ -1,12 +1,39 @@
 """An isotropic power spectrum given at some multipoles, and integrals over it, on plain arrays."""
 
+import astropy.units as u
 import numpy as np
 
-__all__ = ["PowerTable", "pixel_window_power"]
+from szmass.exceptions import InvalidInputError
+
+__all__ = ["PowerTable", "beam_power", "pixel_window_power"]
 
 # Correlation functions are tabulated with so many nodes per wave of the highest multipole that
 # matters, the one below which all but this part of the variance is.
 _NODES_PER_WAVE, _NEGLECTED = 8, 1e-7
+
+
+def beam_power(ell, beam):
+    """B_l^2 of a Gaussian beam.
+
+    Parameters
+    ----------
+    ell : ndarray
+        Multipoles.
+    beam : `~astropy.units.Quantity` or None
+        FWHM; None raises an error.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of ``ell``.
+    """
+    if beam is None:
+        raise InvalidInputError(
+            "The noise model has no beam, and this needs the one that is in its spectrum. Make it "
+            "with beam=..., or from maps that have one."
+        )
+    sigma = beam.to_value(u.rad) / np.sqrt(8 * np.log(2))
+    return np.exp(-ell * (ell + 1) * sigma**2)
 
 
 def pixel_window_power(ell, pixel):

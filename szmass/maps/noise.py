@@ -6,10 +6,13 @@ import numpy as np
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps import _noise_files, _planck_noise
-from szmass.maps._fields import FieldSampler
+from szmass.maps._checks import check_beam
+from szmass.maps._fields import FieldSampler, mean_power
+from szmass.maps._noise_checks import absolute_grid, check_sources, check_table
 from szmass.maps._noise_input import estimate_spectrum
-from szmass.maps._noise_spectrum import NoiseSpectrum, absolute_grid
+from szmass.maps._power import PowerTable, beam_power
 from szmass.maps._sky import draw_sky
+from szmass.maps._template import filter_weights, get_scale_free_profile
 from szmass.maps.depth import DepthMap, LogNormalDepth, TabulatedDepth, field_factors
 
 __all__ = ["NoiseModel"]
@@ -18,7 +21,7 @@ _DEPTHS = DepthMap | LogNormalDepth | TabulatedDepth
 _PLANCK_DEPTH = LogNormalDepth(0.18)
 
 
-class NoiseModel(NoiseSpectrum):
+class NoiseModel:
     """Gaussian noise of a Compton-y map: power spectrum, beam, and depth over the sky.
 
     The spectrum is that of the noise **in the map, as its pixels hold it**: noise that went through
@@ -49,7 +52,8 @@ class NoiseModel(NoiseSpectrum):
     """
 
     def __init__(self, ell, spectrum, *, beam=None, depth=None, meta=None):
-        super().__init__(ell, spectrum, beam)
+        self._power = PowerTable(*check_table(ell, spectrum))
+        self._beam = check_beam(beam)
         if not isinstance(depth, _DEPTHS | None):
             raise InvalidInputError(
                 "'depth' must be a LogNormalDepth, TabulatedDepth, DepthMap or None. "
@@ -59,6 +63,8 @@ class NoiseModel(NoiseSpectrum):
         self.meta = {} if meta is None else dict(meta)
         self._samplers = {}
 
+    ell = property(lambda self: self._power.ell.copy(), doc="Multipoles of the table.")
+    beam = property(lambda self: self._beam, doc="FWHM of the beam in the spectrum, or None.")
     depth = property(lambda self: self._depth, doc="Factor of the amplitude over the sky, or None.")
 
     @classmethod
@@ -219,6 +225,147 @@ class NoiseModel(NoiseSpectrum):
             f"depth={self.depth!r}{source}>"
         )
 
+    def spectrum(self, ell, *, deconvolved=False):
+        """Give the power spectrum of the noise.
+
+        Parameters
+        ----------
+        ell : float or array-like
+            Multipoles, >= 0.
+        deconvolved : bool, optional
+            Divide by B_l^2, as a matched filter for sources on the sky has it.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            N_l [sr]. Beyond the last multipole of the table it is 0, or infinite if deconvolved.
+
+        Raises
+        ------
+        InvalidInputError
+            A multipole is negative or not finite, or the model has no beam to divide by.
+        """
+        ell = as_floats(ell, "", "ell", finite=True)
+        if np.any(ell < 0):
+            raise InvalidInputError(f"'ell' must be >= 0. Received: {ell.min():g}")
+        power = self._power(ell)
+        if deconvolved:
+            power = np.where(
+                power > 0, power / np.maximum(beam_power(ell, self.beam), 1e-300), np.inf
+            )
+        return power * u.sr
+
+    def rms(self, geometry=None, *, ell_min=0.0, pixel_scale=None):
+        """Give the standard deviation of the noise at depth 1.
+
+        Parameters
+        ----------
+        geometry : CutoutGeometry, optional
+            Give what is expected of the pixels of such a field about the mean of the field, which
+            lacks the power on larger scales.
+        ell_min : float, optional
+            Leave out multipoles below.
+        pixel_scale : `~astropy.units.Quantity` or str, optional
+            After averaging over square pixels of this side.
+
+        Returns
+        -------
+        float
+            In units of y.
+
+        Raises
+        ------
+        InvalidInputError
+            Geometry and ``ell_min`` are both given, or a value makes no sense.
+        """
+        pixel = None
+        if pixel_scale is not None:
+            pixel = as_floats(pixel_scale, u.rad, "pixel_scale", positive=True, finite=True)
+        low = float(as_floats(ell_min, "", "ell_min", finite=True))
+        if geometry is None:
+            return float(np.sqrt(self._power.variance(low, pixel)))
+        if low:
+            raise InvalidInputError(
+                "Give either 'geometry' or 'ell_min': both say what is left out."
+            )
+        return float(np.sqrt(self._power.variance_in_field(*absolute_grid(geometry), pixel)))
+
+    def correlation(self, separation):
+        """Give the covariance of two pixels at depth 1.
+
+        Parameters
+        ----------
+        separation : `~astropy.units.Quantity`
+            Angle between them, on the flat sky.
+
+        Returns
+        -------
+        `~numpy.ndarray` or float
+            In units of y^2; the variance at 0.
+
+        Raises
+        ------
+        InvalidInputError
+            An angle is negative or not finite.
+        """
+        separation = as_floats(separation, u.rad, "separation", finite=True)
+        if np.any(separation < 0):
+            raise InvalidInputError("'separation' must be >= 0.")
+        return self._power.correlation(separation)[()]
+
+    def fourier_power(self, geometry):
+        """Give the power of each mode of a field, for filters in Fourier space.
+
+        Parameters
+        ----------
+        geometry : CutoutGeometry
+            The field, taken as periodic.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            Mean of N_l over the cell of each mode [sr], in the order of `numpy.fft.rfft2`: shape
+            (ny, nx // 2 + 1).
+        """
+        return mean_power(self._power, *absolute_grid(geometry)) * u.sr
+
+    def sigma_y500(self, theta500, *, profile="arnaud2010", ell_min=66.0):
+        """Give the noise of a matched filter for clusters of known size and position.
+
+        sigma^-2 = int l dl / (2 pi) t_l^2 B_l^2 / N_l with the transform t_l of the disc.
+
+        Parameters
+        ----------
+        theta500 : `~astropy.units.Quantity`
+            Angle of R500.
+        profile : str or GNFWProfile, optional
+            Pressure profile.
+        ell_min : float, optional
+            Multipoles below carry no information. The default is the fundamental of a field
+            twice as large as the cutouts, and is where this comes closest to Planck's table.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            sigma of Y500 [arcmin2] at depth 1, of the shape of ``theta500``.
+
+        Raises
+        ------
+        InvalidInputError
+            The model has no beam, an angle is not positive, or the profile's shape depends on mass.
+        """
+        theta = as_floats(theta500, u.rad, "theta500", positive=True)
+        low = float(as_floats(ell_min, "", "ell_min", positive=True, finite=True))
+        if low >= self._power.ell[-1]:
+            raise InvalidInputError(
+                f"'ell_min' must be below the last multipole, {self._power.ell[-1]:.0f}. "
+                f"Received: {low:g}"
+            )
+        ell = np.geomspace(low, self._power.ell[-1], 1500)
+        weights = filter_weights(theta.ravel(), ell, get_scale_free_profile(profile))
+        sigma = (weights @ (beam_power(ell, self.beam) / self._power(ell))) ** -0.5
+        return (sigma.reshape(theta.shape) * u.sr).to(u.arcmin**2)
+
     def scaled(self, factor):
         """Give the model with another amplitude.
 
@@ -290,15 +437,7 @@ class NoiseModel(NoiseSpectrum):
         padding = float(as_floats(padding, "", "padding", finite=True))
         if padding < 1:
             raise InvalidInputError(f"'padding' must be at least 1. Received: {padding:g}")
-        if isinstance(rng, list | tuple):
-            if len(rng) != n:
-                raise InvalidInputError(
-                    f"'rng' must be one source of random numbers, or one per field ({n}). "
-                    f"Received: {len(rng)}"
-                )
-            rng = [np.random.default_rng(own) for own in rng]
-        else:
-            rng = np.random.default_rng(rng)
+        rng = check_sources(rng, n)
         factors = field_factors(self.depth, n, rng, coord, depth)
         fields = self._sampler(shape, pixel, padding, np.dtype(dtype)).draw(int(n), rng)
         if factors is not None:
