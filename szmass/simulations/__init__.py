@@ -2,7 +2,7 @@
 
 Clusters are drawn (`draw_flat`, `draw_mass_function`, `twin`), given gas by a `ClusterModel`, and
 shown as an `Observation` does, in an `Environment` or in a real map (`inject`). `simulate` does all
-of it and gives a sample with cutouts and truth.
+of it and gives a sample with cutouts and truth; `simulate_sky` puts a sample on a whole sky.
 """
 
 from szmass.simulations._selection import SZSelection
@@ -18,6 +18,7 @@ from szmass.simulations.observe import (
 from szmass.simulations.painting import ClusterPainter, draw_clusters
 from szmass.simulations.population import draw_flat, draw_mass_function, from_masses, twin
 from szmass.simulations.realsky import empty_positions, inject
+from szmass.simulations.sky import simulate_sky, write_sky
 
 __all__ = [
     "CLUSTER_MODELS",
@@ -37,5 +38,7 @@ __all__ = [
     "inject",
     "iter_simulate",
     "simulate",
+    "simulate_sky",
     "twin",
+    "write_sky",
 ]

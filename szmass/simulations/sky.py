@@ -1,0 +1,194 @@
+"""A whole sky: clusters painted on a HEALPix map, with noise, in memory and in a file."""
+
+import numpy as np
+from astropy.io import fits
+
+from szmass._utils.files import atomic_path
+from szmass._utils.progress import progress_bar
+from szmass.exceptions import InvalidInputError
+from szmass.maps._frames import frame_named, lonlat
+from szmass.maps.compton import ComptonMap
+from szmass.maps.cutouts import check_beam
+from szmass.maps.depth import DepthMap
+from szmass.maps.noise import NoiseModel
+from szmass.physics.cosmology import get_cosmology
+from szmass.simulations._patches import PatchPainter, add_patch
+from szmass.simulations._sampling import box_variance
+from szmass.simulations._seeds import check_seed, generator
+from szmass.simulations.models import get_cluster_model
+from szmass.simulations.painting import draw_clusters
+
+__all__ = ["simulate_sky", "write_sky"]
+
+_CHUNK = 512
+_ROW = 1024
+
+# What COORDSYS calls the frames that HEALPix files know.
+_LETTERS = {"galactic": "G", "icrs": "C", "barycentricmeanecliptic": "E"}
+
+
+def simulate_sky(
+    sample,
+    *,
+    nside=2048,
+    model="a10",
+    beam="10 arcmin",
+    noise=None,
+    frame="galactic",
+    cosmology,
+    seed,
+):
+    """Make a Compton-y map of the whole sky with the clusters of a sample at their positions.
+
+    Each cluster is painted as a whole, out to 5 R500 of its body, its subhaloes and its companion,
+    as `simulate` paints the first projection of it for the same seed. A pixel holds the mean of the
+    convolved sky over its area, so that cutouts with ``interpolation="nearest"`` are those that
+    `simulate` makes with ``sampling="nearest"``.
+
+    Parameters
+    ----------
+    sample : `~szmass.clusters.ClusterSample`
+        From `draw_flat`, `draw_mass_function`, `from_masses` or `twin`, with positions.
+    nside : int, optional
+        Resolution, a power of two. 2048, that of the Planck maps, takes 200 MB.
+    model : str or `ClusterModel`, optional
+        What the clusters are made of.
+    beam : `~astropy.units.Quantity` or str, optional
+        FWHM of the Gaussian beam.
+    noise : `~szmass.maps.NoiseModel`, optional
+        Noise, of the same beam. If its depth is a `~szmass.maps.DepthMap` the pixels where that is
+        not known are NaN.
+    frame : str, optional
+        Frame of the pixels: "galactic", "icrs" or "ecliptic".
+    cosmology : str or `~astropy.cosmology.FLRW`
+        The cosmology, or its name.
+    seed : int
+        Seed of clusters and noise.
+
+    Returns
+    -------
+    ymap : `~szmass.maps.ComptonMap`
+        The map, float32, in RING ordering.
+    mocks : `~szmass.clusters.ClusterSample`
+        The sample with the truth of `draw_clusters` added and without cutouts: those of the map
+        are attached with ``mocks.attach_cutouts(ymap, interpolation="nearest")``. With a noise
+        whose depth is a map also ``depth``, NaN where that is not known.
+
+    Raises
+    ------
+    InvalidInputError
+        An argument makes no sense, a column is missing, a position is not known, the noise is of
+        another beam, or a cluster is so near that it reaches beyond 60 deg.
+    """
+    beam, frame = check_beam(beam), frame_named(frame)
+    model, cosmology, seed = get_cluster_model(model), get_cosmology(cosmology), check_seed(seed)
+    nside = _check_nside(nside)
+    if beam is None:
+        raise InvalidInputError("'beam' must be given: what has no beam cannot be sampled.")
+    _check_noise(noise, beam)
+    if frame.name not in _LETTERS:
+        raise InvalidInputError(
+            f"'frame' must be 'galactic', 'icrs' or 'ecliptic'. Received: {frame.name!r}"
+        )
+    lon, lat = lonlat(sample.coord, frame)
+    if bad := np.count_nonzero(~np.isfinite(lon)):
+        raise InvalidInputError(
+            f"{bad} of {len(lon)} clusters have no position and cannot be put on the sky."
+        )
+    painter = PatchPainter(model, beam=beam, box_variance=box_variance("nearest", nside))
+    mocks = sample[:]
+    mocks.cutouts = None
+    clusters = draw_clusters(sample, model, cosmology=cosmology, seed=seed)
+    if noise is None:
+        sky = np.zeros(12 * nside**2, dtype=np.float32)
+    else:
+        sky = noise.draw_healpix(nside, generator(seed, "noise"), frame=frame.name)
+    with progress_bar(total=len(clusters), desc="painting", unit="cluster") as bar:
+        for start in range(0, len(clusters), _CHUNK):
+            part = clusters[start : start + _CHUNK]
+            for i, image in enumerate(painter.patches(part, seed), start=start):
+                add_patch(sky, nside, image, painter.pixel, lon[i], lat[i])
+                bar.update()
+    for name in clusters.colnames:
+        if name not in ("cluster_id", "redshift", "mass_true"):
+            mocks.table[name] = clusters[name]
+    if noise is not None and isinstance(noise.depth, DepthMap):
+        mocks.table["depth"] = noise.depth.at(sample.coord)
+    mocks.table.meta.update(clusters.meta, observation=f"sky, nside={nside}")
+    ymap = ComptonMap.from_healpix(sky, ordering="ring", frame=frame, beam=beam)
+    ymap.meta.update(MODEL=model.name, SEED=seed, COSMO=str(cosmology.name))
+    return ymap, mocks
+
+
+def write_sky(ymap, path, *, overwrite=False):
+    """Write a HEALPix map as FITS: float32, all pixels of the sky, invalid ones NaN.
+
+    Parameters
+    ----------
+    ymap : `~szmass.maps.ComptonMap`
+        The map.
+    path : path-like
+        The target, ending in .fits or .fits.gz. It is complete or not there.
+    overwrite : bool, optional
+        Replace an existing file.
+
+    Raises
+    ------
+    InvalidInputError
+        The map is an image, or its frame is none that HEALPix files know; the target exists, or
+        its folder does not.
+
+    Notes
+    -----
+    `szmass.maps.ComptonMap.read` opens it again without being told frame, ordering or beam.
+    """
+    if ymap.nside is None:
+        raise InvalidInputError(f"'ymap' must be a HEALPix map. Received: {ymap!r}")
+    if ymap.frame not in _LETTERS:
+        raise InvalidInputError(
+            f"A HEALPix file can be in the frames {', '.join(_LETTERS)}. Received: {ymap.frame!r}"
+        )
+    npix = 12 * ymap.nside**2
+    row = _ROW if npix % _ROW == 0 else 1
+    values = np.empty(npix, dtype=">f4")
+    for start in range(0, npix, 2**22):
+        pixels = np.arange(start, min(start + 2**22, npix))
+        values[pixels] = ymap._pixels.take(pixels)
+    column = fits.Column("FULL", f"{row}E", array=values.reshape(-1, row))
+    hdu = fits.BinTableHDU.from_columns([column], name="COMPTON-Y")
+    hdu.header.update(
+        PIXTYPE=("HEALPIX", "HEALPix pixelisation"),
+        ORDERING=(ymap.ordering.upper(), "Ordering of the pixels"),
+        NSIDE=(ymap.nside, "Resolution"),
+        FIRSTPIX=(0, "First pixel"),
+        LASTPIX=(npix - 1, "Last pixel"),
+        INDXSCHM=("IMPLICIT", "All pixels, in order"),
+        OBJECT=("FULLSKY", "Sky coverage"),
+        COORDSYS=(_LETTERS[ymap.frame], "Frame of the pixels"),
+    )
+    if ymap.beam is not None:
+        hdu.header["FWHM"] = (ymap.beam.to_value("arcmin"), "[arcmin] FWHM of the beam")
+    for key, value in ymap.meta.items():
+        if len(key) <= 8 and isinstance(value, str | int | float):
+            hdu.header[key] = value
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        hdu.writeto(temporary)
+
+
+def _check_nside(nside):
+    whole = isinstance(nside, int | np.integer) and not isinstance(nside, bool)
+    if not whole or nside < 1 or nside & (nside - 1):
+        raise InvalidInputError(f"'nside' must be a power of two. Received: {nside!r}")
+    return int(nside)
+
+
+def _check_noise(noise, beam):
+    if noise is None:
+        return
+    if not isinstance(noise, NoiseModel):
+        raise InvalidInputError(f"'noise' must be a NoiseModel. Received: {noise!r}")
+    if noise.beam is not None and abs(noise.beam / beam - 1) > 1e-6:
+        raise InvalidInputError(
+            f"The noise is that of a map with a beam of {noise.beam}, the sky has {beam}: take the "
+            "noise of a map with this beam."
+        )
