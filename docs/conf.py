@@ -25,4 +25,4 @@ if "READTHEDOCS" not in os.environ:
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!szmass).*")]
 numpydoc_xref_param_type = False
-automodsumm_inherited_members = True
+automodsumm_inherited_members = False

@@ -105,7 +105,7 @@ def plot_stack(result, *, ax=None, limit=None):
     ax : `~matplotlib.axes.Axes`, optional
         Where to draw; by default new axes.
     limit : float, optional
-        Largest |y| of the colours, which are symmetric about 0; by default that of the map.
+        Largest absolute y of the colours, which are symmetric about 0; by default that of the map.
 
     Returns
     -------
