@@ -48,9 +48,11 @@ class FieldNoise:
         Noise of the map.
     variance : float, optional
         Of a further Gaussian window that the noise went through, per axis [arcmin2].
+    jitter : float, optional
+        Variance per axis [arcmin2] of the unknown displacements of the pixels' values.
     """
 
-    def __init__(self, shape, pixel, beam, noise, variance=0.0):
+    def __init__(self, shape, pixel, beam, noise, variance=0.0, jitter=0.0):
         self.shape, self.pixel, self.beam = shape, pixel, beam
         widest = max(1, int(beam / _BLOCKS_PER_BEAM / pixel))
         # The middle of the field stays the middle of the blocks that are used.
@@ -66,7 +68,12 @@ class FieldNoise:
             for n, cut in zip(shape, self.cut, strict=True)
         )
         self._lags = _block_covariance(noise, variance, counts, self.block, pixel)
-        self._lags[0, 0] += _FLOOR**2 * self._lags[0, 0]
+        white = _FLOOR**2 * self._lags[0, 0]
+        if jitter:
+            # Displaced values differ by the gradient of the map: white noise of the pixels.
+            white += jitter * _gradient_variance(noise) / self.block**2
+        self._lags[0, 0] += white
+        self._factor = None
         self.inverse = self._inverse()
 
     @property
@@ -158,9 +165,17 @@ class FieldNoise:
         y = self.average(np.where(valid, image, 0)[np.newaxis])[0].astype(float)
         if len(hole):
             y[hole] = 0.0
-            inner = self.inverse[np.ix_(hole, hole)]
-            y[hole] = -linalg.solve(inner, self.inverse[hole] @ y, assume_a="pos")
+            y[hole] = -self.solve_hole(hole, self.inverse[hole] @ y)
         return y, hole
+
+    def solve_hole(self, hole, right):
+        """Solve for the part of the inverse covariance that belongs to a hole."""
+        key = hole.tobytes()
+        # The same hole is asked for several times in a row.
+        if self._factor is None or self._factor[0] != key:
+            part = self.inverse[np.ix_(hole, hole)]
+            self._factor = key, linalg.cho_factor(part, lower=True, overwrite_a=True)
+        return linalg.cho_solve(self._factor[1], right)
 
     def fill_all(self, data, footprint):
         """Average cutouts (N, ny, nx), filled where needed; rows of NaN if that cannot be."""
@@ -187,6 +202,13 @@ def _fits(shape, block):
     return block == 1 or all(
         _count(n, block) > 0 and (n - _count(n, block) * block) % 2 == 0 for n in shape
     )
+
+
+def _gradient_variance(noise):
+    """Variance of the gradient of the noise [y^2 / arcmin^2], both axes together."""
+    ell = np.linspace(0, noise.ell[-1], 8000)
+    power = noise.spectrum(ell).to_value(u.sr)
+    return np.trapezoid(ell**3 * power, ell) / (2 * np.pi) * (np.pi / 10800) ** 2
 
 
 def _block_covariance(noise, variance, counts, block, pixel):
@@ -317,7 +339,7 @@ class FilterBank:
             return projection, self.gram
         # Leaving pixels out of a Gaussian is marginalising over them: a Schur complement.
         outside = self.weights[hole]
-        solved = linalg.solve(field.inverse[np.ix_(hole, hole)], outside, assume_a="pos")
+        solved = field.solve_hole(hole, outside)
         lost = np.einsum(
             "bsc,bsd->scd",
             outside.reshape(-1, *self.shape),

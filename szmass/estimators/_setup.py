@@ -36,8 +36,8 @@ def get_noise(noise):
 
 # The inverse covariance of a field of 48 x 48 blocks takes 42 MB.
 @lru_cache(maxsize=4)
-def _field(shape, pixel, beam, noise, variance):
-    return FieldNoise(shape, pixel, beam, noise, variance)
+def _field(shape, pixel, beam, noise, variance, jitter):
+    return FieldNoise(shape, pixel, beam, noise, variance, jitter)
 
 
 @lru_cache(maxsize=8)
@@ -101,9 +101,9 @@ class Setup:
         side = pixel
         if map_pixel is not None:
             side = float(as_floats(map_pixel, u.arcmin, "map_pixel", positive=True, finite=True))
-        signal, extra = box_variances(stack.interpolation, side)
+        signal, extra, jitter = box_variances(stack.interpolation, side)
         self.variance = beam**2 / (8 * np.log(2)) + signal
-        self.field = _field(geometry.shape, pixel, beam, self.noise, extra)
+        self.field = _field(geometry.shape, pixel, beam, self.noise, extra, jitter)
 
     @property
     def splines(self):

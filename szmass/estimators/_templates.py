@@ -25,8 +25,9 @@ _NODES_PER_SIGMA = 12
 def box_variances(interpolation, pixel):
     """Variances per axis [arcmin2] that pixels and interpolation add to signal and to noise.
 
-    The map's pixels are boxes, which a noise model of the map has in its spectrum; linear
-    interpolation is two boxes more, for both.
+    The map's pixels are boxes, which a noise model of the map has in its spectrum. Linear
+    interpolation is two boxes more, for both. The nearest pixel is displaced by up to half a
+    pixel: one box more on average, and a displacement that is not known.
 
     Parameters
     ----------
@@ -38,10 +39,12 @@ def box_variances(interpolation, pixel):
     Returns
     -------
     signal, noise : float
-        The variances.
+        Of the windows.
+    jitter : float
+        Of the displacements.
     """
-    signal, noise = {"nearest": (1, 0), "bilinear": (3, 2)}.get(interpolation, (0, 0))
-    return signal * pixel**2 / 12, noise * pixel**2 / 12
+    boxes = {"nearest": (2, 1, 1), "bilinear": (3, 2, 0)}.get(interpolation, (0, 0, 0))
+    return tuple(n * pixel**2 / 12 for n in boxes)
 
 
 def radial_templates(transform, sizes, variance, radius):

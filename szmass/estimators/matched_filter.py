@@ -244,7 +244,7 @@ class MatchedFilterMass(MassEstimator):
         }
 
     def _measured(self, setup, sample):
-        """SNR (N, S) and 1 / sigma (N or 1, S) at depth 1, depths (N,), places (N, 2)."""
+        """SNR (N, S), 1 / sigma (N or 1, S) at depth 1, depths (N,), places (N, 2), Measured."""
         stack = sample.cutouts
         measured = setup.bank.measure(stack.data, stack.footprint)
         snr, root = measured.snr, measured.root
@@ -260,7 +260,7 @@ class MatchedFilterMass(MassEstimator):
             # The projection is on the field as filled, so that holes are in it already.
             snr = np.where(moved[:, np.newaxis], projection / np.sqrt(gram) / ratio, snr)
             offset[moved] = bank.positions[best[moved]]
-        return snr, root, depth_factors(self.depth, setup, sample), offset
+        return snr, root, depth_factors(self.depth, setup, sample), offset, measured
 
     def _radius(self, sample):
         if isinstance(self.search, str) and self.search == "pos_err":
@@ -303,7 +303,7 @@ class MatchedFilterMass(MassEstimator):
         setup = self._setup(sample.cutouts)
         for start in range(0, max(len(sample), 1), _CHUNK):
             part = sample[start : start + _CHUNK]
-            snr, root, depth, offset = self._measured(setup, part)
+            snr, root, depth, offset, _ = self._measured(setup, part)
             unseen = ~(root[:, -1:] > 1e-100)
             snr = np.where(unseen, np.nan, snr / depth[:, np.newaxis])
             error = np.where(unseen, np.nan, depth[:, np.newaxis] / root)
@@ -467,7 +467,7 @@ class MatchedFilterMass(MassEstimator):
         return MassEstimates(*joined)
 
     def _weigh_chunk(self, setup, sample):
-        snr, root, depth, _ = self._measured(setup, sample)
+        snr, root, depth, _, measured = self._measured(setup, sample)
         theta, y500 = self._curve(sample.redshift)
         log_likelihood = slice_log_likelihood(snr, root, theta, y500, depth)
         peak, low, high = (10**x for x in peak_and_interval(_LOG10_MASS, log_likelihood))
@@ -484,27 +484,24 @@ class MatchedFilterMass(MassEstimator):
         size = np.full(len(peak), np.nan)
         size[found] = theta[found, 0] * np.cbrt(peak[found] / 10 ** _LOG10_MASS[0])
         flag |= np.where(found & (5 * size > setup.half_width), MassFlag.CUTOUT_TOO_SMALL, 0)
-        flag |= np.where(self._blended(setup, sample, size, depth), MassFlag.BLENDED, 0)
+        flag |= np.where(self._blended(setup, sample, size, depth, measured), MassFlag.BLENDED, 0)
         nan = np.where(found, 0.0, np.nan)
         return MassEstimates(
             peak, np.maximum(peak - low, 0) + nan, np.maximum(high - peak, 0) + nan, flag
         )
 
-    def _blended(self, setup, sample, size, depth):
+    def _blended(self, setup, sample, size, depth, measured):
         result = np.zeros(len(sample), dtype=bool)
-        found = np.isfinite(size)
-        if found.any():
-            stack = sample.cutouts
+        found = np.flatnonzero(np.isfinite(size))
+        if len(found):
             nearest = np.abs(np.log(SIZES) - np.log(size[found, np.newaxis])).argmin(axis=1)
-            central = setup.bank.measure(stack.data[found], stack.footprint[found])
-            rows = np.arange(len(nearest))
-            gram = np.broadcast_to(central.gram, (len(rows), *central.gram.shape[1:]))
+            gram = np.broadcast_to(measured.gram[..., 0, 0], measured.projection.shape[:2])
             result[found] = setup.neighbours.blended(
-                stack.data[found],
-                stack.footprint[found],
+                sample.cutouts.data[found],
+                sample.cutouts.footprint[found],
                 nearest,
-                central.projection[rows, nearest, 0],
-                gram[rows, nearest, 0, 0],
+                measured.projection[found, nearest, 0],
+                gram[found, nearest],
                 depth[found],
             )
         return result
