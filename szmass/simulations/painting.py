@@ -139,7 +139,6 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
         simulation_seed=int(seed),
     )
     return table
-    return table
 
 
 def _columns(sample):
