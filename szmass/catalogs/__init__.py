@@ -6,19 +6,45 @@ and gives its rows as a `~szmass.clusters.ClusterSample`. `CATALOGS` holds them 
 """
 
 from szmass.catalogs._config import Conf, conf
+from szmass.catalogs.act import ACTDR5Catalog, ACTED56Catalog
 from szmass.catalogs.cnn_masses import DeAndres2022Catalog
 from szmass.catalogs.core import CATALOGS, Catalog, CatalogColumn, register_catalog
-from szmass.catalogs.load import load_sample
+from szmass.catalogs.erass1 import ERASS1Catalog
+from szmass.catalogs.herbonnet2020 import Herbonnet2020Table
+from szmass.catalogs.lc2 import LC2Table
+from szmass.catalogs.lensing import LensingTable, MassColumn, PublishedLensingTable
+from szmass.catalogs.load import load_catalog, load_sample
+from szmass.catalogs.mcxc import MCXCCatalog
+from szmass.catalogs.medezinski2018 import Medezinski2018Table
 from szmass.catalogs.psz2 import PSZ2Catalog
+from szmass.catalogs.sereno2017 import Sereno2017Table
+from szmass.catalogs.spt import SPTSZCatalog
+from szmass.catalogs.umetsu2014 import Umetsu2014Table
+from szmass.catalogs.umetsu2016 import Umetsu2016Table
 
 __all__ = [
     "CATALOGS",
+    "ACTDR5Catalog",
+    "ACTED56Catalog",
     "Catalog",
     "CatalogColumn",
     "Conf",
     "DeAndres2022Catalog",
+    "ERASS1Catalog",
+    "Herbonnet2020Table",
+    "LC2Table",
+    "LensingTable",
+    "MCXCCatalog",
+    "MassColumn",
+    "Medezinski2018Table",
     "PSZ2Catalog",
+    "PublishedLensingTable",
+    "SPTSZCatalog",
+    "Sereno2017Table",
+    "Umetsu2014Table",
+    "Umetsu2016Table",
     "conf",
+    "load_catalog",
     "load_sample",
     "register_catalog",
 ]

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import astropy.units as u
 import numpy as np
+from astropy.coordinates import Angle
 from astropy.table import Column, MaskedColumn, QTable
 from astropy.utils.masked import Masked
 
 from szmass._utils.attributes import column_parts, parse_unit, unit_factor
 from szmass.exceptions import FileFormatError
 
-__all__ = ["CatalogColumn", "standardise"]
+__all__ = ["CatalogColumn", "add_published_units", "standardise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,8 @@ def standardise(table, columns, *, strict=False):
     result = QTable()
     for column, name in found.items():
         values, mask, unit = column_parts(table[name])
+        if column.unit == "deg" and values.dtype.kind in "USO":
+            values, unit = _sexagesimal(values, mask, column, name), u.deg
         try:
             values, mask = _CONVERTERS[column.dtype](values, mask)
         except (TypeError, ValueError) as err:
@@ -107,6 +110,30 @@ def standardise(table, columns, *, strict=False):
             raise FileFormatError(f"The column '{name}' has the unit '{unit}' instead of none.")
         result[column.name] = _assemble(column, values, mask)
         result[column.name].info.description = column.description
+    return result
+
+
+def add_published_units(table, columns):
+    """Give numbers without a unit the published one.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        In a published form that does not say its units.
+    columns : sequence of `CatalogColumn`
+        What its columns are.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        A copy.
+    """
+    result = table.copy()
+    for column in columns:
+        for name in set(column.aliases).intersection(table.colnames):
+            values, _, unit = column_parts(table[name])
+            if column.unit is not None and unit is None and values.dtype.kind in "fiu":
+                result[name].unit = u.Unit(column.published_unit or column.unit)
     return result
 
 
@@ -133,6 +160,17 @@ def _factor(column, name, unit, strict):
     if strict and not np.isclose(unit.to(published), 1, rtol=1e-9, atol=0):
         raise FileFormatError(f"The column '{name}' is in {unit} instead of {published}.")
     return unit_factor(unit, ours)
+
+
+def _sexagesimal(values, mask, column, name):
+    """Give angles written as text in degrees; right ascensions are in hours."""
+    degrees = np.full(len(values), np.nan)
+    unit = u.hourangle if column.name == "ra" else u.deg
+    try:
+        degrees[~mask] = Angle(values[~mask].astype(str), unit).deg
+    except ValueError as err:
+        raise FileFormatError(f"The column '{name}' holds text that is no angle: {err}") from err
+    return degrees
 
 
 def _floats(values, mask):

@@ -2,7 +2,9 @@
 
 from astropy.config import ConfigItem, ConfigNamespace
 
-__all__ = ["Conf", "conf"]
+from szmass.exceptions import InvalidInputError
+
+__all__ = ["Conf", "conf", "require_consistent"]
 
 _MODULE = "szmass.catalogs"
 
@@ -35,6 +37,9 @@ class Conf(ConfigNamespace):
         cfgtype="integer(min=1)",
         module=_MODULE,
     )
+    offline = ConfigItem(
+        False, "Never ask a server: use what earlier fetches have kept.", module=_MODULE
+    )
     cache_folder = ConfigItem(
         "",
         "Folder of the snapshots; empty for 'catalogs' in the cache folder of szmass.",
@@ -44,3 +49,27 @@ class Conf(ConfigNamespace):
 
 #: The settings.
 conf = Conf()
+
+
+def require_consistent(offline, refresh):
+    """Tell whether a server may not be asked.
+
+    Parameters
+    ----------
+    offline, refresh : bool
+        What the caller wants.
+
+    Returns
+    -------
+    bool
+        ``offline``, or True if the settings say so.
+
+    Raises
+    ------
+    InvalidInputError
+        Something is to be fetched anew without asking a server.
+    """
+    offline = bool(offline or conf.offline)
+    if offline and refresh:
+        raise InvalidInputError("'offline' and 'refresh' exclude each other.")
+    return offline

@@ -6,8 +6,9 @@ import numpy as np
 from astropy.table import Table
 
 from szmass._utils.paths import cache_folder
+from szmass.catalogs._config import require_consistent
 from szmass.catalogs.core import Catalog, CatalogColumn, register_catalog
-from szmass.exceptions import FileFormatError, InvalidInputError, RemoteDataError
+from szmass.exceptions import FileFormatError, RemoteDataError
 
 __all__ = ["DeAndres2022Catalog"]
 
@@ -76,7 +77,7 @@ class DeAndres2022Catalog(Catalog):
         Parameters
         ----------
         offline : bool, optional
-            Only look for a copy.
+            Only look for a copy; also if ``szmass.catalogs.conf.offline`` is set.
         refresh : bool, optional
             Without effect, since only the one file on record is accepted.
         folder : path-like, optional
@@ -98,8 +99,7 @@ class DeAndres2022Catalog(Catalog):
         """
         from szmass._utils.download import fetch_file
 
-        if offline and refresh:
-            raise InvalidInputError("'offline' and 'refresh' exclude each other.")
+        offline = require_consistent(offline, refresh)
         path = Path(cache_folder() if folder is None else folder) / "DeepPlanck.csv"
         if offline and not path.exists():
             raise RemoteDataError(

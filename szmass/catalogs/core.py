@@ -12,7 +12,8 @@ from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_quantity
 from szmass._utils.registry import Registry
 from szmass._utils.tables import write_table
-from szmass.catalogs._columns import CatalogColumn, standardise
+from szmass.catalogs._columns import CatalogColumn, add_published_units, standardise
+from szmass.catalogs._config import require_consistent
 from szmass.catalogs._forms import read_form
 from szmass.catalogs._snapshots import latest_snapshot, read_snapshot, write_snapshot
 from szmass.catalogs._vizier import query_vizier
@@ -91,11 +92,14 @@ class Catalog:
     position = ("ra", "dec", "icrs")
     #: Where the files can be had by hand.
     download_page = None
+    #: Forms of the published file that do not say their units, such as ``"csv"``: numbers in
+    #: them are in the units that `columns` gives as the published ones.
+    unitless_forms = ()
 
     def __init__(self, table):
         self.table = standardise(table, self.columns)
         self.table.meta = {**table.meta, "catalog": self.tag, "references": list(self.references)}
-        self._index = NameIndex(self.table["name"], kind=f"{self.tag} row")
+        self._index = NameIndex(self.table["name"], kind=f"{self.tag or 'table'} row")
 
     @classmethod
     def read(cls, path, *, readme=None):
@@ -121,6 +125,11 @@ class Catalog:
         FileFormatError
             The form is not known, the file is damaged, or it is another catalogue.
         """
+        return cls._read(path, readme)
+
+    @classmethod
+    def _read(cls, path, readme, **options):
+        """Read a file; ``options`` are those of the constructor."""
         table, form, content = read_form(path, readme)
         ours = table.meta.get("catalog")
         if ours not in (None, cls.tag):
@@ -134,8 +143,10 @@ class Catalog:
                 "form": form,
                 "sha256": hashlib.sha256(content).hexdigest(),
             }
+        if ours is None and form in cls.unitless_forms:
+            table = add_published_units(table, cls.columns)
         try:
-            return cls(cls._prepare(table))
+            return cls(cls._prepare(table), **options)
         except FileFormatError as err:
             raise FileFormatError(f"{str(path)!r} is not the catalogue {cls.tag!r}: {err}") from err
 
@@ -150,7 +161,7 @@ class Catalog:
         Parameters
         ----------
         offline : bool, optional
-            Only look for a snapshot.
+            Only look for a snapshot; also if ``szmass.catalogs.conf.offline`` is set.
         refresh : bool, optional
             Ask VizieR even if there is a snapshot; the older ones are kept.
         timeout : float, optional
@@ -178,8 +189,7 @@ class Catalog:
             The snapshot was damaged and the catalogue is fetched again; or it could not be
             kept.
         """
-        if offline and refresh:
-            raise InvalidInputError("'offline' and 'refresh' exclude each other.")
+        offline = require_consistent(offline, refresh)
         if cls.vizier_id is None:
             raise RemoteDataError(
                 f"VizieR does not carry {cls.tag!r}. Get it from {cls.download_page} and use "
@@ -214,13 +224,14 @@ class Catalog:
                 f"VizieR gave {len(table)} rows of {cls.vizier_id!r} instead of "
                 f"{cls.expected_rows}. {by_hand}"
             )
+        table.meta = provenance
         try:
+            table = cls._prepare(table)
             standardise(table, cls.columns, strict=True)
         except FileFormatError as err:
             raise RemoteDataError(
                 f"VizieR's {cls.vizier_id!r} is not as it is known here: {err} {by_hand}"
             ) from err
-        table.meta = provenance
         return cls(table)
 
     @classmethod

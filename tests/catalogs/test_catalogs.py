@@ -126,7 +126,7 @@ def test_sample_of_any_table(tmp_path):
 
 
 def test_name_of_a_catalogue_fetches_it(monkeypatch, catalog):
-    monkeypatch.setattr(PSZ2Catalog, "fetch", classmethod(lambda cls: catalog))
+    monkeypatch.setattr(PSZ2Catalog, "fetch", classmethod(lambda cls, **options: catalog))
     assert len(load_sample("psz2")) == 60
 
 
