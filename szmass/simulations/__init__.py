@@ -5,7 +5,11 @@ shown as an `Observation` does, in an `Environment` or in a real map (`inject`).
 of it and gives a sample with cutouts and truth; `simulate_sky` puts a sample on a whole sky.
 """
 
+from szmass.simulations._generate import make_dataset
+from szmass.simulations._import import import_maps
 from szmass.simulations._selection import SZSelection
+from szmass.simulations._workers import WorkerError
+from szmass.simulations.dataset import SimulationDataset
 from szmass.simulations.environment import Environment
 from szmass.simulations.models import CLUSTER_MODELS, ClusterModel, get_cluster_model
 from szmass.simulations.observe import (
@@ -28,6 +32,8 @@ __all__ = [
     "Environment",
     "Observation",
     "SZSelection",
+    "SimulationDataset",
+    "WorkerError",
     "draw_clusters",
     "draw_flat",
     "draw_mass_function",
@@ -35,8 +41,10 @@ __all__ = [
     "from_masses",
     "get_cluster_model",
     "get_observation",
+    "import_maps",
     "inject",
     "iter_simulate",
+    "make_dataset",
     "simulate",
     "simulate_sky",
     "twin",
