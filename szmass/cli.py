@@ -240,6 +240,43 @@ def fetch(tags, folder, keep_archive):
 
 
 @main.command()
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False),
+    default="demo",
+    show_default=True,
+    help="Where to write tables, map and pictures.",
+)
+@click.option(
+    "--nside",
+    type=int,
+    default=2048,
+    show_default=True,
+    help="Resolution of the map: 512, 1024, 2048, ...",
+)
+@click.option(
+    "--clusters",
+    type=int,
+    default=1094,
+    show_default=True,
+    help="At most so many of the detected clusters.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything.")
+@click.option("--overwrite", is_flag=True, help="Replace files in a folder that is not empty.")
+def demo(folder, nside, clusters, seed, overwrite):
+    """Simulate a survey, weigh its clusters, compare with the truth.
+
+    Nothing is downloaded. The pictures need matplotlib.
+    """
+    from szmass.comparison.demo import run_demo
+
+    with _warnings_as_lines():
+        made = run_demo(folder, nside=nside, clusters=clusters, seed=seed, overwrite=overwrite)
+    click.echo(made.summary())
+    click.echo(f"\nCatalogue, map, masses and pictures are in {folder}")
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(as_json):
     """Show versions, data locations and what is registered."""
