@@ -5,8 +5,10 @@ import sys
 import astropy.units as u
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from szmass._utils.tables import read_table
+from szmass.cli import main
 from szmass.clusters import ClusterSample
 from szmass.comparison import demo as module
 from szmass.comparison.demo import make_demo, run_demo
@@ -96,6 +98,31 @@ def test_same_seed_same_masses_and_other_files_stay(written, tmp_path, monkeypat
     assert {path.name for path in tmp_path.iterdir()} == FILES | {"mine.txt"}
     assert (tmp_path / "mine.txt").read_text() == "mine"
     assert (tmp_path / "summary.txt").read_text() == demo.summary() + "\n"
+
+
+def test_command(written, tmp_path, monkeypatch):
+    _, demo = written
+
+    def write(folder, **options):
+        asked.update(options, folder=folder)
+        return demo
+
+    asked = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "run_demo", write)
+        args = ["demo", "--folder", "here", "--nside", "512", "--clusters", "9", "--seed", "3"]
+        result = CliRunner().invoke(main, args)
+    assert result.exit_code == 0, result.output
+    assert demo.summary() in result.output
+    assert asked == {
+        "folder": "here", "nside": 512, "clusters": 9, "seed": 3, "overwrite": False
+    }  # fmt: skip
+    (tmp_path / "mine.txt").write_text("mine")
+    result = CliRunner().invoke(main, ["demo", "--folder", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "--overwrite on the shell" in result.output
+    assert "Traceback" not in result.output
+    assert CliRunner().invoke(main, ["demo", "--nside", "fine"]).exit_code == 2
 
 
 def test_failure_leaves_nothing(tmp_path, monkeypatch):
