@@ -1,7 +1,7 @@
 """The command line: each command is one call of the library.
 
 Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 3 the output was
-written but not one cluster could be weighed.
+written but not one cluster could be weighed, or not one matched.
 """
 
 import ast
@@ -22,7 +22,7 @@ from szmass.version import __version__
 
 __all__ = ["main"]
 
-NOTHING_WEIGHED = 3
+NOTHING_FOUND = 3
 
 
 class _Group(click.Group):
@@ -76,6 +76,87 @@ _output = click.option(
 )
 
 
+_offline = click.option(
+    "--offline", is_flag=True, help="Ask no server for catalogues: use what was kept of them."
+)
+
+
+def _pairs(what, convert=str):
+    """Make a callback that reads KEY=VALUE, any number of them, into a dict."""
+
+    def parse(ctx, param, values):
+        pairs = {}
+        for value in values:
+            key, equals, text = value.partition("=")
+            try:
+                if not (equals and key and text):
+                    raise ValueError
+                pairs[key] = convert(text)
+            except ValueError:
+                raise click.BadParameter(f"{value!r} is not of the form {what}") from None
+        return pairs
+
+    return parse
+
+
+_COLUMN_OPTIONS = (
+    ("--column", "columns", "OURS=THEIRS", str, "Column that has another name here"),
+    ("--unit", "units", "COLUMN=UNIT", str, "Unit of a column that has none"),
+    ("--missing", "missing", "COLUMN=NUMBER", float, "Number that stands for 'not known'"),
+)
+
+
+def _column_options(prefix="", note="", examples=("msz=M500", "msz='1e14 solMass'", "z=-1")):
+    """Make a decorator that adds the options which say what the columns of a table are."""
+
+    def add(command):
+        for option, example in zip(reversed(_COLUMN_OPTIONS), reversed(examples), strict=True):
+            flag, dest, what, convert, text = option
+            command = click.option(
+                flag,
+                dest,
+                multiple=True,
+                metavar=prefix + what,
+                callback=_pairs(prefix + what, convert),
+                help=f"{text}, for instance {example}; may be repeated.{note}",
+            )(command)
+        return command
+
+    return add
+
+
+def _table_options(columns, units, missing):
+    """Turn the column options into those of `ClusterSample.read`."""
+    options, columns = {}, dict(columns)
+    units = dict(units)
+    for pair, frame in ((("ra", "dec"), "icrs"), (("glon", "glat"), "galactic")):
+        found = [name for name in pair if name in columns]
+        if len(found) == 1:
+            raise click.UsageError(f"--column {found[0]}=... needs --column for both of {pair}")
+        if found:
+            options["coord"] = tuple(columns.pop(name) for name in pair)
+            options["frame"] = frame
+            for name, theirs in zip(pair, options["coord"], strict=True):
+                if name in units:
+                    units[theirs] = units.pop(name)
+    for role in ("name", "redshift"):
+        if role in columns:
+            options[role] = columns.pop(role)
+    options |= {"columns": columns, "units": units, "missing": dict(missing)}
+    return {name: value for name, value in options.items() if value}
+
+
+@contextlib.contextmanager
+def _asking_no_server(offline):
+    from szmass.catalogs import conf
+
+    if not offline:
+        yield
+        return
+    with conf.set_temp("offline", True):
+        yield
+
+
 def _split(ctx, param, value):
     names = [name.strip() for name in value.split(",") if name.strip()]
     if not names:
@@ -102,8 +183,9 @@ def _parse_options(ctx, param, values):
 @click.option(
     "--catalog",
     required=True,
-    metavar="FILE|psz2",
-    help="A PSZ2 file, any table with name, position and redshift, or 'psz2' to fetch it.",
+    metavar="FILE|TAG",
+    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
+    "with name, position and redshift.",
 )
 @click.option(
     "--map",
@@ -136,14 +218,16 @@ def _parse_options(ctx, param, values):
     show_default=True,
     help="How cutouts sample the map; the published networks were fed 'nearest'.",
 )
-@click.option("--column", help="Column of the map file, where there are several.")
+@click.option("--map-column", help="Column of the map file, where there are several.")
 @click.option("--ordering", type=click.Choice(["ring", "nested"]), help="If the map does not say.")
 @click.option("--frame", type=click.Choice(["galactic", "icrs"]), help="If the map does not say.")
 @click.option("--beam", help="FWHM of the map's beam, for instance '10 arcmin'.")
 @click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
+@_column_options()
+@_offline
 def estimate(
-    catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, column,
-    ordering, frame, beam, covered,
+    catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
+    ordering, frame, beam, covered, columns, units, missing, offline,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
 
@@ -167,10 +251,16 @@ def estimate(
     chosen = {tag: _build(ESTIMATORS[tag], options.get(tag, {})) for tag in estimators}
     if covered and not map_path:
         raise click.UsageError("--covered needs --map")
-    with _warnings_as_lines():
-        sample = load_sample(catalog, redshift=redshift or None)
+    table_options = _table_options(columns, units, missing)
+    with _warnings_as_lines(), _asking_no_server(offline):
+        sample = load_sample(
+            catalog,
+            redshift=redshift or None,
+            redshift_column=table_options.pop("redshift", None),
+            **table_options,
+        )
         if map_path:
-            ymap = open_map(map_path, column=column, ordering=ordering, frame=frame, beam=beam)
+            ymap = open_map(map_path, column=map_column, ordering=ordering, frame=frame, beam=beam)
             sample.attach_cutouts(ymap, interpolation=interpolation)
             if covered:
                 sample = sample[sample.cutouts.complete]
@@ -181,7 +271,7 @@ def estimate(
     for tag, n in weighed.items():
         click.echo(f"  {tag}: {n} weighed")
     if len(table) and not any(weighed.values()):
-        sys.exit(NOTHING_WEIGHED)
+        sys.exit(NOTHING_FOUND)
 
 
 def _build(cls, options):
@@ -196,20 +286,199 @@ def _build(cls, options):
 
 
 @main.command()
-@click.argument("catalog", metavar="FILE|psz2")
+@click.argument("catalog", metavar="FILE|TAG")
 @_output
 @_overwrite
 @_redshift
-def catalog(catalog, output, overwrite, redshift):
+@_column_options()
+@_offline
+def catalog(catalog, output, overwrite, redshift, columns, units, missing, offline):
     """Read or fetch a catalogue and write it with one set of names and units."""
     from szmass._utils.tables import table_format, write_table
     from szmass.catalogs import load_sample
 
     table_format(output)
-    with _warnings_as_lines():
-        sample = load_sample(catalog, redshift=redshift or None)
+    table_options = _table_options(columns, units, missing)
+    with _warnings_as_lines(), _asking_no_server(offline):
+        sample = load_sample(
+            catalog,
+            redshift=redshift or None,
+            redshift_column=table_options.pop("redshift", None),
+            **table_options,
+        )
         write_table(sample.table, output, overwrite=overwrite)
     click.echo(f"{len(sample)} clusters written to {output}")
+
+
+def _by_prefix(given, prefixes, flag):
+    """Sort {"PREFIX.COLUMN": value} by prefix."""
+    sorted_ = {prefix: {} for prefix in prefixes}
+    for key, value in given.items():
+        prefix, _, column = key.partition(".")
+        if prefix not in sorted_ or not column:
+            raise click.UsageError(
+                f"{flag}: {key!r} must begin with {' or '.join(f'{p}.' for p in prefixes)}"
+            )
+        sorted_[prefix][column] = value
+    return sorted_
+
+
+@main.command()
+@click.argument("first", metavar="FILE|TAG")
+@click.argument("second", metavar="FILE|TAG")
+@_output
+@_overwrite
+@click.option(
+    "--radius",
+    default="10 arcmin",
+    show_default=True,
+    help="Largest distance; 'none' where --n-sigma alone is to limit it.",
+)
+@click.option("--n-sigma", type=float, help="Largest distance in units of the position errors.")
+@click.option("--delta-redshift", type=float, help="Largest difference of the redshifts.")
+@click.option(
+    "--by",
+    type=click.Choice(["position", "name", "position_or_name"]),
+    default="position",
+    show_default=True,
+    help="What makes a match.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["best", "nearest", "all"]),
+    default="best",
+    show_default=True,
+    help="One-to-one, the nearest for each row of the first, or all pairs.",
+)
+@click.option(
+    "--unmatched",
+    type=click.Choice(["none", "first", "second", "both"]),
+    default="none",
+    show_default=True,
+    help="Whose rows without a match are written as well.",
+)
+@click.option(
+    "--prefixes",
+    default="a,b",
+    show_default=True,
+    callback=_split,
+    metavar="A,B",
+    help="What the columns of the two begin with.",
+)
+@click.option(
+    "--aliases",
+    multiple=True,
+    metavar="PREFIX.COLUMN",
+    help="Column of further names, for instance b.alternative_names; may be repeated.",
+)
+@_column_options("PREFIX.", examples=("a.msz=M500", "a.msz='1e14 solMass'", "b.z=-1"))
+@_offline
+def match(
+    first, second, output, overwrite, radius, n_sigma, delta_redshift, by, mode, unmatched,
+    prefixes, aliases, columns, units, missing, offline,
+):  # fmt: skip
+    """Match the rows of two catalogues by position, redshift and name.
+
+    A catalogue is a file, or a tag of 'szmass info' to fetch it.
+    """
+    from szmass._utils.tables import table_format, write_table
+    from szmass.catalogs import crossmatch, load_catalog
+
+    table_format(output)
+    if len(prefixes) != 2:
+        raise click.UsageError("--prefixes takes two words, for instance psz2,mcxc")
+    given = {
+        flag: _by_prefix(values, prefixes, flag)
+        for flag, values in (("--column", columns), ("--unit", units), ("--missing", missing))
+    }
+    names = _by_prefix(dict.fromkeys(aliases), prefixes, "--aliases")
+    options = [
+        _table_options(*(values[prefix] for values in given.values())) for prefix in prefixes
+    ]
+    with _warnings_as_lines(), _asking_no_server(offline):
+        catalogs = [
+            load_catalog(source, **option)
+            for source, option in zip((first, second), options, strict=True)
+        ]
+        table = crossmatch(
+            *catalogs,
+            radius=None if radius.lower() == "none" else radius,
+            n_sigma=n_sigma,
+            delta_redshift=delta_redshift,
+            by=by,
+            mode=mode,
+            unmatched={"none": False, "first": "a", "second": "b", "both": True}[unmatched],
+            prefixes=tuple(prefixes),
+            columns=[
+                {"aliases": list(names[prefix])} if names[prefix] else None for prefix in prefixes
+            ],
+        )
+        write_table(table, output, overwrite=overwrite)
+    pairs = table.meta["crossmatch"]["pairs"]
+    click.echo(f"{pairs} pairs among {len(catalogs[0])} and {len(catalogs[1])} rows")
+    click.echo(f"{len(table)} rows written to {output}")
+    if not pairs:
+        sys.exit(NOTHING_FOUND)
+
+
+@main.command()
+@click.option(
+    "--population",
+    required=True,
+    metavar="flat|mass-function|TAG|FILE",
+    help="Even in log M; from the mass function; or those of a catalogue, by tag or file.",
+)
+@click.option(
+    "-n", "--number", type=int, help="Clusters to draw; those of the whole sky if not given."
+)
+@click.option("--mass", nargs=2, type=float, metavar="LOW HIGH", help="M500c to draw [solMass].")
+@click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help="Range of redshift.")
+@click.option(
+    "--one-minus-b", default=0.8, show_default=True, help="Mass of a catalogue over true mass."
+)
+@click.option("--model", default="a10", show_default=True, help="What clusters are made of.")
+@click.option("--observation", default="clean", show_default=True, help="How a map shows them.")
+@click.option("--cosmology", default="PSZ2", show_default=True, help="Name of the cosmology.")
+@click.option("--projections", default=1, show_default=True, help="Views of each cluster.")
+@click.option("--seed", type=int, required=True, help="The same seed gives the same files.")
+@click.option("--workers", default=1, show_default=True, help="Number of processes.")
+@click.option("--scheduler", help="Address of a Dask scheduler, instead of --workers.")
+@click.option("--shard-size", default=2048, show_default=True, help="Maps in one file.")
+@click.option("--verify", is_flag=True, help="Make finished shards again that are damaged.")
+@click.option("--overwrite", is_flag=True, help="Remove another data set of this name.")
+@click.option("-o", "--output", required=True, type=click.Path(), help="Folder to write.")
+def simulate(population, number, mass, redshift, one_minus_b, output, **options):
+    """Make mock maps with known truth and keep them as a data set.
+
+    A run that was ended goes on at the next call.
+    """
+    import astropy.units as u
+
+    from szmass.simulations import make_dataset
+
+    limits = {"redshift": redshift} if redshift else {}
+    if mass:
+        limits["mass"] = mass * u.solMass
+    with _warnings_as_lines():
+        sample = _population(population, number, limits, one_minus_b, options)
+        dataset = make_dataset(output, sample, **options)
+    click.echo(f"{len(dataset)} maps of {len(sample)} clusters in {output}")
+
+
+def _population(name, number, limits, one_minus_b, options):
+    from szmass.catalogs import load_sample
+    from szmass.simulations import draw_flat, draw_mass_function, twin
+
+    if name == "mass-function":
+        cosmology, seed = options["cosmology"], options["seed"]
+        return draw_mass_function(number, cosmology=cosmology, seed=seed, **limits)
+    if name == "flat":
+        if number is None:
+            raise click.UsageError("--population flat needs --number")
+        return draw_flat(number, seed=options["seed"], **limits)
+    if number is not None or "mass" in limits:
+        raise click.UsageError("--number and --mass are for populations that are drawn")
+    return twin(load_sample(name, redshift=limits.get("redshift")), one_minus_b=one_minus_b)
 
 
 @main.command()

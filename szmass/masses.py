@@ -30,6 +30,7 @@ class MassFlag(enum.IntFlag):
     NO_ERROR = 128  #: There is a mass but no known error.
     BLENDED = 256  #: A neighbour in the field changes the signal by more than its error.
     CUTOUT_TOO_SMALL = 512  #: The cluster reaches beyond the cutout: only a part of it was used.
+    NO_MATCH = 1024  #: The cluster is not in the table that masses are looked up in.
 
     @classmethod
     def describe(cls, value):

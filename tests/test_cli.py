@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from szmass._utils.tables import read_table
-from szmass.cli import NOTHING_WEIGHED, main
+from szmass.cli import NOTHING_FOUND, main
 from szmass.estimators.checks import make_check_sample
 
 
@@ -73,7 +73,7 @@ def test_nothing_weighed_has_its_own_exit_code(tmp_path):
     sample.write(tmp_path / "c.ecsv")
     args = ("--catalog", tmp_path / "c.ecsv", "--estimators", "scaling", "-o", tmp_path / "m.ecsv")
     result = run("estimate", *args)
-    assert result.exit_code == NOTHING_WEIGHED
+    assert result.exit_code == NOTHING_FOUND
     assert len(read_table(tmp_path / "m.ecsv")) == 2
 
 

@@ -3,6 +3,7 @@
 import astropy.units as u
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import FixedLocator, NullFormatter
 
 from szmass.comparison.regression import fit_mass_ratio
 
@@ -44,9 +45,12 @@ ax.fill_between(
 label = f"1-b = {fit.value:.2f} -{fit.errn:.2f} +{fit.errp:.2f}"
 ax.plot(line, fit.value * line, color="#D55E00", label=label)
 ax.plot(line, line, color="0.4", ls="--", lw=1, label="equal masses")
+ax.set(xscale="log", yscale="log")
+for axis in (ax.xaxis, ax.yaxis):
+    axis.set_major_locator(FixedLocator([1, 2, 5, 10, 20]))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 ax.set(
-    xscale="log",
-    yscale="log",
     xlabel=r"lensing mass [$10^{14}\,M_\odot$]",
     ylabel=r"SZ mass [$10^{14}\,M_\odot$]",
 )

@@ -9,6 +9,7 @@ from szmass.catalogs._config import Conf, conf
 from szmass.catalogs.act import ACTDR5Catalog, ACTED56Catalog
 from szmass.catalogs.cnn_masses import DeAndres2022Catalog
 from szmass.catalogs.core import CATALOGS, Catalog, CatalogColumn, register_catalog
+from szmass.catalogs.crossmatch import crossmatch, crossmatch_many
 from szmass.catalogs.erass1 import ERASS1Catalog
 from szmass.catalogs.herbonnet2020 import Herbonnet2020Table
 from szmass.catalogs.lc2 import LC2Table
@@ -44,6 +45,8 @@ __all__ = [
     "Umetsu2014Table",
     "Umetsu2016Table",
     "conf",
+    "crossmatch",
+    "crossmatch_many",
     "load_catalog",
     "load_sample",
     "register_catalog",

@@ -59,7 +59,7 @@ def load_catalog(source, *, offline=False, **options):
     return CATALOGS[tag].fetch(offline=offline)
 
 
-def load_sample(source, *, redshift=None, offline=False, **options):
+def load_sample(source, *, redshift=None, offline=False, redshift_column=None, **options):
     """Make a sample of a catalogue's name or of a file.
 
     Parameters
@@ -70,9 +70,10 @@ def load_sample(source, *, redshift=None, offline=False, **options):
         Keep clusters with low < redshift <= high.
     offline : bool, optional
         Do not ask a server for a catalogue: use the copy kept by an earlier fetch.
+    redshift_column : str, optional
+        The column of redshifts, for tables that are no known catalogue.
     **options : dict
-        Passed to `ClusterSample.read <szmass.clusters.ClusterSample.read>`, for tables that are
-        no known catalogue.
+        Passed to `ClusterSample.read <szmass.clusters.ClusterSample.read>`, for such tables.
 
     Returns
     -------
@@ -90,6 +91,8 @@ def load_sample(source, *, redshift=None, offline=False, **options):
     InvalidInputError
         The table has no names, positions or redshifts, or some that cannot be.
     """
+    if redshift_column is not None:
+        options["redshift"] = redshift_column
     loaded = load_catalog(source, offline=offline, **options)
     sample = loaded if isinstance(loaded, ClusterSample) else loaded.sample()
     if redshift is None:

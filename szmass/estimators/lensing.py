@@ -1,0 +1,141 @@
+"""Masses looked up in tables of weak-lensing masses."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from szmass._utils.quantities import as_floats
+from szmass.catalogs import CATALOGS, LensingTable, PublishedLensingTable, crossmatch
+from szmass.catalogs.load import load_catalog
+from szmass.estimators.core import MassEstimator, register_estimator
+from szmass.exceptions import InvalidInputError
+from szmass.masses import MassEstimates, MassFlag
+
+__all__ = ["LensingMass"]
+
+
+@register_estimator
+class LensingMass(MassEstimator):
+    """Look clusters up in a table of weak-lensing masses.
+
+    Parameters
+    ----------
+    table : `~szmass.catalogs.LensingTable` or str or path-like, optional
+        The table; a tag such as ``"lc2"``, to fetch it; or a file with the columns of a published
+        table. For a table of your own pass a `~szmass.catalogs.LensingTable`.
+    radius : `~astropy.units.Quantity` or str, optional
+        Largest distance between the positions.
+    delta_redshift : float or None, optional
+        Largest difference of the redshifts, None for any.
+    by : {"position", "name", "position_or_name"}, optional
+        What makes a match, see `~szmass.catalogs.crossmatch`.
+    column : str, optional
+        Which mass of the table; by default the one that the paper prefers.
+    cosmology : str or `~astropy.cosmology.FLRW`, optional
+        Cosmology that the masses are converted to; None leaves that of the table.
+    concentration : str or float, optional
+        Concentration for a change of definition, see `szmass.physics.convert_mass`.
+
+    Notes
+    -----
+    Each cluster gets the nearest row of the table within the limits, whatever the other
+    clusters of the sample are: two of them can get the same row. What has no match is flagged
+    ``NO_MATCH``. ``meta`` says how masses were converted, see
+    `LensingTable.masses <szmass.catalogs.LensingTable.masses>`.
+
+    Errors are those of the table, without the scatter of about 20 % that the lensing mass of a
+    single cluster has because clusters are not spherical.
+    """
+
+    tag = "lensing"
+    description = "Weak-lensing masses looked up in a published table"
+
+    def __init__(
+        self,
+        *,
+        table="lc2",
+        radius="10 arcmin",
+        delta_redshift=0.03,
+        by="position",
+        column=None,
+        cosmology=None,
+        concentration="diemer19",
+    ):
+        self.table = table
+        self.radius = radius
+        self.delta_redshift = delta_redshift
+        self.by = by
+        self.column = column
+        self.cosmology = cosmology
+        self.concentration = concentration
+        self._fetched = None  # (tag, table), so that a server is asked once
+
+    def _needs(self):
+        return frozenset() if self.delta_redshift is None else frozenset({"redshift"})
+
+    def _masses(self):
+        return self._loaded().masses(
+            mass_definition=self.mass_definition,
+            cosmology=self.cosmology,
+            column=self.column,
+            concentration=self.concentration,
+        )
+
+    def _loaded(self):
+        if isinstance(self.table, LensingTable):
+            return self.table
+        if not isinstance(self.table, str | os.PathLike):
+            raise InvalidInputError(
+                f"'table' must be a LensingTable, a tag or a file. Received: {self.table!r}"
+            )
+        if self._fetched is not None and self._fetched[0] == self.table:
+            return self._fetched[1]
+        loaded = load_catalog(self.table)
+        if not isinstance(loaded, LensingTable):
+            known = [t for t, cls in CATALOGS.items() if issubclass(cls, PublishedLensingTable)]
+            raise InvalidInputError(
+                f"{os.fspath(self.table)!r} is no known table of lensing masses "
+                f"({', '.join(known)}). Read a table of your own with LensingTable.read and pass "
+                "that."
+            )
+        if self.table == loaded.tag:
+            self._fetched = self.table, loaded
+        return loaded
+
+    def _extra_meta(self, sample):
+        about = dict(self._masses().meta)
+        about.pop("mass_definition")
+        table = about.pop("catalog") or "LensingTable"
+        if isinstance(self.table, str | os.PathLike):
+            table = Path(self.table).name
+        return {"table": table, **about}
+
+    def _weigh(self, sample):
+        masses = self._masses()
+        # Only what matching needs: the sample may have columns that cannot be masked.
+        rows = sample.table["name", "coord", "redshift"]
+        rows.meta = {}
+        rows["row"] = np.arange(len(rows))
+        masses["index"] = np.arange(len(masses))
+        matches = crossmatch(
+            rows,
+            masses,
+            radius=self.radius,
+            delta_redshift=self.delta_redshift,
+            by=self.by,
+            mode="nearest",
+        )
+        found = np.full(len(sample), -1)
+        found[np.asarray(matches["a_row"])] = np.asarray(matches["b_index"])
+        matched = found >= 0
+        estimates = MassEstimates.unknown(np.where(matched, 0, MassFlag.NO_MATCH))
+        for name, column in (("mass", "mass"), ("errn", "mass_errn"), ("errp", "mass_errp")):
+            getattr(estimates, name)[matched] = as_floats(masses[column], "solMass", column)[
+                found[matched]
+            ]
+        known = np.isfinite(estimates.mass)
+        estimates.flag[matched & ~known] |= MassFlag.NO_MEASUREMENT
+        unsure = ~(np.isfinite(estimates.errn) & np.isfinite(estimates.errp))
+        estimates.flag[known & unsure] |= MassFlag.NO_ERROR
+        return estimates
