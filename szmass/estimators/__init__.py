@@ -12,13 +12,19 @@ from szmass.estimators.core import (
     estimate_masses,
     register_estimator,
 )
+from szmass.estimators.lensing import LensingMass
+from szmass.estimators.likelihood import LikelihoodMass
 from szmass.estimators.matched_filter import MatchedFilterMass
+from szmass.estimators.priors import MassFunctionPrior
 from szmass.estimators.scaling import ScalingRelationMass
 
 __all__ = [
     "ESTIMATORS",
     "DeAndres2022",
+    "LensingMass",
+    "LikelihoodMass",
     "MassEstimator",
+    "MassFunctionPrior",
     "MatchedFilterMass",
     "ScalingRelationMass",
     "estimate_masses",

@@ -13,8 +13,9 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps._template import disc_transform, get_scale_free_profile
 from szmass.maps.depth import DepthMap
 from szmass.maps.noise import NoiseModel
+from szmass.masses import MassFlag
 
-__all__ = ["Setup", "depth_factors", "get_noise"]
+__all__ = ["Setup", "depth_factors", "field_flags", "get_noise"]
 
 
 @lru_cache(maxsize=1)
@@ -160,3 +161,48 @@ def depth_factors(depth, setup, sample):
             f"Received: an array of shape {value.shape}"
         )
     return np.broadcast_to(value, n)
+
+
+def field_flags(setup, sample, size, depth, measured=None):
+    """Tell what is to be said about the fields of clusters.
+
+    Parameters
+    ----------
+    setup : Setup
+        Of the cutouts.
+    sample : `~szmass.clusters.ClusterSample`
+        The clusters.
+    size : ndarray
+        theta500 [arcmin], shape (N,); NaN for clusters without.
+    depth : ndarray
+        Factors of the noise, shape (N,).
+    measured : Measured, optional
+        What the filters in the middle gave, where that is known already.
+
+    Returns
+    -------
+    ndarray of int
+        Bits of `MassFlag`.
+    """
+    data, footprint = sample.cutouts.data, sample.cutouts.footprint
+    complete = footprint.all(axis=(1, 2)) & np.isfinite(data).all(axis=(1, 2))
+    flag = np.where(complete, 0, MassFlag.INCOMPLETE_CUTOUT)
+    known = np.isfinite(size)
+    flag |= np.where(known & (5 * size > setup.half_width), MassFlag.CUTOUT_TOO_SMALL, 0)
+    if measured is None:
+        measured = setup.bank.measure(data, footprint)
+    seen = np.broadcast_to(measured.root, measured.projection.shape[:2])[:, -1] > 1e-100
+    rows = np.flatnonzero(known & seen)
+    if len(rows):
+        nearest = np.abs(np.log(SIZES) - np.log(size[rows, np.newaxis])).argmin(axis=1)
+        gram = np.broadcast_to(measured.gram[..., 0, 0], measured.projection.shape[:2])
+        blended = setup.neighbours.blended(
+            data[rows],
+            footprint[rows],
+            nearest,
+            measured.projection[rows, nearest, 0],
+            gram[rows, nearest],
+            depth[rows],
+        )
+        flag[rows] |= np.where(blended, MassFlag.BLENDED, 0)
+    return flag

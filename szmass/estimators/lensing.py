@@ -44,7 +44,7 @@ class LensingMass(MassEstimator):
     ``NO_MATCH``. ``meta`` says how masses were converted, see
     `LensingTable.masses <szmass.catalogs.LensingTable.masses>`.
 
-    Errors are those of the table, without the scatter of about 20 % that the lensing mass of a
+    Errors are those of the table, without the scatter of 10 to 20 % that the lensing mass of a
     single cluster has because clusters are not spherical.
     """
 

@@ -9,7 +9,7 @@ from astropy.table import QTable
 
 from szmass._utils.quantities import as_floats
 from szmass.estimators._neighbours import OffsetBank
-from szmass.estimators._setup import Setup, depth_factors
+from szmass.estimators._setup import Setup, depth_factors, field_flags
 from szmass.estimators._slices import mass_curve, peak_and_interval, slice_log_likelihood
 from szmass.estimators._templates import SIZES, at_sizes, radial_templates
 from szmass.estimators.core import MassEstimator, register_estimator
@@ -471,40 +471,19 @@ class MatchedFilterMass(MassEstimator):
         theta, y500 = self._curve(sample.redshift)
         log_likelihood = slice_log_likelihood(snr, root, theta, y500, depth)
         peak, low, high = (10**x for x in peak_and_interval(_LOG10_MASS, log_likelihood))
-        complete = sample.cutouts.footprint.all(axis=(1, 2))
-        complete &= np.isfinite(sample.cutouts.data).all(axis=(1, 2))
-        flag = np.where(complete, 0, MassFlag.INCOMPLETE_CUTOUT)
         at_top = np.argmax(log_likelihood, axis=1) == len(_LOG10_MASS) - 1
-        flag |= np.where(np.isnan(peak) & ~at_top, MassFlag.NOT_POSITIVE, 0)
-        flag |= np.where(at_top, MassFlag.EXTRAPOLATED, 0)
         unseen = ~(np.broadcast_to(root, snr.shape)[:, -1] > 1e-100)
-        flag[unseen] = MassFlag.INCOMPLETE_CUTOUT
         peak[unseen] = np.nan
         found = np.isfinite(peak)
         size = np.full(len(peak), np.nan)
         size[found] = theta[found, 0] * np.cbrt(peak[found] / 10 ** _LOG10_MASS[0])
-        flag |= np.where(found & (5 * size > setup.half_width), MassFlag.CUTOUT_TOO_SMALL, 0)
-        flag |= np.where(self._blended(setup, sample, size, depth, measured), MassFlag.BLENDED, 0)
+        flag = field_flags(setup, sample, size, depth, measured)
+        flag |= np.where(~found & ~at_top & ~unseen, MassFlag.NOT_POSITIVE, 0)
+        flag |= np.where(at_top, MassFlag.EXTRAPOLATED, 0)
         nan = np.where(found, 0.0, np.nan)
         return MassEstimates(
             peak, np.maximum(peak - low, 0) + nan, np.maximum(high - peak, 0) + nan, flag
         )
-
-    def _blended(self, setup, sample, size, depth, measured):
-        result = np.zeros(len(sample), dtype=bool)
-        found = np.flatnonzero(np.isfinite(size))
-        if len(found):
-            nearest = np.abs(np.log(SIZES) - np.log(size[found, np.newaxis])).argmin(axis=1)
-            gram = np.broadcast_to(measured.gram[..., 0, 0], measured.projection.shape[:2])
-            result[found] = setup.neighbours.blended(
-                sample.cutouts.data[found],
-                sample.cutouts.footprint[found],
-                nearest,
-                measured.projection[found, nearest, 0],
-                gram[found, nearest],
-                depth[found],
-            )
-        return result
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,341 @@
+"""Posteriors of mass from Compton-y cutouts: what the data allow, and no more."""
+
+import astropy.units as u
+import numpy as np
+
+from szmass._utils.quantities import as_floats
+from szmass.estimators._diverse import displaced_bank, diverse_bank
+from szmass.estimators._marginal import Reduced, marginal_log_likelihood
+from szmass.estimators._setup import Setup, depth_factors, field_flags
+from szmass.estimators._slices import mass_curve
+from szmass.estimators.core import MassEstimator, register_estimator
+from szmass.estimators.priors import MassFunctionPrior
+from szmass.exceptions import InvalidInputError
+from szmass.masses import MassFlag
+from szmass.physics._inputs import check_one_minus_b
+from szmass.physics.cosmology import get_cosmology
+from szmass.physics.scaling import get_scaling_relation
+from szmass.posteriors import LogMassPosterior
+from szmass.simulations.models import get_cluster_model
+
+__all__ = ["LikelihoodMass"]
+
+_GRID = np.linspace(13.0, 16.0, 301)
+
+# Clusters at a time; it bounds the memory and changes no number.
+_CHUNK = 512
+
+# Radius that holds 95 % of a two-dimensional normal distribution, in standard deviations.
+_R95 = np.sqrt(-2 * np.log(0.05))
+
+# A density at an end of the grid above this part of its maximum is cut off.
+_CUT_OFF = 0.1
+
+
+@register_estimator
+class LikelihoodMass(MassEstimator):
+    """Posterior of log M given cutout and redshift.
+
+    The likelihood of the map under Gaussian noise, marginalised over the scatter of Y at given
+    mass, the diversity of profiles, the position of the cluster, a constant offset of the
+    map and, if asked for, 1-b; times a prior. Where its assumptions hold, no estimator does
+    better: the standard deviation of its mean is the information limit.
+
+    Parameters
+    ----------
+    noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
+        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``.
+    profile : str or `~szmass.physics.GNFWProfile`, optional
+        Mean pressure profile.
+    relation : str or `~szmass.physics.ScalingRelation`, optional
+        Median Y500 of a mass.
+    one_minus_b : float, optional
+        Ratio 1-b of the mass of the relation to the mass that comes out.
+    one_minus_b_err : float, optional
+        Its standard error, over which masses are marginalised. It is common to all clusters: do
+        not average it down.
+    sigma_lny : float, optional
+        Intrinsic scatter of ln Y500 at given mass; that of the relation by default.
+    diversity : str or `~szmass.simulations.ClusterModel` or None, optional
+        Model whose mix of dynamical states and scatter of the profile are marginalised over; None
+        for the mean profile alone.
+    centring : `~astropy.units.Quantity`, optional
+        Standard deviation per axis of the cluster's distance from the middle. By default
+        it follows from the column ``pos_err``, a 95 % radius, where the sample has it, and is 0
+        elsewhere.
+    prior : {"flat", "tinker08"} or callable, optional
+        "flat" in log M; "tinker08" is `MassFunctionPrior` in the estimator's cosmology; or a
+        function of arrays ``(log10_mass, redshift)`` that gives a density in log10 M.
+    cosmology : str or `~astropy.cosmology.FLRW`, optional
+        For sizes and distances.
+    depth : float or str, optional
+        As in `MatchedFilterMass`.
+    map_pixel : `~astropy.units.Quantity`, optional
+        As in `MatchedFilterMass`.
+    log10_mass : array-like, optional
+        Grid of the posterior; by default 13 to 16 in steps of 0.01.
+
+    Notes
+    -----
+    Masses are medians, errors reach to the 16 % and 84 % quantiles. A signal that is negative gives
+    a posterior all the same; under the flat prior it reaches down to the lower end of the grid
+    (``EXTRAPOLATED``).
+
+    The shape of profiles enters through the two principal components of their transforms, the
+    position through filters on a grid that reaches to 8 arcmin. Triaxiality and substructure are
+    not in the model except through ``sigma_lny``.
+
+    References
+    ----------
+    Melin, Bartlett & Delabrouille 2006, A&A 459, 341; Tinker et al. 2008, ApJ 688, 709.
+    """
+
+    tag = "likelihood"
+    description = "posterior from the likelihood of Compton-y cutouts"
+    requires = frozenset({"redshift", "cutout"})
+    references = ("2006A&A...459..341M",)
+
+    def __init__(
+        self,
+        *,
+        noise="planck",
+        profile="arnaud2010",
+        relation="planck2015",
+        one_minus_b=1.0,
+        one_minus_b_err=0.0,
+        sigma_lny=None,
+        diversity="a10",
+        centring=None,
+        prior="flat",
+        cosmology="PSZ2",
+        depth=None,
+        map_pixel=None,
+        log10_mass=None,
+    ):
+        self.noise = noise
+        self.profile = profile
+        self.relation = relation
+        self.one_minus_b = one_minus_b
+        self.one_minus_b_err = one_minus_b_err
+        self.sigma_lny = sigma_lny
+        self.diversity = diversity
+        self.centring = centring
+        self.prior = prior
+        self.cosmology = cosmology
+        self.depth = depth
+        self.map_pixel = map_pixel
+        self.log10_mass = log10_mass
+
+    def _extra_meta(self, sample):
+        relation = get_scaling_relation(self.relation)
+        setup = self._setup(sample.cutouts)
+        papers = (*relation.references, *setup.profile.references, *self.references)
+        prior = self.prior
+        if prior == "tinker08":
+            papers = (*papers, "2008ApJ...688..709T")
+        return {
+            "references": list(dict.fromkeys(papers)),
+            "relation": relation.name,
+            "profile": setup.profile.name,
+            "one_minus_b": float(self.one_minus_b),
+            "one_minus_b_err": float(self.one_minus_b_err),
+            "sigma_lny": self._scatter(relation),
+            "diversity": None if self.diversity is None else self._family_name(),
+            "prior": prior if isinstance(prior, str) else repr(prior),
+            "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
+            "noise": str(setup.noise.meta.get("source", "user")),
+            "noise_rms": float(setup.noise.rms()),
+        }
+
+    def _setup(self, stack):
+        return Setup(stack, self.noise, self.profile, self.map_pixel)
+
+    def _scatter(self, relation):
+        sigma = float(relation.sigma_lny if self.sigma_lny is None else self.sigma_lny)
+        if sigma >= 0:
+            return sigma
+        raise InvalidInputError(
+            "'sigma_lny' must be >= 0, and has to be given for a relation that was published "
+            f"without it. Received: {self.sigma_lny!r} for {relation.name!r}"
+        )
+
+    def _family_name(self):
+        return get_cluster_model(self.diversity).name
+
+    def _family(self):
+        if self.diversity is None:
+            return None
+        model = get_cluster_model(self.diversity)
+        return model.relaxed, model.disturbed, model.profile_scatter
+
+    def _grid(self):
+        if self.log10_mass is None:
+            return _GRID
+        grid = as_floats(self.log10_mass, "", "log10_mass", finite=True)
+        if grid.ndim != 1 or len(grid) < 3 or not np.all(np.diff(grid) > 0):
+            raise InvalidInputError("'log10_mass' must be at least 3 increasing numbers.")
+        if grid[0] < 12 or grid[-1] > 17:
+            raise InvalidInputError(
+                "'log10_mass' must be log10(M500c / Msun), between 12 and 17. Received: "
+                f"{grid[0]:g} to {grid[-1]:g}"
+            )
+        return grid
+
+    def _centring(self, sample):
+        if self.centring is not None:
+            sigma = as_floats(self.centring, u.arcmin, "centring", finite=True)
+            if sigma.ndim or sigma < 0:
+                raise InvalidInputError(
+                    f"'centring' must be one angle of at least 0. Received: {self.centring!r}"
+                )
+            return np.full(len(sample), float(sigma))
+        if "pos_err" not in sample.table.colnames:
+            return np.zeros(len(sample))
+        return np.nan_to_num(sample.quantity("pos_err").to_value(u.arcmin)) / _R95
+
+    def _prior(self):
+        if isinstance(self.prior, str) and self.prior == "tinker08":
+            return MassFunctionPrior(self.cosmology)
+        if callable(self.prior) or (isinstance(self.prior, str) and self.prior == "flat"):
+            return self.prior
+        raise InvalidInputError(
+            "'prior' must be 'flat', 'tinker08', or a function of log10_mass and redshift. "
+            f"Received: {self.prior!r}"
+        )
+
+    def log_likelihood(self, sample):
+        """Give ln L of the cutouts of clusters on the grid of masses.
+
+        Parameters
+        ----------
+        sample : `~szmass.clusters.ClusterSample`
+            N clusters, all with cutouts and redshifts.
+
+        Returns
+        -------
+        log10_mass : `~numpy.ndarray`
+            The grid.
+        log_likelihood : `~numpy.ndarray`
+            Shape (N, nodes), relative to no cluster being there. 0 where no pixel is valid.
+
+        Raises
+        ------
+        InvalidInputError
+            An option makes no sense, or beam, geometry and noise do not go together.
+        """
+        if sample.cutouts is None:
+            raise InvalidInputError(
+                "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
+            )
+        parts = [
+            self._log_likelihood(sample[start : start + _CHUNK])
+            for start in range(0, max(len(sample), 1), _CHUNK)
+        ]
+        return self._grid(), np.concatenate(parts)
+
+    def _log_likelihood(self, sample):
+        setup, relation = self._setup(sample.cutouts), get_scaling_relation(self.relation)
+        grid, centring = self._grid(), self._centring(sample)
+        nodes, shifts, weights = self._with_bias(grid)
+        data, footprint = sample.cutouts.data, sample.cutouts.footprint
+        depth = np.asarray(depth_factors(self.depth, setup, sample))
+        kind = setup.field, setup.profile, setup.variance, self._family()
+        measured = diverse_bank(*kind).measure(data, footprint)
+        displaced = ()
+        if np.any(centring > 0):
+            bank = displaced_bank(*kind)
+            displaced = bank.integrals(data, footprint, measured, depth, centring)
+        reduced = Reduced.of(measured, depth, *displaced)
+        theta, y500 = mass_curve(
+            nodes, sample.redshift, relation, self.one_minus_b, get_cosmology(self.cosmology)
+        )
+        log_l = marginal_log_likelihood(reduced, theta, y500, self._scatter(relation))
+        if len(shifts) == 1:
+            return log_l
+        total = np.zeros((len(log_l), len(grid)))
+        highest = log_l.max(axis=1, keepdims=True)
+        for shift, weight in zip(shifts, weights, strict=True):
+            for row, values in zip(total, log_l - highest, strict=True):
+                row += weight * np.exp(np.interp(grid + shift, nodes, values))
+        return np.log(np.maximum(total, 1e-300)) + highest
+
+    def _with_bias(self, grid):
+        """Wider grid, and shifts of log10 M with their weights, for an uncertain 1-b."""
+        mean, error = float(check_one_minus_b(self.one_minus_b)), float(self.one_minus_b_err)
+        if not 0 <= error < 0.3 * mean:
+            raise InvalidInputError(
+                "'one_minus_b_err' must be at least 0 and below 0.3 of 'one_minus_b'. "
+                f"Received: {self.one_minus_b_err!r}"
+            )
+        if error == 0:
+            return grid, np.zeros(1), np.ones(1)
+        deviation, weights = np.polynomial.hermite_e.hermegauss(15)
+        inside = 1 + deviation * error / mean > 0.05
+        shifts = np.log10(1 + deviation[inside] * error / mean)
+        weights = weights[inside] / weights[inside].sum()
+        low = np.arange(grid[0] + shifts.min() - 0.02, grid[0], 0.01)
+        high = np.arange(grid[-1] + 0.01, grid[-1] + shifts.max() + 0.02, 0.01)
+        return np.concatenate([low, grid, high]), shifts, weights
+
+    def predict_posterior(self, sample):
+        """Give the posteriors of the masses of a sample.
+
+        Parameters
+        ----------
+        sample : `~szmass.clusters.ClusterSample`
+            The clusters; it is not changed.
+
+        Returns
+        -------
+        `~szmass.posteriors.LogMassPosterior`
+            One row per cluster in the order of the sample; NaN for those without cutout or
+            redshift, with a flag.
+
+        Raises
+        ------
+        InvalidInputError
+            The sample lacks a whole input, an option makes no sense, or the prior leaves no mass.
+        """
+        flag = self._missing(sample)
+        log_l = np.full((len(sample), len(self._grid())), np.nan)
+        usable = flag == 0
+        if usable.any():
+            part = sample if usable.all() else sample[usable]
+            log_l[usable] = self.log_likelihood(part)[1]
+        posterior = self._posterior(sample, log_l, flag)
+        if usable.any():
+            posterior.flag[usable] |= self._flags(part, posterior[usable])
+        posterior.meta.update(self._meta(sample))
+        return posterior
+
+    def _posterior(self, sample, log_l, flag):
+        return LogMassPosterior.from_log_likelihood(
+            self._grid(),
+            log_l,
+            self._prior(),
+            names=sample.names,
+            redshift=sample.redshift,
+            flag=flag,
+        )
+
+    def _flags(self, sample, posterior):
+        setup = self._setup(sample.cutouts)
+        middle = np.log10(posterior.median().value)
+        theta, _ = mass_curve(
+            np.array([14.0]),
+            sample.redshift,
+            self.relation,
+            self.one_minus_b,
+            get_cosmology(self.cosmology),
+        )
+        size = theta[:, 0] * 10 ** ((middle - 14) / 3)
+        flag = field_flags(setup, sample, size, depth_factors(self.depth, setup, sample))
+        ends = posterior.density[:, [0, -1]].max(axis=1)
+        cut = ends > _CUT_OFF * posterior.density.max(axis=1)
+        return flag | np.where(cut, MassFlag.EXTRAPOLATED, 0)
+
+    def _weigh(self, sample):
+        log_l = self.log_likelihood(sample)[1]
+        posterior = self._posterior(sample, log_l, np.zeros(len(sample), int))
+        posterior.flag = self._flags(sample, posterior)
+        return posterior._estimates()

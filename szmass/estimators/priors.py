@@ -1,0 +1,126 @@
+"""Priors of mass for posteriors."""
+
+import astropy.units as u
+import numpy as np
+
+from szmass.exceptions import InvalidInputError
+from szmass.physics.cosmology import get_cosmology
+from szmass.physics.halos import theta500
+from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
+from szmass.simulations._mass_function import sky_density
+from szmass.simulations._selection import SZSelection
+
+__all__ = ["MassFunctionPrior"]
+
+_LOG10_MASS = np.linspace(12.5, 16.5, 161)
+_REDSHIFT = np.linspace(np.sqrt(0.002), np.sqrt(2.0), 60) ** 2
+
+
+class MassFunctionPrior:
+    """Mass function of Tinker et al. (2008), and a selection if there is one.
+
+    A detection that was made on the very map that the likelihood is of says nothing that the
+    likelihood does not say: the mass function alone is then the right prior, and corrects for
+    Eddington and Malmquist bias. ``selection`` is for clusters that were selected in other data.
+
+    Parameters
+    ----------
+    cosmology : str or `~astropy.cosmology.FLRW`, optional
+        The cosmology, with Ob0; sigma8 and n come from its ``meta``, where missing from Planck
+        2018.
+    selection : `~szmass.simulations.SZSelection`, optional
+        Multiply by the probability that a cluster of that mass is detected.
+    one_minus_b : float, optional
+        Ratio of the mass of the relation to the true mass, in the selection.
+    relation : str or `~szmass.physics.ScalingRelation`, optional
+        Mean Y500 of a mass, in the selection.
+    sigma_lny : float, optional
+        Scatter of ln Y500 in the selection; that of the relation by default.
+
+    Notes
+    -----
+    The mass function is that of true masses. With 1-b = 1 in the estimator, masses on the
+    hydrostatic scale are taken for true ones.
+
+    References
+    ----------
+    Tinker et al. 2008, ApJ 688, 709, in the definition 500c.
+    """
+
+    def __init__(
+        self,
+        cosmology="Planck18",
+        *,
+        selection=None,
+        one_minus_b=1.0,
+        relation="planck2015",
+        sigma_lny=None,
+    ):
+        if selection is not None and not isinstance(selection, SZSelection):
+            raise InvalidInputError(
+                f"'selection' must be an SZSelection or None. Received: {selection!r}"
+            )
+        self.cosmology = get_cosmology(cosmology)
+        self.selection = selection
+        self.one_minus_b = one_minus_b
+        self.relation = get_scaling_relation(relation)
+        self.sigma_lny = self.relation.sigma_lny if sigma_lny is None else float(sigma_lny)
+        self._table = None
+
+    def __repr__(self):
+        return f"MassFunctionPrior({self.cosmology.name!r}, selection={self.selection!r})"
+
+    def __call__(self, log10_mass, redshift):
+        """Give the density in log10 M, of any norm.
+
+        Parameters
+        ----------
+        log10_mass : array-like
+            log10(M500c / Msun) between 12.5 and 16.5.
+        redshift : array-like
+            Redshifts between 0 and 2, broadcast against it.
+
+        Returns
+        -------
+        `~numpy.ndarray`
+            The density.
+
+        Raises
+        ------
+        InvalidInputError
+            A redshift is out of range.
+        """
+        from scipy.interpolate import RegularGridInterpolator
+
+        log10_mass, redshift = np.broadcast_arrays(
+            np.asarray(log10_mass, dtype=float), np.asarray(redshift, dtype=float)
+        )
+        if not np.all((redshift > 0) & (redshift <= 2)):
+            raise InvalidInputError(
+                "'redshift' must be known, above 0 and at most 2 for the mass function. Received: "
+                f"{redshift.min():g} to {redshift.max():g}"
+            )
+        if self._table is None:
+            density = sky_density(_LOG10_MASS * np.log(10), _REDSHIFT, self.cosmology)
+            density /= density[:, :1]
+            self._table = RegularGridInterpolator(
+                (np.sqrt(_REDSHIFT), _LOG10_MASS), np.log(np.maximum(density, 1e-300))
+            )
+        at = np.sqrt(np.maximum(redshift, _REDSHIFT[0]))
+        mass = np.clip(log10_mass, _LOG10_MASS[0], _LOG10_MASS[-1])
+        density = np.exp(self._table(np.stack([at, mass], axis=-1)))
+        if self.selection is not None:
+            density = density * self._completeness(mass, redshift)
+        return density
+
+    def _completeness(self, log10_mass, redshift):
+        shape = log10_mass.shape
+        mass, redshift = 10 ** log10_mass.ravel() * u.solMass, redshift.ravel()
+        options = {"cosmology": self.cosmology}
+        y500 = self.relation.y500(mass, redshift, one_minus_b=self.one_minus_b, **options)
+        found = self.selection.completeness(
+            y_to_arcmin2(y500, redshift, **options),
+            theta500(self.one_minus_b * mass, redshift, **options),
+            sigma_lny=self.sigma_lny,
+        )
+        return found.reshape(shape)
