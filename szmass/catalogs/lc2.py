@@ -38,8 +38,8 @@ class LC2Table(PublishedLensingTable):
     ``author`` and ``bibcode``, and differ systematically from paper to paper by up to 40 %: cite
     them, and select by them.
 
-    No copy of the table was at hand when this was written. Of VizieR's labels the name, the
-    NED name, the redshift, author and bibcode are known, those of the masses are not.
+    No copy of the table was at hand when this was written. Of VizieR's labels the names, the
+    redshift, author and bibcode are known, those of the masses are not.
 
     References
     ----------
@@ -57,7 +57,12 @@ class LC2Table(PublishedLensingTable):
         CatalogColumn(
             name="name", vizier=("Name",), dtype="str", required=True, description="Name"
         ),
-        CatalogColumn(name="ned_name", vizier=("NameNED",), dtype="str", description="Name in NED"),
+        CatalogColumn(
+            name="ned_name",
+            vizier=("NameNED",),
+            dtype="str",
+            description="Name in the NASA/IPAC database",
+        ),
         CatalogColumn(
             name="ra",
             vizier=("RAJ2000", "_RAJ2000", "_RA", "RAdeg"),
