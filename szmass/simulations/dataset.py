@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass.clusters import ClusterSample
-from szmass.exceptions import IntegrityError, InvalidInputError
+from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError
 from szmass.maps.cutouts import CutoutStack, check_beam
 from szmass.maps.geometry import CutoutGeometry
 from szmass.simulations import _shards
@@ -214,7 +214,13 @@ class SimulationDataset:
 
     def _read(self, node, rows):
         """Read rows of an array, each chunk once."""
-        array = self._group[node]
+        try:
+            array = self._group[node]
+        except (KeyError, ValueError, OSError) as err:
+            raise FileFormatError(
+                f"The array {node!r} of {str(self.path)!r} is lost or its description is damaged "
+                f"({err}): delete the folder and make the data set anew."
+            ) from err
         wanted, inverse = np.unique(rows, return_inverse=True)
         result = np.empty((len(wanted), *array.shape[1:]), dtype=array.dtype)
         shard = wanted // self._layout.shard

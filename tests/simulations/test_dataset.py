@@ -327,6 +327,11 @@ def test_what_is_no_data_set(tmp_path, copy):
         SimulationDataset.open(tmp_path / "none")
     with pytest.raises(FileFormatError, match="is no data set of szmass"):
         SimulationDataset.open(tmp_path)
+    for name, content in (("redshift", None), ("mass_true", "{")):
+        file = copy / "truth" / name / "zarr.json"
+        file.unlink() if content is None else file.write_text(content)
+        with pytest.raises(FileFormatError, match=f"'truth/{name}' .* make the data set anew"):
+            SimulationDataset.open(copy).table([name])
     text = (copy / "zarr.json").read_text()
     (copy / "zarr.json").write_text(text.replace('"format": 1', '"format": 2'))
     with pytest.raises(FileFormatError, match="has format 2, .* Update szmass"):
