@@ -35,6 +35,8 @@ def mass_unit(unit, cosmology):
     """
     import astropy.cosmology.units as cu
 
+    if isinstance(unit, u.UnrecognizedUnit):
+        unit = str(unit)
     try:
         with u.add_enabled_units(cu):
             parsed = u.Unit(unit)

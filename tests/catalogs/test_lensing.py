@@ -134,6 +134,18 @@ def test_medezinski_has_to_be_told(tmp_path):
     np.testing.assert_allclose(per_h["mass_errn"].value, plain["mass_errn"].value / 0.7, rtol=1e-12)
 
 
+def test_a_column_per_h():
+    import astropy.cosmology.units as cu
+
+    options = OPTIONS | {"units": DEGREES}
+    table = own_table()
+    for name in ("M", "eM"):
+        table[name].unit = 1e14 * u.solMass / cu.littleh
+    masses = LensingTable(table, **options).masses()
+    np.testing.assert_allclose(masses["mass"].to_value("1e14 solMass")[0], 5.7 / 0.7)
+    np.testing.assert_allclose(masses["mass_errn"].to_value("1e14 solMass")[0], 2.2 / 0.7)
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".ecsv", ".fits", ".vot"])
 def test_own_table(tmp_path, suffix):
     path = tmp_path / f"mine{suffix}"
