@@ -12,7 +12,9 @@ author = "The szmass developers"
 copyright = f"2026, {author}"
 version = release = __version__
 
-extensions = [*extensions, "sphinx_click"]
+extensions = [*extensions, "sphinx_click", "matplotlib.sphinxext.plot_directive"]
+plot_formats = [("png", 120)]
+plot_html_show_formats = plot_html_show_source_link = False
 exclude_patterns = [*exclude_patterns, "_build", "_templates"]
 html_title = "szmass"
 html_theme_options = {"navigation_with_keys": False}
