@@ -6,7 +6,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.cosmology import FlatLambdaCDM
 from astropy.table import QTable, Table
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass.catalogs import (
@@ -280,6 +280,7 @@ def test_definition_is_converted():
     assert not np.allclose(other["mass"].value, masses["mass"].value, rtol=1e-3)
 
 
+@settings(deadline=None, max_examples=40)
 @given(h=st.floats(0.5, 0.9))
 def test_masses_go_as_one_over_h(h):
     masses = lensing().masses(cosmology=FlatLambdaCDM(H0=100 * h, Om0=0.3, Tcmb0=0))
@@ -288,6 +289,7 @@ def test_masses_go_as_one_over_h(h):
     )
 
 
+@settings(deadline=None, max_examples=40)
 @given(om=st.floats(0.2, 0.4), definition=st.sampled_from(["500c", "200c", "200m", "vir"]))
 def test_cosmology_is_converted_there_and_back(om, definition):
     other = FlatLambdaCDM(H0=67, Om0=om, Tcmb0=0, Ob0=0.05)
