@@ -11,7 +11,7 @@ from szmass.estimators._slices import mass_curve
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.priors import MassFunctionPrior
 from szmass.exceptions import InvalidInputError
-from szmass.masses import MassFlag
+from szmass.masses import MassEstimates, MassFlag
 from szmass.physics._inputs import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.scaling import get_scaling_relation
@@ -300,11 +300,12 @@ class LikelihoodMass(MassEstimator):
         log_l = np.full((len(sample), len(self._grid())), np.nan)
         usable = flag == 0
         if usable.any():
-            part = sample if usable.all() else sample[usable]
-            log_l[usable] = self.log_likelihood(part)[1]
+            log_l[usable] = self.log_likelihood(sample if usable.all() else sample[usable])[1]
         posterior = self._posterior(sample, log_l, flag)
-        if usable.any():
-            posterior.flag[usable] |= self._flags(part, posterior[usable])
+        rows = np.flatnonzero(usable)
+        for start in range(0, len(rows), _CHUNK):
+            some = rows[start : start + _CHUNK]
+            posterior.flag[some] |= self._flags(sample[some], posterior[some])
         posterior.meta.update(self._meta(sample))
         return posterior
 
@@ -335,7 +336,11 @@ class LikelihoodMass(MassEstimator):
         return flag | np.where(cut, MassFlag.EXTRAPOLATED, 0)
 
     def _weigh(self, sample):
-        log_l = self.log_likelihood(sample)[1]
-        posterior = self._posterior(sample, log_l, np.zeros(len(sample), int))
-        posterior.flag = self._flags(sample, posterior)
-        return posterior._estimates()
+        parts = []
+        for start in range(0, len(sample), _CHUNK):
+            part = sample[start : start + _CHUNK]
+            posterior = self._posterior(part, self._log_likelihood(part), np.zeros(len(part), int))
+            posterior.flag = self._flags(part, posterior)
+            parts.append(posterior._estimates())
+        names = ("mass", "errn", "errp", "flag")
+        return MassEstimates(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))

@@ -27,6 +27,9 @@ _LOG10_MASS = np.linspace(12.5, 16.5, 401)
 # Clusters at a time; it bounds the memory and changes no number.
 _CHUNK = 1024
 
+# Sizes of a surface per step of the filters' sizes.
+_FINER = 4
+
 # Distance of the positions that a search tries, in units of the beam, and the farthest one.
 _SEARCH_STEP, _FARTHEST = 0.1, 12.0
 
@@ -126,23 +129,26 @@ class FilterScan:
         InvalidInputError
             The cluster has no signal to be described.
         """
-        value, error = self.y500[row].value, self.y500_err[row].value
-        if not np.isfinite(value).all():
+        if not np.isfinite(self.snr[row]).all():
             raise InvalidInputError(
                 f"The cluster {self.names[row]!r} was not measured: its cutout has no valid pixels."
             )
-        chi2 = self.snr[row] ** 2
+        # Finer than the sizes of the filters: between them everything is smooth.
+        theta = np.geomspace(SIZES[0], SIZES[-1], _FINER * (len(SIZES) - 1) + 1)
+        snr = at_sizes(self.snr[np.newaxis, row], theta[np.newaxis])[0]
+        log_error = np.log(self.y500_err[np.newaxis, row].value)
+        error = np.exp(at_sizes(log_error, theta[np.newaxis])[0])
+        value = snr * error
         if y500 is None:
-            likely = chi2 > chi2.max() - 9
+            likely = snr**2 > np.max(snr**2) - 9
             low, high = (value - 3 * error)[likely].min(), (value + 3 * error)[likely].max()
             y500 = np.linspace(low, high, 200) * u.arcmin**2
         y = as_floats(y500, u.arcmin**2, "y500", finite=True)
         pull = (y - value[:, np.newaxis]) / error[:, np.newaxis]
-        density = np.exp(0.5 * (chi2[:, np.newaxis] - chi2.max() - pull**2))
-        norm = np.trapezoid(np.trapezoid(density, y, axis=1), np.log(self.theta500.value))
-        return SignalSurface(
-            str(self.names[row]), self.theta500, y * u.arcmin**2, density / norm, curve
-        )
+        density = np.exp(0.5 * (snr[:, np.newaxis] ** 2 - np.max(snr**2) - pull**2))
+        norm = np.trapezoid(np.trapezoid(density, y, axis=1), np.log(theta))
+        name = str(self.names[row])
+        return SignalSurface(name, theta * u.arcmin, y * u.arcmin**2, density / norm, curve)
 
 
 @lru_cache(maxsize=2)
