@@ -22,6 +22,7 @@ __all__ = [
     "SzmassWarning",
     "UnknownNameError",
     "UnweighedClustersWarning",
+    "WorkerError",
 ]
 
 
@@ -67,6 +68,10 @@ class CardMismatchError(SzmassError, ValueError):
 
 class MissingDependencyError(SzmassError, ImportError):
     """An optional package is not installed; the message gives the pip command."""
+
+
+class WorkerError(SzmassError, RuntimeError):
+    """A process that made part of a data set ended before it was done."""
 
 
 class SzmassWarning(AstropyUserWarning):

@@ -8,7 +8,6 @@ of it and gives a sample with cutouts and truth; `simulate_sky` puts a sample on
 from szmass.simulations._generate import make_dataset
 from szmass.simulations._import import import_maps
 from szmass.simulations._selection import SZSelection
-from szmass.simulations._workers import WorkerError
 from szmass.simulations.dataset import SimulationDataset
 from szmass.simulations.environment import Environment
 from szmass.simulations.models import CLUSTER_MODELS, ClusterModel, get_cluster_model
@@ -33,7 +32,6 @@ __all__ = [
     "Observation",
     "SZSelection",
     "SimulationDataset",
-    "WorkerError",
     "draw_clusters",
     "draw_flat",
     "draw_mass_function",

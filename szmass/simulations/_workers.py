@@ -8,17 +8,13 @@ import signal
 import threading
 
 from szmass._utils.optional import import_optional
-from szmass.exceptions import InvalidInputError, SzmassError
+from szmass.exceptions import InvalidInputError, WorkerError
 from szmass.maps._distributed import stream
 from szmass.simulations._seeds import check_count
 
-__all__ = ["WorkerError", "check_workers", "run"]
+__all__ = ["check_workers", "run"]
 
 _job = None
-
-
-class WorkerError(SzmassError, RuntimeError):
-    """A process that made part of a data set ended before it was done."""
 
 
 def run(function, job, tasks, *, workers=1, scheduler=None):

@@ -25,13 +25,13 @@ from szmass.exceptions import (
     IntegrityError,
     InvalidInputError,
     MissingDependencyError,
+    WorkerError,
 )
 from szmass.maps import CutoutGeometry
 from szmass.simulations import (
     CLUSTER_MODELS,
     Observation,
     SimulationDataset,
-    WorkerError,
     _generate,
     _shards,
     draw_flat,
