@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from szmass.estimators._filters import FilterBank
+from szmass.estimators._filters import FilterBank, Measured
 from szmass.estimators._templates import SIZES, radial_templates, sample_blocks
 from szmass.maps._template import disc_transform
 from szmass.simulations import _diversity
@@ -103,9 +103,8 @@ def diverse_bank(field, profile, variance, family):
 
 @lru_cache(maxsize=2)
 def displaced_bank(field, profile, variance, family):
-    """Make the `DisplacedBank` of the mean of a family; arguments as in `diverse_bank`."""
-    transform = _transform(profile, family)
-    spline = radial_templates(lambda x: transform(x)[..., 0], SIZES, variance, _reach(field))
+    """Make the `DisplacedBank` of a family; arguments as in `diverse_bank`."""
+    spline = radial_templates(_transform(profile, family), SIZES, variance, _reach(field))
     return DisplacedBank(field, spline)
 
 
@@ -117,7 +116,7 @@ class DisplacedBank:
     field : FieldNoise
         The noise.
     spline : CubicSpline
-        Radial templates of all sizes.
+        Radial templates of mean and components, of all sizes.
     """
 
     def __init__(self, field, spline):
@@ -127,12 +126,12 @@ class DisplacedBank:
             for y in _SHIFTS
             for x in _SHIFTS
         ]
-        flat = np.stack(parts, axis=2).reshape(len(parts[0]), -1)
+        flat = np.stack(parts, axis=-1).reshape(len(parts[0]), -1)
         self._weights = field.inverse.astype(np.float32) @ flat
         self._cardinal = CubicSpline(_SHIFTS, np.eye(len(_SHIFTS)))
 
     def integrals(self, data, footprint, measured, depth, sigma):
-        """Integrate exp(u [s(position) - s(middle)]) over the position.
+        """Integrate exp(u [s(position) - s(best)]) over the position.
 
         Parameters
         ----------
@@ -147,6 +146,9 @@ class DisplacedBank:
 
         Returns
         -------
+        best : Measured
+            The same at the most probable position: components at a wrong one would take the
+            displacement for a difference of the profile.
         signals : ndarray
             Values of u, evenly spaced from 0, shape (N, K).
         log_integral : ndarray
@@ -155,19 +157,25 @@ class DisplacedBank:
         n, count = len(data), len(_SHIFTS)
         # Where next to nothing is valid nothing was seen.
         filled = np.nan_to_num(self.field.fill_all(data, footprint))
-        snr = (filled @ self._weights).astype(float).reshape(n, len(SIZES), count, count)
-        snr /= (measured.root * depth[:, np.newaxis])[:, :, np.newaxis, np.newaxis]
+        grid = (filled @ self._weights).astype(float).reshape(n, len(SIZES), -1, count, count)
+        # Rounding of float32 weights cancels in differences from the middle.
+        grid -= grid[..., count // 2, count // 2, np.newaxis, np.newaxis]
+        unit = measured.root * depth[:, np.newaxis]
         at = np.clip(sigma[:, np.newaxis] * _NODES, _SHIFTS[0], _SHIFTS[-1])
         matrix = self._cardinal(at)
-        fine = np.matmul(matrix[:, np.newaxis], snr) @ matrix[:, np.newaxis].swapaxes(2, 3)
-        fine = fine.reshape(n, len(SIZES), -1)
-        # Not the one measured in the middle: rounding of float32 weights cancels in differences.
-        middle = snr[:, :, count // 2, count // 2]
-        fine -= middle[:, :, np.newaxis]
-        highest = np.maximum(middle.max(axis=1), 0.0) + _BEYOND
+        fine = np.matmul(matrix[:, np.newaxis], grid[:, :, 0]) @ matrix[:, np.newaxis].swapaxes(
+            2, 3
+        )
+        fine /= unit[:, :, np.newaxis, np.newaxis]
+        middle = measured.snr / depth[:, np.newaxis]
+        weight = np.exp(-0.5 * np.add.outer(_NODES**2, _NODES**2))
+        y, x = self._best(fine, middle, np.log(weight), sigma)
+        moved = np.einsum("nscyx,ny,nx->nsc", grid, self._cardinal(y), self._cardinal(x))
+        best = Measured(measured.projection + moved, measured.gram)
+        fine = fine.reshape(n, len(SIZES), -1) - (moved[:, :, 0] / unit)[:, :, np.newaxis]
+        highest = np.maximum((best.snr / depth[:, np.newaxis]).max(axis=1), 0.0) + _BEYOND
         signals = highest[:, np.newaxis] * np.linspace(0, 1, _SIGNALS)
-        weight = np.exp(-0.5 * np.add.outer(_NODES**2, _NODES**2)).ravel()
-        weight /= weight.sum()
+        weight = weight.ravel() / weight.sum()
         log_integral = np.zeros((n, len(SIZES), _SIGNALS))
         top = fine.max(axis=2, keepdims=True)
         # exp(u s) at evenly spaced u are powers of one exponential.
@@ -175,8 +183,25 @@ class DisplacedBank:
         power = np.broadcast_to(weight, fine.shape).copy()
         for i in range(1, _SIGNALS):
             power *= step
-            log_integral[:, :, i] = (
-                np.log(np.maximum(power.sum(axis=2), 1e-300))
-                + signals[:, i, np.newaxis] * top[..., 0]
-            )
-        return signals, log_integral
+            total = np.log(np.maximum(power.sum(axis=2), 1e-300))
+            log_integral[:, :, i] = total + signals[:, i, np.newaxis] * top[..., 0]
+        return best, signals, log_integral
+
+    @staticmethod
+    def _best(fine, middle, log_weight, sigma):
+        """Most probable position y, x [arcmin] at the size of highest signal, between nodes."""
+        rows = np.arange(len(fine))
+        size = middle.argmax(axis=1)
+        snr = np.maximum(fine[rows, size] + middle[rows, size, np.newaxis, np.newaxis], 0.0)
+        log_l = 0.5 * snr**2 + log_weight
+        m = len(_NODES)
+        top = np.stack(np.divmod(log_l.reshape(len(fine), -1).argmax(axis=1), m))
+        y, x = np.clip(top, 1, m - 2)
+        result = []
+        for dy, dx, index in ((1, 0, y), (0, 1, x)):
+            low, here, high = (log_l[rows, y + k * dy, x + k * dx] for k in (-1, 0, 1))
+            bend = np.minimum(low - 2 * here + high, -1e-12)
+            shift = np.clip(0.5 * (low - high) / bend, -1, 1)
+            node = _NODES[index] + shift * (_NODES[1] - _NODES[0])
+            result.append(np.clip(node * sigma, _SHIFTS[0], _SHIFTS[-1]))
+        return result

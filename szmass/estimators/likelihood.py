@@ -244,7 +244,7 @@ class LikelihoodMass(MassEstimator):
         displaced = ()
         if np.any(centring > 0):
             bank = displaced_bank(*kind)
-            displaced = bank.integrals(data, footprint, measured, depth, centring)
+            measured, *displaced = bank.integrals(data, footprint, measured, depth, centring)
         reduced = Reduced.of(measured, depth, *displaced)
         theta, y500 = mass_curve(
             nodes, sample.redshift, relation, self.one_minus_b, get_cosmology(self.cosmology)
