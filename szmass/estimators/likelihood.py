@@ -23,7 +23,7 @@ __all__ = ["LikelihoodMass"]
 _GRID = np.linspace(13.0, 16.0, 301)
 
 # Clusters at a time; it bounds the memory and changes no number.
-_CHUNK = 512
+_CHUNK = 256
 
 # Radius that holds 95 % of a two-dimensional normal distribution, in standard deviations.
 _R95 = np.sqrt(-2 * np.log(0.05))
