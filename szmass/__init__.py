@@ -1,9 +1,9 @@
 """Masses of galaxy clusters from Compton-y maps.
 
 The sub-packages are the stages of the data: `szmass.catalogs` (rows of the
-sky), `szmass.maps` (pixels of the sky), `szmass.physics`, `szmass.networks`,
-`szmass.estimators` (ways to weigh a cluster) and `szmass.comparison`. What most
-scripts need is at the top level.
+sky), `szmass.maps` (pixels of the sky), `szmass.physics`, `szmass.simulations`,
+`szmass.networks`, `szmass.estimators` (ways to weigh a cluster) and
+`szmass.comparison`. What most scripts need is at the top level.
 """
 
 import importlib
@@ -14,6 +14,7 @@ __all__ = [
     "Cluster",
     "ClusterSample",
     "ComptonMap",
+    "LogMassPosterior",
     "PSZ2Catalog",
     "__version__",
     "estimate_masses",
@@ -26,6 +27,7 @@ _HOMES = {
     "ClusterSample": "szmass.clusters",
     "ComptonMap": "szmass.maps",
     "ESTIMATORS": "szmass.estimators",
+    "LogMassPosterior": "szmass.posteriors",
     "PSZ2Catalog": "szmass.catalogs",
     "__version__": "szmass.version",
     "estimate_masses": "szmass.estimators",
@@ -40,6 +42,8 @@ _SUBPACKAGES = {
     "masses",
     "networks",
     "physics",
+    "posteriors",
+    "simulations",
 }
 
 

@@ -107,7 +107,11 @@ def fit_mass_ratio(
         a slope of 1 it does not matter.
     min_a, min_b : `~astropy.units.Quantity`, optional
         Selection cut in the measured M_a, or M_b; see `fit_relation`.
-    method, n_bootstrap, seed
+    method : {"profile", "bootstrap"}, optional
+        See `fit_relation`.
+    n_bootstrap : int, optional
+        See `fit_relation`.
+    seed : int, optional
         See `fit_relation`.
 
     Returns
