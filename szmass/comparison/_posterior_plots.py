@@ -17,7 +17,7 @@ def plot_signal_surface(surface, *, ax=None):
 
     Parameters
     ----------
-    surface : `~szmass.estimators.matched_filter.SignalSurface`
+    surface : ``SignalSurface``
         From ``MatchedFilterMass.surface``.
     ax : `~matplotlib.axes.Axes`, optional
         Where to draw; by default new axes.
