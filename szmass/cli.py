@@ -4,20 +4,30 @@ Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 3 the output wa
 written but not one cluster could be weighed, or not one matched.
 """
 
-import ast
-import contextlib
-import inspect
 import json
 import os
 import platform
 import sys
-import warnings
 from importlib import metadata
 
 import click
 
+from szmass._cli_options import (
+    asking_no_server,
+    build_estimator,
+    by_prefix,
+    column_options,
+    offline_option,
+    output_option,
+    overwrite_option,
+    parse_settings,
+    read_table_options,
+    redshift_option,
+    split_names,
+    warnings_as_lines,
+)
 from szmass._utils.progress import show_progress
-from szmass.exceptions import SzmassError, SzmassWarning
+from szmass.exceptions import SzmassError
 from szmass.version import __version__
 
 __all__ = ["main"]
@@ -47,138 +57,6 @@ def main(progress):
     show_progress(sys.stderr.isatty() if progress is None else progress)
 
 
-@contextlib.contextmanager
-def _warnings_as_lines():
-    """Show warnings as plain lines on standard error."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", SzmassWarning)
-        try:
-            yield
-        finally:
-            for warning in caught:
-                click.echo(f"Warning: {warning.message}", err=True)
-
-
-_redshift = click.option(
-    "--redshift",
-    nargs=2,
-    type=float,
-    metavar="LOW HIGH",
-    help="Keep clusters with LOW < z <= HIGH.",
-)
-_overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output file.")
-_output = click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False),
-    required=True,
-    help="Table to write: .ecsv, .fits or .vot",
-)
-
-
-_offline = click.option(
-    "--offline", is_flag=True, help="Ask no server for catalogues: use what was kept of them."
-)
-
-
-def _pairs(what, convert=str):
-    """Make a callback that reads KEY=VALUE, any number of them, into a dict."""
-
-    def parse(ctx, param, values):
-        pairs = {}
-        for value in values:
-            key, equals, text = value.partition("=")
-            try:
-                if not (equals and key and text):
-                    raise ValueError
-                pairs[key] = convert(text)
-            except ValueError:
-                raise click.BadParameter(f"{value!r} is not of the form {what}") from None
-        return pairs
-
-    return parse
-
-
-_COLUMN_OPTIONS = (
-    ("--column", "columns", "OURS=THEIRS", str, "Column that has another name here"),
-    ("--unit", "units", "COLUMN=UNIT", str, "Unit of a column that has none"),
-    ("--missing", "missing", "COLUMN=NUMBER", float, "Number that stands for 'not known'"),
-)
-
-
-def _column_options(prefix="", note="", examples=("msz=M500", "msz='1e14 solMass'", "z=-1")):
-    """Make a decorator that adds the options which say what the columns of a table are."""
-
-    def add(command):
-        for option, example in zip(reversed(_COLUMN_OPTIONS), reversed(examples), strict=True):
-            flag, dest, what, convert, text = option
-            command = click.option(
-                flag,
-                dest,
-                multiple=True,
-                metavar=prefix + what,
-                callback=_pairs(prefix + what, convert),
-                help=f"{text}, for instance {example}; may be repeated.{note}",
-            )(command)
-        return command
-
-    return add
-
-
-def _table_options(columns, units, missing):
-    """Turn the column options into those of `ClusterSample.read`."""
-    options, columns = {}, dict(columns)
-    units = dict(units)
-    for pair, frame in ((("ra", "dec"), "icrs"), (("glon", "glat"), "galactic")):
-        found = [name for name in pair if name in columns]
-        if len(found) == 1:
-            raise click.UsageError(f"--column {found[0]}=... needs --column for both of {pair}")
-        if found:
-            options["coord"] = tuple(columns.pop(name) for name in pair)
-            options["frame"] = frame
-            for name, theirs in zip(pair, options["coord"], strict=True):
-                if name in units:
-                    units[theirs] = units.pop(name)
-    for role in ("name", "redshift"):
-        if role in columns:
-            options[role] = columns.pop(role)
-    options |= {"columns": columns, "units": units, "missing": dict(missing)}
-    return {name: value for name, value in options.items() if value}
-
-
-@contextlib.contextmanager
-def _asking_no_server(offline):
-    from szmass.catalogs import conf
-
-    if not offline:
-        yield
-        return
-    with conf.set_temp("offline", True):
-        yield
-
-
-def _split(ctx, param, value):
-    names = [name.strip() for name in value.split(",") if name.strip()]
-    if not names:
-        raise click.BadParameter("give at least one name")
-    return names
-
-
-def _parse_options(ctx, param, values):
-    options = {}
-    for value in values:
-        key, equals, text = value.partition("=")
-        estimator, dot, name = key.partition(".")
-        if not (equals and dot and estimator and name):
-            raise click.BadParameter(f"{value!r} is not of the form ESTIMATOR.OPTION=VALUE")
-        try:
-            parsed = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            parsed = text
-        options.setdefault(estimator, {})[name] = parsed
-    return options
-
-
 @main.command()
 @click.option(
     "--catalog",
@@ -196,18 +74,18 @@ def _parse_options(ctx, param, values):
 @click.option(
     "--estimators",
     required=True,
-    callback=_split,
+    callback=split_names,
     metavar="TAG,...",
     help="What to weigh with; 'szmass info' lists the tags.",
 )
-@_output
-@_overwrite
-@_redshift
+@output_option
+@overwrite_option
+@redshift_option
 @click.option(
     "--set",
     "options",
     multiple=True,
-    callback=_parse_options,
+    callback=parse_settings,
     metavar="TAG.OPTION=VALUE",
     help="Option of an estimator, for instance scaling.one_minus_b=0.8; may be repeated.",
 )
@@ -223,8 +101,8 @@ def _parse_options(ctx, param, values):
 @click.option("--frame", type=click.Choice(["galactic", "icrs"]), help="If the map does not say.")
 @click.option("--beam", help="FWHM of the map's beam, for instance '10 arcmin'.")
 @click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
-@_column_options()
-@_offline
+@column_options()
+@offline_option
 def estimate(
     catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
     ordering, frame, beam, covered, columns, units, missing, offline,
@@ -248,11 +126,11 @@ def estimate(
     unused = set(options) - set(estimators)
     if unused:
         raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
-    chosen = {tag: _build(ESTIMATORS[tag], options.get(tag, {})) for tag in estimators}
+    chosen = {tag: build_estimator(ESTIMATORS[tag], options.get(tag, {})) for tag in estimators}
     if covered and not map_path:
         raise click.UsageError("--covered needs --map")
-    table_options = _table_options(columns, units, missing)
-    with _warnings_as_lines(), _asking_no_server(offline):
+    table_options = read_table_options(columns, units, missing)
+    with warnings_as_lines(), asking_no_server(offline):
         sample = load_sample(
             catalog,
             redshift=redshift or None,
@@ -274,32 +152,21 @@ def estimate(
         sys.exit(NOTHING_FOUND)
 
 
-def _build(cls, options):
-    known = inspect.signature(cls).parameters
-    for name in options:
-        if name not in known:
-            raise click.UsageError(
-                f"--set: the estimator {cls.tag!r} has no option {name!r}. "
-                f"Its options: {', '.join(known) or 'none'}"
-            )
-    return cls(**options)
-
-
 @main.command()
 @click.argument("catalog", metavar="FILE|TAG")
-@_output
-@_overwrite
-@_redshift
-@_column_options()
-@_offline
+@output_option
+@overwrite_option
+@redshift_option
+@column_options()
+@offline_option
 def catalog(catalog, output, overwrite, redshift, columns, units, missing, offline):
     """Read or fetch a catalogue and write it with one set of names and units."""
     from szmass._utils.tables import table_format, write_table
     from szmass.catalogs import load_sample
 
     table_format(output)
-    table_options = _table_options(columns, units, missing)
-    with _warnings_as_lines(), _asking_no_server(offline):
+    table_options = read_table_options(columns, units, missing)
+    with warnings_as_lines(), asking_no_server(offline):
         sample = load_sample(
             catalog,
             redshift=redshift or None,
@@ -310,24 +177,11 @@ def catalog(catalog, output, overwrite, redshift, columns, units, missing, offli
     click.echo(f"{len(sample)} clusters written to {output}")
 
 
-def _by_prefix(given, prefixes, flag):
-    """Sort {"PREFIX.COLUMN": value} by prefix."""
-    sorted_ = {prefix: {} for prefix in prefixes}
-    for key, value in given.items():
-        prefix, _, column = key.partition(".")
-        if prefix not in sorted_ or not column:
-            raise click.UsageError(
-                f"{flag}: {key!r} must begin with {' or '.join(f'{p}.' for p in prefixes)}"
-            )
-        sorted_[prefix][column] = value
-    return sorted_
-
-
 @main.command()
 @click.argument("first", metavar="FILE|TAG")
 @click.argument("second", metavar="FILE|TAG")
-@_output
-@_overwrite
+@output_option
+@overwrite_option
 @click.option(
     "--radius",
     default="10 arcmin",
@@ -361,7 +215,7 @@ def _by_prefix(given, prefixes, flag):
     "--prefixes",
     default="a,b",
     show_default=True,
-    callback=_split,
+    callback=split_names,
     metavar="A,B",
     help="What the columns of the two begin with.",
 )
@@ -371,8 +225,8 @@ def _by_prefix(given, prefixes, flag):
     metavar="PREFIX.COLUMN",
     help="Column of further names, for instance b.alternative_names; may be repeated.",
 )
-@_column_options("PREFIX.", examples=("a.msz=M500", "a.msz='1e14 solMass'", "b.z=-1"))
-@_offline
+@column_options("PREFIX.", examples=("a.msz=M500", "a.msz='1e14 solMass'", "b.z=-1"))
+@offline_option
 def match(
     first, second, output, overwrite, radius, n_sigma, delta_redshift, by, mode, unmatched,
     prefixes, aliases, columns, units, missing, offline,
@@ -388,14 +242,14 @@ def match(
     if len(prefixes) != 2:
         raise click.UsageError("--prefixes takes two words, for instance psz2,mcxc")
     given = {
-        flag: _by_prefix(values, prefixes, flag)
+        flag: by_prefix(values, prefixes, flag)
         for flag, values in (("--column", columns), ("--unit", units), ("--missing", missing))
     }
-    names = _by_prefix(dict.fromkeys(aliases), prefixes, "--aliases")
+    names = by_prefix(dict.fromkeys(aliases), prefixes, "--aliases")
     options = [
-        _table_options(*(values[prefix] for values in given.values())) for prefix in prefixes
+        read_table_options(*(values[prefix] for values in given.values())) for prefix in prefixes
     ]
-    with _warnings_as_lines(), _asking_no_server(offline):
+    with warnings_as_lines(), asking_no_server(offline):
         catalogs = [
             load_catalog(source, **option)
             for source, option in zip((first, second), options, strict=True)
@@ -459,7 +313,7 @@ def simulate(population, number, mass, redshift, one_minus_b, output, **options)
     limits = {"redshift": redshift} if redshift else {}
     if mass:
         limits["mass"] = mass * u.solMass
-    with _warnings_as_lines():
+    with warnings_as_lines():
         sample = _population(population, number, limits, one_minus_b, options)
         dataset = make_dataset(output, sample, **options)
     click.echo(f"{len(dataset)} maps of {len(sample)} clusters in {output}")
@@ -503,7 +357,7 @@ def fetch(tags, folder, keep_archive):
             click.echo(f"{tag:<{width}}  {size:>7}  {product.title}")
         return
     wanted = [MAP_PRODUCTS[tag] for tag in tags]
-    with _warnings_as_lines():
+    with warnings_as_lines():
         for product in wanted:
             click.echo(fetch_map(product, folder=folder, keep_archive=keep_archive))
 
@@ -539,7 +393,7 @@ def demo(folder, nside, clusters, seed, overwrite):
     """
     from szmass.comparison.demo import run_demo
 
-    with _warnings_as_lines():
+    with warnings_as_lines():
         made = run_demo(folder, nside=nside, clusters=clusters, seed=seed, overwrite=overwrite)
     click.echo(made.summary())
     click.echo(f"\nCatalogue, map, masses and pictures are in {folder}")

@@ -21,7 +21,7 @@ LAYERS = [
     {"networks"},
     {"estimators"},
     {"comparison"},
-    {"cli", "__main__"},
+    {"cli", "_cli_options", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 INSIDE_FUNCTIONS_ONLY = {"keras", "tensorflow", "h5py", "jax", "torch"}

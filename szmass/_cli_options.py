@@ -1,0 +1,184 @@
+"""Options that several commands of the shell share, and how their values are read."""
+
+import ast
+import contextlib
+import inspect
+import warnings
+
+import click
+
+from szmass.exceptions import SzmassWarning
+
+__all__ = [
+    "asking_no_server",
+    "build_estimator",
+    "by_prefix",
+    "column_options",
+    "offline_option",
+    "output_option",
+    "overwrite_option",
+    "parse_pairs",
+    "parse_settings",
+    "read_table_options",
+    "redshift_option",
+    "split_names",
+    "warnings_as_lines",
+]
+
+
+@contextlib.contextmanager
+def warnings_as_lines():
+    """Show warnings as plain lines on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SzmassWarning)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                click.echo(f"Warning: {warning.message}", err=True)
+
+
+redshift_option = click.option(
+    "--redshift",
+    nargs=2,
+    type=float,
+    metavar="LOW HIGH",
+    help="Keep clusters with LOW < z <= HIGH.",
+)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace an existing output file."
+)
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    required=True,
+    help="Table to write: .ecsv, .fits or .vot",
+)
+
+
+offline_option = click.option(
+    "--offline", is_flag=True, help="Ask no server for catalogues: use what was kept of them."
+)
+
+
+def parse_pairs(what, convert=str):
+    """Make a callback that reads KEY=VALUE, any number of them, into a dict."""
+
+    def parse(ctx, param, values):
+        pairs = {}
+        for value in values:
+            key, equals, text = value.partition("=")
+            try:
+                if not (equals and key and text):
+                    raise ValueError
+                pairs[key] = convert(text)
+            except ValueError:
+                raise click.BadParameter(f"{value!r} is not of the form {what}") from None
+        return pairs
+
+    return parse
+
+
+_COLUMN_OPTIONS = (
+    ("--column", "columns", "OURS=THEIRS", str, "Column that has another name here"),
+    ("--unit", "units", "COLUMN=UNIT", str, "Unit of a column that has none"),
+    ("--missing", "missing", "COLUMN=NUMBER", float, "Number that stands for 'not known'"),
+)
+
+
+def column_options(prefix="", note="", examples=("msz=M500", "msz='1e14 solMass'", "z=-1")):
+    """Make a decorator that adds the options which say what the columns of a table are."""
+
+    def add(command):
+        for option, example in zip(reversed(_COLUMN_OPTIONS), reversed(examples), strict=True):
+            flag, dest, what, convert, text = option
+            command = click.option(
+                flag,
+                dest,
+                multiple=True,
+                metavar=prefix + what,
+                callback=parse_pairs(prefix + what, convert),
+                help=f"{text}, for instance {example}; may be repeated.{note}",
+            )(command)
+        return command
+
+    return add
+
+
+def read_table_options(columns, units, missing):
+    """Turn the column options into those of `ClusterSample.read`."""
+    options, columns = {}, dict(columns)
+    units = dict(units)
+    for pair, frame in ((("ra", "dec"), "icrs"), (("glon", "glat"), "galactic")):
+        found = [name for name in pair if name in columns]
+        if len(found) == 1:
+            raise click.UsageError(f"--column {found[0]}=... needs --column for both of {pair}")
+        if found:
+            options["coord"] = tuple(columns.pop(name) for name in pair)
+            options["frame"] = frame
+            for name, theirs in zip(pair, options["coord"], strict=True):
+                if name in units:
+                    units[theirs] = units.pop(name)
+    for role in ("name", "redshift"):
+        if role in columns:
+            options[role] = columns.pop(role)
+    options |= {"columns": columns, "units": units, "missing": dict(missing)}
+    return {name: value for name, value in options.items() if value}
+
+
+@contextlib.contextmanager
+def asking_no_server(offline):
+    from szmass.catalogs import conf
+
+    if not offline:
+        yield
+        return
+    with conf.set_temp("offline", True):
+        yield
+
+
+def split_names(ctx, param, value):
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    if not names:
+        raise click.BadParameter("give at least one name")
+    return names
+
+
+def parse_settings(ctx, param, values):
+    options = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        estimator, dot, name = key.partition(".")
+        if not (equals and dot and estimator and name):
+            raise click.BadParameter(f"{value!r} is not of the form ESTIMATOR.OPTION=VALUE")
+        try:
+            parsed = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            parsed = text
+        options.setdefault(estimator, {})[name] = parsed
+    return options
+
+
+def build_estimator(cls, options):
+    known = inspect.signature(cls).parameters
+    for name in options:
+        if name not in known:
+            raise click.UsageError(
+                f"--set: the estimator {cls.tag!r} has no option {name!r}. "
+                f"Its options: {', '.join(known) or 'none'}"
+            )
+    return cls(**options)
+
+
+def by_prefix(given, prefixes, flag):
+    """Sort {"PREFIX.COLUMN": value} by prefix."""
+    sorted_ = {prefix: {} for prefix in prefixes}
+    for key, value in given.items():
+        prefix, _, column = key.partition(".")
+        if prefix not in sorted_ or not column:
+            raise click.UsageError(
+                f"{flag}: {key!r} must begin with {' or '.join(f'{p}.' for p in prefixes)}"
+            )
+        sorted_[prefix][column] = value
+    return sorted_
