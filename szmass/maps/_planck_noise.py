@@ -7,7 +7,6 @@ import numpy as np
 
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.maps._power import beam_power
-from szmass.maps._template import filter_weights, get_scale_free_profile
 from szmass.maps.mmf import MMFNoiseTable
 
 __all__ = ["analytic", "fit_table"]
@@ -51,6 +50,8 @@ def analytic(kind):
 def fit_table(table, patch):
     """Arguments of the NoiseModel whose matched-filter noise is closest to the table."""
     from scipy.optimize import least_squares
+
+    from szmass.maps._template import filter_weights, get_scale_free_profile
 
     if isinstance(table, str | PathLike):
         table = MMFNoiseTable.read(table)

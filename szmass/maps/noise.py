@@ -12,7 +12,6 @@ from szmass.maps._noise_checks import absolute_grid, check_sources, check_table
 from szmass.maps._noise_input import estimate_spectrum
 from szmass.maps._power import PowerTable, beam_power
 from szmass.maps._sky import draw_sky
-from szmass.maps._template import filter_weights, get_scale_free_profile
 from szmass.maps.depth import DepthMap, LogNormalDepth, TabulatedDepth, field_factors
 
 __all__ = ["NoiseModel"]
@@ -354,6 +353,9 @@ class NoiseModel:
         InvalidInputError
             The model has no beam, an angle is not positive, or the profile's shape depends on mass.
         """
+        # The profiles bring cosmology with them, which opening and cutting maps can do without.
+        from szmass.maps._template import filter_weights, get_scale_free_profile
+
         theta = as_floats(theta500, u.rad, "theta500", positive=True)
         low = float(as_floats(ell_min, "", "ell_min", positive=True, finite=True))
         if low >= self._power.ell[-1]:
