@@ -90,13 +90,19 @@ def flat(log10_mass, redshift):
     return inside * np.ones_like(redshift)
 
 
+def flat_to_2e15(log10_mass, redshift):
+    return flat(log10_mass, redshift) * (log10_mass <= np.log10(2e15))
+
+
 def posteriors(n):
     grid = np.linspace(*np.log10(LIMITS), 351)
     options = MODEL | {"sigma_lny": 0.1, "log10_mass": grid}
     limits = {"mass": LIMITS * u.solMass, "redshift": (0.05, 0.6), "seed": 11}
+    usual = limits | {"mass": (LIMITS[0], 2e15) * u.solMass}
     for name, prior, population, model, centring in (
         ("mass function", tinker, draw_mass_function(n, cosmology=COSMOLOGY, **limits), SPHERES, 1),
         ("flat, one profile, centred", flat, draw_flat(n, **limits), None, 0),
+        ("flat to 2e15", flat_to_2e15, draw_flat(n, **usual), SPHERES, 1),
         ("flat", flat, draw_flat(n, **limits), SPHERES, 1),
         ("flat, triaxial and merging", flat, draw_flat(n, **limits), "a10", 1),
     ):
