@@ -5,7 +5,12 @@ import warnings
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
-from szmass.exceptions import DuplicateNameError, SzmassWarning, UnknownNameError
+from szmass.exceptions import (
+    DuplicateNameError,
+    InvalidInputError,
+    SzmassWarning,
+    UnknownNameError,
+)
 
 __all__ = ["Registry"]
 
@@ -55,6 +60,38 @@ class Registry(Mapping):
             )
         self._objects[name] = obj
         return obj
+
+    def resolve(self, value, cls, argument, expected):
+        """Look a name up, or pass an object through.
+
+        Parameters
+        ----------
+        value : object
+            What the caller passed: a name, or an object.
+        cls : type
+            The class of such objects.
+        argument : str
+            Name of the argument, for the error message.
+        expected : str
+            What it must be, for the error message.
+
+        Returns
+        -------
+        object
+            An instance of ``cls``.
+
+        Raises
+        ------
+        UnknownNameError
+            No object has that name.
+        InvalidInputError
+            Neither a name nor such an object was given.
+        """
+        if isinstance(value, str):
+            return self[value]
+        if isinstance(value, cls):
+            return value
+        raise InvalidInputError(f"'{argument}' must be {expected}. Received: {value!r}")
 
     def _load_entry_points(self):
         group, self._pending_group = self._pending_group, None

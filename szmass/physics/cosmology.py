@@ -4,7 +4,6 @@ import astropy.cosmology
 from astropy.cosmology import FLRW, FlatLambdaCDM
 
 from szmass._utils.registry import Registry
-from szmass.exceptions import InvalidInputError
 
 __all__ = ["COSMOLOGIES", "get_cosmology"]
 
@@ -52,11 +51,5 @@ def get_cosmology(cosmology):
     InvalidInputError
         Neither a name nor an astropy cosmology was given.
     """
-    if isinstance(cosmology, str):
-        return COSMOLOGIES[cosmology]
-    if isinstance(cosmology, FLRW):
-        return cosmology
-    raise InvalidInputError(
-        "'cosmology' must be a name such as 'PSZ2' or 'Planck18', or an astropy cosmology. "
-        f"Received: {cosmology!r}"
-    )
+    expected = "a name such as 'PSZ2' or 'Planck18', or an astropy cosmology"
+    return COSMOLOGIES.resolve(cosmology, FLRW, "cosmology", expected)

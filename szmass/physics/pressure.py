@@ -1,7 +1,6 @@
 """Published electron-pressure profiles, by name."""
 
 from szmass._utils.registry import Registry
-from szmass.exceptions import InvalidInputError
 from szmass.physics._battaglia import Battaglia2012Profile
 from szmass.physics._gnfw import GNFWProfile
 from szmass.physics._profile import PressureProfile
@@ -101,11 +100,5 @@ def get_pressure_profile(profile):
     InvalidInputError
         Neither a name nor a profile was given.
     """
-    if isinstance(profile, str):
-        return PRESSURE_PROFILES[profile]
-    if isinstance(profile, PressureProfile):
-        return profile
-    raise InvalidInputError(
-        "'profile' must be a name such as 'arnaud2010', or a PressureProfile. "
-        f"Received: {profile!r}"
-    )
+    expected = "a name such as 'arnaud2010', or a PressureProfile"
+    return PRESSURE_PROFILES.resolve(profile, PressureProfile, "profile", expected)

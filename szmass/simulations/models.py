@@ -199,10 +199,5 @@ def get_cluster_model(model):
     InvalidInputError
         Neither a name nor a model was given.
     """
-    if isinstance(model, str):
-        return CLUSTER_MODELS[model]
-    if isinstance(model, ClusterModel):
-        return model
-    raise InvalidInputError(
-        f"'model' must be a name such as 'a10', or a ClusterModel. Received: {model!r}"
-    )
+    expected = "a name such as 'a10', or a ClusterModel"
+    return CLUSTER_MODELS.resolve(model, ClusterModel, "model", expected)

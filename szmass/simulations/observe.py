@@ -135,14 +135,8 @@ def get_observation(observation):
     InvalidInputError
         Neither a name nor an observation was given.
     """
-    if isinstance(observation, str):
-        return OBSERVATIONS[observation]
-    if isinstance(observation, Observation):
-        return observation
-    raise InvalidInputError(
-        "'observation' must be a name such as 'planck-like', or an Observation. "
-        f"Received: {observation!r}"
-    )
+    expected = "a name such as 'planck-like', or an Observation"
+    return OBSERVATIONS.resolve(observation, Observation, "observation", expected)
 
 
 def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed, **options):
