@@ -139,7 +139,7 @@ class LikelihoodMass(MassEstimator):
             "profile": setup.profile.name,
             "one_minus_b": float(self.one_minus_b),
             "one_minus_b_err": float(self.one_minus_b_err),
-            "sigma_lny": self._scatter(relation),
+            "sigma_lny": relation.scatter(self.sigma_lny),
             "diversity": None if self.diversity is None else self._family_name(),
             "prior": prior if isinstance(prior, str) else repr(prior),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
@@ -149,15 +149,6 @@ class LikelihoodMass(MassEstimator):
 
     def _setup(self, stack):
         return Setup(stack, self.noise, self.profile, self.map_pixel)
-
-    def _scatter(self, relation):
-        sigma = float(relation.sigma_lny if self.sigma_lny is None else self.sigma_lny)
-        if sigma >= 0:
-            return sigma
-        raise InvalidInputError(
-            "'sigma_lny' must be >= 0, and has to be given for a relation that was published "
-            f"without it. Received: {self.sigma_lny!r} for {relation.name!r}"
-        )
 
     def _family_name(self):
         return get_cluster_model(self.diversity).name
@@ -249,7 +240,7 @@ class LikelihoodMass(MassEstimator):
         theta, y500 = mass_curve(
             nodes, sample.redshift, relation, self.one_minus_b, get_cosmology(self.cosmology)
         )
-        log_l = marginal_log_likelihood(reduced, theta, y500, self._scatter(relation))
+        log_l = marginal_log_likelihood(reduced, theta, y500, relation.scatter(self.sigma_lny))
         if len(shifts) == 1:
             return log_l
         total = np.zeros((len(log_l), len(grid)))

@@ -77,19 +77,8 @@ class ScalingRelationMass(MassEstimator):
             "relation": relation.name,
             "one_minus_b": float(self.one_minus_b),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
-            "sigma_lny": self._scatter(relation),
+            "sigma_lny": relation.scatter(self.sigma_lny),
         }
-
-    def _scatter(self, relation):
-        sigma = float(relation.sigma_lny if self.sigma_lny is None else self.sigma_lny)
-        if sigma >= 0:
-            return sigma
-        if self.sigma_lny is None:
-            raise InvalidInputError(
-                f"The relation {relation.name!r} was published without an intrinsic scatter. Pass "
-                "'sigma_lny' (0 for the error of Y alone)."
-            )
-        raise InvalidInputError(f"'sigma_lny' must be >= 0. Received: {self.sigma_lny!r}")
 
     def _to_y500(self):
         if self.y == "y500":
@@ -99,7 +88,7 @@ class ScalingRelationMass(MassEstimator):
 
     def _weigh(self, sample):
         relation = get_scaling_relation(self.relation)
-        scatter = self._scatter(relation) / relation.alpha
+        scatter = relation.scatter(self.sigma_lny) / relation.alpha
         factor = self._to_y500()
         y = factor * sample.quantity(self.y)
         has_error = f"{self.y}_err" in sample.table.colnames

@@ -76,6 +76,34 @@ class ScalingRelation:
         if not self.alpha > 0:
             raise InvalidInputError(f"'alpha' must be positive. Received: {self.alpha!r}")
 
+    def scatter(self, sigma_lny=None):
+        """Give the intrinsic scatter to use.
+
+        Parameters
+        ----------
+        sigma_lny : float, optional
+            Scatter of ln Y500 at given mass that replaces the relation's own.
+
+        Returns
+        -------
+        float
+            The scatter, >= 0.
+
+        Raises
+        ------
+        InvalidInputError
+            It is negative, or the relation was published without one and none is given.
+        """
+        sigma = float(self.sigma_lny if sigma_lny is None else sigma_lny)
+        if sigma >= 0:
+            return sigma
+        if sigma_lny is None:
+            raise InvalidInputError(
+                f"The relation {self.name!r} was published without an intrinsic scatter. Pass "
+                "'sigma_lny' (0 for none)."
+            )
+        raise InvalidInputError(f"'sigma_lny' must be >= 0. Received: {sigma_lny!r}")
+
     def _normalisation(self, redshift, cosmology):
         """Y500 [Mpc2] at the pivot."""
         y_star = 1e-4 * 10**self.log10_y_star * h70(cosmology) ** self.y_h70_exponent
@@ -283,11 +311,5 @@ def get_scaling_relation(relation):
     InvalidInputError
         Neither a name nor a relation was given.
     """
-    if isinstance(relation, str):
-        return SCALING_RELATIONS[relation]
-    if isinstance(relation, ScalingRelation):
-        return relation
-    raise InvalidInputError(
-        "'relation' must be a name such as 'planck2015', or a ScalingRelation. "
-        f"Received: {relation!r}"
-    )
+    expected = "a name such as 'planck2015', or a ScalingRelation"
+    return SCALING_RELATIONS.resolve(relation, ScalingRelation, "relation", expected)

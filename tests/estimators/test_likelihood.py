@@ -333,7 +333,7 @@ def test_prior_without_mass():
         ({"noise": 1e-6}, "'noise' must be a NoiseModel"),
         ({"prior": "jeffreys"}, "'prior' must be 'flat', 'tinker08'"),
         ({"sigma_lny": -0.1}, "'sigma_lny' must be >= 0"),
-        ({"relation": "arnaud2010"}, "'sigma_lny' must be >= 0, and has to be given"),
+        ({"relation": "arnaud2010"}, "without an intrinsic scatter. Pass 'sigma_lny'"),
         ({"one_minus_b": -1}, "one_minus_b"),
         ({"one_minus_b_err": 0.9}, "'one_minus_b_err' must be at least 0"),
         ({"centring": -1 * u.arcmin}, "'centring' must be one angle"),
