@@ -4,7 +4,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.optional import import_optional
-from szmass.estimators.matched_filter import SignalSurface
+from szmass.estimators.filter_scan import SignalSurface
 from szmass.exceptions import InvalidInputError
 
 __all__ = ["plot_signal_surface"]
