@@ -116,8 +116,12 @@ def statistics(weighed, observation, column, redshifts, heavy=False):
     return difference[inside].mean(), difference[inside].std()
 
 
-def short(*values, reason):
-    return pytest.param(*values, marks=pytest.mark.xfail(strict=False, reason=reason))
+IN_BY_CHANCE = "the mean of four projections is -0.08; that of this one, -0.06, comes in"
+
+
+def short(*values, reason, strict=True):
+    """Mark a row that falls short; all seeds are fixed, so that one which comes in is news."""
+    return pytest.param(*values, marks=pytest.mark.xfail(strict=strict, reason=reason))
 
 
 @pytest.mark.real_data
@@ -128,15 +132,18 @@ def short(*values, reason):
         ("clean", False, 1, -0.01, 0.12, 0.05),
         ("clean", False, 2, -0.01, 0.08, 0.05),
         short("clean", False, 3, -0.02, 0.08, 0.05, reason="the mean is +0.035"),
+        ("clean", True, 0, -0.02, 0.13, 0.05),
         ("clean", True, 1, -0.02, 0.13, 0.05),
         ("clean", True, 2, -0.01, 0.08, 0.05),
+        short("clean", True, 3, -0.02, 0.08, 0.05, reason="the mean is +0.035"),
         short("planck-like", False, 0, -0.02, 0.21, 0.10, reason="the mean is -0.10 to -0.13"),
         ("planck-like", False, 1, 0.01, 0.15, 0.05),
         ("planck-like", False, 2, -0.01, 0.13, 0.05),
-        short("planck-like", False, 3, -0.02, 0.15, 0.05, reason="the mean is -0.08"),
+        short("planck-like", False, 3, -0.02, 0.15, 0.05, reason=IN_BY_CHANCE, strict=False),
         ("planck-like", True, 0, -0.01, 0.16, 0.10),
         ("planck-like", True, 1, 0.01, 0.16, 0.05),
         ("planck-like", True, 2, -0.01, 0.13, 0.05),
+        short("planck-like", True, 3, -0.02, 0.15, 0.05, reason=IN_BY_CHANCE, strict=False),
     ],
 )
 def test_networks_on_mocks_as_on_their_own(
