@@ -112,7 +112,7 @@ def make_dataset(
     recipe = {
         "kind": "simulation",
         "clusters": {"number": len(sample), "sha256": table_digest(sample.table)},
-        **{name: plain(value) for name, value in vars(job).items()},
+        **{name: plain(value) for name, value in job.__getstate__().items()},
         "shard": layout.shard,
     }
     cutouts = {
@@ -146,15 +146,14 @@ class _Simulation:
     def _observer(self):
         return Observer(self.observation, self.model, self.environment, self.seed)
 
-    def observe(self, part):
+    def observe(self, part, projections=None, **options):
         """Make the maps of some clusters."""
         clusters = draw_clusters(part, self.model, cosmology=self.cosmology, seed=self.seed)
-        return self._observer.observe(part, clusters, self.projections)
+        return self._observer.observe(part, clusters, projections or self.projections, **options)
 
     def observe_first(self, sample):
-        """Make one map, to see what comes; surroundings take long and do not change that."""
-        alone = (self.observation, self.model, None, self.cosmology, self.seed, 1)
-        return _Simulation(*alone).observe(sample[:1])
+        """Make one map, to see what comes; a sky behind it takes long and does not change that."""
+        return self.observe(sample[:1], 1, sky=False)
 
 
 def _write_shard(job, folder, layout, number, part):

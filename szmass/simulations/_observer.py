@@ -11,7 +11,9 @@ from szmass.maps._frames import lonlat
 from szmass.maps.cutouts import CutoutStack
 from szmass.maps.depth import DepthMap
 from szmass.simulations import _sampling
+from szmass.simulations._neighbours import Neighbours
 from szmass.simulations._seeds import generator
+from szmass.simulations._triaxial import rotation_matrix
 from szmass.simulations.painting import ClusterPainter
 
 __all__ = ["Observer"]
@@ -62,9 +64,15 @@ class Observer:
             box_variance=_sampling.box_variance(observation.sampling, observation.nside),
             halo=None if environment is None else (environment.cib_fraction, 1.5),
         )
+        self.neighbours = None
+        if environment is not None and environment.clustered:
+            self.neighbours = Neighbours(environment, geometry, self.painter.window, seed)
 
-    def observe(self, sample, clusters, projections):
-        """Give a sample with cutouts and truth, one row per cluster and projection."""
+    def observe(self, sample, clusters, projections, *, sky=True):
+        """Give a sample with cutouts and truth, one row per cluster and projection.
+
+        Without ``sky`` the haloes in front and behind are left out, which take long to paint.
+        """
         n = len(clusters) * projections
         keys = [(int(i), view) for i in clusters["cluster_id"] for view in range(projections)]
         streams = [generator(self.seed, "observation", *key) for key in keys]
@@ -72,12 +80,14 @@ class Observer:
         rows = np.repeat(np.arange(len(clusters)), projections)
         whole = sample[rows] if projections == 1 else _repeated(sample, rows, projections)
         shift = self._centring(whole)[:, np.newaxis] * normal
+        views = (len(clusters), projections)
         maps, orientation = self.painter.paint(
             clusters,
             projections=projections,
             seed=self.seed,
-            shift=shift.reshape(len(clusters), projections, 2) * u.arcmin,
+            shift=shift.reshape(*views, 2) * u.arcmin,
         )
+        orientation = orientation.reshape(n, 4)
         maps = maps.reshape(n, *self.painted.shape)
         depth = self._depth(whole, streams)
         if self.environment is not None:
@@ -85,7 +95,15 @@ class Observer:
                 clusters["mass_true"].value, clusters["redshift"], clusters["one_minus_b"]
             )
             maps *= dimming[rows, np.newaxis, np.newaxis].astype(np.float32)
-            self.environment._add(maps, self.painted, self.painter.window, self.seed, keys)
+            if sky:
+                self.environment._add(maps, self.painted, self.painter.window, self.seed, keys)
+        if self.neighbours is not None:
+            neighbours = self.neighbours.add(
+                maps.reshape(*views, *self.painted.shape),
+                clusters,
+                rotation_matrix(orientation).reshape(*views, 3, 3),
+                shift.reshape(*views, 2),
+            )
         if self.observation.noise is not None:
             fields = _FieldGenerators(generator(self.seed, "noise", *key) for key in keys)
             maps += self.observation.noise.draw(self.painted, n, fields, depth=depth)
@@ -97,9 +115,12 @@ class Observer:
             if name not in ("cluster_id", "redshift", "mass_true"):
                 table[name] = truth[name]
         table["projection"] = np.tile(np.arange(projections), len(clusters))
-        table["orientation"] = orientation.reshape(n, 4)
+        table["orientation"] = orientation
         table["shift"] = shift * u.arcmin
         table["depth"] = depth
+        if self.neighbours is not None:
+            table["neighbours"] = neighbours[0].ravel()
+            table["neighbours_y500"] = neighbours[1].ravel() * u.arcmin**2
         table.meta.update(clusters.meta, observation=self.observation.name)
         whole.cutouts = CutoutStack(
             maps,

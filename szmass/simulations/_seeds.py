@@ -17,6 +17,7 @@ _PURPOSES = {
     "noise": 7,
     "environment": 8,
     "sky": 9,
+    "neighbours": 10,
 }
 
 

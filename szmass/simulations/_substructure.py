@@ -4,20 +4,28 @@ import functools
 
 import numpy as np
 
-__all__ = ["MAX_SUBHALOES", "companion_mean", "companions", "subhalo_mean", "subhaloes"]
+__all__ = [
+    "MAX_SUBHALOES",
+    "RADIUS_MAX",
+    "companion_mean",
+    "companions",
+    "subhalo_mean",
+    "subhaloes",
+]
 
 #: No cluster gets more; the mean number above the lowest mass ratio is about 5.
 MAX_SUBHALOES = 24
+
+#: Subhaloes are even in radius out to here [R500], about the virial radius: as mass in an outer
+#: isothermal halo.
+RADIUS_MAX = 2.0
 
 # Lowest mass ratio of a subhalo: with (m / M)^1.79 what is below holds less than 0.1 % of Y.
 _RATIO_MIN = 0.02
 # Range in which a subhalo keeps a share of the gas of a halo of its mass.
 _GAS = (0.3, 0.7)
-# Subhaloes are even in radius out to here [R500], about the virial radius: as mass in an outer
-# isothermal halo.
-_RADIUS_MAX = 2.0
 # Mass ratios (even in the logarithm) and distances [R500] of companions in a major merger.
-_COMPANION_RATIO, _COMPANION_RADIUS = (0.1, 0.5), (0.3, 2.0)
+_COMPANION_RATIO, _COMPANION_RADIUS = (0.1, 0.5), (0.3, RADIUS_MAX)
 
 
 @functools.cache
@@ -66,7 +74,7 @@ def subhaloes(number, uniform):
     _, share, log_ratio = _mass_function()
     ratio = np.exp(np.interp(uniform[..., 0], share, log_ratio))
     gas = _GAS[0] + (_GAS[1] - _GAS[0]) * uniform[..., 1]
-    position = _RADIUS_MAX * uniform[..., 2:3] * _direction(uniform[..., 3:])
+    position = RADIUS_MAX * uniform[..., 2:3] * _direction(uniform[..., 3:])
     empty = np.arange(MAX_SUBHALOES) >= np.searchsorted(_poisson(), number)[:, np.newaxis]
     for array in (ratio, gas, position):
         array[empty] = np.nan
@@ -79,7 +87,7 @@ def subhalo_mean(slope):
     weight = np.diff(share)
     ratio = np.exp(slope * log_ratio)
     per_halo = np.sum(weight * 0.5 * (ratio[1:] + ratio[:-1]))
-    return mean * per_halo * 0.5 * sum(_GAS) / _RADIUS_MAX
+    return mean * per_halo * 0.5 * sum(_GAS) / RADIUS_MAX
 
 
 def companions(uniform, merging):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-__all__ = ["AXIS_RATIO_MIN", "draw_axes", "projected_stretch", "rotations"]
+__all__ = ["AXIS_RATIO_MIN", "draw_axes", "projected_stretch", "rotation_matrix", "rotations"]
 
 #: Axis ratios are never below; no cluster's gas is that flat.
 AXIS_RATIO_MIN = 0.3
@@ -63,12 +63,19 @@ def rotations(uniform):
     angle = 2 * np.pi * uniform[:, 1:]
     x, y = first * np.sin(angle[:, 0]), first * np.cos(angle[:, 0])
     z, w = second * np.sin(angle[:, 1]), second * np.cos(angle[:, 1])
+    quaternion = np.stack([x, y, z, w], axis=1)
+    return quaternion, rotation_matrix(quaternion)
+
+
+def rotation_matrix(quaternion):
+    """Turn unit quaternions x, y, z, w, shape (N, 4), into matrices, shape (N, 3, 3)."""
+    x, y, z, w = quaternion.T
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
     ]
-    return np.stack([x, y, z, w], axis=1), np.moveaxis(np.array(rows), -1, 0)
+    return np.moveaxis(np.array(rows), -1, 0)
 
 
 def projected_stretch(axes, matrix):

@@ -12,6 +12,7 @@ from szmass.exceptions import InvalidInputError
 from szmass.physics._background import efunc, h70
 from szmass.physics._inputs import check_mass, check_redshift
 from szmass.physics.cosmology import get_cosmology
+from szmass.simulations._clustering import HaloClustering
 from szmass.simulations._mass_function import SkyAbundance
 from szmass.simulations._seeds import check_count, check_seed, generator
 from szmass.simulations._transform import X_NODES, sphere_weights, transform_tables
@@ -30,8 +31,11 @@ _SQUARE_DEGREES = 41252.96124941927
 class Environment:
     """Surroundings of mock clusters.
 
-    Other haloes are painted once on a large periodic patch of sky, from which every field takes a
-    piece at random, in one of eight orientations. They are not correlated with the cluster.
+    Haloes in front and behind are painted once on a large periodic patch of sky, from which every
+    field takes a piece at random, in one of eight orientations. The haloes that a cluster has
+    around it beyond the mean are drawn for each cluster, in three dimensions, from the linear
+    correlation function of matter times the biases of halo and cluster, and seen from the same
+    directions as the cluster.
 
     Parameters
     ----------
@@ -42,8 +46,11 @@ class Environment:
     mass_min : `~astropy.units.Quantity`, optional
         Their lowest M500c. Heavy ones are the visible neighbours, light ones the unresolved
         background.
+    clustered : bool, optional
+        Whether there are haloes correlated with the cluster, at its redshift. They stand beyond
+        2 R500, where its own substructure ends. Without, all haloes are Poisson distributed.
     redshift : (float, float), optional
-        Their range of redshift.
+        Range of redshift of the others.
     size : int, optional
         Pixels along a side of the patch. 2048 of 1.7 arcmin hold 450 fields of 2.7 deg.
     radio_density : `~astropy.units.Quantity`, optional
@@ -66,15 +73,23 @@ class Environment:
     InvalidUnitError
         A value has no unit, or one of another kind.
 
+    Notes
+    -----
+    Simulated samples have two columns more with ``clustered``: ``neighbours``, the number of
+    correlated haloes in the field, and ``neighbours_y500``, the sum of their Y500. Underdensities,
+    beyond about 120 comoving Mpc/h, are not made.
+
     References
     ----------
-    Planck Collaboration XXIII 2016, A&A 594, A23 (extent of the dust); Perrott et al. 2024
-    (relativistic shift); Arnaud, Pointecouteau & Pratt 2005 (temperature).
+    Tinker et al. 2010, ApJ 724, 878 (bias); Planck Collaboration XXIII 2016, A&A 594, A23 (extent
+    of the dust); Perrott et al. 2024 (relativistic shift); Arnaud, Pointecouteau & Pratt 2005
+    (temperature).
     """
 
     model: ClusterModel = "a10"
     cosmology: FLRW = "PSZ2"
     mass_min: u.Quantity = 1e13 * u.solMass
+    clustered: bool = True
     redshift: tuple = (0.02, 2.0)
     size: int = 2048
     radio_density: u.Quantity = 0 / u.deg**2
@@ -94,6 +109,10 @@ class Environment:
                 "'redshift' must be a lower and a higher limit, 'mass_min' below 5e15 solMass. "
                 f"Received: {self.redshift} and {self.mass_min}"
             )
+        if not isinstance(self.clustered, bool):
+            raise InvalidInputError(
+                f"'clustered' must be True or False. Received: {self.clustered!r}"
+            )
         check_count(self.size, "size")
         check_seed(self.seed)
         for name, unit in (("radio_density", u.deg**-2), ("radio_y", u.arcmin**2)):
@@ -108,6 +127,7 @@ class Environment:
                     f"Received: {getattr(self, name)!r}"
                 )
         set_(self, "_skies", {})
+        set_(self, "_haloes", [])
 
     def sky(self, pixel_scale, window):
         """Give the patch of sky without the target clusters.
@@ -130,14 +150,23 @@ class Environment:
             self._skies[key] = self._paint(key[0], window)
         return self._skies[key]
 
+    def _clustering(self):
+        """Give the haloes that clusters have around them."""
+        if not self._haloes:
+            self._haloes.append(HaloClustering(self._limits, self.cosmology))
+        return self._haloes[0]
+
+    @property
+    def _limits(self):
+        return self.mass_min.value, 5e15
+
     def _paint(self, pixel, window):
         rng = generator(self.seed, "sky")
         n = self.size
-        limits = (self.mass_min.value, 5e15)
-        abundance = SkyAbundance(limits, self.redshift, self.cosmology)
+        abundance = SkyAbundance(self._limits, self.redshift, self.cosmology)
         share = (n * pixel / 60) ** 2 / _SQUARE_DEGREES
         mass, redshift = abundance.draw(rng.poisson(abundance.total * share), rng)
-        theta, y500, parameters = self._signal(mass, redshift)
+        theta, y500, parameters = self._signal(mass, redshift, self._pivots(redshift))
         y500 *= np.exp(self.model.sigma_lny * rng.standard_normal(len(mass)))
         place = rng.integers(0, n * n, len(mass))
         kx = 2 * np.pi * fft.rfftfreq(n, pixel)
@@ -164,22 +193,27 @@ class Environment:
         plane[0, 0] = 0  # maps of y have no monopole
         return fft.irfft2(plane, s=(n, n))
 
-    def _signal(self, mass, redshift):
-        """theta500 [arcmin] and Y500 [arcmin2] of haloes, and shape parameters."""
+    def _pivots(self, redshift):
+        """theta500 [arcmin] and scale of y of 1e14 Msun."""
         # Distances are integrals: looked up instead of worked out for each of a million haloes.
         grid = np.linspace(*np.sqrt(self.redshift), 400) ** 2
-        at = np.full(grid.shape, 1e14)
-        model, cosmology = self.model, self.cosmology
-        theta = np.interp(redshift, grid, model.profile._scales(at, grid, cosmology)[0])
+        pivots = self.model.profile._scales(np.full(grid.shape, 1e14), grid, self.cosmology)
+        return [np.interp(redshift, grid, values) for values in pivots[:2]]
+
+    def _signal(self, mass, redshift, pivots):
+        """theta500 [arcmin] and Y500 [arcmin2] of haloes, and shape parameters."""
+        model = self.model
+        theta, scale = pivots
         scaled = model.one_minus_b * mass
         theta = theta * np.cbrt(scaled / 1e14)
         if model.profile._self_similar:
-            scale = np.interp(redshift, grid, model.profile._scales(at, grid, cosmology)[1])
             # The profile's amplitude times R500 is a power law of mass at each redshift.
             scale = scale * (scaled / 1e14) ** (model.y_slope - 2 / 3)
             parameters = []
         else:
-            _, scale, *parameters = model.profile._scales(scaled, redshift, cosmology)
+            _, scale, *parameters = model.profile._scales(
+                scaled, np.broadcast_to(redshift, scaled.shape), self.cosmology
+            )
         inner = model.profile._shape(X_NODES, *[p[:, np.newaxis] for p in parameters])
         inner = inner @ sphere_weights(1.0)
         return theta, scale * theta**2 * (4 * np.pi / 3) * inner, parameters
