@@ -3,17 +3,13 @@
 import astropy.units as u
 import numpy as np
 
-from szmass._utils.optional import import_optional
+from szmass.comparison._style import COLOURS, MARKERS, MICRO, new_axes
 from szmass.exceptions import InvalidInputError
 from szmass.maps.stacking import StackResult
 
 __all__ = ["plot_profile", "plot_stack"]
 
-# Okabe & Ito's colours, which people with any colour vision tell apart; without yellow.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = "osD^vPX"
 _MAX_LABELLED = 7
-_UNIT = 1e-6
 
 
 def plot_profile(profile, *, ax=None, labels=None, beam=None):
@@ -56,7 +52,7 @@ def plot_profile(profile, *, ax=None, labels=None, beam=None):
         raise InvalidInputError(
             f"'labels' must have one entry per row ({len(table)}). Received: {len(names)}"
         )
-    ax = _axes(ax, (6.4, 4.2))
+    ax = new_axes(ax, (6.4, 4.2))
     unit = getattr(table["radius"], "unit", None)
     unit = u.one if unit is None else unit
     error = next((name for name in ("y_err", "y_noise_err") if name in table.colnames), None)
@@ -64,16 +60,16 @@ def plot_profile(profile, *, ax=None, labels=None, beam=None):
     # Bars of several clusters at the same radii would hide each other.
     step = 0.01 * float(np.nanmax(_plain(table["radius"])))
     for i, row in enumerate(table):
-        radius, y = _plain(row["radius"]), _plain(row["y"]) / _UNIT
+        radius, y = _plain(row["radius"]), _plain(row["y"]) / MICRO
         if many:
             ax.plot(radius, y, color="0.6", lw=0.8, alpha=0.7)
             continue
         ax.errorbar(
             radius + (i - (len(table) - 1) / 2) * step,
             y,
-            yerr=None if error is None else _plain(row[error]) / _UNIT,
-            color=_COLOURS[i],
-            marker=_MARKERS[i],
+            yerr=None if error is None else _plain(row[error]) / MICRO,
+            color=COLOURS[i],
+            marker=MARKERS[i],
             markersize=5,
             lw=1.2,
             elinewidth=1.2,
@@ -81,9 +77,9 @@ def plot_profile(profile, *, ax=None, labels=None, beam=None):
             label=names[i] or None,
         )
     if many:
-        y = np.ma.masked_invalid(_plain(table["y"])).mean(axis=0).filled(np.nan) / _UNIT
+        y = np.ma.masked_invalid(_plain(table["y"])).mean(axis=0).filled(np.nan) / MICRO
         label = f"mean of {len(table)}"
-        ax.plot(_plain(table["radius"][0]), y, color=_COLOURS[0], lw=2, label=label)
+        ax.plot(_plain(table["radius"][0]), y, color=COLOURS[0], lw=2, label=label)
     if beam is not None and unit != u.one:
         ax.axvspan(0, u.Quantity(beam).to_value(unit) / 2, color="0.9", lw=0, label="half the beam")
     ax.axhline(0, color="0.5", lw=0.8, zorder=0)
@@ -126,16 +122,16 @@ def plot_stack(result, *, ax=None, limit=None):
     limit = float(np.nanmax(np.abs(result.image))) if limit is None else limit
     if not limit > 0:
         raise InvalidInputError(f"'limit' must be positive. Received: {limit!r}")
-    ax = _axes(ax, (5.6, 4.6))
+    ax = new_axes(ax, (5.6, 4.6))
     unit = result.geometry.pixel_scale.unit
     height, width = result.geometry.size.value / 2
     image = ax.imshow(
-        result.image / _UNIT,
+        result.image / MICRO,
         origin="lower",
         extent=(width, -width, -height, height),  # longitude increases to the left
         cmap="RdBu_r",
-        vmin=-limit / _UNIT,
-        vmax=limit / _UNIT,
+        vmin=-limit / MICRO,
+        vmax=limit / MICRO,
         interpolation="nearest",
     )
     bar = ax.figure.colorbar(image, ax=ax, pad=0.03, fraction=0.046)
@@ -173,10 +169,3 @@ def _radius_label(unit):
 
 def _plain(values):
     return np.asarray(getattr(values, "value", values), dtype=float)
-
-
-def _axes(ax, size):
-    if ax is not None:
-        return ax
-    pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="draw plots")
-    return pyplot.subplots(figsize=size, layout="constrained")[1]
