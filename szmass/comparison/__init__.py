@@ -6,7 +6,16 @@ simulations and the information limit, `fit_mass_ratio` and `fit_relation` measu
 relations. Plots take an optional matplotlib Axes.
 """
 
-from szmass.comparison._posterior_plots import plot_signal_surface
+from szmass.comparison._cluster_page import plot_cluster
+from szmass.comparison._cutout_plots import plot_cutout, plot_gallery
+from szmass.comparison._error_plots import (
+    plot_error_distribution,
+    plot_relative_error,
+    plot_residuals,
+)
+from szmass.comparison._mass_plots import plot_mass_comparison, plot_mass_redshift
+from szmass.comparison._posterior_plots import plot_mass_posteriors, plot_signal_surface
+from szmass.comparison._training_plots import plot_selection, plot_training
 from szmass.comparison.efficiency import efficiency_table
 from szmass.comparison.plots import plot_profile, plot_stack
 from szmass.comparison.regression import RelationFit, fit_mass_ratio, fit_relation
@@ -23,8 +32,19 @@ __all__ = [
     "fit_mass_ratio",
     "fit_relation",
     "format_difference_table",
+    "plot_cluster",
+    "plot_cutout",
+    "plot_error_distribution",
+    "plot_gallery",
+    "plot_mass_comparison",
+    "plot_mass_posteriors",
+    "plot_mass_redshift",
     "plot_profile",
+    "plot_relative_error",
+    "plot_residuals",
+    "plot_selection",
     "plot_signal_surface",
     "plot_stack",
+    "plot_training",
     "relative_difference_table",
 ]
