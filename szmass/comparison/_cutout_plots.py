@@ -170,10 +170,10 @@ def plot_gallery(
     axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     panels = list(axes.flat)
     for i, (cutout, ax) in enumerate(zip(stack, panels, strict=False)):
-        picture = _Picture(ax, cutout)
+        scale = None if stack.angular_scale is None else stack.angular_scale[i]
+        picture = _Picture(ax, cutout, stack.geometry, scale)
         image = picture.draw(cmap, norm, _levels(cutout, contours))
-        if np.isfinite(circles[i]):
-            picture.circle((0, 0), circles[i], ls="--", lw=1)
+        picture.circle((0, 0), circles[i], ls="--", lw=1)
         if beam and i == 0:
             picture.beam()
         ax.set_title(titles[i], fontsize=8)
@@ -193,14 +193,20 @@ def plot_gallery(
 
 
 class _Picture:
-    """A cutout on axes: pixels on a WCSAxes, offsets from the middle on others."""
+    """A cutout on axes: pixels on a WCSAxes, offsets from the middle on others.
 
-    def __init__(self, ax, cutout):
+    In a gallery of cutouts that are as large as the clusters, offsets are in units of these.
+    """
+
+    def __init__(self, ax, cutout, geometry=None, angular_scale=None):
         self.ax, self.cutout = ax, cutout
         self.on_sky = hasattr(ax, "get_coords_overlay")
-        self.unit = u.one if cutout.geometry.relative else u.arcmin
-        self.half = cutout.geometry.size.to_value(self.unit)[::-1] / 2  # width, height
-        self.scale = cutout.geometry.pixel_scale.to_value(self.unit)
+        self.geometry = geometry = cutout.geometry if geometry is None else geometry
+        unit, self.arcmin = (u.one, np.nan) if geometry.relative else (u.arcmin, 1.0)
+        if geometry.relative and angular_scale is not None:
+            self.arcmin = 1 / angular_scale.to_value(u.arcmin)
+        self.half = geometry.size.to_value(unit)[::-1] / 2  # width, height
+        self.scale = geometry.pixel_scale.to_value(unit)
         self.middle = (np.array(cutout.data.shape[::-1]) - 1) / 2
 
     def draw(self, cmap, norm, levels):
@@ -221,9 +227,12 @@ class _Picture:
         return image
 
     def circle(self, centre, radius, **options):
-        """Draw a circle around (right, up), in the unit of the offsets."""
+        """Draw a circle around (right, up) in the unit of the offsets; its radius is in arcmin."""
         from matplotlib.patches import Circle
 
+        radius = radius * self.arcmin
+        if not np.isfinite(radius):
+            return
         if self.on_sky:
             centre = self.middle + np.array(centre) / self.scale
             radius = radius / self.scale
@@ -233,16 +242,16 @@ class _Picture:
 
     def beam(self):
         """Draw the beam in the lower left corner."""
-        if self.cutout.beam is None or self.unit != u.arcmin:
+        if self.cutout.beam is None:
             return
         radius = self.cutout.beam.to_value(u.arcmin) / 2
-        corner = 1.4 * radius - self.half
+        corner = 1.4 * radius * self.arcmin - self.half
         self.circle(corner, radius, lw=1, hatch="//////")
 
     def label(self):
         """Label the axes."""
         if self.on_sky:
-            galactic = self.cutout.geometry.frame == "galactic"
+            galactic = self.geometry.frame == "galactic"
             names = (
                 ("Galactic longitude", "Galactic latitude")
                 if galactic
@@ -259,7 +268,7 @@ class _Picture:
                     axis.set_major_formatter("d.d")
             self.ax.coords.grid(color="w", alpha=0.25, lw=0.6)
             return
-        right, up = _offset_labels(self.cutout.geometry)
+        right, up = _offset_labels(self.geometry)
         self.ax.set(xlabel=right, ylabel=up)
 
 
