@@ -20,6 +20,7 @@ __all__ = [
     "RemoteDataError",
     "SzmassError",
     "SzmassWarning",
+    "TrainingError",
     "UnknownNameError",
     "UnweighedClustersWarning",
     "WorkerError",
@@ -72,6 +73,10 @@ class MissingDependencyError(SzmassError, ImportError):
 
 class WorkerError(SzmassError, RuntimeError):
     """A process that made part of a data set ended before it was done."""
+
+
+class TrainingError(SzmassError, RuntimeError):
+    """A network could not be trained: its loss became NaN, or a run was lost."""
 
 
 class SzmassWarning(AstropyUserWarning):

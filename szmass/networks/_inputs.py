@@ -7,7 +7,7 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps._template import disc_transform
 from szmass.physics.pressure import get_pressure_profile
 
-__all__ = ["CHANNELS", "CONTEXT", "NetworkInputs", "pooled", "shifted_and_pooled", "turned"]
+__all__ = ["CHANNELS", "CONTEXT", "NetworkInputs", "displaced", "pooled", "turned"]
 
 #: Planes of the input, each of a quarter of the pixels of the field along a side.
 CHANNELS = ("core", "core filtered", "field", "field filtered")
@@ -136,20 +136,20 @@ def pooled(maps):
     return (rows[:, :, 0::2] + rows[:, :, 1::2]) * maps.dtype.type(0.25)
 
 
-def shifted_and_pooled(maps, shift):
-    """Displace maps by parts of a pixel and average blocks of 2 x 2 pixels.
+def displaced(maps, shift):
+    """Displace maps by parts of a pixel.
 
     Parameters
     ----------
     maps : ndarray
-        float32, shape (N, ny, nx).
+        float32, shape (N, ny, nx), smooth on the scale of two pixels.
     shift : ndarray
         Displacements along rows and columns [pixels], shape (N, 2).
 
     Returns
     -------
     ndarray
-        float32, shape (N, ny / 2, nx / 2). What enters at an edge repeats the pixels there.
+        As ``maps``. What enters at an edge repeats the pixels there.
     """
     rows = _kernels(maps.shape[1], shift[:, 0])
     columns = _kernels(maps.shape[2], shift[:, 1])
@@ -157,21 +157,21 @@ def shifted_and_pooled(maps, shift):
 
 
 def _kernels(n, shift):
-    """Matrices (N, n / 2, n) that displace and average."""
+    """Matrices (N, n, n) that displace by Lanczos interpolation."""
     whole = np.floor(shift).astype(int)
     offset = np.arange(-_LANCZOS + 1, _LANCZOS + 1)
-    # Kernel at the pixels about the position that a pixel is taken from.
+    # Distances from where a pixel's value is taken to the pixels about it.
     x = offset - (whole + 1 - shift)[:, np.newaxis]
     weights = np.sinc(x) * np.sinc(x / _LANCZOS) * (np.abs(x) < _LANCZOS)
     weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    index = np.arange(n)[:, np.newaxis] + offset - (whole + 1)[:, np.newaxis, np.newaxis]
+    row = np.arange(n)
+    index = row[:, np.newaxis] + offset - (whole + 1)[:, np.newaxis, np.newaxis]
     index = np.clip(index, 0, n - 1)
     matrix = np.zeros((len(shift), n, n), dtype=np.float32)
     cluster = np.arange(len(shift))[:, np.newaxis]
-    row = np.arange(n)
     for j in range(len(offset)):
         matrix[cluster, row, index[:, :, j]] += weights[:, j, np.newaxis]
-    return 0.5 * (matrix[:, 0::2] + matrix[:, 1::2])
+    return matrix
 
 
 def turned(maps, turn):

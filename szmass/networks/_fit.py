@@ -1,0 +1,226 @@
+"""One training: check-points, a log, early stopping, and going on where it was interrupted."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from szmass._utils.files import atomic_path
+from szmass._utils.optional import import_optional
+from szmass._utils.progress import progress_bar
+from szmass.exceptions import FileFormatError, TrainingError
+from szmass.networks._weights import load_arrays, save_arrays, set_arrays
+
+__all__ = ["best_arrays", "fit_network", "model_arrays", "seed_everything"]
+
+_CHECKPOINT, _LOG = "checkpoint.npz", "log.csv"
+
+
+def seed_everything(seed):
+    """Make what Keras draws, and the order in which it adds, depend on the seed alone."""
+    keras = import_optional("keras", extra="cnn", purpose="train a network")
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import_optional("tensorflow", extra="cnn", purpose="train a network")
+        from tensorflow import config
+
+        config.experimental.enable_op_determinism()
+    return keras
+
+
+def fit_network(
+    model,
+    batches,
+    steps,
+    validation,
+    folder,
+    *,
+    epochs,
+    patience=None,
+    resume=False,
+    tensorboard=False,
+    name="train",
+):
+    """Train a compiled network; afterwards it has the weights of its best epoch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled.
+    batches : callable
+        ``batches(epoch)`` gives an endless iterator of (inputs, target) that begins with that
+        epoch, and depends on nothing that came before.
+    steps : int
+        Batches of an epoch.
+    validation : tuple
+        Inputs and target, in memory.
+    folder : path-like
+        Gets ``checkpoint.npz`` after every epoch, completely or not at all, and ``log.csv``.
+    epochs : int
+        Number of epochs.
+    patience : int, optional
+        Stop when the validation loss has not improved for so many epochs.
+    resume : bool, optional
+        Go on after the last check-point, if there is one. The result is that of a run without
+        an interruption.
+    tensorboard : bool, optional
+        Write events for TensorBoard to ``folder``.
+    name : str, optional
+        What the progress bar says.
+
+    Returns
+    -------
+    list of dict
+        Loss, validation loss and learning rate of each epoch.
+
+    Raises
+    ------
+    TrainingError
+        The loss is not finite.
+    FileFormatError
+        The check-point is damaged, or one of another network.
+    """
+    keras = import_optional("keras", extra="cnn", purpose="train a network")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = _State(model, folder)
+    if resume:
+        state.restore()
+
+    class Keeper(keras.callbacks.Callback):
+        """Looks after the run, batch by batch and epoch by epoch."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.bar = progress_bar(
+                total=steps, desc=f"{name}: epoch {epoch + 1}/{epochs}", unit="batch"
+            )
+
+        def on_train_batch_end(self, batch, logs=None):
+            loss = float(logs["loss"])
+            if not math.isfinite(loss):
+                self.bar.close()
+                raise TrainingError(
+                    f"The loss of {name!r} became {loss} in epoch {len(state.history) + 1}, batch "
+                    f"{batch + 1}. Lower the learning rate, or look for maps that are not "
+                    "finite; the check-point of the last epoch is kept."
+                )
+            self.bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+            self.bar.update()
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.bar.set_postfix(
+                loss=f"{logs['loss']:.4f}", validation=f"{logs['val_loss']:.4f}", refresh=True
+            )
+            self.bar.close()
+            rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+            state.add({key: float(value) for key, value in logs.items()} | {"learning_rate": rate})
+            if state.waited(patience):
+                self.model.stop_training = True
+
+    callbacks = [Keeper()]
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(folder))
+    done = len(state.history)
+    if done < epochs and not state.waited(patience):
+        model.fit(
+            batches(done),
+            steps_per_epoch=steps,
+            epochs=epochs,
+            initial_epoch=done,
+            validation_data=validation,
+            validation_batch_size=1024,
+            callbacks=callbacks,
+            verbose=0,
+        )
+    state.take_best()
+    return state.history
+
+
+def model_arrays(model):
+    """Weights of a network as arrays that are named ``layer/weight``."""
+    return {
+        f"{layer.name}/{weight.name}": np.asarray(weight.numpy())
+        for layer in model.layers
+        for weight in layer.weights
+    }
+
+
+def best_arrays(folder):
+    """Weights of the best epoch of a run, by name, from its check-point.
+
+    Raises
+    ------
+    FileFormatError
+        There is no check-point, or it is damaged.
+    """
+    arrays = load_arrays(Path(folder) / _CHECKPOINT)
+    return {key.partition("/")[2]: arrays[key] for key in arrays if key.startswith("best/")}
+
+
+class _State:
+    """Weights, state of the optimizer and of random layers, history: what a run consists of."""
+
+    def __init__(self, model, folder):
+        self.model, self.folder = model, folder
+        self.history, self.best = [], None
+
+    def _variables(self):
+        self.model.optimizer.build(self.model.trainable_variables)
+        return {
+            f"{kind}/{i}": variable
+            for kind, variables in (
+                ("model", self.model.variables),
+                ("optimizer", self.model.optimizer.variables),
+            )
+            for i, variable in enumerate(variables)
+        }
+
+    def add(self, record):
+        """Keep an epoch."""
+        if self.best is None or record["val_loss"] < min(r["val_loss"] for r in self.history):
+            self.best = {f"best/{key}": value for key, value in model_arrays(self.model).items()}
+        self.history.append(record)
+        arrays = {key: np.asarray(value.numpy()) for key, value in self._variables().items()}
+        arrays |= self.best
+        arrays["history"] = np.array(json.dumps(self.history))
+        save_arrays(self.folder / _CHECKPOINT, arrays)
+        columns = list(self.history[0])
+        with atomic_path(self.folder / _LOG, overwrite=True) as temporary:
+            lines = [",".join(["epoch", *columns])]
+            for i, row in enumerate(self.history):
+                lines.append(",".join([str(i + 1), *(f"{row[c]:.9g}" for c in columns)]))
+            temporary.write_text(os.linesep.join([*lines, ""]), encoding="utf-8")
+
+    def restore(self):
+        """Go back to the last check-point, if there is one."""
+        path = self.folder / _CHECKPOINT
+        if not path.exists():
+            return
+        arrays = load_arrays(path)
+        variables = self._variables()
+        fits = all(
+            key in arrays and arrays[key].shape == tuple(variable.shape)
+            for key, variable in variables.items()
+        )
+        if not fits or "history" not in arrays:
+            raise FileFormatError(
+                f"The check-point {str(path)!r} is not one of this network. Train into another "
+                "folder, or delete it to begin anew."
+            )
+        for key, variable in variables.items():
+            variable.assign(arrays[key])
+        self.history = json.loads(str(arrays["history"]))
+        self.best = {key: value for key, value in arrays.items() if key.startswith("best/")}
+
+    def waited(self, patience):
+        """Tell whether the validation loss has not improved for that many epochs."""
+        if patience is None or not self.history:
+            return False
+        losses = [record["val_loss"] for record in self.history]
+        return len(losses) - 1 - int(np.argmin(losses)) >= patience
+
+    def take_best(self):
+        """Give the network the weights of its best epoch."""
+        set_arrays(self.model, {key.partition("/")[2]: self.best[key] for key in self.best})

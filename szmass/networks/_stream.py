@@ -1,0 +1,207 @@
+"""Maps for training: clean ones of a data set, with noise and position errors drawn afresh."""
+
+import math
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from szmass.exceptions import InvalidInputError
+from szmass.networks._inputs import displaced, pooled, turned
+
+__all__ = ["MapBatch", "MapStream", "prefetched"]
+
+# Maps that are read, or noise that is drawn, at a time.
+_CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class MapBatch:
+    """Noisy maps of one noise model.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Rows of the data set, shape (N,).
+    maps : ndarray
+        Compton-y, float32, shape (N, ny, nx).
+    noise : int
+        Number of the noise model.
+    depth : ndarray
+        Factors of the noise amplitude, shape (N,).
+    """
+
+    rows: np.ndarray
+    maps: np.ndarray
+    noise: int
+    depth: np.ndarray
+
+
+class MapStream:
+    """Clean maps with fresh noise, in random order and orientation, epoch after epoch.
+
+    What it gives depends on the seed and on the number of the epoch alone.
+
+    Parameters
+    ----------
+    dataset : `~szmass.simulations.SimulationDataset`
+        Clean maps.
+    noise : sequence of `~szmass.maps.NoiseModel` or None
+        Noise models, which take turns; None stands for no noise.
+    batch_size : int
+        Maps of a batch. An epoch consists of whole batches.
+    seed : int
+        Seed.
+    centring : float, optional
+        Standard deviation per axis of the displacement [pixels]. Whole-pixel displacements are not
+        rounded: maps are interpolated.
+    depth : (float, float), optional
+        Range of the factor of the noise amplitude, even in its logarithm.
+    blocks : bool, optional
+        Average blocks of 2 x 2 pixels.
+    fields : int, optional
+        Noise maps drawn per epoch and noise model. Each is used in random orientations and with
+        either sign, until the epoch is over.
+    memory : float, optional
+        Maps are kept in memory if they take no more than so many bytes; else they are read from
+        disk in every epoch.
+    """
+
+    def __init__(
+        self,
+        dataset,
+        noise,
+        *,
+        batch_size,
+        seed,
+        centring=0.0,
+        depth=(1.0, 1.0),
+        blocks=True,
+        fields=8192,
+        memory=6e9,
+    ):
+        if not len(dataset):
+            raise InvalidInputError("The data set has no maps to train on.")
+        if centring and not blocks:
+            raise InvalidInputError("'centring' needs 'blocks': whole maps are not displaced.")
+        self.dataset, self.noise, self.seed = dataset, tuple(noise), seed
+        self.batch_size = min(batch_size, len(dataset))
+        self.centring, self.depth, self.blocks = centring, depth, blocks
+        self.fields = min(fields, 2 * math.ceil(len(dataset) / len(self.noise)))
+        side = dataset.geometry.shape[0] // (2 if blocks else 1)
+        self._kept = None
+        self._keep = 4 * side**2 * len(dataset) <= memory
+
+    @property
+    def steps(self):
+        """Batches of an epoch."""
+        return len(self.dataset) // self.batch_size
+
+    def batches(self, epoch=0):
+        """Give batches without end, beginning with an epoch.
+
+        Parameters
+        ----------
+        epoch : int, optional
+            Number of the first epoch.
+
+        Yields
+        ------
+        list of MapBatch
+            One per noise model.
+        """
+        while True:
+            yield from self.epoch(epoch)
+            epoch += 1
+
+    def epoch(self, number, *, in_order=False):
+        """Give the batches of one epoch.
+
+        Parameters
+        ----------
+        number : int
+            Number of the epoch.
+        in_order : bool, optional
+            Give all maps once, in the order of the data set and upright, as for validation.
+
+        Yields
+        ------
+        list of MapBatch
+            One per noise model.
+        """
+        rng = np.random.default_rng([self.seed, number])
+        banks = [self._bank(model, rng) for model in self.noise]
+        for rows, maps in self._clean(number, in_order):
+            parts = []
+            # Which noise comes first changes, so that in validation all models have their share.
+            for kind, share in enumerate(np.array_split(np.arange(len(rows)), len(self.noise))):
+                if len(share):
+                    parts.append(self._noisy(rows[share], maps[share], kind, banks, rng, in_order))
+            yield parts
+
+    def _clean(self, number, in_order):
+        size = self.batch_size
+        if self._keep:
+            if self._kept is None:
+                self._kept = np.concatenate(
+                    [self._reduced(part) for _, part in self.dataset.batches(_CHUNK)]
+                )
+            order = np.arange(len(self.dataset))
+            if not in_order:
+                order = np.random.default_rng([self.seed, number, 1]).permutation(order)
+            end = len(order) if in_order else self.steps * size
+            for start in range(0, end, size):
+                rows = order[start : start + size]
+                yield rows, self._kept[rows]
+            return
+        seed = None if in_order else self.seed
+        for rows, maps in self.dataset.batches(size, seed=seed, epoch=number):
+            if in_order or len(rows) == size:
+                yield rows, self._reduced(maps)
+
+    def _reduced(self, maps):
+        if not np.isfinite(maps).all():
+            bad = np.count_nonzero(~np.isfinite(maps).all(axis=(1, 2)))
+            raise InvalidInputError(
+                f"{bad} maps of {self.dataset.path.name!r} have pixels that are not finite: train "
+                "on complete maps."
+            )
+        return pooled(maps) if self.blocks else maps
+
+    def _bank(self, model, rng):
+        if model is None:
+            return None
+        parts = []
+        for start in range(0, self.fields, _CHUNK):
+            n = min(_CHUNK, self.fields - start)
+            fields = model.draw(self.dataset.geometry, n, rng, depth=1.0)
+            parts.append(pooled(fields) if self.blocks else fields)
+        return np.concatenate(parts)
+
+    def _noisy(self, rows, maps, kind, banks, rng, in_order):
+        n = len(rows)
+        low, high = np.log(self.depth)
+        depth = np.exp(rng.uniform(low, high, n))
+        if self.centring:
+            # Positions do not depend on the size of the pixels that have been averaged.
+            shift = rng.normal(0.0, self.centring / 2, (n, 2))
+            maps = displaced(maps, shift)
+        if banks[kind] is not None:
+            field = rng.integers(0, len(banks[kind]), n)
+            sign = rng.choice(np.array([-1, 1]), n)
+            noise = turned(banks[kind][field], int(rng.integers(8)))
+            maps = maps + (sign * depth).astype(np.float32)[:, np.newaxis, np.newaxis] * noise
+        if not in_order:
+            maps = turned(maps, int(rng.integers(8)))
+        return MapBatch(rows, maps, kind, depth)
+
+
+def prefetched(iterator, ahead=4):
+    """Run an iterator in a thread, some items ahead; what it raises is raised here."""
+    iterator, end = iter(iterator), object()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = deque(pool.submit(next, iterator, end) for _ in range(ahead))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, iterator, end))
+            yield item
