@@ -17,6 +17,7 @@ __all__ = [
     "LogMassPosterior",
     "PSZ2Catalog",
     "__version__",
+    "cite",
     "estimate_masses",
 ]
 
@@ -30,10 +31,12 @@ _HOMES = {
     "LogMassPosterior": "szmass.posteriors",
     "PSZ2Catalog": "szmass.catalogs",
     "__version__": "szmass.version",
+    "cite": "szmass.citations",
     "estimate_masses": "szmass.estimators",
 }
 _SUBPACKAGES = {
     "catalogs",
+    "citations",
     "clusters",
     "comparison",
     "estimators",

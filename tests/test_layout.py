@@ -20,6 +20,7 @@ LAYERS = [
     {"simulations"},
     {"networks"},
     {"estimators"},
+    {"citations", "_bibliography"},
     {"comparison"},
     {"cli", "_cli_options", "__main__"},
 ]

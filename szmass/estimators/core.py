@@ -144,15 +144,29 @@ class MassEstimator(ABC):
             )
 
     def _meta(self, sample):
+        looks_at_map = sample.cutouts is not None and any("cutout" in n for n in self._needs())
         return {
             "method": self.tag,
             "estimator": repr(self),
             "mass_definition": self.mass_definition,
             "references": list(self.references),
+            **({"map": _describe_map(sample.cutouts)} if looks_at_map else {}),
             **self._extra_meta(sample),
             "szmass_version": __version__,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def _describe_map(cutouts):
+    """What is known of the map that cutouts are of, as plain values."""
+    values = {
+        str(key).lower(): value.item() if isinstance(value, np.generic) else value
+        for key, value in cutouts.meta.items()
+        if isinstance(value, str | bool | int | float | np.generic)
+    }
+    values["beam"] = None if cutouts.beam is None else str(cutouts.beam)
+    values["interpolation"] = cutouts.interpolation
+    return values
 
 
 def register_estimator(estimator):

@@ -72,9 +72,14 @@ class ScalingRelationMass(MassEstimator):
 
     def _extra_meta(self, sample):
         relation = get_scaling_relation(self.relation)
+        papers, profile = (*relation.references, *self.references), {}
+        if self.y == "y5r500":
+            used = get_pressure_profile(self.profile)
+            papers, profile = (*papers, *used.references), {"profile": used.name}
         return {
-            "references": list(dict.fromkeys((*relation.references, *self.references))),
+            "references": list(dict.fromkeys(papers)),
             "relation": relation.name,
+            **profile,
             "one_minus_b": float(self.one_minus_b),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
             "sigma_lny": relation.scatter(self.sigma_lny),

@@ -52,7 +52,7 @@ def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
         header = chosen.header
         if isinstance(chosen, fits.BinTableHDU) and not isinstance(chosen, fits.CompImageHDU):
             name = _choose_column(chosen, column, path)
-            meta["MAPCOL"] = name
+            meta |= {"MAPCOL": name, "PIXELS": "healpix"}
             _check_unit(chosen.columns[name].unit, unit, path)
             pixels = _read_healpix(path, chosen, name, ordering, frame, mask)
         else:
@@ -61,6 +61,7 @@ def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
                     raise InvalidInputError(
                         f"'{argument}' is for HEALPix tables; {path} is an image. Leave it out."
                     )
+            meta["PIXELS"] = "image"
             _check_unit(header.get("BUNIT"), unit, path)
             pixels = _read_image(path, chosen, frame, mask)
     return pixels, _agreed_beam(header, beam, path), meta

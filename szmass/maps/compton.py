@@ -59,7 +59,7 @@ class ComptonMap:
         if self._source is None:
             return super().__reduce_ex__(protocol)
         path, options = self._source
-        return _reopen, (path, self.beam, options)
+        return _reopen, (path, self.beam, self.meta, options)
 
     @classmethod
     def read(
@@ -172,7 +172,8 @@ class ComptonMap:
             )
         check_nside(nside, nested)
         mask = check_mask(mask, values.shape)
-        return cls(HealpixPixels(values, nside, nested, frame_named(frame), mask=mask), beam, {})
+        pixels = HealpixPixels(values, nside, nested, frame_named(frame), mask=mask)
+        return cls(pixels, beam, {"PIXELS": "healpix"})
 
     @classmethod
     def from_image(cls, data, wcs, *, beam=None, mask=None):
@@ -208,7 +209,8 @@ class ComptonMap:
                 "'wcs' must be an astropy WCS with two celestial axes and no other (as "
                 f"wcs.celestial gives). Received: {wcs!r}"
             )
-        return cls(ImagePixels(data, wcs, check_mask(mask, data.shape)), beam, {})
+        pixels = ImagePixels(data, wcs, check_mask(mask, data.shape))
+        return cls(pixels, beam, {"PIXELS": "image"})
 
     @property
     def nside(self):
@@ -424,7 +426,7 @@ def _cut(ymap, coord, options):
     return ymap.cutouts(coord, **options)
 
 
-def _reopen(path, beam, options):
+def _reopen(path, beam, meta, options):
     ymap = ComptonMap.read(path, **options)
-    ymap.beam = beam
+    ymap.beam, ymap.meta = beam, meta
     return ymap

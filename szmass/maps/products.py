@@ -103,7 +103,9 @@ def open_map(source, *, folder=None, **options):
         )
     path = fetch_map(source, folder=folder)
     stated = {name: value for name, value in options.items() if value is not None}
-    return ComptonMap.read(path, **{**source.read_options, **stated})
+    ymap = ComptonMap.read(path, **{**source.read_options, **stated})
+    ymap.meta["PRODUCT"] = source.tag
+    return ymap
 
 
 def _existing(path):

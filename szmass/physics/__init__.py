@@ -4,7 +4,7 @@ Electron-pressure profiles and their Compton y, relations between Y500 and M500c
 definitions and radii that both rest on. Every function names the cosmology it uses.
 """
 
-from szmass.physics.cosmology import COSMOLOGIES, get_cosmology
+from szmass.physics.cosmology import COSMOLOGIES, cosmology_references, get_cosmology
 from szmass.physics.halos import MassDefinition, convert_mass, overdensity_radius, theta500
 from szmass.physics.pressure import (
     PRESSURE_PROFILES,
@@ -38,6 +38,7 @@ __all__ = [
     "PressureProfile",
     "ScalingRelation",
     "convert_mass",
+    "cosmology_references",
     "get_cosmology",
     "get_pressure_profile",
     "get_scaling_relation",

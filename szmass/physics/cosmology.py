@@ -5,7 +5,7 @@ from astropy.cosmology import FLRW, FlatLambdaCDM
 
 from szmass._utils.registry import Registry
 
-__all__ = ["COSMOLOGIES", "get_cosmology"]
+__all__ = ["COSMOLOGIES", "cosmology_references", "get_cosmology"]
 
 #: Cosmologies known by name, beside the realisations of `astropy.cosmology`.
 COSMOLOGIES = Registry("cosmology")
@@ -27,6 +27,20 @@ COSMOLOGIES.add(
 )
 for _name in astropy.cosmology.realizations.available:
     COSMOLOGIES.add(_name, getattr(astropy.cosmology, _name))
+
+# ADS bibcodes by name. astropy's own say theirs in prose only.
+_REFERENCES = {
+    "PSZ2": ("2016A&A...594A..27P",),
+    "TheThreeHundred": ("2018MNRAS.480.2898C",),
+    "WMAP1": ("2003ApJS..148..175S",),
+    "WMAP3": ("2007ApJS..170..377S",),
+    "WMAP5": ("2009ApJS..180..330K",),
+    "WMAP7": ("2011ApJS..192...18K",),
+    "WMAP9": ("2013ApJS..208...19H",),
+    "Planck13": ("2014A&A...571A..16P",),
+    "Planck15": ("2016A&A...594A..13P",),
+    "Planck18": ("2020A&A...641A...6P",),
+}
 
 
 def get_cosmology(cosmology):
@@ -53,3 +67,29 @@ def get_cosmology(cosmology):
     """
     expected = "a name such as 'PSZ2' or 'Planck18', or an astropy cosmology"
     return COSMOLOGIES.resolve(cosmology, FLRW, "cosmology", expected)
+
+
+def cosmology_references(cosmology):
+    """Give the papers that a cosmology is from.
+
+    Parameters
+    ----------
+    cosmology : str or `~astropy.cosmology.FLRW`
+        As for `get_cosmology`.
+
+    Returns
+    -------
+    tuple of str
+        ADS bibcodes; empty for a cosmology of your own.
+
+    Raises
+    ------
+    UnknownNameError
+        No cosmology of that name is known.
+    InvalidInputError
+        Neither a name nor an astropy cosmology was given.
+    """
+    cosmology = get_cosmology(cosmology)
+    # One of your own may have the name of another.
+    known = cosmology.name in COSMOLOGIES and COSMOLOGIES[cosmology.name] == cosmology
+    return _REFERENCES.get(cosmology.name, ()) if known else ()

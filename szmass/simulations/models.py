@@ -16,6 +16,13 @@ __all__ = ["CLUSTER_MODELS", "ClusterModel", "get_cluster_model"]
 #: Models known by name.
 CLUSTER_MODELS = Registry("cluster model")
 
+# Not in ``references``, which data sets on disk have in their recipes.
+_PROFILE_SCATTER = ("2022arXiv220600091S",)
+_STATES = ("2017arXiv170206961R",)
+_SHAPE = ("2018ApJ...860L...4S", "2011ApJ...734...93L")
+_SIGMA_LNY = ("2016arXiv161205266G",)
+_SUBHALOES = ("2010ApJ...719...88T",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterModel:
@@ -137,6 +144,19 @@ class ClusterModel:
     def y_slope(self):
         """Slope of ln Y500 with ln M: 5/3, and what the profile adds to it."""
         return 5 / 3 + getattr(self.profile, "alpha_p", 0.0)
+
+    @property
+    def papers(self):
+        """ADS bibcodes of all papers: ``references``, and those that the diversity is from."""
+        used = {
+            _PROFILE_SCATTER: self.profile_scatter > 0,
+            _STATES: self.relaxed + self.disturbed > 0,
+            _SHAPE: self.axis_ratio_c != (1, 0),
+            _SIGMA_LNY: self.sigma_lny > 0,
+            _SUBHALOES: self.subhaloes,
+        }
+        more = (key for keys, yes in used.items() if yes for key in keys)
+        return tuple(dict.fromkeys((*self.references, *self.profile.references, *more)))
 
     def smooth(self):
         """Give the model of spheres without any scatter, substructure or offset.

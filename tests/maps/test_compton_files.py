@@ -73,7 +73,7 @@ def test_healpix_files_of_any_layout(tmp_path, reference, names, repeat, format_
     assert (ymap.nside, ymap.ordering, ymap.frame) == (NSIDE, "ring", "galactic")
     assert ymap.shape == (12 * NSIDE**2,)
     assert ymap.wcs is None
-    assert ymap.meta == {"MAPFILE": path.name, "MAPCOL": names[0]}
+    assert ymap.meta == {"MAPFILE": path.name, "MAPCOL": names[0], "PIXELS": "healpix"}
     assert cut(ymap).meta == ymap.meta
 
 

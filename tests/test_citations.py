@@ -1,0 +1,308 @@
+"""What is cited: every paper that is named anywhere is known, and tables name what they used."""
+
+import re
+from pathlib import Path
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.cosmology import FlatLambdaCDM
+from click.testing import CliRunner
+
+import szmass
+from szmass._bibliography import BIBLIOGRAPHY, Paper, parse_bibtex
+from szmass.catalogs import CATALOGS
+from szmass.citations import add_papers, cite, find_papers
+from szmass.cli import main
+from szmass.clusters import ClusterSample
+from szmass.estimators import ESTIMATORS, ScalingRelationMass, estimate_masses
+from szmass.exceptions import (
+    DuplicateNameError,
+    FileFormatError,
+    InvalidInputError,
+    SzmassWarning,
+    UnknownNameError,
+)
+from szmass.maps import ComptonMap, CutoutStack, NoiseModel
+from szmass.maps.products import MAP_PRODUCTS
+from szmass.networks.published import published_card
+from szmass.physics import (
+    COSMOLOGIES,
+    PRESSURE_PROFILES,
+    SCALING_RELATIONS,
+    cosmology_references,
+    get_pressure_profile,
+)
+from szmass.simulations import CLUSTER_MODELS, draw_flat
+
+ROOT = Path(szmass.__file__).parent
+BIBCODE = re.compile(r"\b(?:19|20)\d\d[A-Z][A-Za-z&.]{4}[\w.]{9}[A-Z]\b")
+ASTROPY = "2022ApJ...935..167A"
+
+
+def all_references():
+    """Yield (who, bibcode) for everything that is registered."""
+    for registry in (ESTIMATORS, CATALOGS, MAP_PRODUCTS, PRESSURE_PROFILES, SCALING_RELATIONS):
+        for name, entry in registry.items():
+            yield from ((f"{registry.kind} {name}", key) for key in entry.references)
+    for name, model in CLUSTER_MODELS.items():
+        yield from ((f"cluster model {name}", key) for key in model.papers)
+    for name in COSMOLOGIES:
+        yield from ((f"cosmology {name}", key) for key in cosmology_references(name))
+    yield from (("network card", key) for key in published_card().references)
+    for path in (*ROOT.rglob("*.py"), *ROOT.glob("data/*.json")):
+        yield from ((path.name, key) for key in BIBCODE.findall(path.read_text()))
+
+
+def keys(*what):
+    return {paper.key for papers in find_papers(*what).values() for paper in papers}
+
+
+def sample_of(n=4):
+    sample = draw_flat(n, seed=1)
+    sample.table["y500"] = np.linspace(1e-4, 1e-3, n) * u.arcmin**2
+    return sample
+
+
+def test_every_paper_that_is_named_is_in_the_bibliography():
+    named = list(all_references())
+    assert len(named) > 100
+    lost = [f"{who}: {key}" for who, key in named if key not in BIBLIOGRAPHY]
+    assert not lost, f"not in szmass/data/bibliography.bib: {lost}"
+
+
+@pytest.mark.parametrize(
+    "registry",
+    [ESTIMATORS, CATALOGS, MAP_PRODUCTS, PRESSURE_PROFILES, SCALING_RELATIONS],
+    ids=lambda r: r.kind,
+)
+def test_everything_registered_names_its_papers(registry):
+    # The papers of looked-up masses are those of the table they are in.
+    assert [name for name, e in registry.items() if not e.references and name != "lensing"] == []
+    assert all(cosmology_references(name) for name in COSMOLOGIES)
+
+
+@pytest.mark.parametrize("key", [k for k in BIBLIOGRAPHY if BIBCODE.fullmatch(k)])
+def test_entries_agree_with_their_bibcodes(key):
+    paper = BIBLIOGRAPHY[key]
+    fields, initial = paper.fields, key[-1]
+    assert fields["year"] == key[:4]
+    author = fields["author"].lstrip("{").removeprefix("de ")
+    assert author.startswith(initial) or key == "2022NatAs...6.1325D"
+    if "arXiv" in key:
+        assert fields["eprint"] in (f"{key[9:13]}.{key[13:18]}", f"{key[9:13]}.{key[14:18]}")
+        assert "volume" not in fields
+    elif paper.kind == "article":
+        assert fields["volume"] == key[9:13].strip(".")
+        page = re.split("-", fields["pages"])[0].lstrip("ALS0")
+        # Physical Review writes the issue as a letter: 023534 of issue b is b3534.
+        assert page in key[13:18].strip(".") or page[1:] in key[13:18]
+        if fields.get("doi", "").startswith("10.1088/0004-637X"):
+            assert fields["doi"].split("/")[2] == fields["volume"]
+
+
+@pytest.mark.parametrize("key", BIBLIOGRAPHY)
+def test_entries_are_whole(key):
+    paper = BIBLIOGRAPHY[key]
+    assert {"author", "title"} <= set(paper.fields)
+    assert paper.kind == ("article" if "journal" in paper.fields else "misc")
+    assert paper.bibtex.isascii()
+    assert parse_bibtex(paper.bibtex) == [paper]
+    assert paper.citation
+    assert not set("{}\\$") & set(paper.citation + paper.title)
+    assert key == "szmass" or paper.url.startswith("https://")
+
+
+def test_citation_lines():
+    citation = BIBLIOGRAPHY["2010A&A...517A..92A"].citation
+    assert citation == "Arnaud et al. (2010), Astronomy and Astrophysics 517, A92"
+    assert BIBLIOGRAPHY["2019ApJ...871..168D"].citation.startswith("Diemer & Joyce (2019)")
+    assert (
+        BIBLIOGRAPHY["2023arXiv230510193C"].citation == "Chandran et al. (2023), arXiv:2305.10193"
+    )
+    assert BIBLIOGRAPHY["2018ApJS..235...20H"].fields["author"].count("Sif") == 1
+    assert (
+        BIBLIOGRAPHY["2006A&A...459..341M"].url
+        == "https://ui.adsabs.harvard.edu/abs/2006A%26A...459..341M/abstract"
+    )
+
+
+def test_nothing_gives_szmass_and_astropy():
+    assert set(find_papers()) == {"software szmass", "software astropy"}
+    text = szmass.cite()
+    assert "@misc{szmass," in text
+    assert f"@article{{{ASTROPY}," in text
+
+
+def test_table_cites_what_it_used(tmp_path):
+    sample = sample_of()
+    sample.meta.update(catalog="psz2", source="VizieR J/A+A/594/A27/psz2")
+    table = estimate_masses(
+        sample, ScalingRelationMass(y="y500", relation="arnaud2010", sigma_lny=0)
+    )
+    found = find_papers(table)
+    assert [p.key for p in found["catalogue psz2"]] == ["2016A&A...594A..27P"]
+    assert "2010A&A...517A..92A" in {p.key for p in found["estimator scaling"]}
+    assert {"software numpy", "software scipy", "software astroquery", "VizieR"} <= set(found)
+    assert not {"software keras", "software healpix", "software colossus"} & set(found)
+    text = cite(table)
+    for paper in {p.key: p for papers in found.values() for p in papers}.values():
+        assert text.count(f"{{{paper.key},") == 1
+    assert {p.key for p in parse_bibtex(text)} == keys(table)
+    # Files tell the same, and so do several things at once.
+    from szmass._utils.tables import write_table
+
+    for suffix in (".ecsv", ".fits", ".vot"):
+        path = tmp_path / f"masses{suffix}"
+        write_table(table, path)
+        result = CliRunner().invoke(main, ["cite", str(path)])
+        assert result.exit_code == 0
+        assert result.output == text
+    assert keys(table, "matplotlib") == keys(table) | {"2007CSE.....9...90H"}
+
+
+def test_scaling_relation_needs_the_profile_for_5r500():
+    sample = sample_of()
+    sample.table["y5r500"] = sample.table["y500"]
+    assert "2010A&A...517A..92A" in keys(estimate_masses(sample, "scaling"))
+    assert "2010A&A...517A..92A" not in keys(estimate_masses(sample, ScalingRelationMass(y="y500")))
+
+
+def test_maps_by_release_by_file_and_by_pixels():
+    values = np.zeros(12 * 16**2, np.float32)
+    ymap = ComptonMap.from_healpix(values, ordering="ring", frame="galactic", beam="10 arcmin")
+    assert set(find_papers(ymap)) == {"software szmass", "software astropy", "software healpix"}
+    ymap.meta["PRODUCT"] = "pr4-nilc"
+    stack = ymap.cutouts(sample_of().coord)
+    assert isinstance(stack, CutoutStack)
+    for thing in (ymap, stack, stack[0]):
+        assert {"2023arXiv230510193C", "2005ApJ...622..759G"} <= keys(thing)
+    del ymap.meta["PRODUCT"]
+    for name in ("milca_ymaps.fits", MAP_PRODUCTS["milca"].filename):
+        ymap.meta["MAPFILE"] = name
+        assert "2016A&A...594A..22P" in keys(ymap.cutouts(sample_of().coord))
+    assert "2016A&A...594A..24P" in keys(NoiseModel.planck())
+
+
+def test_sample_counts_its_map_and_estimators_that_look_at_it_record_it():
+    values = np.zeros(12 * 64**2, np.float32)
+    ymap = ComptonMap.from_healpix(values, ordering="ring", frame="galactic", beam="10 arcmin")
+    ymap.meta["PRODUCT"] = "milca"
+    sample = sample_of().attach_cutouts(ymap)
+    assert isinstance(sample, ClusterSample)
+    assert {"2016A&A...594A..22P", "2005ApJ...622..759G"} <= keys(sample)
+    table = estimate_masses(sample, ScalingRelationMass(y="y500"))
+    assert "2016A&A...594A..22P" not in keys(table)
+    from szmass.estimators import MatchedFilterMass
+
+    with pytest.warns(SzmassWarning):
+        table = estimate_masses(sample, MatchedFilterMass())
+    about = table.meta["methods"]["matched_filter"]["map"]
+    assert about["product"] == "milca"
+    assert about["pixels"] == "healpix"
+    assert about["beam"] == "10.0 arcmin"
+    assert {"2016A&A...594A..22P", "2006A&A...459..341M", "2010A&A...517A..92A"} <= keys(table)
+
+
+@pytest.mark.parametrize(
+    ("what", "bibcode"),
+    [
+        ("scaling", "2014A&A...571A..20P"),
+        (ESTIMATORS["likelihood"], "2006A&A...459..341M"),
+        (ScalingRelationMass(cosmology="Planck18"), "2020A&A...641A...6P"),
+        (ESTIMATORS["lensing"], "2015MNRAS.450.3665S"),
+        ("milca", "2016A&A...594A..22P"),
+        (MAP_PRODUCTS["act-dr6"], "2024PhRvD.109f3530C"),
+        (CATALOGS["mcxc"], "2011A&A...534A.109P"),
+        (get_pressure_profile("he2021"), "2021ApJ...908...91H"),
+        (SCALING_RELATIONS["planck2015"], "2016A&A...594A..24P"),
+        (COSMOLOGIES["WMAP9"], "2013ApJS..208...19H"),
+        ("TheThreeHundred", "2018MNRAS.480.2898C"),
+        (published_card(), "2022NatAs...6.1325D"),
+        (CLUSTER_MODELS["a10"], "2022arXiv220600091S"),
+        ("healpy", "2019JOSS....4.1298Z"),
+        ("2002ApJ...567....2H", "2002ApJ...567....2H"),
+    ],
+    ids=str,
+)
+def test_names_and_objects(what, bibcode):
+    assert {bibcode, ASTROPY, "szmass"} <= keys(what)
+
+
+def test_networks_bring_keras():
+    assert {"chollet2015keras", "tensorflow2015-whitepaper"} <= keys("cnn-deandres2022")
+    table = sample_of().table
+    table.meta = {"methods": {"cnn": {"model_card": "deandres2022", "backend": "jax"}}}
+    assert "chollet2015keras" in keys(table)
+    assert "tensorflow2015-whitepaper" not in keys(table)
+
+
+def test_mass_function_and_conversions_bring_colossus():
+    table = sample_of().table
+    table.meta = {"methods": {"likelihood": {"prior": "tinker08"}}}
+    assert {"2008ApJ...688..709T", "2018ApJS..239...35D"} <= keys(table)
+    table.meta = {"conversion": ["M200c to M500c: NFW with concentration diemer19"]}
+    assert {"2019ApJ...871..168D", "2018ApJS..239...35D"} <= keys(table)
+
+
+def test_cosmology_of_ones_own_has_no_paper():
+    assert cosmology_references(FlatLambdaCDM(70, 0.3)) == ()
+    assert cosmology_references(FlatLambdaCDM(71, 0.3, name="Planck18")) == ()
+
+
+@pytest.mark.parametrize("meta", [{}, {"methods": 3}, {"references": None}, {"map": "x"}, {1: {}}])
+def test_meta_of_other_programs(meta):
+    table = sample_of().table
+    table.meta = meta
+    assert ASTROPY in keys(table)
+
+
+def test_unknown_names_and_objects():
+    with pytest.raises(UnknownNameError, match="Did you mean 'milca'"):
+        cite("milcaa")
+    with pytest.raises(InvalidInputError, match="'what' must be a table"):
+        cite(3.0)
+    result = CliRunner().invoke(main, ["cite", "nothing-like-it"])
+    assert result.exit_code == 1
+    assert "nothing-like-it" in result.output
+
+
+def test_paper_that_is_not_known_is_a_link_and_a_warning():
+    table = sample_of().table
+    table.meta = {"references": ["2031A&A...999A...1Z"]}
+    with pytest.warns(SzmassWarning, match="no paper '2031A&A"):
+        text = cite(table)
+    (entry,) = (p for p in parse_bibtex(text) if p.key == "2031A&A...999A...1Z")
+    assert entry.fields["year"] == "2031"
+    assert entry.fields["howpublished"].endswith("2031A%26A...999A...1Z/abstract")
+
+
+def test_papers_of_ones_own():
+    (paper,) = add_papers('@Article{2032ApJ...123..456Q, author={Q, A.}, title = "T", year=2032}')
+    assert paper == Paper(
+        "2032ApJ...123..456Q", "article", {"author": "Q, A.", "title": "T", "year": "2032"}
+    )
+    try:
+        assert add_papers(paper.bibtex) == [paper]
+        assert "2032ApJ...123..456Q" in keys("2032ApJ...123..456Q")
+        with pytest.raises(DuplicateNameError, match="2032ApJ"):
+            add_papers("@misc{2032ApJ...123..456Q, title={another}}")
+    finally:
+        del BIBLIOGRAPHY._objects["2032ApJ...123..456Q"]
+    for bad, match in (
+        ("", "none"),
+        ("@misc{a, title={open", "not closed"),
+        ("@misc{a, title}", "name = "),
+        ("@misc{a, title=}", "no value"),
+    ):
+        with pytest.raises(FileFormatError, match=match):
+            add_papers(bad)
+
+
+def test_citation_file_says_the_same():
+    text = (ROOT.parent / "CITATION.cff").read_text()
+    said = dict(re.findall(r"^(\w[\w-]*): (.+)$", text, flags=re.MULTILINE))
+    ours = BIBLIOGRAPHY["szmass"]
+    assert said["title"].strip('"') == ours.title
+    assert said["license"] == "BSD-3-Clause"
+    assert "The szmass developers" in text
