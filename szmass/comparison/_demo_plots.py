@@ -2,14 +2,12 @@
 
 import numpy as np
 
+from szmass.comparison._style import COLOURS, MARKERS, log_ticks
 from szmass.comparison.statistics import REDSHIFT_BINS
 
 __all__ = ["plot_cutouts", "plot_masses", "plot_residuals", "plot_sky"]
 
 _MICRO = 1e6
-# Colours of Okabe & Ito, told apart by people with any colour vision.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = "osD^vPX"
 # Fewer clusters have no quantiles worth drawing.
 _LEAST = 5
 # Points along each side of a cell of the picture of the sky.
@@ -187,24 +185,16 @@ def plot_masses(masses, truth, redshift):
         ax.plot(ends, ends, color="k", lw=1)
         ax.plot(ends, 1.2 * ends, color="k", lw=0.7, ls=":")
         ax.plot(ends, ends / 1.2, color="k", lw=0.7, ls=":")
-        ax.set(xscale="log", yscale="log", title=method)
+        ax.set_title(method)
         ax.set_xlabel(r"True $M_{500}$ [$10^{14}\,M_\odot$]")
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_locator(_locator())
-            axis.set_major_formatter(lambda value, _: f"{value:g}")
-            axis.set_minor_formatter(lambda *_: "")
+        log_ticks(ax.xaxis)
+        log_ticks(ax.yaxis)
     axes[0].set_ylabel(r"Estimated $M_{500}$ [$10^{14}\,M_\odot$]")
     known = np.concatenate([mass[np.isfinite(mass)] / 1e14 for mass in masses.values()])
     axes[0].set_xlim(*ends)
     axes[0].set_ylim(0.9 * known.min(initial=ends[0] / 0.9), 1.1 * known.max(initial=ends[1] / 1.1))
     fig.colorbar(points, ax=axes, label="Redshift")
     return fig
-
-
-def _locator():
-    from matplotlib.ticker import LogLocator
-
-    return LogLocator(subs=(1, 2, 5))
 
 
 def plot_residuals(masses, truth, redshift):
@@ -229,7 +219,7 @@ def plot_residuals(masses, truth, redshift):
     edges = np.array([0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0])
     bins = np.digitize(redshift, edges, right=True)
     for i, (method, mass) in enumerate(masses.items()):
-        colour = _COLOURS[i % len(_COLOURS)]
+        colour = COLOURS[i % len(COLOURS)]
         difference = mass / truth - 1
         places, levels = [], []
         for number in range(1, len(edges)):
@@ -247,7 +237,7 @@ def plot_residuals(masses, truth, redshift):
             centre,
             yerr=[centre - low, high - centre],
             color=colour,
-            marker=_MARKERS[i % len(_MARKERS)],
+            marker=MARKERS[i % len(MARKERS)],
             ms=5,
             lw=1.2,
             capsize=2.5,

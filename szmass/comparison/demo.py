@@ -1,11 +1,7 @@
 """The whole way on a simulated sky: catalogue, map, cutouts, masses, and how good they are."""
 
 import inspect
-import os
-import secrets
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 import astropy.units as u
 import numpy as np
@@ -14,6 +10,7 @@ from astropy.table import QTable
 from szmass._utils.optional import import_optional
 from szmass.clusters import ClusterSample
 from szmass.comparison import _demo_plots
+from szmass.comparison._output_folder import output_folder
 from szmass.comparison.statistics import format_difference_table, relative_difference_table
 from szmass.estimators import ESTIMATORS, MatchedFilterMass, ScalingRelationMass, estimate_masses
 from szmass.exceptions import InvalidInputError
@@ -278,20 +275,8 @@ def run_demo(folder="demo", *, nside=2048, clusters=1094, seed=1, overwrite=Fals
     MissingDependencyError
         Matplotlib is not installed.
     """
-    folder = Path(folder).absolute()
     _require_matplotlib()
-    if folder.exists() and not folder.is_dir():
-        raise InvalidInputError(f"The output {str(folder)!r} is a file; give a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise InvalidInputError(
-            f"The output folder {str(folder)!r} has something in it. Choose another name or allow "
-            "files to be overwritten (overwrite=True, or --overwrite on the shell)."
-        )
-    if not folder.parent.is_dir():
-        raise InvalidInputError(f"The folder {str(folder.parent)!r} does not exist.")
-    temporary = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
-    temporary.mkdir()
-    try:
+    with output_folder(folder, overwrite=overwrite) as temporary:
         demo = make_demo(nside=nside, clusters=clusters, seed=seed)
         demo.sample.write(temporary / "catalog.ecsv")
         write_sky(demo.ymap, temporary / "compton_y.fits")
@@ -299,9 +284,4 @@ def run_demo(folder="demo", *, nside=2048, clusters=1094, seed=1, overwrite=Fals
         (temporary / "summary.txt").write_text(demo.summary() + "\n")
         for name, figure in demo.figures().items():
             figure.savefig(temporary / f"{name}.png")
-        folder.mkdir(exist_ok=True)
-        for file in sorted(temporary.iterdir()):
-            os.replace(file, folder / file.name)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return demo
