@@ -3,12 +3,10 @@
 import copy
 import html
 import numbers
-from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.io.ascii import InconsistentTableError
 from astropy.table import Column, QTable, Table
 from astropy.utils.masked import Masked
 
@@ -16,7 +14,7 @@ from szmass._utils.attributes import Number, Position, Text, column_parts
 from szmass._utils.names import NameIndex
 from szmass._utils.sample_columns import check_columns, map_columns
 from szmass._utils.tables import read_table, write_table
-from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.exceptions import InvalidInputError
 
 __all__ = ["Cluster", "ClusterSample"]
 
@@ -298,7 +296,7 @@ class ClusterSample:
         InvalidInputError
             See `from_table`.
         """
-        table = _read(path, format)
+        table = read_table(path, format=format)
         frame = table.meta.pop(_FRAME_KEY, None)
         sample = cls.from_table(table, **options)
         if frame is not None and frame != sample.coord.frame.name:
@@ -311,7 +309,7 @@ class ClusterSample:
         Parameters
         ----------
         path : path-like
-            The target: ``.ecsv``, ``.fits`` or ``.vot``.
+            The target: ``.ecsv``, ``.fits``, ``.vot`` or ``.csv``.
         overwrite : bool, optional
             Replace an existing file.
         format : str, optional
@@ -321,6 +319,11 @@ class ClusterSample:
         ------
         InvalidInputError
             The format is not known, the file exists, or its folder does not.
+
+        Warns
+        -----
+        SzmassWarning
+            The format is CSV, which keeps neither units nor ``meta``.
         """
         table = self.table.copy(copy_data=False)
         # A VOTable holds positions as ra and dec: the frame is restored from here.
@@ -493,12 +496,3 @@ def _value(entry):
     if isinstance(entry, Masked):
         return entry.unmasked
     return entry.item() if isinstance(entry, np.generic) else entry
-
-
-def _read(path, format):
-    if format == "csv" or (format is None and Path(path).suffix.lower() == ".csv"):
-        try:
-            return QTable.read(path, format="ascii.csv")
-        except (InconsistentTableError, ValueError) as err:
-            raise FileFormatError(f"{str(path)!r} could not be read as CSV: {err}") from err
-    return read_table(path, format=format)

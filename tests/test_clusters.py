@@ -635,7 +635,7 @@ def test_csv(tmp_path):
     assert np.isnan(sample["A 2"].redshift or np.nan)
     assert sample["A 1"].measurements == {"note": "x"}
     path.write_text("Name,RA\nA 1,10,20,0.1,x\n")
-    with pytest.raises(FileFormatError, match="could not be read as CSV"):
+    with pytest.raises(FileFormatError, match="could not be read as csv"):
         ClusterSample.read(path)
 
 

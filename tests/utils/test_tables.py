@@ -1,14 +1,20 @@
 """Tables survive every format, and a failed write leaves nothing behind."""
 
+import io
+
 import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.io.votable import parse, validate
 from astropy.table import MaskedColumn, QTable
 from astropy.utils.masked import Masked
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from szmass._utils.tables import read_table, table_format, write_table
-from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 SUFFIXES = (".ecsv", ".fits", ".vot")
 
@@ -103,3 +109,170 @@ def test_missing_file(tmp_path):
 def test_missing_folder(table, tmp_path):
     with pytest.raises(InvalidInputError, match="folder"):
         write_table(table, tmp_path / "none" / "t.ecsv")
+
+
+TEXT = st.text(
+    st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=("C", "Z")),
+    max_size=6,
+)
+FLOATS = st.floats(allow_nan=True, allow_infinity=False, width=64)
+
+
+@st.composite
+def tables(draw):
+    """Tables of what catalogues and mass tables hold, with masks and NaN anywhere."""
+    n = draw(st.integers(0, 5))
+
+    def column(values):
+        values = draw(st.lists(values, min_size=n, max_size=n))
+        return values, draw(st.none() | st.lists(st.booleans(), min_size=n, max_size=n))
+
+    table = QTable({"name": np.array([f"Abell {i}" for i in range(n)], dtype=str)})
+    for name, kind, values in (
+        ("text", str, TEXT),
+        ("flag", np.int64, st.integers(0, 2**40)),
+        ("small", np.int8, st.integers(-128, 127)),
+        ("yes", bool, st.booleans()),
+        ("number", float, FLOATS),
+        ("single", np.float32, st.floats(width=32, allow_infinity=False)),
+    ):
+        entries, mask = column(values)
+        array = np.array(entries, dtype=kind)
+        table[name] = array if mask is None else MaskedColumn(array, mask=mask)
+    entries, mask = column(FLOATS)
+    mass = np.array(entries, dtype=float) * u.solMass
+    table["mass"] = mass if mask is None else Masked(mass, mask=mask)
+    return table
+
+
+def same(a, b):
+    """Whether two columns agree in values, masks, units and kind."""
+    masks = [np.array(getattr(c, "mask", np.zeros(c.shape, bool))) for c in (a, b)]
+    unit = getattr(a, "unit", None) == getattr(b, "unit", None)
+    values = [
+        np.asarray(c.unmasked.value if isinstance(c, Masked) else getattr(c, "data", c))
+        for c in (a, b)
+    ]
+    equal = np.array_equal(
+        *[np.where(m, v.dtype.type(), v) for m, v in zip(masks, values, strict=True)],
+        equal_nan=values[0].dtype.kind == "f",
+    )
+    return (
+        unit and equal and np.array_equal(*masks) and values[0].dtype.kind == values[1].dtype.kind
+    )
+
+
+@given(table=tables())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_any_table_comes_back(table, suffix, tmp_path):
+    path = tmp_path / f"t{suffix}"
+    before = table.copy()
+    write_table(table, path, overwrite=True)
+    back = read_table(path)
+    assert back.colnames == table.colnames
+    for name in table.colnames:
+        assert same(back[name], table[name]), f"{suffix} {name}"
+        assert same(table[name], before[name]), "the table itself must stay as it is"
+        assert back[name].dtype == table[name].dtype or table[name].dtype.kind == "U"
+
+
+@given(table=tables())
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+def test_csv_keeps_numbers_and_masks(table, tmp_path):
+    path = tmp_path / "t.csv"
+    del table["text"]  # "1" and "" are not told from a number and a masked value
+    for name in ("number", "single", "mass"):  # astropy warns of subnormal numbers in text
+        values = np.asarray(getattr(table[name], "unmasked", table[name]))
+        assume(not np.any((values != 0) & (np.abs(values) < 1e-300)))
+    with pytest.warns(SzmassWarning, match="CSV keeps neither units"):
+        write_table(table, path, overwrite=True)
+    back = read_table(path)
+    assert back.colnames == table.colnames
+    table["mass"] = (
+        table["mass"].value
+        if not isinstance(table["mass"], Masked)
+        else MaskedColumn(table["mass"].unmasked.value, mask=table["mass"].mask)
+    )
+    for name in table.colnames:
+        if len(table) and not np.all(getattr(table[name], "mask", False)):
+            ours, theirs = table[name], back[name]
+            if ours.dtype.kind == "f":  # whole numbers come back as integers
+                theirs, ours = theirs.astype(float), ours.astype(float)
+            if name == "single":
+                theirs = theirs.astype(np.float32).astype(float)
+            assert same(theirs, ours), name
+
+
+def test_csv_refuses_several_numbers_in_a_row(table, tmp_path):
+    table["draws"] = np.ones((3, 2))
+    with pytest.raises(InvalidInputError, match="CSV cannot hold the column 'draws'"):
+        write_table(table, tmp_path / "t.csv")
+    assert not list(tmp_path.iterdir())
+
+
+def test_text_that_fits_cannot_hold(table, tmp_path):
+    table["name"] = ["Sérsic", "z\\u00e9ro", "<b>&amp;'/"]
+    for suffix in SUFFIXES:
+        write_table(table, tmp_path / f"t{suffix}")
+        assert list(read_table(tmp_path / f"t{suffix}")["name"]) == list(table["name"])
+
+
+@pytest.mark.parametrize("suffix", [".fits", ".vot"])
+def test_masks_are_not_put_on_other_rows(suffix, tmp_path):
+    table = QTable({"name": ["a", "b", "c"]})
+    table["text"] = MaskedColumn(["x", "", "z"], mask=[False, False, True])
+    path = tmp_path / f"t{suffix}"
+    write_table(table, path)
+    if suffix == ".fits":
+        with fits.open(path, mode="update") as hdus:
+            hdus[1].data = hdus[1].data[[2, 0, 1]]
+    else:
+        votable = parse(str(path))
+        inner = votable.get_first_table()
+        inner.array = inner.array[[2, 0, 1]]
+        votable.to_xml(str(path))
+    with pytest.warns(SzmassWarning, match="another program.*text"):
+        back = read_table(path)
+    assert list(back["name"]) == ["c", "a", "b"]
+    assert not np.any(getattr(back["text"], "mask", False))
+
+
+def test_votable_is_valid_and_says_what_columns_are(table, tmp_path):
+    table["ra"], table["dec"] = [1.0, 2, 3] * u.deg, [1.0, 2, 3] * u.deg
+    table["mass_errn_scaling"] = [1.0, 2, 3] * u.solMass
+    path = tmp_path / "t.vot"
+    write_table(table, path)
+    report = io.StringIO()
+    assert validate(str(path), output=report), report.getvalue()
+    fields = {f.name: f.ucd for f in parse(str(path)).get_first_table().fields}
+    assert fields["name"] == "meta.id;meta.main"
+    assert (fields["ra"], fields["dec"]) == ("pos.eq.ra", "pos.eq.dec")
+    assert fields["mass"] == "phys.mass"
+    assert fields["mass_errn_scaling"] == "stat.error;phys.mass"
+    assert fields["y5r500"] is None
+
+
+def test_fits_has_standard_units_and_ucds(table, tmp_path):
+    table["coord"] = SkyCoord([10, 20, 30], [-5, 0, 5], unit="deg")
+    path = tmp_path / "t.fits"
+    write_table(table, path)
+    with fits.open(path) as hdus:
+        hdus.verify("exception")
+        header = hdus[1].header
+        names = hdus[1].columns.names
+        assert header[f"TUNIT{names.index('mass') + 1}"] == "solMass"
+        assert header[f"TUNIT{names.index('y5r500') + 1}"] == "arcmin2"
+        assert header[f"TUCD{names.index('coord.ra') + 1}"] == "pos.eq.ra"
+        for unit in (c.unit for c in hdus[1].columns):
+            assert unit is None or u.Unit(unit, format="fits")
+
+
+def test_pandas_takes_every_table(table):
+    pytest.importorskip("pandas")
+    table["coord"] = SkyCoord([10, 20, 30], [-5, 0, 5], unit="deg")
+    frame = table.to_pandas()
+    assert list(frame["coord.ra"]) == pytest.approx([10, 20, 30])
+    assert np.isnan(frame["redshift"][1])
+    assert np.isnan(frame["y5r500"][2])
+    assert frame["mass"][2] == 3e14
