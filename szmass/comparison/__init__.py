@@ -3,7 +3,8 @@
 `relative_difference_table` gives mean and scatter of the differences per redshift bin in
 the layout of the published Table 1, `efficiency_table` holds estimators against the truth of
 simulations and the information limit, `fit_mass_ratio` and `fit_relation` measure 1-b and scaling
-relations. Plots take an optional matplotlib Axes.
+relations. Plots take an optional matplotlib Axes. `write_report` puts all of
+it on pages for a browser.
 """
 
 from szmass.comparison._cluster_page import plot_cluster
@@ -19,6 +20,7 @@ from szmass.comparison._training_plots import plot_selection, plot_training
 from szmass.comparison.efficiency import efficiency_table
 from szmass.comparison.plots import plot_profile, plot_stack
 from szmass.comparison.regression import RelationFit, fit_mass_ratio, fit_relation
+from szmass.comparison.report import write_report
 from szmass.comparison.statistics import (
     REDSHIFT_BINS,
     format_difference_table,
@@ -47,4 +49,5 @@ __all__ = [
     "plot_stack",
     "plot_training",
     "relative_difference_table",
+    "write_report",
 ]

@@ -1,0 +1,1 @@
+"""The parts of the report: what it holds, its statistics, pictures, pages and folder."""
