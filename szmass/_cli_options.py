@@ -14,6 +14,7 @@ __all__ = [
     "build_estimator",
     "by_prefix",
     "column_options",
+    "map_options",
     "offline_option",
     "output_option",
     "overwrite_option",
@@ -53,13 +54,28 @@ output_option = click.option(
     "--output",
     type=click.Path(dir_okay=False),
     required=True,
-    help="Table to write: .ecsv, .fits or .vot",
+    help="Table to write: .ecsv, .fits, .vot, or .csv without units",
 )
 
 
 offline_option = click.option(
     "--offline", is_flag=True, help="Ask no server for catalogues: use what was kept of them."
 )
+
+
+_MAP_OPTIONS = (
+    ("--map-column", {"help": "Column of the map file, where there are several."}),
+    ("--ordering", {"type": click.Choice(["ring", "nested"]), "help": "If the map does not say."}),
+    ("--frame", {"type": click.Choice(["galactic", "icrs"]), "help": "If the map does not say."}),
+    ("--beam", {"help": "FWHM of the map's beam, for instance '10 arcmin'."}),
+)
+
+
+def map_options(command):
+    """Add the options that say what a map is; `open_map` takes their values."""
+    for flag, about in reversed(_MAP_OPTIONS):
+        command = click.option(flag, **about)(command)
+    return command
 
 
 def parse_pairs(what, convert=str):

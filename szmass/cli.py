@@ -17,6 +17,7 @@ from szmass._cli_options import (
     build_estimator,
     by_prefix,
     column_options,
+    map_options,
     offline_option,
     output_option,
     overwrite_option,
@@ -96,10 +97,7 @@ def main(progress):
     show_default=True,
     help="How cutouts sample the map; the published networks were fed 'nearest'.",
 )
-@click.option("--map-column", help="Column of the map file, where there are several.")
-@click.option("--ordering", type=click.Choice(["ring", "nested"]), help="If the map does not say.")
-@click.option("--frame", type=click.Choice(["galactic", "icrs"]), help="If the map does not say.")
-@click.option("--beam", help="FWHM of the map's beam, for instance '10 arcmin'.")
+@map_options
 @click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
 @column_options()
 @offline_option
@@ -418,6 +416,82 @@ def cite(what):
             for name in what
         ]
         click.echo(bibtex_of(*found), nl=False)
+
+
+@main.command()
+@click.argument("masses", metavar="MASSES", type=click.Path(dir_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False),
+    help="Folder to write; an earlier report in it is replaced.",
+)
+@click.option(
+    "--catalog",
+    metavar="FILE|TAG",
+    help="Catalogue of the same clusters, for columns that the table lacks, such as S/N.",
+)
+@click.option(
+    "--cutouts",
+    "cutouts_path",
+    type=click.Path(dir_okay=False),
+    help="Cutouts as CutoutStack.write leaves them.",
+)
+@click.option(
+    "--map", "map_path", metavar="FILE|NAME", help="Map to take cutouts from, as in 'estimate'."
+)
+@map_options
+@click.option(
+    "--reference",
+    metavar="METHOD",
+    help="What the others are compared with.  [default: the truth, else msz, else the first]",
+)
+@click.option("--title", help="Title of the report.")
+@click.option(
+    "--max-pages",
+    type=click.IntRange(0),
+    default=2000,
+    show_default=True,
+    help="So many clusters have a page and a picture.",
+)
+@offline_option
+def report(
+    masses, output, catalog, cutouts_path, map_path, map_column, ordering, frame, beam,
+    reference, title, max_pages, offline,
+):  # fmt: skip
+    """Write pages about a table of masses that open in a browser without a network.
+
+    Statistics, figures, a table of clusters to sort and search, and a page per cluster.
+    """
+    from szmass._utils.tables import read_table
+    from szmass.catalogs import load_sample
+    from szmass.comparison.report import write_report
+    from szmass.maps import CutoutStack, open_map
+
+    if cutouts_path and map_path:
+        raise click.UsageError("give --cutouts or --map, not both")
+    inputs = {"table": masses, "catalogue": catalog, "cutouts": cutouts_path, "map": map_path}
+    with warnings_as_lines(), asking_no_server(offline):
+        table = read_table(masses)
+        options = {"title": title} if title else {}
+        if catalog:
+            options["sample"] = load_sample(catalog)
+        if cutouts_path:
+            options["cutouts"] = CutoutStack.read(cutouts_path)
+        if map_path:
+            options["ymap"] = open_map(
+                map_path, column=map_column, ordering=ordering, frame=frame, beam=beam
+            )
+        page = write_report(
+            table,
+            output,
+            reference=reference,
+            max_pages=max_pages,
+            inputs={what: file for what, file in inputs.items() if file and os.path.isfile(file)},
+            **options,
+        )
+    click.echo(f"Report on {len(table)} clusters: open {page}")
 
 
 @main.command()
