@@ -1,0 +1,1 @@
+"""The parts of `szmass.comparison.reproduce`: mocks, real clusters, table, lensing and figures."""

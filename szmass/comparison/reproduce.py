@@ -1,0 +1,412 @@
+"""Table 1 and the figures of de Andres et al. (2022), from networks and data at hand."""
+
+import json
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import astropy
+import numpy as np
+from astropy.table import QTable, Table, vstack
+
+from szmass._utils.optional import import_optional
+from szmass._utils.tables import write_table
+from szmass.comparison._output_folder import check_output_folder, output_folder
+from szmass.comparison._reproduce.figures import draw_figures
+from szmass.comparison._reproduce.lensing import fit_ratios, match_lensing
+from szmass.comparison._reproduce.mocks import simulate_and_weigh, sz_estimator, weigh_mocks
+from szmass.comparison._reproduce.planck import read_published, weigh_clusters
+from szmass.comparison._reproduce.table1 import COLUMNS, difference_rows, format_table1
+from szmass.estimators.core import _by_method
+from szmass.exceptions import InvalidInputError
+from szmass.version import __version__
+
+__all__ = ["Reproduction", "reproduce"]
+
+#: The file by which a folder is known to be ours.
+_MARKER = "provenance.json"
+_REFERENCES = {"planck_like_sz": "mass_sz", "planck": "msz"}
+_RESERVED = {"sz", "published", "msz", "mass_true"}
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What `reproduce` found.
+
+    Parameters
+    ----------
+    table1 : `~astropy.table.QTable`
+        A row per method, data (key of the columns of Table 1) and redshift bin, the last of them
+        for all redshifts: the columns of `~szmass.comparison.relative_difference_table`, and the
+        published means and standard deviations.
+    masses : dict of str to `~astropy.table.QTable` or None
+        Masses side by side of "clean" and "planck_like" mocks and of "planck" clusters.
+    about : dict of str to dict of str to str
+        By column of Table 1 and by method what it was made from, or why it is empty.
+    lensing : `~astropy.table.QTable` or None
+        Real clusters with lensing masses, in ``mass_wl``.
+    lensing_fits : dict of (str, str) to `~szmass.comparison.RelationFit`
+        1-b by method and lensing table.
+    models : `~astropy.table.Table` or None
+        Metrics of trained models, as given.
+    histories : dict or `~astropy.table.Table` or None
+        Losses by epoch, as given.
+    provenance : dict
+        Versions, arguments, and what estimators and data say of themselves.
+    """
+
+    table1: QTable
+    masses: dict
+    about: dict
+    lensing: QTable | None = None
+    lensing_fits: dict = field(default_factory=dict)
+    models: Table | None = None
+    histories: object = None
+    provenance: dict = field(default_factory=dict)
+
+    @property
+    def methods(self):
+        """Names of the methods, in order."""
+        return list(dict.fromkeys(str(name) for name in self.table1["method"]))
+
+    def table(self, column):
+        """Give the masses of a column of Table 1.
+
+        Parameters
+        ----------
+        column : str
+            "clean", "planck_like", "planck_like_sz" or "planck".
+
+        Returns
+        -------
+        `~astropy.table.QTable` or None
+            Masses side by side, or None without data.
+        """
+        return self.masses["planck_like" if column == "planck_like_sz" else column]
+
+    def summary(self):
+        """Say what came out.
+
+        Returns
+        -------
+        str
+            Markdown: Table 1, mean and standard deviation with the number of clusters, what each
+            column was made from, and the ratios to lensing masses.
+        """
+        lines = [
+            "# Table 1 of de Andres et al. (2022)",
+            "",
+            "Mean ± standard deviation (number of clusters) of relative differences of masses.",
+            "",
+            format_table1(self.table1, self.methods),
+            "",
+            "## What each column was made from",
+            "",
+        ]
+        for column, (title, what) in COLUMNS.items():
+            lines.append(f"- **{title}, {what}**")
+            texts = self.about[column]
+            if len(set(texts.values())) == 1:
+                lines[-1] += f": {next(iter(texts.values()))}"
+            else:
+                lines += [f"  - {method}: {text}" for method, text in texts.items()]
+        lines += ["", "## Weak lensing", "", *self._lensing_lines()]
+        return "\n".join(lines)
+
+    def _lensing_lines(self):
+        if not self.lensing_fits:
+            return [self.about["lensing"]["all"]]
+        lines = [
+            self.about["lensing"]["all"],
+            "",
+            "| method | lensing table | clusters | ratio to the lensing mass | scatter in ln |",
+            "|---|---|---|---|---|",
+        ]
+        for (method, tag), fit in self.lensing_fits.items():
+            name = "MSZ, 1-b" if method == "msz" else method
+            lines.append(
+                f"| {name} | {tag} | {fit.n} | {fit.value:.2f} -{fit.errn:.2f} +{fit.errp:.2f} | "
+                f"{fit.scatter:.2f} -{fit.scatter_errn:.2f} +{fit.scatter_errp:.2f} |"
+            )
+        return lines
+
+    def figures(self):
+        """Draw the figures for which there are data.
+
+        Returns
+        -------
+        dict of str to `~matplotlib.figure.Figure`
+            "residuals", "sz_masses", "error_distributions", "relative_errors", "y500", "lensing",
+            "selection".
+
+        Raises
+        ------
+        MissingDependencyError
+            Matplotlib is not installed.
+        """
+        return draw_figures(self)
+
+    def write(self, folder, *, overwrite=False):
+        """Write tables, summary, figures and provenance into a folder.
+
+        Parameters
+        ----------
+        folder : path-like
+            Where to. It appears when all is done; nothing half-written is left.
+        overwrite : bool, optional
+            Replace an earlier reproduction.
+
+        Raises
+        ------
+        InvalidInputError
+            The folder is a file, its parent does not exist, or it has something in it: without
+            ``overwrite`` anything, with it something that is no reproduction.
+        MissingDependencyError
+            Matplotlib is not installed.
+        """
+        with output_folder(folder, overwrite=overwrite, marker=_MARKER) as temporary:
+            (temporary / "summary.md").write_text(self.summary() + "\n", encoding="utf-8")
+            write_table(self.table1, temporary / "table1.ecsv")
+            tables = {f"masses_{name}": table for name, table in self.masses.items()}
+            tables["lensing"] = self.lensing
+            if self.lensing_fits:
+                tables["lensing_fits"] = _fit_table(self.lensing_fits)
+            for name, table in tables.items():
+                if table is not None:
+                    write_table(table, temporary / f"{name}.ecsv")
+            for name, figure in self.figures().items():
+                figure.savefig(temporary / f"{name}.png", dpi=150)
+                # Without the date the same numbers give the same file.
+                figure.savefig(temporary / f"{name}.pdf", metadata={"CreationDate": None})
+            files = sorted(file.name for file in temporary.iterdir())
+            text = json.dumps(self.provenance | {"files": [*files, _MARKER]}, indent=1, default=str)
+            (temporary / _MARKER).write_text(text + "\n", encoding="utf-8")
+
+
+def reproduce(
+    estimators,
+    *,
+    n=1000,
+    seed=1,
+    observation="planck-like",
+    model="a10",
+    min_snr=4.5,
+    planck_like=None,
+    clean=None,
+    catalog=None,
+    ymap=None,
+    published=None,
+    lensing=(),
+    exclude_lensing=("A2163",),
+    models=None,
+    histories=None,
+    folder=None,
+    overwrite=False,
+):
+    """Make Table 1 and the figures of de Andres et al. (2022) from the data at hand.
+
+    Table 1 has four columns: masses of mock clusters without noise against the true ones; of
+    mocks as in a Planck map against the true ones, and against masses measured as Planck's MSZ; of
+    real clusters against MSZ. A column without data says so. Several estimators stand side
+    by side.
+
+    Parameters
+    ----------
+    estimators : str, `~szmass.estimators.MassEstimator`, list of these, or dict
+        As for `~szmass.estimators.estimate_masses`: networks such as
+        ``DeAndres2022(weights=...)``, or anything else that weighs cutouts.
+    n : int, optional
+        Number of mock clusters; at most so many are taken from a data set. 0 for none.
+    seed : int, optional
+        Seed of the mocks and of all choices.
+    observation : str or `~szmass.simulations.Observation`, optional
+        How mocks are observed; with noise.
+    model : str or `~szmass.simulations.ClusterModel`, optional
+        What mocks are made of.
+    min_snr : float or None, optional
+        Mocks are detected above this signal-to-noise ratio; None for all.
+    planck_like, clean : path-like, `~szmass.simulations.SimulationDataset` or \
+            `~szmass.clusters.ClusterSample`, optional
+        Mocks with and without noise to take instead of simulated ones. If one of them is given
+        the other is not simulated.
+    catalog : path-like or `~szmass.clusters.ClusterSample`, optional
+        Real clusters with ``msz``: a catalogue's tag or file, as PSZ2. Redshifts above 1 are left
+        out.
+    ymap : path-like or `~szmass.maps.ComptonMap`, optional
+        Map of these clusters, by name or file. What it does not cover wholly is left out.
+    published : `~szmass.catalogs.DeAndres2022Catalog` or path-like, optional
+        Published masses, which stand as the method "published"; a file, or "deandres2022" to fetch
+        it.
+    lensing : sequence of `~szmass.catalogs.LensingTable` or str, optional
+        Lensing tables, their files or tags, the preferred first. Needs ``catalog``.
+    exclude_lensing : sequence of str, optional
+        Lensing clusters to leave out. A2163 is an extreme merger that Herbonnet et al. (2020) leave
+        out. Several lensing clusters in one SZ source are left out in any case.
+    models : `~astropy.table.Table`, optional
+        Metrics of trained models, for `~szmass.comparison.plot_selection`.
+    histories : `~astropy.table.Table` or dict, optional
+        Losses by epoch, for `~szmass.comparison.plot_training`.
+    folder : path-like, optional
+        Write all of it there, as `Reproduction.write` does.
+    overwrite : bool, optional
+        Replace an earlier reproduction in ``folder``.
+
+    Returns
+    -------
+    Reproduction
+        Tables, figures and provenance.
+
+    Raises
+    ------
+    InvalidInputError
+        An argument is out of range or lacks something, or the folder may not be replaced.
+    UnknownNameError
+        There is no such estimator, catalogue, map, model or observation.
+    MissingDependencyError
+        Something that an estimator or the figures need is not installed.
+
+    References
+    ----------
+    de Andres et al. 2022, Nature Astronomy 6, 1325.
+    """
+    if folder is not None:
+        check_output_folder(folder, overwrite=overwrite, marker=_MARKER)
+        import_optional("matplotlib", extra="plot", purpose="draw the figures")
+    named = _by_method(estimators)
+    if not named or _RESERVED & set(named):
+        raise InvalidInputError(
+            "'estimators' must be at least one, and none may be called "
+            f"{', '.join(map(repr, sorted(_RESERVED)))}. Received: {', '.join(named) or 'none'}"
+        )
+    if not isinstance(n, int) or isinstance(n, bool) or n < 0:
+        raise InvalidInputError(f"'n' must be a number of at least 0. Received: {n!r}")
+    if lensing and catalog is None:
+        raise InvalidInputError("'lensing' needs 'catalog', which has the positions of clusters.")
+    published = read_published(published)
+    real, about_real = weigh_clusters(named, catalog=catalog, ymap=ymap, published=published)
+    noisy, without, about = _mocks(
+        named, planck_like, clean, n=n, seed=seed, observation=observation, model=model,
+        min_snr=min_snr, redshift=None if catalog is None else np.asarray(real["redshift"]),
+    )  # fmt: skip
+    about["planck"] = about_real
+    methods = [*named, *(["published"] if published is not None else [])]
+    for column in ("clean", "planck_like", "planck_like_sz"):
+        about[column] = dict.fromkeys(named, about[column])
+        if published is not None:
+            about[column]["published"] = "no data: a table of masses weighs no mocks"
+    if published is None:
+        about_real.pop("published")
+    masses = {"clean": without, "planck_like": noisy, "planck": real}
+    pairs, fits = None, {}
+    about["lensing"] = {"all": "no data: no lensing table was given"}
+    if lensing:
+        pairs = match_lensing(real, lensing, exclude_lensing)
+        fits = fit_ratios(pairs, ["msz", *methods])
+        unique = len(np.unique(np.asarray(pairs["name"], dtype=str)))
+        about["lensing"]["all"] = (
+            f"{unique} clusters of the catalogue with a lensing mass, "
+            f"{len(pairs)} pairs in {len(lensing)} table{'s' * (len(lensing) != 1)}"
+        )
+    result = Reproduction(
+        table1=_table1(methods, masses),
+        masses=masses,
+        about=about,
+        lensing=pairs,
+        lensing_fits=fits,
+        models=models,
+        histories=histories,
+        provenance=_provenance(
+            masses,
+            about,
+            {
+                "n": n, "seed": seed, "observation": observation, "model": model,
+                "min_snr": min_snr, "planck_like": planck_like, "clean": clean,
+                "catalog": catalog, "ymap": ymap, "exclude_lensing": list(exclude_lensing),
+                "lensing": list(lensing),
+            },
+        ),
+    )  # fmt: skip
+    if folder is not None:
+        result.write(folder, overwrite=overwrite)
+    return result
+
+
+def _mocks(named, planck_like, clean, *, n, seed, observation, model, min_snr, redshift):
+    about = dict.fromkeys(
+        ("clean", "planck_like", "planck_like_sz"), "no data: no mocks were asked for"
+    )
+    if n == 0:
+        return None, None, about
+    if planck_like is None and clean is None:
+        noisy, without, what = simulate_and_weigh(
+            named, n=n, seed=seed, observation=observation, model=model, redshift=redshift,
+            min_snr=min_snr,
+        )  # fmt: skip
+        name = getattr(observation, "name", observation)
+        about = dict.fromkeys(about, f"{what}, observed as {name!r}")
+        about["clean"] = f"{what}, the same clusters without noise"
+        about["planck_like_sz"] += "; M_SZ by a matched filter and the relation, 1-b = 1"
+        return noisy, without, about
+    options = {"n": n, "seed": seed}
+    noisy = without = None
+    missing = "no data: mocks were given for another column"
+    about = dict.fromkeys(about, missing)
+    if planck_like is not None:
+        sz = sz_estimator(observation)
+        noisy, what = weigh_mocks(planck_like, named, name="planck_like", sz=sz, **options)
+        about["planck_like"] = what
+        about["planck_like_sz"] = f"{what}; M_SZ by a matched filter and the relation, 1-b = 1"
+    if clean is not None:
+        without, about["clean"] = weigh_mocks(clean, named, name="clean", **options)
+    return noisy, without, about
+
+
+def _table1(methods, masses):
+    rows = []
+    for method in methods:
+        for column in COLUMNS:
+            table = masses["planck_like" if column == "planck_like_sz" else column]
+            reference = _REFERENCES.get(column, "mass_true")
+            rows.append(difference_rows(method, column, table, reference))
+    table = vstack(rows, metadata_conflicts="silent")
+    table.meta = {
+        "reference": "2022NatAs...6.1325D",
+        "published": "means and standard deviations as shown in a talk by the authors",
+        "columns": {key: f"{what}, {title}" for key, (title, what) in COLUMNS.items()},
+    }
+    return table
+
+
+def _fit_table(fits):
+    rows = []
+    for (method, tag), fit in fits.items():
+        row = fit.to_table()
+        row.add_column([tag], name="table", index=0)
+        row.add_column([method], name="mass", index=0)
+        rows.append(row)
+    return vstack(rows)
+
+
+def _provenance(masses, about, arguments):
+    return {
+        "what": "szmass reproduce",
+        "versions": {
+            "szmass": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "astropy": astropy.__version__,
+        },
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "arguments": {name: _told(value) for name, value in arguments.items()},
+        "columns": about,
+        "methods": {
+            data: {} if table is None else table.meta.get("methods", {})
+            for data, table in masses.items()
+        },
+    }
+
+
+def _told(value):
+    if isinstance(value, list):
+        return [_told(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else repr(value)
