@@ -158,9 +158,12 @@ def plot_error_distribution(
     ax.axvline(0, color="k", lw=0.8)
     ax.set(xlabel=_difference_label(*_names(method, truth, labels)), ylabel="probability density")
     ax.set_xlim(grid[0], grid[-1])
-    top = ax.get_ylim()[1]
-    ax.set_ylim(0, 1.25 * top)
-    ax.legend(frameon=False, fontsize="small", title=r"mean $\pm$ standard deviation (number)")
+    # The legend needs a place where there are no curves.
+    ax.set_ylim(0, (1.25 + 0.08 * len(ax.lines)) * ax.get_ylim()[1])
+    ax.legend(
+        frameon=False, fontsize="small", loc="upper center",
+        title=r"mean $\pm$ standard deviation (number)", title_fontsize="small",
+    )  # fmt: skip
     return ax
 
 
@@ -269,7 +272,9 @@ def _names(method, truth, labels):
 
 def _difference_label(method, truth):
     def mass(name):
-        return rf"M_\mathrm{{{name}}}".replace("_", r"\_").replace(r"M\_", "M_").replace(" ", r"\ ")
+        # A minus sign is wider than the hyphen that is meant.
+        name = name.replace("_", r"\_").replace(" ", r"\ ").replace("-", "\u2010")
+        return rf"M_\mathrm{{{name}}}"
 
     return rf"$({mass(method)} - {mass(truth)})\,/\,{mass(method)}$"
 

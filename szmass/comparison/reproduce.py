@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 
 import astropy
 import numpy as np
-from astropy.table import QTable, Table, vstack
+from astropy.table import QTable, Table
 
 from szmass._utils.optional import import_optional
 from szmass._utils.tables import write_table
 from szmass.comparison._output_folder import check_output_folder, output_folder
 from szmass.comparison._reproduce.figures import draw_figures
-from szmass.comparison._reproduce.lensing import fit_ratios, match_lensing
-from szmass.comparison._reproduce.mocks import simulate_and_weigh, sz_estimator, weigh_mocks
-from szmass.comparison._reproduce.planck import read_published, weigh_clusters
-from szmass.comparison._reproduce.table1 import COLUMNS, difference_rows, format_table1
+from szmass.comparison._reproduce.lensing import fit_ratios, fit_table, format_fits, match_lensing
+from szmass.comparison._reproduce.mocks import make_mocks
+from szmass.comparison._reproduce.planck import read_catalog, read_published, weigh_clusters
+from szmass.comparison._reproduce.table1 import COLUMNS, format_table1, make_table1
 from szmass.estimators.core import _by_method
 from szmass.exceptions import InvalidInputError
 from szmass.version import __version__
@@ -25,7 +25,6 @@ __all__ = ["Reproduction", "reproduce"]
 
 #: The file by which a folder is known to be ours.
 _MARKER = "provenance.json"
-_REFERENCES = {"planck_like_sz": "mass_sz", "planck": "msz"}
 _RESERVED = {"sz", "published", "msz", "mass_true"}
 
 
@@ -110,25 +109,10 @@ class Reproduction:
                 lines[-1] += f": {next(iter(texts.values()))}"
             else:
                 lines += [f"  - {method}: {text}" for method, text in texts.items()]
-        lines += ["", "## Weak lensing", "", *self._lensing_lines()]
+        lines += ["", "## Weak lensing", "", self.about["lensing"]["all"]]
+        if self.lensing_fits:
+            lines += ["", format_fits(self.lensing_fits)]
         return "\n".join(lines)
-
-    def _lensing_lines(self):
-        if not self.lensing_fits:
-            return [self.about["lensing"]["all"]]
-        lines = [
-            self.about["lensing"]["all"],
-            "",
-            "| method | lensing table | clusters | ratio to the lensing mass | scatter in ln |",
-            "|---|---|---|---|---|",
-        ]
-        for (method, tag), fit in self.lensing_fits.items():
-            name = "MSZ, 1-b" if method == "msz" else method
-            lines.append(
-                f"| {name} | {tag} | {fit.n} | {fit.value:.2f} -{fit.errn:.2f} +{fit.errp:.2f} | "
-                f"{fit.scatter:.2f} -{fit.scatter_errn:.2f} +{fit.scatter_errp:.2f} |"
-            )
-        return lines
 
     def figures(self):
         """Draw the figures for which there are data.
@@ -170,7 +154,7 @@ class Reproduction:
             tables = {f"masses_{name}": table for name, table in self.masses.items()}
             tables["lensing"] = self.lensing
             if self.lensing_fits:
-                tables["lensing_fits"] = _fit_table(self.lensing_fits)
+                tables["lensing_fits"] = fit_table(self.lensing_fits)
             for name, table in tables.items():
                 if table is not None:
                     write_table(table, temporary / f"{name}.ecsv")
@@ -190,6 +174,7 @@ def reproduce(
     seed=1,
     observation="planck-like",
     model="a10",
+    population="flat",
     min_snr=4.5,
     planck_like=None,
     clean=None,
@@ -223,6 +208,10 @@ def reproduce(
         How mocks are observed; with noise.
     model : str or `~szmass.simulations.ClusterModel`, optional
         What mocks are made of.
+    population : {"flat", "twin"}, optional
+        Masses and redshifts of the mocks. "flat": even in log M from 10^14 to 2 10^15 Msun, with
+        redshifts from ``catalog``, or without one roughly those of PSZ2; "twin": the redshifts of
+        ``catalog`` and its MSZ / (1-b), each cluster once.
     min_snr : float or None, optional
         Mocks are detected above this signal-to-noise ratio; None for all.
     planck_like, clean : path-like, `~szmass.simulations.SimulationDataset` or \
@@ -282,11 +271,17 @@ def reproduce(
         raise InvalidInputError(f"'n' must be a number of at least 0. Received: {n!r}")
     if lensing and catalog is None:
         raise InvalidInputError("'lensing' needs 'catalog', which has the positions of clusters.")
-    published = read_published(published)
+    if population not in ("flat", "twin") or (population == "twin" and catalog is None):
+        raise InvalidInputError(
+            "'population' must be 'flat', or 'twin' where a catalogue is given. "
+            f"Received: {population!r}"
+        )
+    given = {"catalog": catalog, "published": published}
+    catalog, published = read_catalog(catalog), read_published(published)
     real, about_real = weigh_clusters(named, catalog=catalog, ymap=ymap, published=published)
-    noisy, without, about = _mocks(
+    noisy, without, about = make_mocks(
         named, planck_like, clean, n=n, seed=seed, observation=observation, model=model,
-        min_snr=min_snr, redshift=None if catalog is None else np.asarray(real["redshift"]),
+        population=population, real=catalog, min_snr=min_snr,
     )  # fmt: skip
     about["planck"] = about_real
     methods = [*named, *(["published"] if published is not None else [])]
@@ -308,7 +303,7 @@ def reproduce(
             f"{len(pairs)} pairs in {len(lensing)} table{'s' * (len(lensing) != 1)}"
         )
     result = Reproduction(
-        table1=_table1(methods, masses),
+        table1=make_table1(methods, masses),
         masses=masses,
         about=about,
         lensing=pairs,
@@ -320,71 +315,15 @@ def reproduce(
             about,
             {
                 "n": n, "seed": seed, "observation": observation, "model": model,
-                "min_snr": min_snr, "planck_like": planck_like, "clean": clean,
-                "catalog": catalog, "ymap": ymap, "exclude_lensing": list(exclude_lensing),
-                "lensing": list(lensing),
+                "population": population, "min_snr": min_snr, "planck_like": planck_like,
+                "clean": clean, **given, "ymap": ymap, "lensing": list(lensing),
+                "exclude_lensing": list(exclude_lensing),
             },
         ),
     )  # fmt: skip
     if folder is not None:
         result.write(folder, overwrite=overwrite)
     return result
-
-
-def _mocks(named, planck_like, clean, *, n, seed, observation, model, min_snr, redshift):
-    about = dict.fromkeys(
-        ("clean", "planck_like", "planck_like_sz"), "no data: no mocks were asked for"
-    )
-    if n == 0:
-        return None, None, about
-    if planck_like is None and clean is None:
-        noisy, without, what = simulate_and_weigh(
-            named, n=n, seed=seed, observation=observation, model=model, redshift=redshift,
-            min_snr=min_snr,
-        )  # fmt: skip
-        name = getattr(observation, "name", observation)
-        about = dict.fromkeys(about, f"{what}, observed as {name!r}")
-        about["clean"] = f"{what}, the same clusters without noise"
-        about["planck_like_sz"] += "; M_SZ by a matched filter and the relation, 1-b = 1"
-        return noisy, without, about
-    options = {"n": n, "seed": seed}
-    noisy = without = None
-    missing = "no data: mocks were given for another column"
-    about = dict.fromkeys(about, missing)
-    if planck_like is not None:
-        sz = sz_estimator(observation)
-        noisy, what = weigh_mocks(planck_like, named, name="planck_like", sz=sz, **options)
-        about["planck_like"] = what
-        about["planck_like_sz"] = f"{what}; M_SZ by a matched filter and the relation, 1-b = 1"
-    if clean is not None:
-        without, about["clean"] = weigh_mocks(clean, named, name="clean", **options)
-    return noisy, without, about
-
-
-def _table1(methods, masses):
-    rows = []
-    for method in methods:
-        for column in COLUMNS:
-            table = masses["planck_like" if column == "planck_like_sz" else column]
-            reference = _REFERENCES.get(column, "mass_true")
-            rows.append(difference_rows(method, column, table, reference))
-    table = vstack(rows, metadata_conflicts="silent")
-    table.meta = {
-        "reference": "2022NatAs...6.1325D",
-        "published": "means and standard deviations as shown in a talk by the authors",
-        "columns": {key: f"{what}, {title}" for key, (title, what) in COLUMNS.items()},
-    }
-    return table
-
-
-def _fit_table(fits):
-    rows = []
-    for (method, tag), fit in fits.items():
-        row = fit.to_table()
-        row.add_column([tag], name="table", index=0)
-        row.add_column([method], name="mass", index=0)
-        rows.append(row)
-    return vstack(rows)
 
 
 def _provenance(masses, about, arguments):

@@ -134,7 +134,7 @@ def test_residuals_have_the_bands_of_all():
     wide, narrow = (c.get_paths()[0].vertices[:, 1] for c in ax.collections[1:3])
     assert np.ptp(narrow) == pytest.approx(0.30, abs=0.05)
     assert np.ptp(wide) == pytest.approx(0.59, abs=0.1)
-    assert ax.get_ylabel() == (r"$(M_\mathrm{cnn-a} - M_\mathrm{true})\,/\,M_\mathrm{cnn-a}$")
+    assert ax.get_ylabel() == (r"$(M_\mathrm{cnn‐a} - M_\mathrm{true})\,/\,M_\mathrm{cnn‐a}$")
     again = plot_residuals(table, "cnn-a", seed=1)
     same = plot_residuals(table, "cnn-a")
     offsets = [a.collections[0].get_offsets() for a in (ax, same, again)]

@@ -28,7 +28,9 @@ _REFERENCES = {
     "planck_like_sz": ("sz", "SZ"),
     "planck": ("msz", "SZ"),
 }
-_WIDTH, _HEIGHT = 4.9, 4.0
+_WIDTH, _HEIGHT, _COLUMNS = 4.9, 4.0, 3
+# Clusters that a bin needs for quantiles.
+_LEAST = 10
 
 
 def draw_figures(result):
@@ -58,24 +60,22 @@ def draw_figures(result):
 
 
 def _panels(result, columns, draw):
-    """Rows of panels: a row per method, a column per data set; None where there are no data."""
-    rows = []
+    """Give a panel per method and column that has data."""
+    panels = []
     for method in result.methods:
-        row = []
         for column in columns:
             table, (reference, label) = result.table(column), _REFERENCES[column]
-            has = table is not None and f"mass_{column_suffix(method)}" in table.colnames
-            if has and np.isfinite(table[f"mass_{column_suffix(method)}"].value).any():
-                names = (_name(method), label)
-                row.append(_Panel(draw, table, method, reference, names, COLUMNS[column][0]))
-            else:
-                row.append(None)
-        rows.append(row)
-    return rows
+            name = f"mass_{column_suffix(method)}"
+            if table is None or name not in table.colnames:
+                continue
+            if np.isfinite(table[name].value).any():
+                title = f"{method}, {COLUMNS[column][0]}"
+                panels.append(_Panel(draw, table, method, reference, (_name(method), label), title))
+    return panels
 
 
 def _name(method):
-    return "CNN" if method == "published" else method
+    return "CNN" if method == "published" or method.startswith("cnn") else method
 
 
 class _Panel:
@@ -83,30 +83,27 @@ class _Panel:
 
     def __init__(self, draw, table, method, reference, names, title):
         self.call = lambda ax: draw(table, method, reference, names, ax)
-        self.title = f"{method}, {title}"
+        self.title = title
 
 
-def _draw(rows):
-    rows = [row for row in rows if any(panel is not None for panel in row)]
-    if not rows:
+def _draw(panels):
+    if not panels:
         return None
-    kept = [i for i in range(len(rows[0])) if any(row[i] is not None for row in rows)]
-    fig = new_figure(None, (_WIDTH * len(kept), _HEIGHT * len(rows)))
-    axes = fig.subplots(len(rows), len(kept), squeeze=False)
+    columns = min(len(panels), _COLUMNS)
+    rows = -(-len(panels) // columns)
+    fig = new_figure(None, (_WIDTH * columns, _HEIGHT * rows))
+    axes = list(fig.subplots(rows, columns, squeeze=False).flat)
     drawn = 0
-    for row, axs in zip(rows, axes, strict=True):
-        for i, ax in zip(kept, axs, strict=True):
-            try:
-                if row[i] is None:
-                    raise InvalidInputError("no data")
-                row[i].call(ax)
-            except InvalidInputError:  # too few clusters for what the panel shows
-                ax.set_axis_off()
-                title = "" if row[i] is None else f"{row[i].title}: too few clusters"
-                ax.text(0.5, 0.5, title or "no data", ha="center", transform=ax.transAxes)
-            else:
-                ax.set_title(row[i].title, fontsize="medium")
-                drawn += 1
+    for panel, ax in zip(panels, axes, strict=False):
+        ax.set_title(panel.title, fontsize="medium")
+        try:
+            panel.call(ax)
+            drawn += 1
+        except InvalidInputError:
+            ax.text(0.5, 0.5, "too few clusters", ha="center", transform=ax.transAxes)
+            ax.set(xticks=[], yticks=[])
+    for ax in axes[len(panels) :]:
+        ax.remove()
     return fig if drawn else None
 
 
@@ -130,15 +127,15 @@ def _relative(table, method, reference, names, ax):
 
 def _y500_panels(result):
     """Measured over true Y500 of mocks, blind over implied Y500 of PSZ2."""
-    row = [None, None]
+    panels = []
     mocks, real = result.table("planck_like"), result.table("planck")
     if mocks is not None and {"y500_blind", "y500_true"} <= set(mocks.colnames):
         ratio = (mocks["y500_blind"] / mocks["y500_true"]).to_value(u.one)
         mass = mocks["mass_true"].to_value("1e14 solMass")
-        row[0] = _Ratio(
+        panels.append(_Ratio(
             mass, ratio, mocks["redshift"], mass_label("true"),
             r"blind $Y_{500}$ / true $Y_{500}$", "Planck-like mocks, size not known",
-        )  # fmt: skip
+        ))  # fmt: skip
     if real is not None and "y5r500" in real.colnames:
         profile = get_pressure_profile("arnaud2010")
         mass, redshift = real["msz"], np.asarray(real["redshift"], dtype=float)
@@ -147,11 +144,11 @@ def _y500_panels(result):
         )
         implied = y_to_arcmin2(implied, redshift, cosmology="PSZ2")
         blind = real["y5r500"] * (profile.sphere_integral(1) / profile.sphere_integral(5))
-        row[1] = _Ratio(
+        panels.append(_Ratio(
             mass.to_value("1e14 solMass"), (blind / implied).to_value(u.one), redshift,
             mass_label("MSZ"), r"blind $Y_{500}$ / $Y_{500}$ of MSZ", "Planck clusters, PSZ2",
-        )  # fmt: skip
-    return [row]
+        ))  # fmt: skip
+    return panels
 
 
 class _Ratio:
@@ -166,11 +163,9 @@ class _Ratio:
         for i, (low, high) in enumerate(itertools.pairwise(REDSHIFT_BINS)):
             inside = (self.redshift > low) & (self.redshift <= high) & np.isfinite(self.ratio)
             mass, ratio = self.mass[inside], self.ratio[inside]
-            parts = (
-                np.array_split(np.argsort(mass), min(7, len(mass) // 10)) if len(mass) > 9 else ()
-            )
-            if not len(parts):
+            if len(mass) < _LEAST:
                 continue
+            parts = np.array_split(np.argsort(mass), min(7, len(mass) // _LEAST))
             low_, mid, high_ = np.transpose([np.percentile(ratio[p], [16, 50, 84]) for p in parts])
             drawn += 1
             ax.errorbar(
@@ -187,13 +182,16 @@ class _Ratio:
 
 
 def _lensing_panels(result):
-    if result.lensing is None:
+    if not result.lensing_fits:
         return []
-    row, group = [], "all" if len(set(result.lensing["table"])) > 1 else result.lensing["table"][0]
+    tables = set(result.lensing["table"])
+    group = "all" if len(tables) > 1 else tables.pop()
+    panels = []
     for method in ["msz", *result.methods]:
         fit = result.lensing_fits.get((method, group))
-        row.append(None if fit is None else _LensingPanel(result.lensing, method, fit))
-    return [row]
+        if fit is not None:
+            panels.append(_LensingPanel(result.lensing, method, fit))
+    return panels
 
 
 class _LensingPanel:
@@ -207,18 +205,18 @@ class _LensingPanel:
         first = np.unique(np.asarray(self.pairs["name"], dtype=str), return_index=True)[1]
         name = "SZ" if self.method == "msz" else _name(self.method)
         plot_mass_comparison(
-            self.pairs[np.sort(first)], "mass_wl", self.method, ax=ax, fit=self.fit,
+            self.pairs[np.sort(first)], "wl", self.method, ax=ax, fit=self.fit,
             labels=("lensing", name), colour=None,
         )  # fmt: skip
 
 
 def _training_panels(result):
-    row = [None, None]
+    panels = []
     if result.models is not None:
-        row[0] = _Simple(lambda ax: plot_selection(result.models, ax=ax), "selection of models")
+        panels.append(_Simple(lambda ax: plot_selection(result.models, ax=ax), "models"))
     if result.histories is not None:
-        row[1] = _Simple(lambda ax: plot_training(result.histories, ax=ax), "training")
-    return [row]
+        panels.append(_Simple(lambda ax: plot_training(result.histories, ax=ax), "training"))
+    return panels
 
 
 class _Simple:

@@ -12,11 +12,12 @@ from szmass.comparison.regression import fit_mass_ratio
 from szmass.exceptions import InvalidInputError
 from szmass.masses import column_suffix
 
-__all__ = ["fit_ratios", "match_lensing"]
+__all__ = ["fit_ratios", "fit_table", "format_fits", "match_lensing"]
 
 _RADIUS, _DELTA_REDSHIFT, _COSMOLOGY = "10 arcmin", 0.03, "PSZ2"
 # Fewer clusters do not determine a ratio and its scatter.
 _LEAST = 4
+_MASSES = ("mass", "mass_errn", "mass_errp")
 
 
 def match_lensing(table, lensing, exclude=()):
@@ -114,7 +115,51 @@ def fit_ratios(pairs, methods):
     return fits
 
 
-_MASSES = ("mass", "mass_errn", "mass_errp")
+def fit_table(fits):
+    """Put the fits into a table.
+
+    Parameters
+    ----------
+    fits : dict
+        From `fit_ratios`.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        A row per method and lensing table.
+    """
+    rows = []
+    for (method, tag), fit in fits.items():
+        row = fit.to_table()
+        row.add_columns([[method], [tag]], names=["mass", "table"], indexes=[0, 0])
+        rows.append(row)
+    return vstack(rows)
+
+
+def format_fits(fits):
+    """Write the fits as Markdown.
+
+    Parameters
+    ----------
+    fits : dict
+        From `fit_ratios`.
+
+    Returns
+    -------
+    str
+        A table with a line per method and lensing table.
+    """
+    lines = [
+        "| masses | lensing table | clusters | ratio to the lensing mass | scatter in ln |",
+        "|---|---|---|---|---|",
+    ]
+    for (method, tag), fit in fits.items():
+        name = "MSZ (1-b)" if method == "msz" else method
+        lines.append(
+            f"| {name} | {tag} | {fit.n} | {fit.value:.2f} -{fit.errn:.2f} +{fit.errp:.2f} | "
+            f"{fit.scatter:.2f} -{fit.scatter_errn:.2f} +{fit.scatter_errp:.2f} |"
+        )
+    return "\n".join(lines)
 
 
 def _columns(method, table):

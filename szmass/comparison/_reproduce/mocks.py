@@ -17,9 +17,10 @@ from szmass.simulations import (
     get_cluster_model,
     get_observation,
     simulate,
+    twin,
 )
 
-__all__ = ["simulate_and_weigh", "sz_estimator", "weigh_mocks"]
+__all__ = ["make_mocks", "simulate_and_weigh", "sz_estimator", "weigh_mocks"]
 
 _COSMOLOGY = "PSZ2"
 _MASS = (1e14, 2e15) * u.solMass
@@ -30,6 +31,58 @@ _SIZES = (0.5, 200.0) * u.arcmin
 # Redshift bins of PSZ2 and its number of clusters with redshift and mass in them.
 _PSZ2 = ((0.01, 0.1, 228), (0.1, 0.2, 245), (0.2, 0.4, 443), (0.4, 1.0, 178))
 _TRUTH = ("mass_true", "theta500_true", "y500_true", "snr", "y500_blind")
+
+_SZ = "; M_SZ by a matched filter and the relation, 1-b = 1"
+
+
+def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
+    """Weigh mocks: those that are given, else simulated ones.
+
+    Parameters
+    ----------
+    named : dict of str to `~szmass.estimators.MassEstimator`
+        What to weigh with.
+    planck_like, clean : path-like or data set or sample or None
+        As for `weigh_mocks`.
+    n : int
+        Number of clusters, 0 for none.
+    seed : int
+        Seed of everything.
+    observation : str or `~szmass.simulations.Observation`
+        With noise.
+    **options : dict
+        Passed to `simulate_and_weigh`.
+
+    Returns
+    -------
+    noisy, clean : `~astropy.table.QTable` or None
+        Masses side by side with the truth; ``noisy`` with the method "sz".
+    about : dict of str to str
+        By column of Table 1 what the mocks are, or why there are none.
+    """
+    about = dict.fromkeys(
+        ("clean", "planck_like", "planck_like_sz"), "no data: no mocks were asked for"
+    )
+    if n == 0:
+        return None, None, about
+    if planck_like is None and clean is None:
+        noisy, without, what = simulate_and_weigh(
+            named, n=n, seed=seed, observation=observation, **options
+        )
+        about = dict.fromkeys(about, f"{what}, observed as {get_observation(observation).name!r}")
+        about["clean"] = f"{what}, the same clusters without noise"
+        about["planck_like_sz"] += _SZ
+        return noisy, without, about
+    noisy = without = None
+    about = dict.fromkeys(about, "no data: mocks were given for another column")
+    if planck_like is not None:
+        sz = sz_estimator(observation)
+        noisy, what = weigh_mocks(planck_like, named, name="planck_like", n=n, seed=seed, sz=sz)
+        about["planck_like"] = what
+        about["planck_like_sz"] = what + _SZ
+    if clean is not None:
+        without, about["clean"] = weigh_mocks(clean, named, n=n, seed=seed, name="clean")
+    return noisy, without, about
 
 
 def sz_estimator(observation, depth=True):
@@ -68,7 +121,7 @@ def sz_estimator(observation, depth=True):
     )
 
 
-def simulate_and_weigh(named, *, n, seed, observation, model, redshift, min_snr):
+def simulate_and_weigh(named, *, n, seed, observation, model, real, population, min_snr):
     """Simulate clusters that a survey would detect, and weigh them with and without noise.
 
     Parameters
@@ -83,8 +136,11 @@ def simulate_and_weigh(named, *, n, seed, observation, model, redshift, min_snr)
         With noise.
     model : str or `~szmass.simulations.ClusterModel`
         What clusters are made of.
-    redshift : array-like or None
-        Redshifts to draw from; None for those of PSZ2, coarsely.
+    real : `~szmass.clusters.ClusterSample` or None
+        Clusters that the mocks take after.
+    population : {"flat", "twin"}
+        Even in log M with the redshifts of ``real``, or coarsely those of PSZ2; or with the
+        redshifts and masses of ``real``.
     min_snr : float or None
         Lowest signal-to-noise ratio of a filter of the true size at the middle.
 
@@ -97,8 +153,7 @@ def simulate_and_weigh(named, *, n, seed, observation, model, redshift, min_snr)
     """
     observation, model = get_observation(observation), get_cluster_model(model)
     sz = sz_estimator(observation)
-    redshift = _psz2_like(_DRAWN * n, seed) if redshift is None else np.asarray(redshift)
-    population = draw_flat(_DRAWN * n, mass=_MASS, redshift=redshift, seed=seed)
+    population, what = _population(population, real, n, seed, model)
     options = {"model": model, "cosmology": _COSMOLOGY, "seed": seed}
     noisy, clean, found = [], [], 0
     with progress_bar(total=n, desc="mocks", unit="cluster") as bar:
@@ -121,11 +176,22 @@ def simulate_and_weigh(named, *, n, seed, observation, model, redshift, min_snr)
             f"'min_snr' = {min_snr:g}: lower it."
         )
     about = (
-        f"{found} simulated clusters (model {model.name!r}, 1-b = {model.one_minus_b:g}, even in "
-        f"log M from {_MASS[0].value:.0e} to {_MASS[1].value:.0e} Msun, seed {seed}"
-        + (")" if min_snr is None else f"), detected with S/N > {min_snr:g}")
+        f"{found} simulated clusters (model {model.name!r}, 1-b = {model.one_minus_b:g}, {what}, "
+        f"seed {seed})" + ("" if min_snr is None else f", detected with S/N > {min_snr:g}")
     )
     return _stack(noisy), _stack(clean), about
+
+
+def _population(population, real, n, seed, model):
+    if population == "twin":
+        twins = twin(real, one_minus_b=model.one_minus_b)
+        rows = np.random.default_rng(seed).permutation(len(twins))
+        twins.table.keep_columns(["name", "coord", "redshift", "mass_true", "cluster_id"])
+        return twins[rows], "with redshifts and MSZ / (1-b) of the catalogue"
+    redshift = _psz2_like(_DRAWN * n, seed) if real is None else real.redshift
+    low, high = _MASS.value
+    what = f"even in log M from {low:.0e} to {high:.0e} Msun"
+    return draw_flat(_DRAWN * n, mass=_MASS, redshift=redshift, seed=seed), what
 
 
 def weigh_mocks(source, named, *, n, seed, name, sz=None):

@@ -12,7 +12,7 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps import ComptonMap, open_map
 from szmass.masses import MassFlag, side_by_side
 
-__all__ = ["read_published", "weigh_clusters"]
+__all__ = ["read_catalog", "read_published", "weigh_clusters"]
 
 _REDSHIFT = (0.0, 1.0)
 _CARRIED = ("msz", "msz_errn", "msz_errp", "y5r500", "y5r500_err", "snr")
@@ -25,8 +25,8 @@ def weigh_clusters(named, *, catalog, ymap, published):
     ----------
     named : dict of str to `~szmass.estimators.MassEstimator`
         What to weigh with.
-    catalog : path-like or `~szmass.clusters.ClusterSample` or None
-        Clusters with ``msz``.
+    catalog : `~szmass.clusters.ClusterSample` or None
+        From `read_catalog`.
     ymap : path-like or `~szmass.maps.ComptonMap` or None
         The map.
     published : `~szmass.catalogs.DeAndres2022Catalog` or None
@@ -42,7 +42,7 @@ def weigh_clusters(named, *, catalog, ymap, published):
     Raises
     ------
     InvalidInputError
-        The catalogue has no MSZ or no cluster, or a map is given without a catalogue.
+        A map is given without a catalogue.
     """
     if ymap is not None and catalog is None:
         raise InvalidInputError("'ymap' needs 'catalog', which says where to look in it.")
@@ -51,8 +51,7 @@ def weigh_clusters(named, *, catalog, ymap, published):
         if published is None:
             return None, about | {"published": "no data: no table of published masses was given"}
         return _published_alone(published), about | {"published": _about(published)}
-    sample = _sample(catalog)
-    table = QTable({"name": sample.names})
+    sample, table = catalog, QTable({"name": catalog.names})
     position = sample.coord.icrs
     table["ra"] = u.Quantity(position.ra, u.deg, subok=False)
     table["dec"] = u.Quantity(position.dec, u.deg, subok=False)
@@ -97,8 +96,27 @@ def read_published(source):
     return DeAndres2022Catalog.read(source)
 
 
-def _sample(catalog):
-    sample = catalog[:] if isinstance(catalog, ClusterSample) else load_sample(catalog)
+def read_catalog(source):
+    """Open the catalogue of real clusters.
+
+    Parameters
+    ----------
+    source : `~szmass.clusters.ClusterSample` or path-like or None
+        Clusters with ``msz``, a catalogue's file or its tag.
+
+    Returns
+    -------
+    `~szmass.clusters.ClusterSample` or None
+        Those with an MSZ and a redshift up to 1.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no column of MSZ, or no such cluster.
+    """
+    if source is None:
+        return None
+    sample = source[:] if isinstance(source, ClusterSample) else load_sample(source)
     if "msz" not in sample.table.colnames:
         raise InvalidInputError(
             "'catalog' has no column 'msz', the masses to compare with. It has: "

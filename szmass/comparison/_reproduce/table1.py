@@ -4,12 +4,12 @@ import itertools
 
 import astropy.units as u
 import numpy as np
-from astropy.table import QTable
+from astropy.table import QTable, vstack
 
 from szmass.comparison.statistics import REDSHIFT_BINS, relative_difference_table
 from szmass.masses import column_suffix
 
-__all__ = ["COLUMNS", "difference_rows", "format_table1"]
+__all__ = ["COLUMNS", "format_table1", "make_table1"]
 
 #: The columns: heading, and what is compared with what.
 COLUMNS = {
@@ -17,6 +17,14 @@ COLUMNS = {
     "planck_like": ("Planck-like mocks", "(M - M_true) / M"),
     "planck_like_sz": ("Planck-like mocks", "(M - M_SZ) / M"),
     "planck": ("Planck clusters", "(M - MSZ) / M"),
+}
+
+# Which masses they are of, and the column that these are compared with.
+_DATA = {
+    "clean": ("clean", "mass_true"),
+    "planck_like": ("planck_like", "mass_true"),
+    "planck_like_sz": ("planck_like", "mass_sz"),
+    "planck": ("planck", "msz"),
 }
 
 # Mean and standard deviation per redshift bin and of all, as the authors showed them in a talk;
@@ -44,27 +52,37 @@ _PUBLISHED_N = ((228, 245, 443, 178, 1094), (33, 82, 403, 166, 684))
 _HALVES = (("", "all"), ("_massive", "log10 M > 14.7"))
 
 
-def difference_rows(method, column, table, reference):
-    """Compute the rows of one method and one column.
+def make_table1(methods, masses):
+    """Compute the table.
 
     Parameters
     ----------
-    method : str
-        Name of the method in ``table``.
-    column : str
-        Key of `COLUMNS`.
-    table : `~astropy.table.QTable` or None
-        Masses side by side; None for no data.
-    reference : str
-        Column of the masses to compare with.
+    methods : sequence of str
+        Names of the methods.
+    masses : dict of str to `~astropy.table.QTable` or None
+        Masses side by side of "clean", "planck_like" and "planck"; None for no data.
 
     Returns
     -------
     `~astropy.table.QTable`
-        Five rows: ``method``, ``data``, the columns of
+        Five rows per method and column: ``method``, ``data`` (key of `COLUMNS`), the columns of
         `~szmass.comparison.relative_difference_table`, and the published means and standard
         deviations. Without data the numbers are 0, and the means NaN.
     """
+    rows = []
+    for method in methods:
+        for column, (data, reference) in _DATA.items():
+            rows.append(_rows(method, column, masses[data], reference))
+    table = vstack(rows, metadata_conflicts="silent")
+    table.meta = {
+        "reference": "2022NatAs...6.1325D",
+        "published": "means and standard deviations as shown in a talk by the authors",
+        "columns": {key: f"{what}, {title}" for key, (title, what) in COLUMNS.items()},
+    }
+    return table
+
+
+def _rows(method, column, table, reference):
     name = f"mass_{column_suffix(method)}"
     if table is not None and name in table.colnames:
         found = relative_difference_table(table[name], table[reference], table["redshift"])
@@ -85,7 +103,7 @@ def format_table1(table, methods):
     Parameters
     ----------
     table : `~astropy.table.QTable`
-        Rows of `difference_rows`.
+        From `make_table1`.
     methods : sequence of str
         Methods in order.
 
