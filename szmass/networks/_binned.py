@@ -1,14 +1,21 @@
 """Networks of one redshift bin each, used as one."""
 
+from pathlib import Path
+
 import numpy as np
 
+from szmass._utils.download import check_sha256
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.networks._weights import set_arrays
+from szmass.networks._weights import load_arrays, set_arrays
 from szmass.networks.architectures import ARCHITECTURES
+from szmass.networks.cards import ModelCard
 
-__all__ = ["BinnedNetworks"]
+__all__ = ["CARD", "BinnedNetworks", "load_binned"]
+
+#: Name of the file with the model card in a folder of networks.
+CARD = "card.json"
 
 
 class BinnedNetworks:
@@ -137,3 +144,42 @@ class BinnedNetworks:
             raise InvalidInputError(
                 f"'redshift' must be in ({low:g}, {high:g}]. Received: {redshift[outside][0]}"
             )
+
+
+def load_binned(folder):
+    """Load networks of one redshift bin each from the folder in which they were trained.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder with ``card.json`` and the ``.npz`` files that it names, as `train_selection` leaves
+        it.
+
+    Returns
+    -------
+    BinnedNetworks
+        The networks.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such folder, or a file is missing.
+    FileFormatError
+        The card cannot be used, or a file is no file of weights.
+    IntegrityError
+        A file is not the one that the card names.
+    """
+    folder = Path(folder).expanduser()
+    if not (folder / CARD).is_file():
+        raise InvalidInputError(
+            f"'folder' must be a folder of trained networks. There is no {CARD!r} in "
+            f"{str(folder)!r}."
+        )
+    card, arrays = ModelCard.read(folder / CARD), []
+    for entry in card.weights:
+        path = folder / entry.file
+        if not path.is_file():
+            raise InvalidInputError(f"The folder {str(folder)!r} has no file {entry.file!r}.")
+        check_sha256(path, entry.sha256, remedy="Copy the folder again, card and weights together.")
+        arrays.append(load_arrays(path))
+    return BinnedNetworks(card, arrays)

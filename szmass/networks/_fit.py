@@ -41,6 +41,7 @@ def fit_network(
     patience=None,
     resume=False,
     tensorboard=False,
+    validation_batch=1024,
     name="train",
 ):
     """Train a compiled network; afterwards it has the weights of its best epoch.
@@ -67,6 +68,9 @@ def fit_network(
         an interruption.
     tensorboard : bool, optional
         Write events for TensorBoard to ``folder``.
+    validation_batch : int, optional
+        Validation maps that go through the network at once: they and what the layers make of them
+        must fit into memory.
     name : str, optional
         What the progress bar says.
 
@@ -130,8 +134,9 @@ def fit_network(
             epochs=epochs,
             initial_epoch=done,
             validation_data=validation,
-            validation_batch_size=1024,
+            validation_batch_size=validation_batch,
             callbacks=callbacks,
+            shuffle=False,
             verbose=0,
         )
     state.take_best()

@@ -1,0 +1,98 @@
+"""How far predicted masses are off, by predicted mass."""
+
+import math
+
+import numpy as np
+
+from szmass.networks._error_table import ErrorTable
+
+__all__ = ["error_table", "mass_bin_statistics", "relative_error"]
+
+# Maps of a node of the table of errors, and the most nodes it has.
+_PER_NODE, _MOST_NODES = 30, 20
+# An end of the interval on the wrong side of the predicted mass counts as this [dex].
+_LEAST_ERROR = 1e-3
+
+
+def relative_error(predicted, true):
+    """Give (M_predicted - M_true) / M_predicted from decimal logarithms."""
+    return 1 - 10.0 ** (np.asarray(true) - np.asarray(predicted))
+
+
+def mass_bin_statistics(predicted, true, cluster_id, edges):
+    """Give the statistics of the errors of one network in bins of predicted mass.
+
+    Parameters
+    ----------
+    predicted, true : ndarray
+        log10(M / Msun).
+    cluster_id : ndarray
+        What cluster each map shows.
+    edges : sequence of float
+        Inner edges of the bins in predicted log10(M / Msun); the outer bins are open.
+
+    Returns
+    -------
+    dict
+        Per bin lists ``maps``, ``clusters``, ``mean`` and ``std`` of the relative error, with None
+        where there are too few; and numbers of all maps: ``relative_mean``, ``relative_std``,
+        ``rmse`` and ``scatter`` [dex]: the standard deviation of the true masses, which is the
+        rmse of one who always says their mean.
+    """
+    error = relative_error(predicted, true)
+    index = np.searchsorted(edges, predicted, side="right")
+    result = {"maps": [], "clusters": [], "mean": [], "std": []}
+    for number in range(len(edges) + 1):
+        rows = index == number
+        result["maps"].append(int(rows.sum()))
+        result["clusters"].append(len(np.unique(cluster_id[rows])))
+        result["mean"].append(_or_none(error[rows].mean()) if rows.any() else None)
+        result["std"].append(_or_none(error[rows].std()) if rows.any() else None)
+    result |= {
+        "relative_mean": _or_none(error.mean()),
+        "relative_std": _or_none(error.std()),
+        "rmse": _or_none(np.sqrt(np.mean((predicted - true) ** 2))),
+        "scatter": float(np.std(true)),
+    }
+    return result
+
+
+def _or_none(value):
+    return float(value) if math.isfinite(value) else None
+
+
+def error_table(predicted, true, level=0.68):
+    """Tabulate the range of the true mass at the predicted mass.
+
+    Parameters
+    ----------
+    predicted, true : ndarray
+        log10(M / Msun) of test maps.
+    level : float, optional
+        Probability of the interval.
+
+    Returns
+    -------
+    ErrorTable or None
+        Nodes at the median predicted mass of equal numbers of maps, the outer ones at the ends;
+        None with fewer than 60 maps. If the predicted mass is not in the range, the error on
+        that side is 0.001 dex.
+    """
+    n = min(_MOST_NODES, len(predicted) // _PER_NODE)
+    if n < 2:
+        return None
+    order = np.argsort(predicted, kind="stable")
+    parts = np.array_split(order, n)
+    nodes = np.array([np.median(predicted[part]) for part in parts])
+    nodes[[0, -1]] = predicted[order[[0, -1]]]
+    tail = 50 * (1 - level)
+    low, high = np.transpose(
+        [np.percentile(true[part] - predicted[part], [tail, 100 - tail]) for part in parts]
+    )
+    # Equal predictions, as of a network that has learned nothing, make one node.
+    keep = np.concatenate([[True], np.diff(nodes) > 0])
+    if keep.sum() < 2:
+        return None
+    return ErrorTable(
+        nodes[keep], np.maximum(-low, _LEAST_ERROR)[keep], np.maximum(high, _LEAST_ERROR)[keep]
+    )
