@@ -99,11 +99,24 @@ def main(progress):
 )
 @map_options
 @click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
+@click.option(
+    "--posteriors",
+    type=click.Path(dir_okay=False),
+    help="Also write the posteriors of the estimator that has them: .ecsv, .fits or .vot",
+)
+@click.option(
+    "--posterior-samples",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Also draw N masses per cluster from each posterior, as columns samples_TAG.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of these draws.")
 @column_options()
 @offline_option
 def estimate(
     catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
-    ordering, frame, beam, covered, columns, units, missing, offline,
+    ordering, frame, beam, covered, posteriors, posterior_samples, seed, columns, units, missing,
+    offline,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
 
@@ -120,11 +133,19 @@ def estimate(
     from szmass.maps import open_map
     from szmass.masses import column_suffix
 
-    table_format(output)
+    form = table_format(output)
     unused = set(options) - set(estimators)
     if unused:
         raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
     chosen = {tag: build_estimator(ESTIMATORS[tag], options.get(tag, {})) for tag in estimators}
+    with_posterior = [tag for tag, entry in chosen.items() if hasattr(entry, "predict_posterior")]
+    if posteriors and (len(with_posterior) != 1 or table_format(posteriors) == "csv"):
+        raise click.UsageError(
+            "--posteriors needs a name that ends in .ecsv, .fits or .vot, and one estimator that "
+            f"has posteriors, such as 'likelihood'; there are {len(with_posterior)}"
+        )
+    if posterior_samples and form == "csv":
+        raise click.UsageError("--posterior-samples does not go into CSV: write .ecsv or .fits")
     if covered and not map_path:
         raise click.UsageError("--covered needs --map")
     table_options = read_table_options(columns, units, missing)
@@ -140,9 +161,16 @@ def estimate(
             sample.attach_cutouts(ymap, interpolation=interpolation)
             if covered:
                 sample = sample[sample.cutouts.complete]
-        table = estimate_masses(sample, chosen)
+        found = {} if posteriors else None
+        table = estimate_masses(
+            sample, chosen, posteriors=found, posterior_samples=posterior_samples or 0, seed=seed
+        )
         write_table(table, output, overwrite=overwrite)
+        if posteriors:
+            found[with_posterior[0]].write(posteriors, overwrite=overwrite)
     click.echo(f"{len(table)} clusters written to {output}")
+    if posteriors:
+        click.echo(f"Posteriors of {with_posterior[0]} written to {posteriors}")
     weighed = {tag: np.isfinite(table[f"mass_{column_suffix(tag)}"]).sum() for tag in chosen}
     for tag, n in weighed.items():
         click.echo(f"  {tag}: {n} weighed")
@@ -455,10 +483,11 @@ def cite(what):
     show_default=True,
     help="So many clusters have a page and a picture.",
 )
+@click.option("--figures/--no-figures", default=True, help="Whether to draw figures.")
 @offline_option
 def report(
     masses, output, catalog, cutouts_path, map_path, map_column, ordering, frame, beam,
-    reference, title, max_pages, offline,
+    reference, title, max_pages, figures, offline,
 ):  # fmt: skip
     """Write pages about a table of masses that open in a browser without a network.
 
@@ -488,6 +517,7 @@ def report(
             output,
             reference=reference,
             max_pages=max_pages,
+            figures=figures,
             inputs={what: file for what, file in inputs.items() if file and os.path.isfile(file)},
             **options,
         )

@@ -4,6 +4,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
+from szmass._utils.tables import write_table
 from szmass.exceptions import InvalidInputError
 from szmass.masses import MassEstimates, MassFlag
 
@@ -143,6 +144,54 @@ class LogMassPosterior:
                 f"{first}: no mass of the grid is possible."
             )
         return density / norm[:, np.newaxis]
+
+    @classmethod
+    def read(cls, path, *, format=None):
+        """Read posteriors that `write` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            An ECSV, FITS or VOTable file.
+        format : str, optional
+            ``"ecsv"``, ``"fits"`` or ``"votable"``, where the suffix does not say.
+
+        Returns
+        -------
+        LogMassPosterior
+            The posteriors, equal to rounding.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        FileFormatError
+            It is damaged, holds something else, or is of a later version of szmass.
+        """
+        from szmass._posterior_files import read_posterior
+
+        return cls(**read_posterior(path, format))
+
+    def write(self, path, *, overwrite=False, format=None):
+        """Write the posteriors: a table with one row per cluster, its density in one column.
+
+        Parameters
+        ----------
+        path : path-like
+            The target: ``.ecsv``, ``.fits`` or ``.vot``.
+        overwrite : bool, optional
+            Replace an existing file.
+        format : str, optional
+            The format, where the suffix does not say.
+
+        Raises
+        ------
+        InvalidInputError
+            The format is not known or is CSV, the file exists, or its folder does not.
+        """
+        from szmass._posterior_files import to_table
+
+        write_table(to_table(self), path, overwrite=overwrite, format=format)
 
     def __len__(self):
         return len(self.density)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from szmass._utils.tables import read_table
 from szmass.cli import NOTHING_FOUND, main
 from szmass.estimators.checks import make_check_sample
+from szmass.posteriors import LogMassPosterior
 
 
 def run(*args):
@@ -183,3 +184,71 @@ def test_coma_field_end_to_end(real_data, tmp_path):
     for tag in ("cnn_deandres2022", "scaling"):
         ratio = table[f"mass_{tag}"] / table["msz"]
         assert 0.9 < np.median(np.asarray(ratio)) < 1.5
+
+
+@pytest.fixture
+def estimate_likelihood(catalog, healpix_map, tmp_path):
+    def estimate(*options, output="m.fits"):
+        return run(
+            "estimate", "--catalog", catalog, "--map", healpix_map, "--beam", "10 arcmin",
+            "--estimators", "scaling,likelihood", "-o", tmp_path / output, *options,
+        )  # fmt: skip
+
+    return estimate
+
+
+def test_estimate_writes_posteriors_and_samples(estimate_likelihood, tmp_path):
+    result = estimate_likelihood(
+        *("--posteriors", tmp_path / "p.fits", "--posterior-samples", 50, "--seed", 3)
+    )
+    assert result.exit_code == 0, result.output
+    assert "Posteriors of likelihood written" in result.output
+    table = read_table(tmp_path / "m.fits")
+    draws = table["samples_likelihood"]
+    assert draws.shape == (6, 50)
+    assert draws.unit == u.solMass
+    posterior = LogMassPosterior.read(tmp_path / "p.fits")
+    assert list(posterior.names) == list(table["name"])
+    known = np.isfinite(table["mass_likelihood"])
+    assert list(np.isfinite(draws).all(axis=1)) == list(known)
+    assert known.sum() == 5
+    assert u.allclose(posterior.median()[known], table["mass_likelihood"][known])
+    assert np.all((posterior.cdf(draws.max(axis=1)) <= 1)[known])
+    # Nothing else in the table depends on whether posteriors are asked for.
+    assert estimate_likelihood(output="plain.fits").exit_code == 0
+    plain = read_table(tmp_path / "plain.fits")
+    for name in ("mass_likelihood", "mass_errn_likelihood", "mass_scaling"):
+        np.testing.assert_allclose(plain[name].value, table[name].value, rtol=1e-9)
+    assert list(plain["flag_likelihood"]) == list(table["flag_likelihood"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--estimators", "scaling", "--posteriors", "p.fits"), "--posteriors needs"),
+        (("--posteriors", "p.csv"), "--posteriors needs a name that ends in"),
+        (("--posterior-samples", 5, "-o", "m.csv"), "does not go into CSV"),
+        (("--posterior-samples", 0), "x>=1"),
+    ],
+)
+def test_posterior_options_that_make_no_sense(estimate_likelihood, options, message):
+    result = estimate_likelihood(*options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_samples_need_a_posterior(catalog, tmp_path):
+    result = run(
+        "estimate", "--catalog", catalog, "--estimators", "scaling", "-o", tmp_path / "m.ecsv",
+        "--posterior-samples", 5,
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "needs a method that has posteriors" in result.stderr
+
+
+def test_estimate_writes_csv_and_says_what_it_loses(catalog, tmp_path):
+    output = tmp_path / "m.csv"
+    result = run("estimate", "--catalog", catalog, "--estimators", "scaling", "-o", output)
+    assert result.exit_code == 0, result.output
+    assert "CSV keeps neither units" in result.stderr
+    assert output.read_text().startswith("name,ra,dec,redshift")

@@ -15,7 +15,7 @@ PACKAGE = Path(szmass.__file__).parent
 LAYERS = [
     {"exceptions", "version", "_utils"},
     {"physics"},
-    {"clusters", "masses", "posteriors"},
+    {"clusters", "masses", "posteriors", "_posterior_files"},
     {"catalogs", "maps"},
     {"simulations"},
     {"networks"},

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, norm
 
-from szmass.exceptions import InvalidInputError, InvalidUnitError
+from szmass._posterior_files import to_table
+from szmass._utils.tables import write_table
+from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.masses import MASS_COLUMNS, MassFlag
 from szmass.posteriors import LogMassPosterior
 
@@ -152,3 +154,49 @@ def test_refused_options():
         p.reweight(lambda m, z: -np.ones_like(m * z))
     with pytest.raises(InvalidUnitError, match="'mass'"):
         p.cdf(14.5)
+
+
+@pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".vot"])
+@pytest.mark.parametrize("one_prior", [True, False])
+def test_files_give_the_posteriors_back(suffix, one_prior, tmp_path):
+    names, redshift = ["A 1", "b<é>", "c"], [0.1, np.nan, 0.3]
+    prior = np.ones(len(GRID)) if one_prior else np.linspace(1, [2, 3, 4], len(GRID)).T
+    log_l = -0.5 * ((GRID - np.array([[14.5], [14.8], [np.nan]])) / 0.1) ** 2
+    p = LogMassPosterior.from_log_likelihood(
+        GRID,
+        log_l,
+        prior,
+        names=names,
+        redshift=redshift,
+        flag=[0, 1, 4],
+        meta={"prior": "flat", "references": ["2006A&A...459..341M"]},
+    )
+    p.write(tmp_path / f"p{suffix}")
+    back = LogMassPosterior.read(tmp_path / f"p{suffix}")
+    np.testing.assert_array_equal(back.log10_mass, p.log10_mass)
+    np.testing.assert_allclose(back.density, p.density, rtol=1e-13)
+    np.testing.assert_allclose(back.prior, p.prior, rtol=1e-13)
+    assert list(back.names) == names
+    np.testing.assert_array_equal(back.redshift, redshift)
+    assert list(back.flag) == [0, 1, 4]
+    assert back.meta == p.meta
+    with pytest.raises(InvalidInputError, match="exists"):
+        p.write(tmp_path / f"p{suffix}")
+    p[:0].write(tmp_path / f"p{suffix}", overwrite=True)
+    assert len(LogMassPosterior.read(tmp_path / f"p{suffix}")) == 0
+
+
+def test_files_that_hold_no_posteriors(tmp_path):
+    p = gaussian(names=["a", "b"])
+    with pytest.raises(InvalidInputError, match="CSV cannot hold the column 'density'"):
+        p.write(tmp_path / "p.csv")
+    write_table(p.to_table(), tmp_path / "m.ecsv")
+    with pytest.raises(FileFormatError, match="holds no posteriors"):
+        LogMassPosterior.read(tmp_path / "m.ecsv")
+    table = to_table(p)
+    table.meta["schema_version"] = 9
+    write_table(table, tmp_path / "n.ecsv")
+    with pytest.raises(FileFormatError, match="schema version 9.*Update szmass"):
+        LogMassPosterior.read(tmp_path / "n.ecsv")
+    with pytest.raises(FileNotFoundError):
+        LogMassPosterior.read(tmp_path / "none.fits")

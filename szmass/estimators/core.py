@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import numpy as np
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, UnweighedClustersWarning
-from szmass.masses import MassEstimates, MassFlag, side_by_side
+from szmass.masses import MassEstimates, MassFlag, column_suffix, side_by_side
 from szmass.version import __version__
 
 __all__ = ["ESTIMATORS", "MassEstimator", "estimate_masses", "register_estimator"]
@@ -196,7 +197,15 @@ def register_estimator(estimator):
     return ESTIMATORS.add(estimator.tag, estimator)
 
 
-def estimate_masses(sample, estimators, *, columns=("msz", "msz_errn", "msz_errp")):
+def estimate_masses(
+    sample,
+    estimators,
+    *,
+    columns=("msz", "msz_errn", "msz_errp"),
+    posteriors=None,
+    posterior_samples=0,
+    seed=0,
+):
     """Weigh a sample with several estimators and put the masses side by side.
 
     Parameters
@@ -208,25 +217,44 @@ def estimate_masses(sample, estimators, *, columns=("msz", "msz_errn", "msz_errp
         estimator can run with several options.
     columns : sequence of str, optional
         Columns of the sample that are carried over where the sample has them.
+    posteriors : dict, optional
+        Is given the `~szmass.posteriors.LogMassPosterior` of each method that has one, so that they
+        need not be computed again.
+    posterior_samples : int, optional
+        Draw so many masses per cluster from each posterior, as columns ``samples_<method>``.
+    seed : int, optional
+        Seed of these draws; the masses do not depend on it.
 
     Returns
     -------
     `~astropy.table.QTable`
         One row per cluster in the order of the sample: ``name``, ``ra`` and ``dec`` (ICRS),
         ``redshift``, the carried-over columns, then per method the columns that
-        `szmass.masses.side_by_side` describes.
+        `szmass.masses.side_by_side` describes, and at the end the samples of shape (N, n).
 
     Raises
     ------
     UnknownNameError
         No estimator has that tag; the message lists them.
     InvalidInputError
-        A method stands twice in the list, or the sample lacks a whole input.
+        A method stands twice in the list, the sample lacks a whole input, or samples are asked for
+        and no method has posteriors.
     """
     named = _by_method(estimators)
+    wanted = posteriors is not None or posterior_samples
+    found = {} if posteriors is None else posteriors
+    with_posterior = [m for m, e in named.items() if wanted and hasattr(e, "predict_posterior")]
+    if posterior_samples < 0 or (posterior_samples and not with_posterior):
+        raise InvalidInputError(
+            f"'posterior_samples' must be at least 0, and needs a method that has posteriors, such "
+            f"as 'likelihood'. Received: {posterior_samples!r} for {', '.join(named)}"
+        )
     tables = {}
     for method, estimator in progress_bar(named.items(), desc="weighing", unit="estimator"):
-        tables[method] = estimator.predict(sample)
+        if method in with_posterior:
+            tables[method], found[method] = _with_posterior(estimator, sample)
+        else:
+            tables[method] = estimator.predict(sample)
     table = side_by_side(tables)
     position = sample.coord.icrs
     table.add_columns(
@@ -240,7 +268,24 @@ def estimate_masses(sample, estimators, *, columns=("msz", "msz_errn", "msz_errp
             index += 1
             table.add_column(sample.table[name], name=name, index=index)
     table.meta["sample"] = dict(sample.meta)
+    if posterior_samples and len(table):
+        table.meta["posterior_samples_seed"] = int(seed)
+        for method in with_posterior:
+            # Each method has its own stream: another method beside it changes nothing.
+            rng = np.random.default_rng([int(seed), zlib.crc32(method.encode())])
+            name = f"samples_{column_suffix(method)}"
+            table[name] = found[method].sample(posterior_samples, rng)
+            table[name].info.description = f"Masses drawn from the posterior ({method})"
     return table
+
+
+def _with_posterior(estimator, sample):
+    """What `predict` gives, and the posterior that it is from."""
+    posterior = estimator.predict_posterior(sample)
+    estimates = posterior._estimates()
+    estimator._warn_unweighed(estimates)
+    meta = estimator._meta(sample)
+    return estimates.to_table(sample.names, sample.redshift, estimator.tag, meta), posterior
 
 
 def _by_method(estimators):
