@@ -47,6 +47,7 @@ class MassFlag(enum.IntFlag):
     BLENDED = 256  #: A neighbour in the field changes the signal by more than its error.
     CUTOUT_TOO_SMALL = 512  #: The cluster reaches beyond the cutout: only a part of it was used.
     NO_MATCH = 1024  #: The cluster is not in the table that masses are looked up in.
+    OUT_OF_DOMAIN = 2048  #: The cutout looks unlike those that the network was trained on.
 
     @classmethod
     def describe(cls, value):
