@@ -82,7 +82,7 @@ def judge(data):
     networks = load_published(data / "deepplanck" / "weights")
     sample = twin(psz2(data))
     options = {"cosmology": "PSZ2", "seed": 1, "projections": PROJECTIONS}
-    total = NoiseModel.planck("total")
+    total, instrument = NoiseModel.planck("total"), NoiseModel.planck("instrument")
     smooth = CLUSTER_MODELS["a10"].smooth()
 
     def weigh(observation, **more):
@@ -94,8 +94,10 @@ def judge(data):
         ("clean, spheres without scatter", "clean", {"model": smooth}, None),
         ("clean", "clean", {}, (CLEAN, CLEAN_HEAVY)),
         ("planck-like", "planck-like", {}, (NOISY, NOISY_HEAVY)),
+        ("noise of points", Observation(name="x", noise=instrument), {}, (NOISY, NOISY_HEAVY)),
         ("clean, with surroundings", "clean", {"environment": Environment()}, None),
         ("planck-like, with surroundings", "planck-like", {"environment": Environment()}, None),
+        ("the same, Poisson", "planck-like", {"environment": Environment(clustered=False)}, None),
     ):
         mass, mocks = weigh(observation, **more)
         truth = mocks.quantity("mass_true").value

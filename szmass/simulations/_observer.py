@@ -105,8 +105,7 @@ class Observer:
                 shift.reshape(*views, 2),
             )
         if self.observation.noise is not None:
-            fields = _FieldGenerators(generator(self.seed, "noise", *key) for key in keys)
-            maps += self.observation.noise.draw(self.painted, n, fields, depth=depth)
+            self._add_noise(maps, keys, depth)
         maps = self._sampled(maps, whole)
         footprint = self._footprint(maps, streams)
         table = whole.table
@@ -158,6 +157,20 @@ class Observer:
                 )
             return depth
         return np.array([noise.depth.sample(1, stream)[0] for stream in streams])
+
+    def _add_noise(self, maps, keys, depth):
+        observation = self.observation
+        fields = _FieldGenerators(generator(self.seed, "noise", *key) for key in keys)
+        if observation.noise_sampling in (None, observation.sampling):
+            maps += observation.noise.draw(self.painted, len(keys), fields, depth=depth)
+            return
+        margin = _sampling.noise_margin(self.geometry, observation.nside)
+        shape = tuple(length + 2 * margin for length in self.geometry.shape)
+        larger = dataclasses.replace(self.geometry, shape=shape)
+        noise = observation.noise.draw(larger, len(keys), fields, depth=depth)
+        for image, field, key in zip(maps, noise, keys, strict=True):
+            place = generator(self.seed, "noise", *key, 1).integers(_sampling.N_PLACES)
+            image += _sampling.resample_noise(field, self.geometry, place, observation.nside)
 
     def _sampled(self, maps, sample):
         if self.observation.sampling != "nearest":

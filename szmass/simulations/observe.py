@@ -49,6 +49,9 @@ class Observation:
     noise : `~szmass.maps.NoiseModel`, optional
         Noise, of the same beam; its depth differs from field to field as the model says. A column
         ``depth`` of the sample overrides it.
+    noise_sampling : {"point", "nearest"}, optional
+        "nearest" with the sampling "point": the noise alone is a cutout of a HEALPix map, from
+        random places of the sky. By default the noise is sampled as the clusters are.
     centring : `~astropy.units.Quantity`, optional
         Standard deviation per axis of the distance of the cluster from the middle of the field.
         Where the sample has ``pos_err`` it is scaled by ``pos_err / 2.43 arcmin``.
@@ -71,6 +74,7 @@ class Observation:
     sampling: str = "point"
     nside: int = 2048
     noise: NoiseModel | None = None
+    noise_sampling: str | None = None
     centring: u.Quantity = 0 * u.arcmin
     hole_density: u.Quantity = 0 / u.deg**2
     hole_radius: u.Quantity = 10 * u.arcmin
@@ -90,6 +94,12 @@ class Observation:
                 raise InvalidInputError(f"'{name}' must be one number >= 0. Received: {value}")
             object.__setattr__(self, name, float(value) * unit)
         _sampling.box_variance(self.sampling, check_count(self.nside, "nside"))
+        alone = self.noise_sampling == "nearest" and self.sampling == "point"
+        if self.noise_sampling not in (None, self.sampling) and not alone:
+            raise InvalidInputError(
+                "'noise_sampling' must be 'nearest' with the sampling 'point', or that of the "
+                f"clusters. Received: {self.noise_sampling!r} with {self.sampling!r}"
+            )
         if self.noise is None:
             return
         if not isinstance(self.noise, NoiseModel):
@@ -102,7 +112,7 @@ class Observation:
 
 
 def _observations():
-    planck = {"noise": NoiseModel.planck("instrument")}
+    planck = {"noise": NoiseModel.planck("instrument"), "noise_sampling": "nearest"}
     total = {"noise": NoiseModel.planck("total"), "centring": 1 * u.arcmin}
     yield Observation(name="clean")
     yield Observation(name="planck-like", **planck)
@@ -120,7 +130,8 @@ def get_observation(observation):
     ----------
     observation : str or `Observation`
         ``"clean"``: beam alone. ``"planck-like"``: with noise of the instrument, as the published
-        networks were trained. ``"planck-total"``: with the total noise of the Planck y-maps, the
+        networks were trained: smooth clusters, and noise from the pixels of a HEALPix map.
+        ``"planck-total"``: with the total noise of the Planck y-maps, the
         pixels of their HEALPix grid and the centring of PSZ2, as real cutouts are.
 
     Returns

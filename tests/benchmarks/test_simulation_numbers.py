@@ -18,7 +18,9 @@ from szmass.maps import CutoutGeometry
 from szmass.physics import get_cosmology
 from szmass.simulations import (
     CLUSTER_MODELS,
+    OBSERVATIONS,
     ClusterPainter,
+    Observation,
     SZSelection,
     draw_clusters,
     from_masses,
@@ -116,12 +118,9 @@ def statistics(weighed, observation, column, redshifts, heavy=False):
     return difference[inside].mean(), difference[inside].std()
 
 
-IN_BY_CHANCE = "the mean of four projections is -0.08; that of this one, -0.06, comes in"
-
-
-def short(*values, reason, strict=True):
+def short(*values, reason):
     """Mark a row that falls short; all seeds are fixed, so that one which comes in is news."""
-    return pytest.param(*values, marks=pytest.mark.xfail(strict=strict, reason=reason))
+    return pytest.param(*values, marks=pytest.mark.xfail(strict=True, reason=reason))
 
 
 @pytest.mark.real_data
@@ -136,14 +135,14 @@ def short(*values, reason, strict=True):
         ("clean", True, 1, -0.02, 0.13, 0.05),
         ("clean", True, 2, -0.01, 0.08, 0.05),
         short("clean", True, 3, -0.02, 0.08, 0.05, reason="the mean is +0.035"),
-        short("planck-like", False, 0, -0.02, 0.21, 0.10, reason="the mean is -0.10 to -0.13"),
+        short("planck-like", False, 0, -0.02, 0.21, 0.10, reason="the mean is -0.12: see below"),
         ("planck-like", False, 1, 0.01, 0.15, 0.05),
         ("planck-like", False, 2, -0.01, 0.13, 0.05),
-        short("planck-like", False, 3, -0.02, 0.15, 0.05, reason=IN_BY_CHANCE, strict=False),
+        ("planck-like", False, 3, -0.02, 0.15, 0.05),
         ("planck-like", True, 0, -0.01, 0.16, 0.10),
         ("planck-like", True, 1, 0.01, 0.16, 0.05),
         ("planck-like", True, 2, -0.01, 0.13, 0.05),
-        short("planck-like", True, 3, -0.02, 0.15, 0.05, reason=IN_BY_CHANCE, strict=False),
+        ("planck-like", True, 3, -0.02, 0.15, 0.05),
     ],
 )
 def test_networks_on_mocks_as_on_their_own(
@@ -152,6 +151,26 @@ def test_networks_on_mocks_as_on_their_own(
     """Against the true mass, within the tolerance of Table 1."""
     result = statistics(weighed, observation, "mass_true", redshifts, heavy)
     assert result == pytest.approx((mean, std), abs=tolerance)
+
+
+@pytest.mark.real_data
+def test_noise_of_pixels_is_not_noise_of_points(weighed):
+    """The network of the highest redshifts expects noise cut from a HEALPix map."""
+    points = Observation(name="points", noise=OBSERVATIONS["planck-like"].noise)
+    means = [statistics(weighed, name, "mass_true", 3)[0] for name in ("planck-like", points)]
+    assert means[0] - means[1] > 0.04
+
+
+@pytest.mark.real_data
+def test_lowest_redshifts_are_taken_for_one(weighed):
+    """What limits z < 0.1: that network was trained on nearer clusters, and is not told z.
+
+    Its stored mean of y is six times that of PSZ2 there.
+    """
+    mocks, mass = weighed("planck-like")
+    difference = (mass - mocks.quantity("mass_true").value) / mass
+    assert difference[mocks.redshift < 0.03].mean() > 0.1
+    assert difference[(mocks.redshift > 0.08) & (mocks.redshift < 0.1)].mean() < -0.15
 
 
 @pytest.mark.real_data
@@ -176,3 +195,8 @@ def test_highest_redshifts_are_those_of_the_talk(weighed):
     mean, std = statistics(weighed, "planck-total", "msz", 3)
     assert mean == pytest.approx(-0.09, abs=0.06)
     assert std == pytest.approx(0.22, abs=0.05)
+    # The released catalogue has no mass below 10^14.74 there, the talk has 12 of 178 below 10^14.7.
+    mocks, mass = weighed("planck-total")
+    light = np.mean(np.log10(mass[mocks.redshift > 0.4]) < 14.7)
+    assert light == pytest.approx(12 / 178, abs=0.1)
+    assert light > 0.03

@@ -63,6 +63,41 @@ def test_noise_is_added_to_the_same_clusters(sample):
     assert np.abs(pairs).max() < 0.5
 
 
+def test_noise_alone_may_come_from_the_pixels_of_a_map(sample):
+    noise = NoiseModel.planck("instrument")
+    observation = Observation(name="mine", noise=noise, noise_sampling="nearest")
+    clean = run(sample, "clean", projections=2)
+    mocks = run(sample, observation, projections=2)
+    np.testing.assert_array_equal(
+        mocks.cutouts.data, run(sample, "planck-like", projections=2).cutouts.data
+    )
+    texture = mocks.cutouts.data - clean.cutouts.data
+    # As in the published cutout, about a fifth of the neighbours fall in one pixel; here the
+    # difference of two float32 maps is as fine as 1e-12.
+    equal = [np.mean(np.abs(np.diff(texture, axis=axis)) < 3e-12) for axis in (1, 2)]
+    assert 0.12 < sum(equal) < 0.25
+    assert texture.std() == pytest.approx(noise.rms(), rel=0.12)
+    parts = run(sample, observation, projections=2, chunk_size=5)
+    np.testing.assert_array_equal(parts.cutouts.data, mocks.cutouts.data)
+
+
+@pytest.mark.parametrize("scale", [0.6, 1.7, 3.0])
+def test_fast_resampling_of_noise(scale):
+    geometry = CutoutGeometry(shape=(40, 30), pixel_scale=scale * u.arcmin)
+    margin = _sampling.noise_margin(geometry, 2048)
+    shape = (40 + 2 * margin, 30 + 2 * margin)
+    larger = dataclasses.replace(geometry, shape=shape)
+    fields = NoiseModel.planck("instrument").draw(larger, 4, 5)
+    index, rows, columns = (table[:4] for table in _sampling._places(geometry, 2048))
+    assert max(np.abs(rows).max(), np.abs(columns).max()) <= 0.5
+    y, x = np.divmod(index, shape[1])
+    middle = [(n - 1) / 2 for n in shape]
+    for i, field in enumerate(fields):
+        fast = _sampling.resample_noise(field, geometry, i, 2048)
+        exact = _sampling.resample(field, y[i] + rows[i] - middle[0], x[i] + columns[i] - middle[1])
+        assert np.std(fast.ravel() - exact) < (0.05 if scale > 2 else 0.01) * fields.std()
+
+
 def test_depth_of_the_sample_wins(sample):
     copy = sample[:]
     copy.table["depth"] = np.where(np.arange(12) % 2, 3.0, 0.1)
@@ -201,6 +236,8 @@ def test_holes():
         ({"centring": 1}, "'centring' must be a Quantity"),
         ({"hole_density": -1 / u.deg**2}, "'hole_density'"),
         ({"nside": 0}, "'nside'"),
+        ({"noise_sampling": "bilinear"}, "'noise_sampling' must be 'nearest' with the sampling"),
+        ({"noise_sampling": "point", "sampling": "nearest"}, "Received: 'point' with 'nearest'"),
         ({"beam": None}, "'beam' must be given"),
         ({"noise": 1e-6}, "'noise' must be a NoiseModel"),
         ({"noise": NoiseModel.planck(), "beam": 7 * u.arcmin}, "a beam of 10.* observation has 7"),
