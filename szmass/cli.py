@@ -27,6 +27,7 @@ from szmass._cli_options import (
     split_names,
     warnings_as_lines,
 )
+from szmass._cli_reproduce import reproduce
 from szmass._utils.progress import show_progress
 from szmass.exceptions import SzmassError
 from szmass.version import __version__
@@ -522,6 +523,9 @@ def report(
             **options,
         )
     click.echo(f"Report on {len(table)} clusters: open {page}")
+
+
+main.add_command(reproduce)
 
 
 @main.command()

@@ -161,7 +161,7 @@ def plot_error_distribution(
     # The legend needs a place where there are no curves.
     ax.set_ylim(0, (1.25 + 0.08 * len(ax.lines)) * ax.get_ylim()[1])
     ax.legend(
-        frameon=False, fontsize="small", loc="upper center",
+        fontsize="small", loc="upper center", framealpha=0.85, edgecolor="none",
         title=r"mean $\pm$ standard deviation (number)", title_fontsize="small",
     )  # fmt: skip
     return ax

@@ -21,7 +21,7 @@ from szmass.estimators.core import _by_method
 from szmass.exceptions import InvalidInputError
 from szmass.version import __version__
 
-__all__ = ["Reproduction", "reproduce"]
+__all__ = ["Reproduction", "check_folder", "reproduce"]
 
 #: The file by which a folder is known to be ours.
 _MARKER = "provenance.json"
@@ -167,6 +167,27 @@ class Reproduction:
             (temporary / _MARKER).write_text(text + "\n", encoding="utf-8")
 
 
+def check_folder(folder, *, overwrite=False):
+    """Make sure that a reproduction can be written, before it is made.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where to.
+    overwrite : bool, optional
+        Allow an earlier reproduction.
+
+    Raises
+    ------
+    InvalidInputError
+        See `Reproduction.write`.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    check_output_folder(folder, overwrite=overwrite, marker=_MARKER)
+    import_optional("matplotlib", extra="plot", purpose="draw the figures")
+
+
 def reproduce(
     estimators,
     *,
@@ -259,8 +280,7 @@ def reproduce(
     de Andres et al. 2022, Nature Astronomy 6, 1325.
     """
     if folder is not None:
-        check_output_folder(folder, overwrite=overwrite, marker=_MARKER)
-        import_optional("matplotlib", extra="plot", purpose="draw the figures")
+        check_folder(folder, overwrite=overwrite)
     named = _by_method(estimators)
     if not named or _RESERVED & set(named):
         raise InvalidInputError(

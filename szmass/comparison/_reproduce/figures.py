@@ -213,7 +213,13 @@ class _LensingPanel:
 def _training_panels(result):
     panels = []
     if result.models is not None:
-        panels.append(_Simple(lambda ax: plot_selection(result.models, ax=ax), "models"))
+        chosen = result.models.meta.get("threshold")
+        panels.append(
+            _Simple(
+                lambda ax: plot_selection(result.models, ax=ax, threshold=chosen),
+                "models that are unbiased enough",
+            )
+        )
     if result.histories is not None:
         panels.append(_Simple(lambda ax: plot_training(result.histories, ax=ax), "training"))
     return panels
