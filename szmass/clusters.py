@@ -1,7 +1,6 @@
 """One galaxy cluster, and a sample of them: what flows through the whole package."""
 
 import copy
-import html
 import numbers
 
 import astropy.units as u
@@ -141,17 +140,38 @@ class Cluster:
         return f"<Cluster {self.name!r}: {facts['coord']}, redshift {facts['redshift']}>"
 
     def _repr_html_(self):
-        facts = self._facts() | {name: str(value) for name, value in self.measurements.items()}
-        rows = "".join(
-            f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-            for name, value in facts.items()
-        )
-        return f"<p><b>{html.escape(self.name)}</b></p><table>{rows}</table>"
+        from szmass import _html
+
+        position = self.coord.icrs.to_string("hmsdms", precision=1)
+        rows = {
+            "position": _html.short(self._facts()["coord"]),
+            "ICRS": _html.short(position),
+            "redshift": "unknown" if self.redshift is None else f"{self.redshift:.4g}",
+        }
+        for name, check in _NUMBERS.items():
+            value = getattr(self, name)
+            if name not in ("redshift", *_ERRORS) and value is not None:
+                errors = [getattr(self, f"{name}_{end}", None) for end in ("errn", "errp")]
+                if errors == [None, None]:
+                    errors = [getattr(self, f"{name}_err", None)]
+                numbers = [getattr(v, "value", v) for v in (value, *errors)]
+                rows[name] = _html.measured(*numbers, unit=str(check.unit or ""))
+        rows |= {name: _html.short(value) for name, value in self.measurements.items()}
+        picture = ""
+        if self.cutout is not None:
+            picture = _html.picture(_shown(self.cutout), title=f"Compton-y of {self.name}")
+        return _html.facts(self.name, rows, beside=picture)
+
+
+def _shown(cutout):
+    """The pixels of a cutout, those without a valid value as NaN."""
+    return np.where(cutout.footprint, cutout.data, np.nan)
 
 
 # The checks of one cluster serve for the columns of a sample as well.
 _NUMBERS = {name: check for name, check in vars(Cluster).items() if isinstance(check, Number)}
 _KNOWN = ("name", "coord", *_NUMBERS)
+_ERRORS = ("y5r500_err", "msz_errn", "msz_errp")
 # A VOTable holds positions as ra and dec: this key of ``meta`` tells the frame they had.
 _FRAME_KEY = "coord_frame"
 
@@ -472,7 +492,13 @@ class ClusterSample:
         return f"<ClusterSample: {self._summary()}; columns {', '.join(self.table.colnames)}>"
 
     def _repr_html_(self):
-        return f"<p>ClusterSample: {html.escape(self._summary())}</p>{self.table._repr_html_()}"
+        from szmass import _html
+
+        attached = f"<p>{_html.short(repr(self._cutouts))}</p>" if self._cutouts is not None else ""
+        title = f"<p><b>ClusterSample</b>: {_html.short(self._summary())}</p>"
+        first = [name for name in _KNOWN if name in self.table.colnames]
+        others = [name for name in self.table.colnames if name not in _KNOWN]
+        return title + attached + _html.rows_of(self.table, [*first, *others])
 
 
 def _require_table(table):

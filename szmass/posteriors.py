@@ -203,6 +203,29 @@ class LogMassPosterior:
             f"log10(M/Msun) = {low:g} to {high:g}>"
         )
 
+    def _repr_html_(self):
+        from szmass import _html
+
+        title = f"<p><b>LogMassPosterior</b> {_html.short(repr(self)[18:-1])}</p>"
+        shown, cells = self[: _html.SHOWN], []
+        low, high = (np.log10(end.value) for end in shown.interval())
+        middle = np.log10(shown.median().value)
+        for i, name in enumerate(shown.names):
+            about = f"<p><b>{_html.short(name or i)}</b><br>"
+            if np.isfinite(middle[i]):
+                ends = middle[i] - low[i], high[i] - middle[i]
+                number = _html.measured(middle[i], *ends)
+                curve = {"low": low[i], "middle": middle[i], "high": high[i]}
+                density = shown.density[i]
+                picture = _html.density_svg(self.log10_mass, density, **curve, label="log10 M500c")
+                cells.append(f"{about}log<sub>10</sub> M = {number}</p>{picture}")
+            else:
+                flags = MassFlag.describe(shown.flag[i]) or "unknown"
+                cells.append(f"{about}not weighed: {_html.short(flags)}</p>")
+        left_out = len(self) - len(shown)
+        more = f"<p>and {left_out} more</p>" if left_out else ""
+        return title + _html.side_by_side(cells) + more
+
     def __getitem__(self, index):
         if isinstance(index, int | np.integer):
             index = [index]

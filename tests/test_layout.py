@@ -13,7 +13,7 @@ PACKAGE = Path(szmass.__file__).parent
 
 # A module may import from its own layer and from those before it.
 LAYERS = [
-    {"exceptions", "version", "_utils"},
+    {"exceptions", "version", "_utils", "_html"},
     {"physics"},
     {"clusters", "masses", "posteriors", "_posterior_files"},
     {"catalogs", "maps"},

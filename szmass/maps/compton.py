@@ -247,6 +247,19 @@ class ComptonMap:
             kind = f"nside={self.nside}, ordering={self.ordering!r}"
         return f"ComptonMap({kind}, frame={self.frame!r}, beam={beam!r})"
 
+    def _repr_html_(self):
+        from szmass import _html
+
+        if self.nside is None:
+            pixels = f"image of {self.shape[1]} x {self.shape[0]} pixels"
+            kind = str(self.wcs.wcs.ctype[0])[-3:]
+            rows = {"pixels": f"{pixels}, projection {_html.short(kind)}"}
+        else:
+            rows = {"pixels": f"HEALPix, nside = {self.nside}, {_html.short(self.ordering)}"}
+        rows |= {"frame": _html.short(self.frame), "beam (FWHM)": _html.short(self.beam)}
+        rows |= {str(key): _html.short(value) for key, value in self.meta.items()}
+        return _html.facts("ComptonMap", rows)
+
     def cutouts(
         self,
         coord,

@@ -99,6 +99,19 @@ class Cutout(NDData):
     def __str__(self):
         return repr(self)
 
+    def _repr_html_(self):
+        from szmass import _html
+
+        rows = {
+            "position": _html.short(self.coord.to_string(precision=4)),
+            "grid": _html.short(self.geometry),
+            "covered": f"{100 * self.footprint.mean():.4g} %",
+            "beam": _html.short(self.beam),
+            "interpolation": _html.short(self.interpolation),
+        } | {str(key): _html.short(value) for key, value in self.meta.items()}
+        image = _html.picture(np.where(self.footprint, self.data, np.nan), title=self.name)
+        return _html.facts(self.name or "Cutout", rows, beside=image)
+
     @classmethod
     def read(cls, path, *, coord=None):
         """Read a cutout that szmass or de Andres et al. (2022) wrote.
@@ -279,6 +292,19 @@ class CutoutStack:
             f"<CutoutStack of {len(self)}: {self.geometry!r}, beam={_beam_text(self.beam)}, "
             f"interpolation={self.interpolation!r}>"
         )
+
+    def _repr_html_(self):
+        from szmass import _html
+
+        cells = []
+        for i in range(min(len(self), _html.SHOWN)):
+            image = np.where(self.footprint[i], self.data[i], np.nan)
+            shown = _html.picture(image, size=96, title=self.names[i]) or "no picture"
+            cells.append(f"{shown}<br>{_html.short(self.names[i] or i)}")
+        left_out = len(self) - len(cells)
+        more = f"<p>and {left_out} more</p>" if left_out else ""
+        title = f"<p><b>CutoutStack</b> {_html.short(repr(self)[13:-1])}</p>"
+        return title + _html.side_by_side(cells) + more
 
     @classmethod
     def from_cutouts(cls, cutouts):

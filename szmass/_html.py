@@ -1,0 +1,279 @@
+"""Pieces of HTML for notebooks: everything is escaped, bounded, and asks for no other file."""
+
+import base64
+import html
+import io
+
+import numpy as np
+
+__all__ = [
+    "SHOWN",
+    "density_svg",
+    "facts",
+    "measured",
+    "picture",
+    "rows_of",
+    "short",
+    "side_by_side",
+]
+
+#: So many of a stack, or of posteriors, are drawn.
+SHOWN = 4
+
+# What a cell of a notebook shows at most; what there is beyond is counted.
+_CHARACTERS, _FACTS, _COLUMNS, _HEAD, _TAIL = 160, 40, 12, 5, 3
+_WIDTH, _HEIGHT, _MARGIN = 300, 110, 22
+
+
+def short(value):
+    """Give any value as escaped text of bounded length.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    text = "\N{EM DASH}" if value is None else str(value)
+    text = text if len(text) <= _CHARACTERS else text[: _CHARACTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return html.escape(text)
+
+
+def measured(value, errn=None, errp=None, unit=""):
+    """Write a measurement with its errors, in powers of ten where that is shorter.
+
+    Parameters
+    ----------
+    value, errn, errp : float or None
+        The value, and the distances down and up.
+    unit : str, optional
+        Its unit.
+
+    Returns
+    -------
+    str
+        HTML, for instance ``(5.1 <sup>+0.2</sup><sub>-0.3</sub>) 10<sup>14</sup> solMass``.
+    """
+    numbers = [np.nan if v is None else float(v) for v in (value, errn, errp)]
+    power = 0
+    if np.isfinite(numbers[0]) and numbers[0] and not 1e-2 <= abs(numbers[0]) < 1e4:
+        power = int(np.floor(np.log10(abs(numbers[0]))))
+    scaled = [number / 10.0**power for number in numbers]
+    errors = [e for e in scaled[1:] if np.isfinite(e) and e > 0]
+    digits = max(0, 1 - int(np.floor(np.log10(min(errors))))) if errors else 3
+    digits = min(digits, 6)
+    texts = [f"{number:.{digits}f}" for number in scaled]
+    shown = texts[0]
+    if len(errors) == 2 and texts[1] != texts[2]:
+        shown += f" <sup>+{texts[2]}</sup><sub>\N{MINUS SIGN}{texts[1]}</sub>"
+    elif errors:
+        shown += f" \N{PLUS-MINUS SIGN} {errors[0]:.{digits}f}"
+    if power:
+        shown = f"({shown}) 10<sup>{power}</sup>" if errors else f"{shown} 10<sup>{power}</sup>"
+    return f"{shown} {html.escape(unit)}".strip()
+
+
+def facts(title, values, *, beside=""):
+    """Lay out a title and facts by name.
+
+    Parameters
+    ----------
+    title : str
+        The title, which is escaped.
+    values : dict of str to str
+        By name, which is escaped; values are HTML.
+    beside : str, optional
+        HTML to the left.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    left = "text-align:left"
+    listed = list(values.items())
+    lines = "".join(
+        f'<tr><th style="{left}">{short(name)}</th><td style="{left}">{value}</td></tr>'
+        for name, value in listed[:_FACTS]
+    )
+    if len(listed) > _FACTS:
+        lines += f'<tr><td colspan="2">and {len(listed) - _FACTS} more</td></tr>'
+    picture_cell = f'<div style="flex:none">{beside}</div>' if beside else ""
+    return (
+        '<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start">'
+        f"{picture_cell}<div><p><b>{short(title)}</b></p><table>{lines}</table></div></div>"
+    )
+
+
+def side_by_side(cells):
+    """Put pieces of HTML beside each other, as far as there is room.
+
+    Parameters
+    ----------
+    cells : list of str
+        HTML.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    divisions = "".join(f"<div>{cell}</div>" for cell in cells)
+    return (
+        f'<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-end">{divisions}</div>'
+    )
+
+
+def rows_of(table, columns=None):
+    """Show the head and the tail of a table.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The table.
+    columns : list of str, optional
+        Its columns in the order in which they are shown.
+
+    Returns
+    -------
+    str
+        HTML of at most 8 rows and 12 columns, with a line on what is left out.
+    """
+    columns = table.colnames if columns is None else columns
+    n, names = len(table), columns[:_COLUMNS]
+    rows = list(range(n)) if n <= _HEAD + _TAIL else [*range(_HEAD), None, *range(n - _TAIL, n)]
+    units = [_unit(table[name]) for name in names]
+    head = "".join(f"<th>{short(name)}</th>" for name in ("", *names))
+    if any(units):
+        head += "</tr><tr><td></td>" + "".join(f"<td>{short(unit)}</td>" for unit in units)
+    body = ""
+    for row in rows:
+        if row is None:
+            cells = ["\N{HORIZONTAL ELLIPSIS}"] * (len(names) + 1)
+        else:
+            cells = [str(row), *(_cell(table[name][row]) for name in names)]
+        body += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    left_out = columns[_COLUMNS:]
+    also = f"<p>and the columns {short(', '.join(left_out))}</p>" if left_out else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{also}"
+
+
+def _unit(column):
+    """What stands below the name of a column: its unit, or the frame of positions."""
+    if hasattr(column, "frame"):
+        return f"{column.frame.name}, deg"
+    return str(getattr(column, "unit", None) or "")
+
+
+def _cell(entry):
+    if np.all(getattr(entry, "mask", False)):
+        return "\N{EM DASH}"
+    if hasattr(entry, "to_string") and hasattr(entry, "frame"):
+        return short(entry.to_string(precision=4))
+    value = getattr(entry, "unmasked", entry)
+    value = getattr(value, "value", value)
+    if isinstance(value, float | np.floating):
+        return f"{value:.5g}"
+    if np.ndim(value):
+        return short(f"{np.size(value)} numbers")
+    return short(value)
+
+
+def picture(data, *, size=160, title=""):
+    """Draw an image of a map, north of the grid up, as an inline PNG.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Two-dimensional; what is NaN stays blank.
+    size : int, optional
+        Its height on the page [pixel].
+    title : str, optional
+        Text for those who do not see it; it is escaped.
+
+    Returns
+    -------
+    str
+        HTML; empty without matplotlib, or if there is nothing finite.
+    """
+    try:
+        from matplotlib.image import imsave
+    except ImportError:
+        return ""
+    known = data[np.isfinite(data)]
+    if not known.size:
+        return ""
+    step = max(1, max(data.shape) // 256)
+    low, high = np.percentile(known, [0.5, 99.8]) if known.size > 1 else (known[0], known[0])
+    buffer = io.BytesIO()
+    imsave(
+        *(buffer, np.asarray(data[::step, ::step], dtype=float)),
+        vmin=low,
+        vmax=high if high > low else low + 1,
+        cmap="viridis",
+        origin="lower",
+        format="png",
+    )
+    code = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return (
+        f'<img alt="{short(title)}" title="{short(title)}" height="{int(size)}" '
+        f'style="image-rendering:pixelated" src="data:image/png;base64,{code}">'
+    )
+
+
+def density_svg(x, density, *, low, middle, high, label):
+    """Draw a probability density with its median and 68 % interval.
+
+    Parameters
+    ----------
+    x, density : `~numpy.ndarray`
+        The curve.
+    low, middle, high : float
+        Ends of the interval and median, on the axis of ``x``.
+    label : str
+        Name of the axis, which is escaped.
+
+    Returns
+    -------
+    str
+        An inline SVG in the colour of the text around it.
+    """
+    # Only where there is something to see, with a little room beside.
+    seen = np.flatnonzero(density > 1e-3 * density.max())
+    first, last = max(seen[0] - 1, 0), min(seen[-1] + 1, len(x) - 1)
+    step = max(1, (last - first) // 300)
+    part = np.unique(np.append(np.arange(first, last + 1, step), last))
+    x, y = x[part], density[part] / density.max()
+
+    def place(value):
+        return _MARGIN + (value - x[0]) / (x[-1] - x[0]) * (_WIDTH - 2 * _MARGIN)
+
+    def points(horizontal, vertical):
+        heights = _HEIGHT - _MARGIN - vertical * (_HEIGHT - _MARGIN - 6)
+        return " ".join(f"{place(a):.1f},{b:.1f}" for a, b in zip(horizontal, heights, strict=True))
+
+    inside = np.linspace(low, high, 60)
+    area = points([low, *inside, high], np.array([0, *np.interp(inside, x, y), 0]))
+    base, top = (
+        _HEIGHT - _MARGIN,
+        _HEIGHT - _MARGIN - float(np.interp(middle, x, y)) * (_HEIGHT - _MARGIN - 6),
+    )
+    ticks = "".join(
+        f'<text x="{place(value):.1f}" y="{base + 14}" text-anchor="middle">{value:.2f}</text>'
+        for value in (x[0], middle, x[-1])
+    )
+    return (
+        f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" font-size="10" fill="currentColor" '
+        f'xmlns="http://www.w3.org/2000/svg"><title>{short(label)}</title>'
+        f'<polygon points="{area}" fill="#0072b2" fill-opacity="0.35"/>'
+        f'<polyline points="{points(x, y)}" fill="none" stroke="currentColor"/>'
+        f'<line x1="{_MARGIN}" y1="{base}" x2="{_WIDTH - _MARGIN}" y2="{base}" '
+        f'stroke="currentColor"/><line x1="{place(middle):.1f}" y1="{base}" '
+        f'x2="{place(middle):.1f}" y2="{top:.1f}" stroke="currentColor" stroke-dasharray="3"/>'
+        f'{ticks}<text x="2" y="10">{short(label)}</text>'
+        "</svg>"
+    )
