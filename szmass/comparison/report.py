@@ -40,6 +40,7 @@ def write_report(
     reference=None,
     title="Masses of galaxy clusters",
     max_pages=2000,
+    figures=True,
     inputs=None,
 ):
     """Write static pages about a table of masses: statistics, figures, a table, a page per cluster.
@@ -74,6 +75,8 @@ def write_report(
         Title of the report.
     max_pages : int, optional
         So many clusters from the beginning of the table have a page and a picture.
+    figures : bool, optional
+        Draw figures; without them a report is there sooner.
     inputs : dict of str to path-like, optional
         Files that went into the table, by what they are: names, sizes and SHA-256 are recorded.
 
@@ -117,10 +120,10 @@ def write_report(
         if stack is not None and count:
             views = CutoutViews(stack, content, slugs, folder / "cutouts", noise)
             pictures = views.pictures
-        figures = draw_figures(
-            content, reference, summary["ratios"], folder / "figures",
-            stack=None if views is None else stack, rows=None if views is None else views.rows,
-        )  # fmt: skip
+        drawn = []
+        if figures:
+            cut = (None, None) if views is None else (stack, views.rows)
+            drawn = draw_figures(content, reference, summary["ratios"], folder / "figures", *cut)
         write_data(folder / "static" / "data.js", content, reference, slugs, pictures)
         ClusterPages(content, slugs, title, views, curves).write(folder / "clusters")
         write_table(table, folder / "masses.ecsv")
@@ -141,7 +144,7 @@ def write_report(
                 summary=summary,
                 reference=reference.label,
                 example_key=example.key,
-                figures=figures,
+                figures=drawn,
                 table_file="masses.ecsv",
                 origin=describe_origin(content, stack, inputs),
                 details=describe_methods(content),

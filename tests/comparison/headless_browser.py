@@ -60,7 +60,8 @@ class Browser:
             os.close(fd)
         self._out, self._in = os.fdopen(ours_out, "wb", 0), os.fdopen(ours_in, "rb", 0)
         self._session, self._arrived = None, threading.Condition()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
@@ -131,9 +132,11 @@ class Browser:
         self._wait_for_load()
 
     def open(self, path, fragment=""):
-        """Open a file."""
+        """Open a file, or an address that begins with "about:"."""
+        about = str(path).startswith("about:")
+        url = str(path) if about else Path(path).resolve().as_uri()
         with self.loading():
-            self.call("Page.navigate", url=Path(path).resolve().as_uri() + fragment)
+            self.call("Page.navigate", url=url + fragment)
 
     def run(self, script):
         """Evaluate JavaScript and give its value."""
@@ -176,4 +179,6 @@ class Browser:
             self.call("Browser.close")
         self._out.close()
         self._process.wait(TIMEOUT)
+        self._listener.join(TIMEOUT)
+        self._in.close()
         shutil.rmtree(self._profile, ignore_errors=True)

@@ -10,10 +10,10 @@ from astropy.table import MaskedColumn
 from szmass._utils.attributes import column_parts
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["Numbers", "join_sample", "match_rows", "read_column"]
+__all__ = ["LABELS", "Numbers", "join_sample", "match_rows", "read_column"]
 
-# Measurements are shown with these names and units.
-_LABELS = {
+#: Measurements that are shown first, and under these names.
+LABELS = {
     "snr": "S/N",
     "y5r500": "Y(5 R500)",
     "y500": "Y500",
@@ -149,7 +149,7 @@ def read_column(name, column):
         values, mask, unit = column_parts(column)
     except (TypeError, ValueError):
         return None
-    label = _LABELS.get(name, name.replace("_", " "))
+    label = LABELS.get(name, name.replace("_", " "))
     if values.dtype.kind in "fiu":
         return Numbers(label, np.where(mask, np.nan, values.astype(float)), _unit_text(unit))
     if values.dtype.kind in "USb":

@@ -161,6 +161,11 @@ def read_content(table, sample=None):
         notes.append(f"{len(unnamed)} clusters have no name; they are called by their row.")
     if sample is not None:
         table = join_sample(table, names, sample)
+    added = table.meta.get("added_columns")
+    if added:
+        notes.append(
+            f"The file lacked the columns {', '.join(map(str, added))}: they are not known."
+        )
     methods = _methods(table, notes, used)
     columns = {}
     for name in table.colnames:
@@ -188,6 +193,7 @@ def _methods(table, notes, used):
         for column in table.colnames:
             suffix = column.removeprefix("mass_")
             ours = column.startswith("mass_") and not column.startswith(_ERRORS)
+            ours = ours and getattr(table[column], "ndim", 1) == 1
             if ours and column != _TRUTH and (suffix in by_suffix or _is_mass(table[column])):
                 label = by_suffix.get(suffix, suffix)
                 about = described.get(label)

@@ -144,7 +144,7 @@ def _plans(content, reference, ratios, table, stack, rows):
         )  # fmt: skip
 
     snr = content.columns.get("snr")
-    if snr is not None and snr.values.dtype.kind == "f" and np.any(snr.values > 0):
+    if shown and snr is not None and snr.values.dtype.kind == "f" and np.any(snr.values > 0):
         yield (
             "snr", _SIZE, lambda fig: _draw_snr(fig, content, shown, snr.values),
             "Mass against signal-to-noise ratio, with its distribution",
@@ -194,6 +194,7 @@ def _brightest(content, reference, rows):
     """Places in the table of clusters for the gallery, the clearest first."""
     count = len(rows)
     snr = content.columns.get("snr")
+    snr = snr if snr is not None and snr.values.dtype.kind == "f" else None
     rank = content.methods[0].mass if snr is None else snr.values
     if snr is None and not np.isfinite(rank[:count]).any():
         rank = reference.mass

@@ -40,7 +40,7 @@ class ColourScale:
             values = np.array([0.0, 1.0])
         middle = np.median(values)
         noise = 1.4826 * np.median(np.abs(values - middle))
-        noise = noise if noise > 0 else max(np.ptp(values), 1e-6) / 10
+        noise = noise if noise > 0 else max(np.ptp(values), np.abs(middle), 1e-6) / 10
         self.low = _round(middle - 3 * noise)
         self.high = _round(max(np.percentile(values, 99.97), middle + 10 * noise))
         self.linear = _round(2 * noise)

@@ -9,7 +9,7 @@ import numpy as np
 
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
-from szmass.comparison._report.columns import match_rows
+from szmass.comparison._report.columns import LABELS, match_rows
 from szmass.comparison._report.drawings import draw_masses, draw_profile
 from szmass.comparison._report.words import flag_names, position_facts, sky_links
 
@@ -141,13 +141,11 @@ class ClusterPages:
                 ("Position (ICRS)", hours), ("", degrees), ("Galactic", galactic)
             ]  # fmt: skip
         facts.append(("Redshift", format_number(content.redshift[i])))
-        for column in content.columns.values():
-            value = column.values[i]
-            if column.values.dtype.kind == "f":
-                if math.isfinite(value):
-                    facts.append((column.label, f"{format_number(value)} {column.unit}".strip()))
-            elif value:
-                facts.append((column.label, str(value)))
+        more = []
+        for key, column in content.columns.items():
+            text = self._value(key, i)
+            if text:
+                (facts if key in LABELS else more).append((column.label, text))
         masses, drawn = [], []
         for number, method in enumerate(content.methods):
             values = [float(v[i]) / 1e14 for v in (method.mass, method.errn, method.errp)]
@@ -166,6 +164,7 @@ class ClusterPages:
         ]
         return {
             "facts": facts,
+            "more": more,
             "masses": masses,
             "explained": {name: words for entry in masses for name, words in entry["flags"]},
             "masses_drawing": draw_masses(drawn, curves),
@@ -173,6 +172,21 @@ class ClusterPages:
             "view": None if self._views is None else self._views.view(i),
             "profile": self._profile(i),
         }
+
+    def _value(self, key, i):
+        """Write a measurement with its error; errors by themselves are not written."""
+        columns = self._content.columns
+        column = columns[key]
+        value = column.values[i]
+        if column.values.dtype.kind != "f":
+            return str(value)
+        if not math.isfinite(value) or (key.endswith("_err") and key[:-4] in columns):
+            return ""
+        error = columns.get(f"{key}_err")
+        text = format_number(value)
+        if error is not None and error.values.dtype.kind == "f" and math.isfinite(error.values[i]):
+            text += f" ± {format_number(error.values[i], 2)}"
+        return f"{text} {column.unit}".strip()
 
     def _flag(self, value):
         if value not in self._flags:

@@ -24,6 +24,7 @@ FLAG_WORDS = {
     MassFlag.BLENDED: "A neighbour in the field changes the signal by more than its error.",
     MassFlag.CUTOUT_TOO_SMALL: "The cluster reaches beyond the cutout: only a part of it was used.",
     MassFlag.NO_MATCH: "The cluster is not in the table that masses are looked up in.",
+    MassFlag.OUT_OF_DOMAIN: "The cutout looks unlike those that the network was trained on.",
 }
 
 _SLUG_LENGTH = 40
