@@ -472,6 +472,12 @@ def cite(what):
 )
 @map_options
 @click.option(
+    "--posteriors",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    help="Posteriors that 'estimate' wrote; may be repeated.",
+)
+@click.option(
     "--reference",
     metavar="METHOD",
     help="What the others are compared with.  [default: the truth, else msz, else the first]",
@@ -488,22 +494,23 @@ def cite(what):
 @offline_option
 def report(
     masses, output, catalog, cutouts_path, map_path, map_column, ordering, frame, beam,
-    reference, title, max_pages, figures, offline,
+    posteriors, reference, title, max_pages, figures, offline,
 ):  # fmt: skip
     """Write pages about a table of masses that open in a browser without a network.
 
     Statistics, figures, a table of clusters to sort and search, and a page per cluster.
     """
-    from szmass._utils.tables import read_table
     from szmass.catalogs import load_sample
     from szmass.comparison.report import write_report
     from szmass.maps import CutoutStack, open_map
+    from szmass.masses import read_masses
+    from szmass.posteriors import LogMassPosterior
 
     if cutouts_path and map_path:
         raise click.UsageError("give --cutouts or --map, not both")
     inputs = {"table": masses, "catalogue": catalog, "cutouts": cutouts_path, "map": map_path}
     with warnings_as_lines(), asking_no_server(offline):
-        table = read_table(masses)
+        table = read_masses(masses)
         options = {"title": title} if title else {}
         if catalog:
             options["sample"] = load_sample(catalog)
@@ -513,6 +520,11 @@ def report(
             options["ymap"] = open_map(
                 map_path, column=map_column, ordering=ordering, frame=frame, beam=beam
             )
+        for file in posteriors:
+            posterior = LogMassPosterior.read(file)
+            method = str(posterior.meta.get("method", os.path.basename(file)))
+            options.setdefault("posteriors", {})[method] = posterior
+            inputs[f"posteriors of {method}"] = file
         page = write_report(
             table,
             output,
