@@ -20,7 +20,7 @@ from szmass.simulations.observe import (
 )
 from szmass.simulations.painting import ClusterPainter, draw_clusters
 from szmass.simulations.population import draw_flat, draw_mass_function, from_masses, twin
-from szmass.simulations.realsky import empty_positions, inject
+from szmass.simulations.realsky import empty_fields, empty_positions, inject
 from szmass.simulations.sky import simulate_sky, write_sky
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "draw_clusters",
     "draw_flat",
     "draw_mass_function",
+    "empty_fields",
     "empty_positions",
     "from_masses",
     "get_cluster_model",

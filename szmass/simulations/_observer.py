@@ -79,6 +79,10 @@ class Observer:
         normal = np.array([stream.standard_normal(2) for stream in streams])
         rows = np.repeat(np.arange(len(clusters)), projections)
         whole = sample[rows] if projections == 1 else _repeated(sample, rows, projections)
+        sky = self.observation.sky
+        if sky is not None:
+            field = self._fields(whole, keys)
+            whole.table["coord"] = sky.coord[field]
         shift = self._centring(whole)[:, np.newaxis] * normal
         views = (len(clusters), projections)
         maps, orientation = self.painter.paint(
@@ -107,6 +111,8 @@ class Observer:
         if self.observation.noise is not None:
             self._add_noise(maps, keys, depth)
         maps = self._sampled(maps, whole)
+        if sky is not None:
+            maps += sky.data[field]
         footprint = self._footprint(maps, streams)
         table = whole.table
         truth = clusters[rows]
@@ -117,6 +123,8 @@ class Observer:
         table["orientation"] = orientation
         table["shift"] = shift * u.arcmin
         table["depth"] = depth
+        if sky is not None:
+            table["sky_field"] = field
         if self.neighbours is not None:
             table["neighbours"] = neighbours[0].ravel()
             table["neighbours_y500"] = neighbours[1].ravel() * u.arcmin**2
@@ -157,6 +165,18 @@ class Observer:
                 )
             return depth
         return np.array([noise.depth.sample(1, stream)[0] for stream in streams])
+
+    def _fields(self, sample, keys):
+        """Which field of the sky each cutout has."""
+        n = len(self.observation.sky)
+        if "sky_field" not in sample.table.colnames:
+            return np.array([generator(self.seed, "noise", *key).integers(n) for key in keys])
+        field = np.asarray(sample.table["sky_field"])
+        if field.dtype.kind not in "iu" or not np.all((field >= 0) & (field < n)):
+            raise InvalidInputError(
+                f"'sky_field' must be numbers of fields of the sky, 0 to {n - 1}."
+            )
+        return field
 
     def _add_noise(self, maps, keys, depth):
         observation = self.observation

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.cosmology import FLRW
 
 from szmass.exceptions import InvalidInputError
+from szmass.maps.cutouts import CutoutStack
 from szmass.maps.noise import NoiseModel
 
 __all__ = ["array_digest", "differences", "plain"]
@@ -64,6 +65,14 @@ def plain(value):
             "class": "NoiseModel",
             "spectrum": plain(value.spectrum(value.ell).to_value("sr")),
             **{name: plain(getattr(value, name)) for name in ("ell", "beam", "depth", "meta")},
+        }
+    if isinstance(value, CutoutStack):
+        positions = value.coord.icrs
+        return {
+            "class": "CutoutStack",
+            "data": array_digest(value.data),
+            "positions": array_digest(np.stack([positions.ra.deg, positions.dec.deg])),
+            **{name: plain(getattr(value, name)) for name in ("geometry", "beam", "interpolation")},
         }
     if dataclasses.is_dataclass(value):
         names = [f.name for f in dataclasses.fields(value)]

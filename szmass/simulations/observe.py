@@ -52,6 +52,8 @@ class Observation:
     noise_sampling : {"point", "nearest"}, optional
         "nearest" with the sampling "point": the noise alone is a cutout of a HEALPix map, from
         random places of the sky. By default the noise is sampled as the clusters are.
+    sky : `~szmass.maps.CutoutStack`, optional
+        Fields of a real map, from `empty_fields`, in the place of noise; see `on_sky`.
     centring : `~astropy.units.Quantity`, optional
         Standard deviation per axis of the distance of the cluster from the middle of the field.
         Where the sample has ``pos_err`` it is scaled by ``pos_err / 2.43 arcmin``.
@@ -75,6 +77,7 @@ class Observation:
     nside: int = 2048
     noise: NoiseModel | None = None
     noise_sampling: str | None = None
+    sky: CutoutStack | None = None
     centring: u.Quantity = 0 * u.arcmin
     hole_density: u.Quantity = 0 / u.deg**2
     hole_radius: u.Quantity = 10 * u.arcmin
@@ -100,6 +103,8 @@ class Observation:
                 "'noise_sampling' must be 'nearest' with the sampling 'point', or that of the "
                 f"clusters. Received: {self.noise_sampling!r} with {self.sampling!r}"
             )
+        if self.sky is not None:
+            self._check_sky()
         if self.noise is None:
             return
         if not isinstance(self.noise, NoiseModel):
@@ -109,6 +114,69 @@ class Observation:
                 f"The noise is that of a map with a beam of {self.noise.beam}, the observation has "
                 f"{beam}: take the noise of a map with this beam."
             )
+
+    def _check_sky(self):
+        sky = self.sky
+        if self.noise is not None or not isinstance(sky, CutoutStack) or not len(sky):
+            raise InvalidInputError(
+                "'sky' must be a CutoutStack of at least one field, with 'noise' None: the fields "
+                f"of a map have its noise already. Received: {sky!r} and {self.noise!r}"
+            )
+        if not sky.complete.all():
+            raise InvalidInputError(
+                f"{np.count_nonzero(~sky.complete)} fields of 'sky' have pixels without a value; "
+                "take complete ones: sky[sky.complete]."
+            )
+        for name in ("geometry", "beam", "sampling"):
+            have = getattr(sky, "interpolation" if name == "sampling" else name)
+            asked = getattr(self, name)
+            if have != asked:
+                raise InvalidInputError(
+                    f"The {name!r} must be that of 'sky', {have!r}. Received: {asked!r}. "
+                    "Observation.on_sky takes it from there."
+                )
+
+    @classmethod
+    def on_sky(cls, sky, *, name="real-sky", centring=1 * u.arcmin):
+        """Show clusters on fields of a real map: the data set ``real-sky``.
+
+        Each cutout has a field of its own, at random; a column ``sky_field`` of the sample
+        overrides which. The cluster is moved there and sampled as the field was.
+
+        Parameters
+        ----------
+        sky : `~szmass.maps.CutoutStack`
+            From `empty_fields`. Geometry, beam and sampling are those of the fields.
+        name : str, optional
+            Name of the observation.
+        centring : `~astropy.units.Quantity`, optional
+            As in `Observation`.
+
+        Returns
+        -------
+        `Observation`
+            The observation.
+
+        Raises
+        ------
+        InvalidInputError
+            The fields have no beam, or pixels without a value.
+        """
+        if not isinstance(sky, CutoutStack) or sky.beam is None:
+            raise InvalidInputError(
+                "'sky' must be a CutoutStack of a map with a beam: open the map with beam=..., "
+                f"such as 10 arcmin. Received: {sky!r}"
+            )
+        nside = {name: sky.meta[name] for name in ("nside",) if name in sky.meta}
+        return cls(
+            name=name,
+            geometry=sky.geometry,
+            beam=sky.beam,
+            sampling=sky.interpolation,
+            sky=sky,
+            centring=centring,
+            **nside,
+        )
 
 
 def _observations():

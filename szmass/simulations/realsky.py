@@ -12,7 +12,7 @@ from szmass.maps.geometry import CutoutGeometry
 from szmass.simulations._seeds import check_count, generator
 from szmass.simulations.observe import Observation, simulate
 
-__all__ = ["empty_positions", "inject"]
+__all__ = ["empty_fields", "empty_positions", "inject"]
 
 # Candidates looked at per position wanted before the map is said to be full.
 _PATIENCE = 200
@@ -50,12 +50,47 @@ def empty_positions(
     InvalidInputError
         There are none, or too few to find.
     """
+    options = {"geometry": geometry, "interpolation": interpolation, "seed": seed}
+    return empty_fields(ymap, n, exclude=exclude, radius=radius, **options).coord
+
+
+def empty_fields(
+    ymap, n, *, exclude, radius="30 arcmin", geometry=None, interpolation="nearest", seed
+):
+    """Cut random fields out of a map, away from known clusters: its noise and foregrounds.
+
+    Parameters
+    ----------
+    ymap : `~szmass.maps.ComptonMap`
+        As in `empty_positions`.
+    n : int
+        As in `empty_positions`.
+    exclude : `~astropy.coordinates.SkyCoord`
+        As in `empty_positions`.
+    radius : `~astropy.units.Quantity` or str, optional
+        As in `empty_positions`.
+    geometry : `~szmass.maps.CutoutGeometry`, optional
+        As in `empty_positions`.
+    interpolation : {"nearest", "bilinear"}, optional
+        How the cutouts are made.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    `~szmass.maps.CutoutStack`
+        Around the positions that `empty_positions` gives. ``meta`` has the ``nside`` of the map.
+
+    Raises
+    ------
+    InvalidInputError
+        There are none, or too few to find.
+
+    See Also
+    --------
+    Observation : With these as ``sky`` it shows clusters on them, in any number.
+    """
     geometry = CutoutGeometry() if geometry is None else geometry
-    return _find(ymap, n, exclude, radius, geometry, interpolation, seed).coord
-
-
-def _find(ymap, n, exclude, radius, geometry, interpolation, seed):
-    """Give a stack of cutouts around empty positions."""
     check_count(n, "n")
     radius = np.broadcast_to(as_floats(radius, u.rad, "radius", positive=True), exclude.shape)
     known = exclude.galactic.cartesian.xyz.value.reshape(3, -1)
@@ -78,7 +113,15 @@ def _find(ymap, n, exclude, radius, geometry, interpolation, seed):
             data.append(stack.data[stack.complete])
     lon, lat = (np.concatenate([getattr(part, name).deg for part in found]) for name in "lb")
     coord = SkyCoord(lon, lat, unit="deg", frame="galactic")
-    return CutoutStack(np.concatenate(data), None, coord, geometry=geometry)
+    return CutoutStack(
+        np.concatenate(data),
+        None,
+        coord,
+        geometry=geometry,
+        beam=ymap.beam,
+        interpolation=interpolation,
+        meta={**ymap.meta, **({} if ymap.nside is None else {"nside": ymap.nside})},
+    )
 
 
 def _candidates(ymap, n, geometry, rng):
@@ -152,40 +195,32 @@ def inject(
     InvalidInputError
         The map has no beam, or no empty positions; or see `simulate`.
 
+    See Also
+    --------
+    empty_fields : With `Observation` for samples that are larger than memory.
+
     Notes
     -----
-    The map keeps its own unknown clusters, and every selection that they imply. Positions serve
-    several projections of one cluster, which see the same sky: train with one projection each, or
-    keep them on one side of a split.
+    The map keeps its own unknown clusters, and every selection that they imply. All projections of
+    a cluster see the same field: train with one projection each, or keep them on one side of a
+    split.
     """
     if ymap.beam is None:
         raise InvalidInputError(
             "'ymap' must have a beam: open it with beam=..., such as 10 arcmin."
         )
-    geometry = CutoutGeometry() if geometry is None else geometry
-    empty = _find(ymap, len(sample), exclude, radius, geometry, interpolation, seed)
-    table = sample.table.copy()
-    table["coord"] = empty.coord
-    observation = Observation(
-        name="real-sky",
+    options |= {"model": model, "cosmology": cosmology, "seed": seed}
+    fields = empty_fields(
+        ymap,
+        len(sample),
+        exclude=exclude,
+        radius=radius,
         geometry=geometry,
-        beam=ymap.beam,
-        sampling=interpolation,
-        centring=centring,
-        **({} if ymap.nside is None else {"nside": ymap.nside}),
-    )
-    mocks = simulate(
-        ClusterSample(table), observation, model=model, cosmology=cosmology, seed=seed, **options
-    )
-    stack = mocks.cutouts
-    mocks.cutouts = CutoutStack(
-        stack.data + np.repeat(empty.data, len(mocks) // len(sample), axis=0),
-        stack.footprint,
-        mocks.coord,
-        names=mocks.names,
-        geometry=geometry,
-        beam=ymap.beam,
         interpolation=interpolation,
-        meta={**ymap.meta, **stack.meta},
+        seed=seed,
     )
+    table = sample.table.copy()
+    table["sky_field"] = np.arange(len(sample))
+    mocks = simulate(ClusterSample(table), Observation.on_sky(fields, centring=centring), **options)
+    mocks.cutouts.meta = {**ymap.meta, **mocks.cutouts.meta}
     return mocks

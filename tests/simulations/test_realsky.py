@@ -1,5 +1,7 @@
 """Clusters in real maps."""
 
+import dataclasses
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -7,8 +9,19 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
 from szmass.exceptions import InvalidInputError
-from szmass.maps import ComptonMap, CutoutGeometry
-from szmass.simulations import CLUSTER_MODELS, draw_flat, empty_positions, inject
+from szmass.maps import ComptonMap, CutoutGeometry, CutoutStack
+from szmass.maps.noise import NoiseModel
+from szmass.simulations import (
+    CLUSTER_MODELS,
+    Observation,
+    draw_flat,
+    empty_fields,
+    empty_positions,
+    inject,
+    iter_simulate,
+    make_dataset,
+    simulate,
+)
 
 GEOMETRY = CutoutGeometry(shape=(24, 24))
 CENTRE = SkyCoord(57.0, 40.0, unit="deg", frame="galactic")
@@ -71,6 +84,86 @@ def test_injected_clusters_stand_on_the_sky_of_the_map(ymap):
     assert mocks.cutouts.interpolation == "bilinear"
     assert mocks.meta["observation"] == "real-sky"
     np.testing.assert_array_equal(mocks.quantity("mass_true")[::2], sample.quantity("mass_true"))
+
+
+@pytest.fixture(scope="module", params=["nearest", "bilinear"])
+def fields(request, ymap):
+    options = {"exclude": CENTRE.reshape(1), "geometry": GEOMETRY, "seed": 4}
+    return empty_fields(ymap, 9, interpolation=request.param, **options)
+
+
+def test_fields_are_cutouts_around_the_empty_positions(ymap, fields):
+    options = {"geometry": GEOMETRY, "interpolation": fields.interpolation}
+    coord = empty_positions(ymap, 9, exclude=CENTRE.reshape(1), seed=4, **options)
+    np.testing.assert_array_equal(fields.coord.l, coord.l)
+    np.testing.assert_array_equal(fields.data, ymap.cutouts(coord, **options).data)
+    assert fields.complete.all()
+    assert fields.beam == 10 * u.arcmin
+    assert "nside" not in fields.meta
+
+
+def test_any_number_of_clusters_is_shown_on_fields_of_a_map(fields):
+    observation = Observation.on_sky(fields)
+    sample = draw_flat(40, seed=1)
+    options = {"model": CLUSTER_MODELS["a10"].smooth(), "cosmology": "PSZ2", "seed": 2}
+    mocks = simulate(sample, observation, projections=2, **options)
+    field = np.asarray(mocks.table["sky_field"])
+    assert len(mocks) == 80
+    assert set(field) == set(range(9))
+    # Projections of a cluster see different fields.
+    assert np.mean(field[::2] != field[1::2]) > 0.7
+    np.testing.assert_array_equal(mocks.coord.l, fields.coord.l[field])
+    assert mocks.cutouts.interpolation == fields.interpolation
+    # The same without the sky: noise, and only noise, is that of the map.
+    blank = dataclasses.replace(
+        observation, sky=CutoutStack(0 * fields.data, None, fields.coord, **like(fields))
+    )
+    clean = simulate(sample, blank, projections=2, **options)
+    np.testing.assert_allclose(
+        mocks.cutouts.data, clean.cutouts.data + fields.data[field], rtol=1e-4, atol=1e-11
+    )
+    alone = simulate(sample[17:18], observation, projections=2, **options)
+    np.testing.assert_array_equal(alone.cutouts.data, mocks.cutouts.data[34:36])
+    parts = list(iter_simulate(sample, observation, projections=2, chunk_size=7, **options))
+    np.testing.assert_array_equal(
+        np.concatenate([part.cutouts.data for part in parts]), mocks.cutouts.data
+    )
+
+
+def like(fields):
+    return {name: getattr(fields, name) for name in ("geometry", "beam", "interpolation")}
+
+
+def test_data_sets_on_the_real_sky(tmp_path, fields):
+    pytest.importorskip("zarr")
+    observation = Observation.on_sky(fields)
+    sample = draw_flat(5, seed=1)
+    options = {"cosmology": "PSZ2", "seed": 2, "projections": 2}
+    dataset = make_dataset(tmp_path / "real.zarr", sample, observation, shard_size=4, **options)
+    mocks = simulate(sample, observation, **options)
+    np.testing.assert_array_equal(dataset.maps(), mocks.cutouts.data)
+    np.testing.assert_array_equal(dataset.table()["sky_field"], mocks.table["sky_field"])
+    # Other fields are another data set.
+    other = CutoutStack(2 * fields.data, None, fields.coord, **like(fields))
+    with pytest.raises(InvalidInputError, match=r"observation\.sky\.data"):
+        make_dataset(tmp_path / "real.zarr", sample, Observation.on_sky(other), **options)
+
+
+def test_skies_that_cannot_be(fields):
+    damaged = fields.data.copy()
+    damaged[3, 4, 5] = np.nan
+    with pytest.raises(InvalidInputError, match=r"1 fields of 'sky' .* sky\[sky.complete\]"):
+        Observation.on_sky(CutoutStack(damaged, None, fields.coord, **like(fields)))
+    with pytest.raises(InvalidInputError, match="a map with a beam"):
+        Observation.on_sky(CutoutStack(fields.data, None, fields.coord))
+    with pytest.raises(InvalidInputError, match="have its noise already"):
+        dataclasses.replace(Observation.on_sky(fields), noise=NoiseModel.planck())
+    with pytest.raises(InvalidInputError, match="'geometry' must be that of 'sky'"):
+        Observation(name="mine", sky=fields)
+    sample = draw_flat(2, seed=1)
+    sample.table["sky_field"] = [0, 9]
+    with pytest.raises(InvalidInputError, match="'sky_field' must be numbers of fields"):
+        simulate(sample, Observation.on_sky(fields), cosmology="PSZ2", seed=1)
 
 
 def test_maps_without_room_are_refused(ymap):
