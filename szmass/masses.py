@@ -7,15 +7,13 @@ weighed keeps its row: the masses are NaN and ``flag`` says why.
 
 import enum
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import astropy.units as u
 import numpy as np
 from astropy.table import MaskedColumn, QTable
 
-from szmass._utils.quantities import as_floats
-from szmass._utils.tables import read_table
+from szmass._utils.tables import read_table, write_table
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 __all__ = [
@@ -25,12 +23,11 @@ __all__ = [
     "one_method",
     "read_masses",
     "side_by_side",
+    "write_masses",
 ]
 
 # Version of the columns and their meaning, in ``meta["schema_version"]``.
-_SCHEMA_VERSION = 1
-# Numbers below are no masses in solMass: a column without a unit holds something else.
-_SMALLEST_MASS = 1e10
+SCHEMA_VERSION = 1
 
 
 class MassFlag(enum.IntFlag):
@@ -76,7 +73,7 @@ MASS_COLUMNS = {
     "method": (None, "Name of the estimator"),
     "flag": (None, "Sum of bits, see szmass.masses.MassFlag"),
 }
-_OF_A_METHOD = ("mass", "mass_errn", "mass_errp", "flag")
+COLUMNS_OF_A_METHOD = ("mass", "mass_errn", "mass_errp", "flag")
 
 
 @dataclass
@@ -153,7 +150,7 @@ class MassEstimates:
             "method": np.full(n, method),
             "flag": self.flag,
         }
-        table = QTable(meta={"schema_version": _SCHEMA_VERSION, **meta}, masked=False)
+        table = QTable(meta={"schema_version": SCHEMA_VERSION, **meta}, masked=False)
         for name, (unit, description) in MASS_COLUMNS.items():
             table[name] = values[name] if unit is None else u.Quantity(values[name], unit)
             table[name].info.description = description
@@ -209,10 +206,10 @@ def side_by_side(tables):
         suffix = column_suffix(method)
         if f"mass_{suffix}" in joined.colnames:
             raise InvalidInputError(f"Two methods would share the column name 'mass_{suffix}'.")
-        for name in _OF_A_METHOD:
+        for name in COLUMNS_OF_A_METHOD:
             joined[f"{name}_{suffix}"] = table[name]
             joined[f"{name}_{suffix}"].info.description = f"{MASS_COLUMNS[name][1]} ({method})"
-    joined.meta["schema_version"] = _SCHEMA_VERSION
+    joined.meta["schema_version"] = SCHEMA_VERSION
     joined.meta["methods"] = {method: dict(table.meta) for method, table in tables.items()}
     return joined
 
@@ -245,7 +242,7 @@ def one_method(table, method):
         )
     lost = [
         name
-        for name in ("name", "redshift", *(f"{c}_{suffix}" for c in _OF_A_METHOD))
+        for name in ("name", "redshift", *(f"{c}_{suffix}" for c in COLUMNS_OF_A_METHOD))
         if name not in table.colnames
     ]
     if lost:
@@ -292,104 +289,39 @@ def read_masses(path, *, format=None):
         Columns that the schema has were missing and have been added: errors as NaN with the flag
         ``NO_ERROR``, flags as 0, redshifts as unknown. ``meta["added_columns"]`` lists them.
     """
-    table = read_table(path, format=format)
-    version, writer = table.meta.get("schema_version", 0), _writer(table.meta)
-    where = f"{str(path)!r} (written by szmass {writer})"
-    if not isinstance(version, int) or version > _SCHEMA_VERSION:
-        raise FileFormatError(
-            f"{where} has the schema version {version!r}; this szmass knows up to "
-            f"{_SCHEMA_VERSION}. Update szmass."
-        )
-    suffixes = _suffixes(table, where)
-    added = [] if "redshift" in table.colnames else ["redshift"]
-    if added:
-        unknown = MaskedColumn(np.full(len(table), np.nan), mask=np.ones(len(table), bool))
-        table.add_column(unknown, name="redshift", index=table.colnames.index("name") + 1)
-    for suffix in suffixes:
-        added += _complete(table, suffix)
-    if added:
-        table.meta["added_columns"] = added
-        warnings.warn(
-            f"{where} lacks {', '.join(added)}: filled in as not known.",
-            SzmassWarning,
-            stacklevel=2,
-        )
-    table.meta["schema_version"] = _SCHEMA_VERSION
+    from szmass._mass_files import completed
+
+    table, note = completed(read_table(path, format=format), str(path))
+    if note:
+        warnings.warn(note, SzmassWarning, stacklevel=2)
     return table
 
 
-def _writer(meta):
-    methods = meta.get("methods")
-    about = [meta, *(methods.values() if isinstance(methods, Mapping) else ())]
-    found = {
-        str(m["szmass_version"]) for m in about if isinstance(m, Mapping) and "szmass_version" in m
-    }
-    return ", ".join(sorted(found)) or "of unknown version"
+def write_masses(table, path, *, overwrite=False, format=None):
+    """Write a mass table, completely or not at all.
 
+    In contrast to the method ``write`` of the table, this keeps the masks of text and bool columns
+    and all of ``meta`` in FITS and VOTable, and says in both what the columns are (UCDs).
 
-def _suffixes(table, where):
-    """Endings of the columns of each method; "" for the table of one."""
-    names = table.colnames
-    if "name" not in names:
-        raise FileFormatError(
-            f"{where} is no mass table: it has no column 'name'. It has: {', '.join(names)}."
-        )
-    if "mass" in names:
-        return [""]
-    methods = table.meta.get("methods")
-    listed = [f"_{column_suffix(m)}" for m in methods] if isinstance(methods, Mapping) else []
-    lost = [f"mass{suffix}" for suffix in listed if f"mass{suffix}" not in names]
-    if lost:
-        raise FileFormatError(f"{where} lacks the column {lost[0]!r}, which its meta speaks of.")
-    found = [
-        name.removeprefix("mass")
-        for name in names
-        if name.startswith("mass_") and {f"flag{name[4:]}", f"mass_errn{name[4:]}"} & set(names)
-    ]
-    if not found and not listed:
-        raise FileFormatError(
-            f"{where} is no mass table: it has neither a column 'mass' nor columns 'mass_<method>' "
-            f"with errors and flags. It has: {', '.join(names)}."
-        )
-    return list(dict.fromkeys((*listed, *found)))
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        The table; any other table will do as well.
+    path : path-like
+        The target: ``.ecsv``, ``.fits``, ``.vot`` or ``.csv``.
+    overwrite : bool, optional
+        Replace an existing file.
+    format : str, optional
+        The format, where the suffix does not say.
 
+    Raises
+    ------
+    InvalidInputError
+        The format is not known or cannot hold the table, the file exists, or its folder does not.
 
-def _complete(table, suffix):
-    """Bring the columns of one method to the schema; give the names of those that were missing."""
-    added = []
-    for name in _OF_A_METHOD[:3]:
-        column = f"{name}{suffix}"
-        if column not in table.colnames:
-            added.append(column)
-            table[column] = np.full(len(table), np.nan) * u.solMass
-            table[column].info.description = MASS_COLUMNS[name][1]
-            continue
-        description = table[column].info.description
-        table[column] = _masses(table[column], column) * u.solMass
-        table[column].info.description = description or MASS_COLUMNS[name][1]
-    flag, description = f"flag{suffix}", None
-    if flag in table.colnames:
-        description = table[flag].info.description
-        table[flag] = np.ma.filled(np.ma.asarray(table[flag]), 0).astype(int)
-    else:
-        added.append(flag)
-        table[flag] = np.zeros(len(table), int)
-    if any("err" in name for name in added):
-        known = np.isfinite(table[f"mass{suffix}"])
-        table[flag] = np.where(known, table[flag] | MassFlag.NO_ERROR, table[flag]).astype(int)
-    if not suffix and "method" not in table.colnames:
-        added.append("method")
-        table["method"] = np.full(len(table), str(table.meta.get("method", "unknown")))
-    table[flag].info.description = description or MASS_COLUMNS["flag"][1]
-    return added
-
-
-def _masses(column, name):
-    if getattr(column, "unit", None) is not None:
-        return as_floats(column, u.solMass, name)
-    values = as_floats(np.ma.asarray(column, dtype=float), "", name)
-    # CSV has no units; what szmass writes is in solMass.
-    plausible = values[np.isfinite(values) & (values != 0)]
-    if not name.startswith("mass_err") and np.any(np.abs(plausible) < _SMALLEST_MASS):
-        return as_floats(values, u.solMass, name)  # raises: there is no unit
-    return values
+    Warns
+    -----
+    SzmassWarning
+        The format is CSV, which keeps neither units nor ``meta``.
+    """
+    write_table(table, path, overwrite=overwrite, format=format)

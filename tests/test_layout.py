@@ -15,7 +15,7 @@ PACKAGE = Path(szmass.__file__).parent
 LAYERS = [
     {"exceptions", "version", "_utils", "_html"},
     {"physics"},
-    {"clusters", "masses", "posteriors", "_posterior_files"},
+    {"clusters", "masses", "posteriors", "_mass_files", "_posterior_files"},
     {"catalogs", "maps"},
     {"simulations"},
     {"networks"},
