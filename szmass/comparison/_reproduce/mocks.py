@@ -157,8 +157,10 @@ def simulate_and_weigh(named, *, n, seed, observation, model, real, population, 
     options = {"model": model, "cosmology": _COSMOLOGY, "seed": seed}
     noisy, clean, found = [], [], 0
     with progress_bar(total=n, desc="mocks", unit="cluster") as bar:
-        for start in range(0, len(population), _CHUNK):
-            part = population[start : start + _CHUNK]
+        # It changes no mock how many are made at a time.
+        step = min(_CHUNK, 2 * n + 20)
+        for start in range(0, len(population), step):
+            part = population[start : start + step]
             mocks = simulate(part, observation, **options)
             keep = np.flatnonzero(_measure(mocks, sz) > (-np.inf if min_snr is None else min_snr))
             keep = keep[: n - found]
