@@ -1,5 +1,6 @@
 """One training: check-points, a log, early stopping, and going on where it was interrupted."""
 
+import importlib.util
 import json
 import math
 import os
@@ -10,7 +11,7 @@ import numpy as np
 from szmass._utils.files import atomic_path
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
-from szmass.exceptions import FileFormatError, TrainingError
+from szmass.exceptions import FileFormatError, MissingDependencyError, TrainingError
 from szmass.networks._weights import load_arrays, save_arrays, set_arrays
 
 __all__ = ["best_arrays", "fit_network", "model_arrays", "seed_everything"]
@@ -85,6 +86,8 @@ def fit_network(
         The loss is not finite.
     FileFormatError
         The check-point is damaged, or one of another network.
+    MissingDependencyError
+        Keras, or TensorBoard where it is asked for, is not installed.
     """
     keras = import_optional("keras", extra="cnn", purpose="train a network")
     folder = Path(folder)
@@ -118,29 +121,55 @@ def fit_network(
                 loss=f"{logs['loss']:.4f}", validation=f"{logs['val_loss']:.4f}", refresh=True
             )
             self.bar.close()
-            rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+            rate = float(model.optimizer.learning_rate)
             state.add({key: float(value) for key, value in logs.items()} | {"learning_rate": rate})
             if state.waited(patience):
                 self.model.stop_training = True
 
     callbacks = [Keeper()]
     if tensorboard:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise MissingDependencyError(
+                "The package 'tensorboard' is needed to write events for TensorBoard. Install it "
+                "with: python -m pip install tensorboard"
+            )
         callbacks.append(keras.callbacks.TensorBoard(folder))
     done = len(state.history)
     if done < epochs and not state.waited(patience):
-        model.fit(
-            batches(done),
-            steps_per_epoch=steps,
-            epochs=epochs,
-            initial_epoch=done,
-            validation_data=validation,
-            validation_batch_size=validation_batch,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
-        )
+        data = _Watched(batches(done))
+        try:
+            model.fit(
+                iter(data),
+                steps_per_epoch=steps,
+                epochs=epochs,
+                initial_epoch=done,
+                validation_data=validation,
+                validation_batch_size=validation_batch,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=0,
+            )
+        except Exception:
+            # TensorFlow makes errors of its own of those of the data.
+            if data.error is not None:
+                raise data.error from None
+            raise
     state.take_best()
     return state.history
+
+
+class _Watched:
+    """An iterable that remembers what went wrong in it."""
+
+    def __init__(self, iterable):
+        self.iterable, self.error = iterable, None
+
+    def __iter__(self):
+        try:
+            yield from self.iterable
+        except Exception as err:
+            self.error = err
+            raise
 
 
 def model_arrays(model):
