@@ -1,9 +1,14 @@
 """Masses from convolutional networks that look at Compton-y cutouts."""
 
+from pathlib import Path
+
 import numpy as np
 
 from szmass.estimators.core import MassEstimator, register_estimator
+from szmass.exceptions import InvalidInputError
 from szmass.masses import MassEstimates, MassFlag
+from szmass.networks._binned import CARD, load_binned
+from szmass.networks.cards import ModelCard
 from szmass.networks.published import load_published, published_card
 
 __all__ = ["DeAndres2022"]
@@ -11,7 +16,7 @@ __all__ = ["DeAndres2022"]
 
 @register_estimator
 class DeAndres2022(MassEstimator):
-    """Masses from the networks that de Andres et al. (2022) trained and released.
+    """Masses from the networks that de Andres et al. (2022) trained and released, or from your own.
 
     Each of the redshift bins (0, 0.1], (0.1, 0.2], (0.2, 0.4] and (0.4, 1] has its network.
     Clusters outside them, and cutouts with missing pixels, are flagged and not weighed.
@@ -20,7 +25,9 @@ class DeAndres2022(MassEstimator):
     ----------
     weights : path-like, optional
         Folder with the published files ``bestmodel-1.h5`` to ``bestmodel-4.h5``. Without it they
-        are downloaded once and kept in the cache folder.
+        are downloaded once and kept in the cache folder. Or the folder in which
+        `~szmass.networks.train_selection` left networks of the same architecture with their model
+        card, which then says for what redshifts, cutouts and masses they are.
     batch_size : int, optional
         Number of cutouts that go through a network at once; it does not change the masses.
 
@@ -54,7 +61,7 @@ class DeAndres2022(MassEstimator):
 
     def _missing(self, sample):
         flag = super()._missing(sample)
-        card = published_card()
+        card = self._card()
         card.check_cutouts(sample.cutouts)
         known = np.isfinite(sample.redshift)
         flag[known & (card.redshift_bin(sample.redshift) < 0)] |= MassFlag.REDSHIFT_OUT_OF_RANGE
@@ -69,7 +76,9 @@ class DeAndres2022(MassEstimator):
             sample.cutouts.data, sample.redshift, batch_size=self.batch_size
         )
         low, high = networks.card.log10_mass_range
-        err_minus, err_plus = networks.card.error_table.at(log10_mass)
+        err_minus = err_plus = np.full(len(log10_mass), np.nan)
+        if networks.card.error_table is not None:
+            err_minus, err_plus = networks.card.error_table.at(log10_mass)
         flag = np.where(np.isnan(err_minus), MassFlag.NO_ERROR, 0)
         flag |= np.where((log10_mass < low) | (log10_mass > high), MassFlag.EXTRAPOLATED, 0)
         with np.errstate(over="ignore", under="ignore"):
@@ -78,13 +87,32 @@ class DeAndres2022(MassEstimator):
         mass[~np.isfinite(mass) | (mass == 0)] = np.nan
         return MassEstimates(mass, mass * (1 - 10.0**-err_minus), mass * (10.0**err_plus - 1), flag)
 
+    def _own(self):
+        """Tell whether the weights are of the user's own training."""
+        return self.weights is not None and (Path(self.weights).expanduser() / CARD).is_file()
+
+    def _card(self):
+        """Give the model card without loading the networks."""
+        if not self._own():
+            return published_card()
+        card = ModelCard.read(Path(self.weights).expanduser() / CARD)
+        if card.mass_definition != self.mass_definition:
+            raise InvalidInputError(
+                f"The networks in 'weights' ({str(self.weights)!r}) give masses of "
+                f"{card.mass_definition!r}; this estimator gives {self.mass_definition!r}."
+            )
+        return card
+
     def _networks(self):
-        if self._loaded is None or self._loaded[0] != self.weights:
-            self._loaded = (self.weights, load_published(self.weights))
+        # The card tells when there are other networks in the same folder.
+        which = self.weights, self._card().digest
+        if self._loaded is None or self._loaded[0] != which:
+            load = load_binned if self._own() else load_published
+            self._loaded = (which, load(self.weights))
         return self._loaded[1]
 
     def _extra_meta(self, sample):
-        card = published_card()
+        card = self._card()
         return {
             "model_card": card.name,
             "model_card_digest": card.digest,
