@@ -20,9 +20,17 @@ from szmass.networks._stream import MapStream
 from szmass.networks._weights import save_arrays
 from szmass.networks.architectures import build_deandres2022
 
-__all__ = ["Protocol", "read_record", "split_bin", "train_one", "training_folder"]
+__all__ = [
+    "WEIGHTS",
+    "Protocol",
+    "read_record",
+    "split_bin",
+    "train_in_own_process",
+    "train_one",
+    "training_folder",
+]
 
-RECORD, WEIGHTS = "record.json", "weights.npz"
+_RECORD, WEIGHTS = "record.json", "weights.npz"
 _PARTS = ("train", "validation", "test")
 # Maps that go through the network at once when it is tested: 0.2 GB in its first layers.
 _CHUNK = 256
@@ -72,6 +80,25 @@ def split_bin(protocol, number, model):
     return part.split(protocol.fractions, seed=seed, redshift_bins=(low, high))
 
 
+def train_in_own_process(protocol, number, model):
+    """Do as `train_one` in a process that has nothing else to do, with one thread."""
+    # Processes in parallel are faster than threads, and the order of sums is fixed.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    keras = import_optional("keras", extra="cnn", purpose="train a network")
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        config = import_optional("tensorflow", extra="cnn", purpose="train a network").config
+        # Nothing of this can be changed once the first network has been built.
+        if config.threading.get_intra_op_parallelism_threads() != 1:
+            config.threading.set_intra_op_parallelism_threads(1)
+            config.threading.set_inter_op_parallelism_threads(1)
+            for device in config.list_physical_devices("GPU"):
+                config.experimental.set_memory_growth(device, True)
+    elif backend == "torch":
+        import_optional("torch", extra="cnn", purpose="train a network").set_num_threads(1)
+    return train_one(protocol, number, model)
+
+
 def train_one(protocol, number, model):
     """Train one network, test it, and keep weights, log, predictions and record.
 
@@ -91,10 +118,9 @@ def train_one(protocol, number, model):
     """
     folder = training_folder(protocol.folder, number, model)
     _, *seeds, keras_seed = _seeds(protocol, number, model)
-    _one_thread()
-    keras = seed_everything(keras_seed)
-    keras.utils.clear_session(free_memory=True)
-    keras.utils.set_random_seed(keras_seed)
+    keras = import_optional("keras", extra="cnn", purpose="train a network")
+    keras.utils.clear_session()
+    seed_everything(keras_seed)
     streams = {
         name: MapStream(
             part,
@@ -162,7 +188,7 @@ def train_one(protocol, number, model):
                 predicted, truth[name], part.cluster_id, protocol.mass_bins
             )
             _write_predictions(folder / f"{name}.ecsv", part, predicted)
-    with atomic_path(folder / RECORD, overwrite=True) as temporary:
+    with atomic_path(folder / _RECORD, overwrite=True) as temporary:
         temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if record["error"] is None:  # it holds the optimizer, and is four times as large as the weights
         (folder / "checkpoint.npz").unlink(missing_ok=True)
@@ -182,7 +208,7 @@ def read_record(folder, number, model):
     FileFormatError
         The record is damaged.
     """
-    path = training_folder(folder, number, model) / RECORD
+    path = training_folder(folder, number, model) / _RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -203,24 +229,6 @@ def _seeds(protocol, number, model):
     """Seeds of split, training, validation and test maps, and of the network."""
     state = np.random.SeedSequence([protocol.seed, number, model]).generate_state(5)
     return [int(value >> 1) for value in state]
-
-
-def _one_thread():
-    """Use one thread: processes in parallel are faster than threads, and the order is fixed."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    keras = import_optional("keras", extra="cnn", purpose="train a network")
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        config = import_optional("tensorflow", extra="cnn", purpose="train a network").config
-        # Nothing of this can be changed once the first network has been built.
-        if config.threading.get_intra_op_parallelism_threads() != 1:
-            config.threading.set_intra_op_parallelism_threads(1)
-            config.threading.set_inter_op_parallelism_threads(1)
-            for device in config.list_physical_devices("GPU"):
-                config.experimental.set_memory_growth(device, True)
-    elif backend == "torch":
-        torch = import_optional("torch", extra="cnn", purpose="train a network")
-        torch.set_num_threads(1)
 
 
 def _normalisation(stream):

@@ -24,7 +24,7 @@ from szmass.networks._protocol import (
     Protocol,
     read_record,
     split_bin,
-    train_one,
+    train_in_own_process,
     training_folder,
 )
 from szmass.networks._protocol_card import make_card
@@ -200,7 +200,7 @@ def train_selection(
         with progress_bar(
             total=total, initial=total - len(tasks), desc=folder.name, unit="training"
         ) as bar:
-            for record in run_in_processes(train_one, protocol, tasks, workers):
+            for record in run_in_processes(train_in_own_process, protocol, tasks, workers):
                 bar.set_postfix(bin=record["bin"], model=record["model"], refresh=False)
                 bar.update()
         table = selection_table(folder)
