@@ -134,9 +134,10 @@ def _plans(content, reference, ratios, table, stack, rows):
     if shown and np.isfinite(content.redshift).any():
 
         def by_redshift(fig):
-            plot_mass_redshift(
-                table, [m.key for m in shown], ax=fig.add_subplot(), labels=list(map(_label, shown))
-            )
+            ax = fig.add_subplot()
+            plot_mass_redshift(table, [m.key for m in shown], ax=ax, labels=[*map(_label, shown)])
+            # Looking for the best place takes long among many points.
+            ax.get_legend().set_loc("lower right")
 
         yield (
             "redshift", _SIZE, by_redshift, "Scatter plot of mass against redshift",
@@ -187,7 +188,7 @@ def _draw_snr(fig, content, methods, snr):
     log_ticks(ax.xaxis)
     log_ticks(ax.yaxis)
     ax.set(xlabel="S/N", ylabel=mass_label())
-    ax.legend(frameon=False, markerscale=1.5)
+    ax.legend(frameon=False, markerscale=1.5, loc="lower right")
 
 
 def _brightest(content, reference, rows):
