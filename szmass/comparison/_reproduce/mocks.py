@@ -70,7 +70,10 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
             named, n=n, seed=seed, observation=observation, **options
         )
         about = dict.fromkeys(about, f"{what}, observed as {get_observation(observation).name!r}")
-        about["clean"] = f"{what}, the same clusters without noise"
+        about["clean"] = (
+            f"{what}, then without noise; weighed in the same way (in the paper by networks that "
+            "were trained without noise)"
+        )
         about["planck_like_sz"] += _SZ
         return noisy, without, about
     noisy = without = None
