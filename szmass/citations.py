@@ -75,8 +75,10 @@ def cite(*what):
     found = find_papers(*what)
     comment = ["% Papers by what they are cited for, as szmass puts it together from the names of"]
     comment += ["% methods, catalogues and maps on record. Complete it where you know better."]
+    unknown = "not known here, cite its makers"
     comment += [
-        f"%   {role}: {', '.join(paper.key for paper in papers)}" for role, papers in found.items()
+        f"%   {role}: {', '.join(paper.key for paper in papers) or unknown}"
+        for role, papers in found.items()
     ]
     entries = {paper.key: paper.bibtex for papers in found.values() for paper in papers}
     return "\n".join(comment) + "\n\n" + "\n\n".join(entries.values()) + "\n"
@@ -93,7 +95,8 @@ def find_papers(*what):
     Returns
     -------
     dict of str to list of Paper
-        For instance ``"estimator scaling"``, ``"catalogue psz2"``, ``"software astropy"``.
+        For instance ``"estimator scaling"``, ``"catalogue psz2"``, ``"software astropy"``; an empty
+        list for a map whose release is not known.
 
     Raises
     ------
@@ -289,7 +292,8 @@ def _read_meta(meta, found, role):
                 if isinstance(about, Mapping):
                     _read_meta(about, found, f"estimator {method}")
         elif isinstance(value, Mapping):
-            _read_meta(value, found, str(key))
+            inner = value.get("catalog")
+            _read_meta(value, found, f"catalogue {inner}" if isinstance(inner, str) else str(key))
     _trace(meta, found)
 
 
@@ -331,6 +335,8 @@ def _read_map(about, found):
             if file in {entry.filename, *(source.member for source in entry.sources)}:
                 found.add(f"map {tag}", entry.references)
                 break
+    if file and not any(role.startswith("map ") for role in found.roles):
+        found.roles[f"map {file}"] = []
     if about.get("pixels") == "healpix" or "mapcol" in about:
         found.software.add("healpix")
     elif about.get("pixels") == "image":
