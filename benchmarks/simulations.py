@@ -14,6 +14,8 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
+from astropy.io import fits
+from scipy import ndimage
 
 from szmass.catalogs import PSZ2Catalog
 from szmass.maps import ComptonMap, CutoutGeometry
@@ -27,7 +29,6 @@ from szmass.simulations import (
     SZSelection,
     draw_clusters,
     draw_flat,
-    empty_positions,
     inject,
     iter_simulate,
     simulate,
@@ -47,7 +48,7 @@ REAL = ("+0.029+-0.289", "+0.149+-0.141", "+0.127+-0.133", "+0.142+-0.121")
 CLEAN_HEAVY = ("-0.02+-0.13", "-0.02+-0.13", "-0.01+-0.08", "-0.02+-0.08")
 NOISY_HEAVY = ("-0.01+-0.16", "+0.01+-0.16", "-0.01+-0.13", "-0.02+-0.15")
 PROJECTIONS = 4
-FIELD = CutoutGeometry(shape=(48, 48))
+COMA = "PSZ2 G057.80+88.00"
 
 
 def counts(data):
@@ -133,14 +134,55 @@ def variants(data):
 
 
 def sky(data):
-    """Mock fields beside the real field around Coma, away from clusters."""
-    ymap = ComptonMap.read(
-        data / "milca_coma" / "map2048_MILCA_Coma_20deg_G.fits", beam=10 * u.arcmin
-    )
-    known = PSZ2Catalog.read(data / "psz2" / "HFI_PCCS_SZ-union_R2.08.fits").sample().coord
-    measured = NoiseModel.from_empty_fields(ymap, exclude=known, radius=45 * u.arcmin)
+    """Mock skies beside the real one around Coma, away from clusters and bright radio sources."""
+    path = data / "milca_coma" / "map2048_MILCA_Coma_20deg_G.fits"
+    ymap = ComptonMap.read(path, beam=10 * u.arcmin)
+    entries = PSZ2Catalog.read(data / "psz2" / "HFI_PCCS_SZ-union_R2.08.fits").sample()
+    known = entries.coord
+    image = fits.getdata(path).astype(float)
+    pixel = np.sqrt(ymap.wcs.celestial.proj_plane_pixel_area()).to(u.arcmin)
+    places = list(zip(*ymap.wcs.celestial.world_to_pixel(known), strict=True))
+    coma = [place for place, name in zip(places, entries.names, strict=True) if name == COMA]
+    clusters = around(image.shape, places, 26) | around(image.shape, coma, 70)
+    flat = without_large_scales(image, clusters)
+    holes = flat < -5 * flat[~clusters].std()
+    labels, number = ndimage.label(holes & ~clusters)
+    deepest = ndimage.minimum(flat, labels, np.arange(1, number + 1)) / flat[~clusters].std()
+    print(f"{number} holes deeper than 5 sigma: {np.sort(deepest).round(1)}")
+    places = ndimage.center_of_mass(labels > 0, labels, np.arange(1, number + 1))
+    both = clusters | around(image.shape, [(x, y) for y, x in places], 15)
+    print("real, clusters out   ", moments(flat[~clusters]))
+    print("real, sources out too", moments(without_large_scales(image, both)[~both]))
+    mocks = {"noise": [], "noise, haloes": [], "noise, haloes, sources": []}
     model = NoiseModel.planck("total", depth=None)
-    print("l, C_l of the field, of the model, relative sampling error")
+    whole = CutoutGeometry(shape=image.shape, pixel_scale=pixel)
+    rng = np.random.default_rng(1)
+    environments = (
+        Environment(),
+        Environment(radio_density=0.1 / u.deg**2, radio_y=8e-4 * u.arcmin**2),
+    )
+    skies = [environment.sky(pixel, Window(10.0)) for environment in environments]
+    # What PSZ2 would list: about as many peaks as it has entries.
+    peaks = (skies[0] == ndimage.maximum_filter(skies[0], 5)) & (skies[0] > 6e-6)
+    near = ndimage.distance_transform_edt(~peaks) < 26
+    for _ in range(20):
+        noise = model.draw(whole, 1, rng)[0].astype(float)
+        row, column = rng.integers(0, 2048 - image.shape[0], 2)
+        piece = np.s_[row : row + image.shape[0], column : column + image.shape[1]]
+        nothing = np.zeros(image.shape, dtype=bool)
+        for name, extra, mask in (
+            ("noise", 0.0, nothing),
+            ("noise, haloes", skies[0][piece], near[piece]),
+            ("noise, haloes, sources", skies[1][piece], near[piece]),
+        ):
+            mocks[name].append(moments(without_large_scales(noise + extra, mask)[~mask]))
+    for name, rows in mocks.items():
+        print(f"{name}, mean and scatter of {len(rows)} fields")
+        print(f"    {np.mean(rows, axis=0)}\n    {np.std(rows, axis=0)}")
+    print("l, C_l of the field, of the model, ratio, relative sampling error")
+    measured = NoiseModel.from_empty_fields(
+        ymap, exclude=known, radius=45 * u.arcmin, mask=both & ~clusters
+    )
     bands = measured.meta["bands"]
     edges, errors = np.asarray(bands["edges"]), np.asarray(bands["relative_error"])
     for low, high, error in zip(edges[:-1], edges[1:], errors, strict=True):
@@ -149,29 +191,30 @@ def sky(data):
             real, mock = (m.spectrum(ell).to_value("sr") for m in (measured, model))
             print(f"{ell:7.0f} {real:10.3g} {mock:10.3g} {real / mock:6.2f} +- {error:.2f}")
 
-    exclude = {"exclude": known, "radius": 45 * u.arcmin}
-    coord = empty_positions(ymap, 40, **exclude, geometry=FIELD, seed=1)
-    real = ymap.cutouts(coord, geometry=FIELD, interpolation="nearest").data
-    # The same fields of a mock: noise of this depth, and what the surroundings are.
-    n = len(real)
-    blank = np.zeros_like(real)
-    Environment()._add(blank, FIELD, Window(10.0), 1, [(i, 0) for i in range(n)])
-    noise = model.draw(FIELD, n, 1)
-    for label, maps in (("real", real), ("noise", noise), ("noise, haloes", noise + blank)):
-        print(f"{label:14s}", *(f"{name} {value:.3g}" for name, value in moments(maps).items()))
+
+def around(shape, places, radius):
+    """Mask discs of a radius [pixels] around places (x, y)."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    mask = np.zeros(shape, dtype=bool)
+    for h, v in places:
+        if np.isfinite(h + v):
+            mask |= (x - h) ** 2 + (y - v) ** 2 < radius**2
+    return mask
 
 
-def moments(maps):
-    """Give what describes the distribution of pixels."""
-    values = (maps - maps.mean(axis=(1, 2), keepdims=True)).ravel().astype(float)
+def without_large_scales(image, mask):
+    """Subtract the mean of 48 x 48 pixels around each, of those that are not masked."""
+    total = ndimage.uniform_filter(np.where(mask, 0.0, image), 48)
+    share = ndimage.uniform_filter((~mask).astype(float), 48)
+    return image - total / np.maximum(share, 1e-9)
+
+
+def moments(values):
+    """Rms [1e-6], skewness, excess kurtosis, shares beyond 3 and -3 standard deviations."""
     sigma = values.std()
-    return {
-        "rms": sigma,
-        "skewness": np.mean((values / sigma) ** 3),
-        "kurtosis": np.mean((values / sigma) ** 4) - 3,
-        "above 3 sigma": np.mean(values > 3 * sigma),
-        "below -3 sigma": np.mean(values < -3 * sigma),
-    }
+    scaled = (values - values.mean()) / sigma
+    tails = [np.mean(scaled > 3), np.mean(scaled < -3)]
+    return np.round([1e6 * sigma, np.mean(scaled**3), np.mean(scaled**4) - 3, *tails], 4)
 
 
 def speed(data):
