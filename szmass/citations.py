@@ -283,7 +283,9 @@ def _read_meta(meta, found, role):
             registry = _registries()[named[key]][0]
             # Cosmologies of lensing tables are put into words: "PSZ2 (H0 = 70, Om0 = 0.3)".
             name = value.partition(" (")[0]
-            if name in registry:
+            if name in registry and key == "diversity":  # nothing but profiles is taken from it
+                found.add(f"diversity of profiles {name}", registry[name].profile_papers)
+            elif name in registry:
                 found.add(f"{named[key]} {name}", _references(registry[name]))
         elif key == "map" and isinstance(value, Mapping):
             _read_map(value, found)

@@ -242,6 +242,15 @@ def test_networks_bring_keras():
     assert "tensorflow2015-whitepaper" not in keys(table)
 
 
+def test_models_cite_what_they_have_of_diversity():
+    model = CLUSTER_MODELS["a10"]
+    assert set(model.profile_papers) < set(model.papers)
+    assert model.smooth().papers == ("2010A&A...517A..92A",)
+    found = find_papers(ESTIMATORS["likelihood"])
+    assert "2011ApJ...734...93L" not in {p.key for ps in found.values() for p in ps}
+    assert len(found["diversity of profiles a10"]) == 3
+
+
 def test_mass_function_and_conversions_bring_colossus():
     table = sample_of().table
     table.meta = {"methods": {"likelihood": {"prior": "tinker08"}}}

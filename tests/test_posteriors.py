@@ -3,7 +3,7 @@
 import astropy.units as u
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, norm
 
@@ -200,3 +200,39 @@ def test_files_that_hold_no_posteriors(tmp_path):
         LogMassPosterior.read(tmp_path / "n.ecsv")
     with pytest.raises(FileNotFoundError):
         LogMassPosterior.read(tmp_path / "none.fits")
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.text(
+                st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_categories=["C", "Z"])
+            ),
+            st.floats(14, 15.3) | st.just(np.nan),
+            st.floats(0, 3) | st.just(np.nan),
+            st.integers(0, 4095),
+        ),
+        max_size=4,
+    ),
+    prior=st.sampled_from(["flat", "steep", "with redshift"]),
+    suffix=st.sampled_from([".ecsv", ".fits", ".vot"]),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_posteriors_come_back(rows, prior, suffix, tmp_path):
+    names, centre, redshift, flag = zip(*rows, strict=True) if rows else ((), (), (), ())
+    priors = {
+        "flat": "flat",
+        "steep": 10 ** (-2 * (GRID - 14)),
+        "with redshift": np.ones((len(rows), 1)) * GRID ** np.arange(len(rows))[:, np.newaxis],
+    }
+    log_l = -0.5 * ((GRID - np.reshape(np.array(centre, dtype=float), (-1, 1))) / 0.1) ** 2
+    p = LogMassPosterior.from_log_likelihood(
+        GRID, log_l, priors[prior], names=names, redshift=redshift, flag=flag
+    )
+    p.write(tmp_path / f"p{suffix}", overwrite=True)
+    back = LogMassPosterior.read(tmp_path / f"p{suffix}")
+    assert list(back.names) == list(names)
+    assert list(back.flag) == list(flag)
+    np.testing.assert_array_equal(back.redshift, np.array(redshift, dtype=float))
+    np.testing.assert_allclose(back.density, p.density, rtol=1e-12)
+    np.testing.assert_allclose(back.prior, p.prior, rtol=1e-12)

@@ -1,6 +1,7 @@
 """The contract of every estimator, the register of them, and how several are run at once."""
 
 import inspect
+import sys
 import warnings
 import zlib
 from abc import ABC, abstractmethod
@@ -145,6 +146,9 @@ class MassEstimator(ABC):
             )
 
     def _meta(self, sample):
+        extra = self._extra_meta(sample)
+        if "model_card" in extra and "keras" in sys.modules:
+            extra = {"backend": sys.modules["keras"].backend.backend(), **extra}
         looks_at_map = sample.cutouts is not None and any("cutout" in n for n in self._needs())
         return {
             "method": self.tag,
@@ -152,7 +156,7 @@ class MassEstimator(ABC):
             "mass_definition": self.mass_definition,
             "references": list(self.references),
             **({"map": _describe_map(sample.cutouts)} if looks_at_map else {}),
-            **self._extra_meta(sample),
+            **extra,
             "szmass_version": __version__,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }

@@ -146,17 +146,23 @@ class ClusterModel:
         return 5 / 3 + getattr(self.profile, "alpha_p", 0.0)
 
     @property
+    def profile_papers(self):
+        """ADS bibcodes of the papers on the mean profile, its states and its scatter."""
+        used = (
+            *(_PROFILE_SCATTER if self.profile_scatter > 0 else ()),
+            *(_STATES if self.relaxed + self.disturbed > 0 else ()),
+        )
+        return tuple(dict.fromkeys((*self.references, *self.profile.references, *used)))
+
+    @property
     def papers(self):
         """ADS bibcodes of all papers: ``references``, and those that the diversity is from."""
-        used = {
-            _PROFILE_SCATTER: self.profile_scatter > 0,
-            _STATES: self.relaxed + self.disturbed > 0,
-            _SHAPE: self.axis_ratio_c != (1, 0),
-            _SIGMA_LNY: self.sigma_lny > 0,
-            _SUBHALOES: self.subhaloes,
-        }
-        more = (key for keys, yes in used.items() if yes for key in keys)
-        return tuple(dict.fromkeys((*self.references, *self.profile.references, *more)))
+        used = (
+            *(_SHAPE if self.axis_ratio_c != (1, 0) else ()),
+            *(_SIGMA_LNY if self.sigma_lny > 0 else ()),
+            *(_SUBHALOES if self.subhaloes else ()),
+        )
+        return tuple(dict.fromkeys((*self.profile_papers, *used)))
 
     def smooth(self):
         """Give the model of spheres without any scatter, substructure or offset.
