@@ -28,6 +28,7 @@ from szmass._cli_options import (
     warnings_as_lines,
 )
 from szmass._cli_reproduce import reproduce
+from szmass._cli_train import train
 from szmass._utils.progress import show_progress
 from szmass.exceptions import SzmassError
 from szmass.version import __version__
@@ -538,6 +539,7 @@ def report(
 
 
 main.add_command(reproduce)
+main.add_command(train)
 
 
 @main.command()

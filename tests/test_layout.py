@@ -22,7 +22,7 @@ LAYERS = [
     {"estimators"},
     {"citations", "_bibliography"},
     {"comparison"},
-    {"cli", "_cli_options", "_cli_reproduce", "__main__"},
+    {"cli", "_cli_options", "_cli_reproduce", "_cli_train", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 INSIDE_FUNCTIONS_ONLY = {"keras", "tensorflow", "h5py", "jax", "torch"}

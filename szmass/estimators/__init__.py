@@ -12,6 +12,7 @@ from szmass.estimators.core import (
     estimate_masses,
     register_estimator,
 )
+from szmass.estimators.density_cnn import CNNMass
 from szmass.estimators.lensing import LensingMass
 from szmass.estimators.likelihood import LikelihoodMass
 from szmass.estimators.matched_filter import MatchedFilterMass
@@ -20,6 +21,7 @@ from szmass.estimators.scaling import ScalingRelationMass
 
 __all__ = [
     "ESTIMATORS",
+    "CNNMass",
     "DeAndres2022",
     "LensingMass",
     "LikelihoodMass",

@@ -104,7 +104,12 @@ class Setup:
             side = float(as_floats(map_pixel, u.arcmin, "map_pixel", positive=True, finite=True))
         signal, extra, jitter = box_variances(stack.interpolation, side)
         self.variance = beam**2 / (8 * np.log(2)) + signal
-        self.field = _field(geometry.shape, pixel, beam, self.noise, extra, jitter)
+        self._arguments = (geometry.shape, pixel, beam, self.noise, extra, jitter)
+
+    @property
+    def field(self):
+        """Noise of the field; its inverse covariance is what takes long."""
+        return _field(*self._arguments)
 
     @property
     def splines(self):

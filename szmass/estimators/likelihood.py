@@ -9,7 +9,7 @@ from szmass.estimators._marginal import Reduced, marginal_log_likelihood
 from szmass.estimators._setup import Setup, depth_factors, field_flags
 from szmass.estimators._slices import mass_curve
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.priors import MassFunctionPrior
+from szmass.estimators.priors import get_prior
 from szmass.exceptions import InvalidInputError
 from szmass.masses import MassEstimates, MassFlag
 from szmass.physics._inputs import check_one_minus_b
@@ -184,16 +184,6 @@ class LikelihoodMass(MassEstimator):
             return np.zeros(len(sample))
         return np.nan_to_num(sample.quantity("pos_err").to_value(u.arcmin)) / _R95
 
-    def _prior(self):
-        if isinstance(self.prior, str) and self.prior == "tinker08":
-            return MassFunctionPrior(self.cosmology)
-        if callable(self.prior) or (isinstance(self.prior, str) and self.prior == "flat"):
-            return self.prior
-        raise InvalidInputError(
-            "'prior' must be 'flat', 'tinker08', or a function of log10_mass and redshift. "
-            f"Received: {self.prior!r}"
-        )
-
     def log_likelihood(self, sample):
         """Give ln L of the cutouts of clusters on the grid of masses.
 
@@ -304,7 +294,7 @@ class LikelihoodMass(MassEstimator):
         return LogMassPosterior.from_log_likelihood(
             self._grid(),
             log_l,
-            self._prior(),
+            get_prior(self.prior, self.cosmology),
             names=sample.names,
             redshift=sample.redshift,
             flag=flag,

@@ -10,7 +10,7 @@ from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
 from szmass.simulations._mass_function import sky_density
 from szmass.simulations._selection import SZSelection
 
-__all__ = ["MassFunctionPrior"]
+__all__ = ["MassFunctionPrior", "get_prior"]
 
 _LOG10_MASS = np.linspace(12.5, 16.5, 161)
 _REDSHIFT = np.linspace(np.sqrt(0.002), np.sqrt(2.0), 60) ** 2
@@ -124,3 +124,33 @@ class MassFunctionPrior:
             sigma_lny=self.sigma_lny,
         )
         return found.reshape(shape)
+
+
+def get_prior(prior, cosmology):
+    """Give the prior that the option of an estimator stands for.
+
+    Parameters
+    ----------
+    prior : {"flat", "tinker08"} or callable
+        The option.
+    cosmology : str or `~astropy.cosmology.FLRW`
+        Cosmology of the mass function.
+
+    Returns
+    -------
+    str or callable
+        What `szmass.posteriors.LogMassPosterior` takes.
+
+    Raises
+    ------
+    InvalidInputError
+        It is neither.
+    """
+    if isinstance(prior, str) and prior == "tinker08":
+        return MassFunctionPrior(cosmology)
+    if callable(prior) or (isinstance(prior, str) and prior == "flat"):
+        return prior
+    raise InvalidInputError(
+        "'prior' must be 'flat', 'tinker08', or a function of log10_mass and redshift. "
+        f"Received: {prior!r}"
+    )

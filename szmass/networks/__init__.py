@@ -5,22 +5,33 @@ a `ModelCard` says what they were trained on and what they give.
 """
 
 from szmass.networks._binned import BinnedNetworks, load_binned
-from szmass.networks.architectures import ARCHITECTURES, build_deandres2022
+from szmass.networks.architectures import ARCHITECTURES, build_deandres2022, build_density_cnn
 from szmass.networks.cards import ErrorTable, ModelCard, WeightsFile
+from szmass.networks.density import DensityNetworks
 from szmass.networks.published import load_published, published_card
+from szmass.networks.recipes import Recipe
 from szmass.networks.selection import models_below_threshold, selection_table, train_selection
+from szmass.networks.shipped import load_networks, shipped_card
+from szmass.networks.training import make_training_data, train
 
 __all__ = [
     "ARCHITECTURES",
     "BinnedNetworks",
+    "DensityNetworks",
     "ErrorTable",
     "ModelCard",
+    "Recipe",
     "WeightsFile",
     "build_deandres2022",
+    "build_density_cnn",
     "load_binned",
+    "load_networks",
     "load_published",
+    "make_training_data",
     "models_below_threshold",
     "published_card",
     "selection_table",
+    "shipped_card",
+    "train",
     "train_selection",
 ]

@@ -4,7 +4,10 @@ import math
 
 import astropy.units as u
 
-__all__ = ["broken_rules", "cutout_differences"]
+__all__ = ["TARGETS", "broken_rules", "cutout_differences"]
+
+#: What networks may give: a number, or a density of it.
+TARGETS = ("log10_mass", "log10_mass_density")
 
 # Rounding of header values passes; 1.718' against 1.7' and 7' against 10' do not.
 _SCALE_TOLERANCE, _BEAM_TOLERANCE = 1e-3, 1e-2
@@ -26,7 +29,7 @@ def broken_rules(card):
     """
     edges = [edge for pair in card.redshift_bins for edge in pair]
     rules = {
-        "target": (card.target == "log10_mass", "'log10_mass'"),
+        "target": (card.target in TARGETS, " or ".join(map(repr, TARGETS))),
         "shape": (_are_positive(card.shape, 2), "two positive integers"),
         "pixel_scale_arcmin": (_are_positive([card.pixel_scale_arcmin]), "positive"),
         "beam_fwhm_arcmin": (_are_positive([card.beam_fwhm_arcmin]), "positive"),

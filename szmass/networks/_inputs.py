@@ -7,7 +7,15 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps._template import disc_transform
 from szmass.physics.pressure import get_pressure_profile
 
-__all__ = ["CHANNELS", "CONTEXT", "NetworkInputs", "displaced", "pooled", "turned"]
+__all__ = [
+    "CHANNELS",
+    "CONTEXT",
+    "NetworkInputs",
+    "displaced",
+    "pooled",
+    "redshift_and_level",
+    "turned",
+]
 
 #: Planes of the input, each of a quarter of the pixels of the field along a side.
 CHANNELS = ("core", "core filtered", "field", "field filtered")
@@ -127,6 +135,12 @@ class NetworkInputs:
         levels = self._levels + np.log(np.asarray(depth, dtype=float))[:, np.newaxis]
         own = np.stack([4 * redshift - 2, 2 * np.log10(redshift) + 1], axis=1)
         return np.concatenate([own, levels], axis=1).astype(np.float32)
+
+
+def redshift_and_level(context):
+    """Redshifts, and logarithms of the noise amplitude, from what `NetworkInputs.context` gave."""
+    context = np.asarray(context, dtype=float)
+    return 10 ** ((context[:, 1] - 1) / 2), context[:, 3]
 
 
 def pooled(maps):

@@ -29,7 +29,7 @@ class MapBatch:
     noise : int
         Number of the noise model.
     depth : ndarray
-        Factors of the noise amplitude, shape (N,).
+        Factors of the noise amplitude as they are told, shape (N,).
     """
 
     rows: np.ndarray
@@ -58,6 +58,8 @@ class MapStream:
         rounded: maps are interpolated.
     depth : (float, float), optional
         Range of the factor of the noise amplitude, even in its logarithm.
+    depth_error : float, optional
+        Standard deviation of the logarithm of the factor that is told about the one that is.
     blocks : bool, optional
         Average blocks of 2 x 2 pixels.
     fields : int, optional
@@ -77,6 +79,7 @@ class MapStream:
         seed,
         centring=0.0,
         depth=(1.0, 1.0),
+        depth_error=0.0,
         blocks=True,
         fields=8192,
         memory=6e9,
@@ -87,7 +90,8 @@ class MapStream:
             raise InvalidInputError("'centring' needs 'blocks': whole maps are not displaced.")
         self.dataset, self.noise, self.seed = dataset, tuple(noise), seed
         self.batch_size = min(batch_size, len(dataset))
-        self.centring, self.depth, self.blocks = centring, depth, blocks
+        self.centring, self.depth, self.depth_error = centring, depth, depth_error
+        self.blocks = blocks
         self.fields = min(fields, 2 * math.ceil(len(dataset) / len(self.noise)))
         side = dataset.geometry.shape[0] // (2 if blocks else 1)
         self._kept = None
@@ -194,7 +198,8 @@ class MapStream:
             maps = maps + (sign * depth).astype(np.float32)[:, np.newaxis, np.newaxis] * noise
         if not in_order:
             maps = turned(maps, int(rng.integers(8)))
-        return MapBatch(rows, maps, kind, depth)
+        told = depth * np.exp(self.depth_error * rng.standard_normal(n))
+        return MapBatch(rows, maps, kind, told)
 
 
 def prefetched(iterator, ahead=4):

@@ -1,0 +1,189 @@
+"""From trained members to networks that can be used: calibration, report, card, files."""
+
+import hashlib
+import itertools
+
+import astropy.units as u
+import numpy as np
+
+from szmass.networks._calibration import Calibration
+from szmass.networks._fit import best_arrays
+from szmass.networks._inputs import redshift_and_level
+from szmass.networks._weights import save_arrays
+from szmass.networks.architectures import ARCHITECTURES
+from szmass.networks.cards import ModelCard, WeightsFile
+from szmass.networks.density import DensityNetworks
+from szmass.physics.cosmology import get_cosmology
+from szmass.version import __version__
+
+__all__ = ["CARD_FILE", "WEIGHTS_FILE", "density_report", "finish_ensemble"]
+
+CARD_FILE, WEIGHTS_FILE = "card.json", "model.npz"
+
+# Realisations of the noise with which validation clusters are seen for the calibration.
+_PASSES = 2
+# Bins of the report.
+_REDSHIFT, _LOG10_MASS, _DEPTH = (0.0, 0.1, 0.2, 0.4, 1.0), (0.0, 14.7, 99.0), (0.0, 1.0, 99.0)
+
+
+def finish_ensemble(recipe, folder, dataset, encoder, streams):
+    """Calibrate trained members on the validation set, test them, and write card and weights.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Their recipe.
+    folder : pathlib.Path
+        The folder of the training.
+    dataset : `~szmass.simulations.SimulationDataset`
+        All of the data.
+    encoder : callable
+        ``encoder(part)`` gives what turns batches of a part of the data into inputs and targets.
+    streams : sequence of MapStream
+        Noisy maps for validation and test.
+
+    Returns
+    -------
+    DensityNetworks
+        The networks.
+    """
+    arrays = {}
+    for number in range(recipe.training["members"]):
+        for name, array in best_arrays(folder / f"member-{number}").items():
+            # What ships is half as large; calibration and test see the rounded weights.
+            arrays[f"member-{number}/{name}"] = array.astype(np.float16)
+    card = _card(recipe, dataset)
+    networks = DensityNetworks(card, arrays)
+    validation, test = streams
+    passes = [_evaluated(networks, encoder, validation, number) for number in range(_PASSES)]
+    log_density, context, truth, _ = (
+        np.concatenate(arrays) for arrays in zip(*passes, strict=True)
+    )
+    calibration = Calibration.fit(
+        log_density, networks.log10_mass, *redshift_and_level(context), truth
+    )
+    arrays["calibration/coefficients"] = calibration.coefficients
+    networks = DensityNetworks(card, arrays)
+    log_density, context, truth, depth = _evaluated(networks, encoder, test, 0)
+    log_density = networks.calibrated(log_density, context)
+    redshift, _ = redshift_and_level(context)
+    metrics = {
+        "data": f"{len(test.dataset)} maps of clusters that no training or calibration has seen",
+        "estimate": "mean of M under the prior; relative error (M_CNN - M_true) / M_CNN",
+        "test": density_report(log_density, networks.log10_mass, truth, redshift, depth),
+    }
+    path = folder / WEIGHTS_FILE
+    save_arrays(path, arrays)
+    weights = WeightsFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    card = _card(recipe, dataset, metrics=metrics, weights=(weights,))
+    card.write(folder / CARD_FILE, overwrite=True)
+    return DensityNetworks(card, arrays)
+
+
+def _evaluated(networks, encoder, stream, number):
+    """ln of densities before calibration, numbers of the context, true log10 M, depths."""
+    encode = encoder(stream.dataset)
+    found = []
+    for parts in stream.epoch(number, in_order=True):
+        (planes, context), truth = encode(parts)
+        depth = np.concatenate([part.depth for part in parts])
+        found.append((networks.from_planes(planes, context), context, truth, depth))
+    return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+
+
+def density_report(log_density, grid, truth, redshift, depth):
+    """Errors and coverage in bins of redshift, mass and depth.
+
+    Parameters
+    ----------
+    log_density : ndarray
+        ln of densities, shape (N, nodes).
+    grid : ndarray
+        log10 M.
+    truth : ndarray
+        True log10 M, shape (N,).
+    redshift, depth : ndarray
+        Redshifts and factors of the noise, shape (N,).
+
+    Returns
+    -------
+    list of dict
+        Per bin ``redshift``, ``log10_mass`` (of the estimate), ``depth``; the number ``n``;
+        ``rmse`` of the mean of log10 M [dex]; ``bias``, the mean relative error of the mean of M;
+        ``coverage_68``, ``coverage_95``.
+    """
+    p = np.exp(log_density)
+    p /= p.sum(axis=1, keepdims=True)
+    log_mean, mean = p @ grid, p @ 10**grid
+    below = np.array([np.interp(t, grid, row) for t, row in zip(truth, _cdf(p), strict=True)])
+    relative = 1 - 10**truth / mean
+    rows = []
+    for (z0, z1), (m0, m1), (d0, d1) in itertools.product(
+        _with_all(_REDSHIFT), _with_all(_LOG10_MASS), _with_all(_DEPTH)
+    ):
+        inside = (redshift > z0) & (redshift <= z1)
+        inside &= (np.log10(mean) > m0) & (np.log10(mean) <= m1) & (depth > d0) & (depth <= d1)
+        n = int(np.count_nonzero(inside))
+        row = {"redshift": [z0, z1], "log10_mass": [m0, m1], "depth": [d0, d1], "n": n}
+        if n:
+            away = np.abs(below[inside] - 0.5)
+            values = {
+                "rmse": np.sqrt(np.mean((log_mean - truth)[inside] ** 2)),
+                "bias": relative[inside].mean(),
+                "coverage_68": np.mean(away < 0.34),
+                "coverage_95": np.mean(away < 0.475),
+            }
+            row |= {name: round(float(value), 4) for name, value in values.items()}
+        rows.append(row)
+    return rows
+
+
+def _cdf(p):
+    return np.cumsum(p, axis=1) - 0.5 * p
+
+
+def _with_all(edges):
+    return [(edges[0], edges[-1]), *itertools.pairwise(edges)]
+
+
+def _card(recipe, dataset, *, metrics=None, weights=()):
+    geometry, data = dataset.geometry, recipe.data
+    options = {
+        "log10_mass_range": np.log10(data["mass"]).tolist(),
+        **recipe.architecture,
+    }
+    model = ARCHITECTURES["density_cnn"](geometry.shape, **options)
+    return ModelCard(
+        name=recipe.name,
+        architecture="density_cnn",
+        architecture_options=options,
+        n_parameters=model.count_params(),
+        shape=geometry.shape,
+        pixel_scale_arcmin=geometry.pixel_scale.to_value(u.arcmin),
+        frame=geometry.frame,
+        rotation_deg=geometry.rotation.to_value(u.deg),
+        projection=geometry.projection,
+        interpolation="point",
+        beam_fwhm_arcmin=dataset.beam.to_value(u.arcmin),
+        redshift_bins=((data["redshift"][0] * (1 - 1e-9), data["redshift"][-1]),),
+        normalisation=((0.0, 1.0),),
+        target="log10_mass_density",
+        mass_definition="500c",
+        h=None,
+        log10_mass_range=tuple(options["log10_mass_range"]),
+        training={
+            "recipe": recipe.to_dict(),
+            "data": dataset.recipe,
+            "data_digest": dataset.digest,
+            "maps": len(dataset),
+            "cosmology": str(get_cosmology(data["cosmology"]).name),
+            "loss": "minus the mean of ln p(log10 M_true)",
+            "szmass": __version__,
+        },
+        split="by cluster, in each redshift bin; fractions and seed as in the recipe",
+        metrics=metrics or {},
+        error_table=None,
+        weights=weights,
+        licence="BSD-3-Clause",
+        references=(),
+    )

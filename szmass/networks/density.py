@@ -1,0 +1,182 @@
+"""Ensembles of networks that give densities of log-mass."""
+
+import numpy as np
+
+from szmass._utils.progress import progress_bar
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.networks._calibration import Calibration
+from szmass.networks._density import log_density, normalised
+from szmass.networks._inputs import NetworkInputs, pooled, redshift_and_level, turned
+from szmass.networks._weights import set_arrays
+from szmass.networks.architectures import ARCHITECTURES
+
+__all__ = ["DensityNetworks"]
+
+# Steps of the grid on which densities are given.
+_NODES = 361
+
+
+class DensityNetworks:
+    """An ensemble of trained networks that gives densities of log10 M500c.
+
+    Each member sees each cutout in its eight orientations; the logarithms of all densities are
+    averaged, which keeps their width, and the result does not depend on how a cutout is turned.
+
+    Parameters
+    ----------
+    card : ModelCard
+        What the networks are.
+    arrays : dict of str to `~numpy.ndarray`
+        Weights named ``member-0/layer/weight``; ``calibration/coefficients``, if there is one.
+
+    Attributes
+    ----------
+    card : ModelCard
+        As given.
+    log10_mass : ndarray
+        Grid of the densities, from one end of the prior to the other.
+
+    Raises
+    ------
+    FileFormatError
+        The weights are not those of the architecture.
+    """
+
+    def __init__(self, card, arrays):
+        self.card = card
+        self.log10_mass = np.linspace(*card.log10_mass_range, _NODES)
+        groups = {}
+        for name, array in arrays.items():
+            group, _, rest = name.partition("/")
+            groups.setdefault(group, {})[rest] = array
+        self._calibration = Calibration(**groups.pop("calibration", {}))
+        self._arrays = [
+            {name: np.asarray(array, dtype=np.float32) for name, array in member.items()}
+            for member in groups.values()
+        ]
+        self._models = None
+        self._inputs = None
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.card.name!r}, {len(self)} members>"
+
+    def __len__(self):
+        return len(self._arrays)
+
+    def __getstate__(self):
+        return self.__dict__ | {"_models": None}
+
+    @property
+    def models(self):
+        """The Keras models."""
+        if self._models is None:
+            card, models = self.card, []
+            for arrays in self._arrays:
+                model = ARCHITECTURES[card.architecture](card.shape, **card.architecture_options)
+                if model.count_params() != card.n_parameters:
+                    raise FileFormatError(
+                        f"The network {card.architecture!r} has {model.count_params()} weights; "
+                        f"the model card {card.name!r} says {card.n_parameters}."
+                    )
+                set_arrays(model, arrays)
+                models.append(model)
+            self._models = models
+        return self._models
+
+    def inputs(self, noise):
+        """Give what turns cutouts with this noise into what the networks see.
+
+        Parameters
+        ----------
+        noise : `~szmass.maps.NoiseModel`
+            Noise of the map.
+
+        Returns
+        -------
+        NetworkInputs
+            The same for the same noise model.
+        """
+        if self._inputs is None or self._inputs[0] is not noise:
+            card = self.card
+            self._inputs = (noise, NetworkInputs(card.shape, card.pixel_scale_arcmin, noise))
+        return self._inputs[1]
+
+    def log_density(self, data, redshift, *, noise, depth, batch_size=256):
+        """Give the densities of clusters.
+
+        Parameters
+        ----------
+        data : ndarray
+            Compton-y, shape (N, ny, nx), in the geometry of the card.
+        redshift : array-like of float
+            Redshifts, shape (N,), inside the range of the card.
+        noise : `~szmass.maps.NoiseModel`
+            Noise of the map, of its beam.
+        depth : array-like of float
+            Factors of the noise amplitude, shape (N,).
+        batch_size : int, optional
+            Clusters at a time; it does not change the densities.
+
+        Returns
+        -------
+        ndarray
+            ln of the density per dex at ``log10_mass``, shape (N, nodes), under the prior of the
+            training: even in log M between the ends of the grid.
+
+        Raises
+        ------
+        InvalidInputError
+            A shape is wrong, a pixel is not finite, or a redshift is out of range.
+        """
+        data, redshift = np.asarray(data), np.asarray(redshift, dtype=float)
+        depth = np.broadcast_to(np.asarray(depth, dtype=float), redshift.shape)
+        self._check(data, redshift, depth)
+        inputs = self.inputs(noise)
+        result = np.empty((len(data), len(self.log10_mass)))
+        with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
+            for start in range(0, len(data), batch_size):
+                part = slice(start, start + batch_size)
+                planes = inputs.planes(pooled(data[part].astype(np.float32)), depth[part])
+                context = inputs.context(redshift[part], depth[part])
+                result[part] = self.from_planes(planes, context)
+                bar.update(len(planes))
+        return self.calibrated(result, inputs.context(redshift, depth))
+
+    def calibrated(self, log_density, context):
+        """Recalibrate the densities of clusters with these numbers."""
+        redshift, level = redshift_and_level(context)
+        return self._calibration.apply(log_density, self.log10_mass, redshift, level)
+
+    def from_planes(self, planes, context):
+        """Give the densities, before calibration, that belong to inputs of the networks."""
+        eight = np.concatenate([turned(planes, turn) for turn in range(8)])
+        contexts = np.tile(context, (8, 1))
+        total = 0.0
+        for model in self.models:
+            mixture = np.asarray(model([eight, contexts], training=False))
+            total = total + log_density(mixture, self.log10_mass).reshape(8, len(planes), -1).sum(0)
+        return normalised(total, self.log10_mass)
+
+    def _check(self, data, redshift, depth):
+        if data.ndim != 3 or data.shape[1:] != self.card.shape:
+            raise InvalidInputError(
+                f"'data' must have shape (N, {self.card.shape[0]}, {self.card.shape[1]}). "
+                f"Received: {data.shape}"
+            )
+        if redshift.shape != data.shape[:1]:
+            raise InvalidInputError(
+                f"'redshift' must have one entry per cutout ({len(data)}). "
+                f"Received shape: {redshift.shape}"
+            )
+        if bad := np.count_nonzero(~np.isfinite(data).all(axis=(1, 2))):
+            raise InvalidInputError(
+                f"'data' must be finite; {bad} of {len(data)} cutouts have NaN or infinite pixels."
+            )
+        if not np.all((depth > 0) & np.isfinite(depth)):
+            raise InvalidInputError("'depth' must be positive and finite.")
+        outside = self.card.redshift_bin(redshift) < 0
+        if outside.any():
+            low, high = self.card.redshift_bins[0][0], self.card.redshift_bins[-1][1]
+            raise InvalidInputError(
+                f"'redshift' must be in ({low:g}, {high:g}]. Received: {redshift[outside][0]}"
+            )

@@ -1,0 +1,314 @@
+"""From a recipe to trained networks."""
+
+import contextlib
+import itertools
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import astropy.units as u
+import numpy as np
+
+from szmass._utils.files import atomic_path
+from szmass._utils.optional import import_optional
+from szmass.exceptions import InvalidInputError
+from szmass.maps.noise import NoiseModel
+from szmass.networks._density import mixture_loss
+from szmass.networks._ensemble import finish_ensemble
+from szmass.networks._fit import fit_network, seed_everything
+from szmass.networks._inputs import NetworkInputs
+from szmass.networks._processes import run_in_processes
+from szmass.networks._stream import MapStream, prefetched
+from szmass.networks.architectures import ARCHITECTURES
+from szmass.networks.recipes import Recipe
+from szmass.networks.selection import train_selection
+from szmass.simulations import Environment, SimulationDataset, draw_flat, make_dataset
+
+__all__ = ["make_training_data", "train"]
+
+# Redshifts in each bin of a recipe, evenly spaced, that clusters are drawn from.
+_REDSHIFTS = 1000
+
+
+def make_training_data(recipe, path, *, workers=1):
+    """Make the mock maps of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its ``data`` section says which.
+    path : path-like
+        The data set to write; what is there of it already is kept.
+    workers : int, optional
+        Number of processes.
+
+    Returns
+    -------
+    `~szmass.simulations.SimulationDataset`
+        Clean maps with the truth.
+    """
+    data = recipe.data
+    edges = data["redshift"]
+    redshift = np.concatenate(
+        [np.linspace(*pair, _REDSHIFTS) for pair in itertools.pairwise(edges)]
+    )
+    sample = draw_flat(
+        data["clusters"], mass=data["mass"] * u.solMass, redshift=redshift, seed=recipe.seed
+    )
+    return make_dataset(
+        path,
+        sample,
+        "clean",
+        model=data["model"],
+        cosmology=data["cosmology"],
+        seed=recipe.seed,
+        projections=data["projections"],
+        environment=Environment(cosmology=data["cosmology"]) if data["environment"] else None,
+        workers=workers,
+    )
+
+
+def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=False):
+    """Train networks as a recipe says.
+
+    Parameters
+    ----------
+    recipe : Recipe or path-like
+        The recipe, its file, or the name of one that ships.
+    folder : path-like
+        Where to write: ``model.npz`` and ``card.json`` in the end, before that a folder per network
+        with its check-point and log, and ``data.zarr`` if no data set is given.
+    dataset : `~szmass.simulations.SimulationDataset` or path-like, optional
+        Clean maps to train on. By default those of the recipe are made.
+    resume : bool, optional
+        Go on with what an interrupted call left in the folder; the result is the same.
+    workers : int, optional
+        Number of networks that are trained side by side, each by one processor.
+    tensorboard : bool, optional
+        Write events for TensorBoard.
+
+    Returns
+    -------
+    DensityNetworks or BinnedNetworks
+        The trained networks, as `load_networks` reads them from the folder.
+
+    Raises
+    ------
+    InvalidInputError
+        The folder holds something else, or the training of another recipe; or the data set is not
+        what the recipe needs.
+    TrainingError
+        A loss is not finite.
+    FileFormatError
+        A check-point is damaged.
+    WorkerError
+        A worker died; what it had finished is kept.
+    MissingDependencyError
+        Keras, its backend, or zarr is not installed.
+    """
+    import_optional("keras", extra="cnn", purpose="train a network")
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    folder = _prepare(Path(folder).absolute(), recipe, resume)
+    if dataset is None:
+        dataset = make_training_data(recipe, folder / "data.zarr", workers=workers)
+    elif not isinstance(dataset, SimulationDataset):
+        dataset = SimulationDataset.open(dataset)
+    if recipe.kind == "selection":
+        options = {key: value for key, value in recipe.training.items() if key != "split"}
+        return train_selection(
+            dataset,
+            folder,
+            noise=get_noise_models(recipe),
+            fractions=recipe.training["split"],
+            seed=recipe.seed,
+            workers=workers,
+            resume=resume,
+            tensorboard=tensorboard,
+            **options,
+        )
+    parts = dataset.split(recipe.training["split"], seed=recipe.seed)
+    job = MemberJob(recipe, *parts[:2], folder, resume, tensorboard, workers > 1)
+    members = [(number,) for number in range(recipe.training["members"])]
+    if workers == 1:
+        for (number,) in members:
+            train_member(job, number)
+    else:
+        for _ in run_in_processes(train_member, job, members, workers):
+            pass
+    noise = get_noise_models(recipe)
+    streams = [make_stream(recipe, part, recipe.seed) for part in parts[1:]]
+    return finish_ensemble(recipe, folder, dataset, lambda part: Encoder(part, noise), streams)
+
+
+def _prepare(folder, recipe, resume):
+    """Make the folder of a training, or see that it is the one of this recipe."""
+    record = folder / "recipe.json"
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInputError(f"The output {str(folder)!r} is a file; give a folder.")
+    if folder.exists() and any(folder.iterdir()):
+        if not record.exists():
+            raise InvalidInputError(
+                f"The folder {str(folder)!r} holds something that is no training of szmass. "
+                "Choose another one."
+            )
+        if json.loads(record.read_text(encoding="utf-8")) != recipe.to_dict():
+            raise InvalidInputError(
+                f"The folder {str(folder)!r} holds a training of another recipe: see "
+                "its recipe.json. Choose another folder."
+            )
+        if not resume:
+            raise InvalidInputError(
+                f"The folder {str(folder)!r} holds a training of this recipe. Go on with "
+                "resume=True (--resume on the shell), or choose another folder."
+            )
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(record) as temporary:
+        temporary.write_text(json.dumps(recipe.to_dict(), indent=1) + "\n", encoding="utf-8")
+    return folder
+
+
+def get_noise_models(recipe):
+    """Noise models of a recipe, in its order."""
+    return [
+        NoiseModel.planck(kind, depth=None) if not Path(kind).suffix else NoiseModel.read(kind)
+        for kind in recipe.observation["noise"]
+    ]
+
+
+@dataclass(frozen=True)
+class MemberJob:
+    """What every member of an ensemble needs."""
+
+    recipe: Recipe
+    training: SimulationDataset
+    validation: SimulationDataset
+    folder: Path
+    resume: bool
+    tensorboard: bool
+    one_thread: bool
+
+
+def train_member(job, number):
+    """Train a member of the ensemble; its check-point holds its best weights."""
+    if job.one_thread:
+        _use_one_thread()
+    recipe, options = job.recipe, job.recipe.training
+    seed = int(np.random.SeedSequence([recipe.seed, number]).generate_state(1)[0] >> 1)
+    keras = seed_everything(seed)
+    mass_range = tuple(np.log10(recipe.data["mass"]).tolist())
+    stream = make_stream(recipe, job.training, seed)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(options["precision"])
+    try:
+        with _all_devices(keras):
+            model = ARCHITECTURES["density_cnn"](
+                job.training.geometry.shape, log10_mass_range=mass_range, **recipe.architecture
+            )
+            steps = stream.steps * options["epochs"]
+            rate = keras.optimizers.schedules.CosineDecay(
+                options["learning_rate"] / 20,
+                steps,
+                alpha=0.005,
+                warmup_target=options["learning_rate"],
+                warmup_steps=max(1, steps // 50),
+            )
+            model.compile(
+                optimizer=keras.optimizers.AdamW(rate, weight_decay=options["weight_decay"]),
+                loss=mixture_loss(mass_range),
+                jit_compile=False,
+            )
+        encoder = Encoder(job.training, get_noise_models(recipe))
+        validation = Encoder(job.validation, get_noise_models(recipe)).whole(
+            make_stream(recipe, job.validation, recipe.seed)
+        )
+        fit_network(
+            model,
+            lambda epoch: prefetched(map(encoder, stream.batches(epoch))),
+            stream.steps,
+            validation,
+            job.folder / f"member-{number}",
+            epochs=options["epochs"],
+            patience=options["patience"],
+            resume=job.resume,
+            tensorboard=job.tensorboard,
+            name=f"member {number}",
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
+    return number
+
+
+def make_stream(recipe, dataset, seed):
+    """Noisy maps of a data set as a recipe wants them."""
+    observation = recipe.observation
+    pixel = dataset.geometry.pixel_scale.to_value(u.arcmin)
+    return MapStream(
+        dataset,
+        get_noise_models(recipe),
+        batch_size=recipe.training["batch_size"],
+        seed=seed,
+        centring=observation["centring"] / pixel,
+        depth=observation["depth"],
+        depth_error=observation["depth_error"],
+    )
+
+
+class Encoder:
+    """Turns batches of noisy maps into inputs and targets of the density network.
+
+    Parameters
+    ----------
+    dataset : `~szmass.simulations.SimulationDataset`
+        Where the maps are from.
+    noise : sequence of `~szmass.maps.NoiseModel`
+        Noise models, as in the stream.
+    """
+
+    def __init__(self, dataset, noise):
+        pixel = float(dataset.geometry.pixel_scale.to_value(u.arcmin))
+        self.inputs = [NetworkInputs(dataset.geometry.shape, pixel, model) for model in noise]
+        self.redshift = dataset.redshift
+        mass = dataset.table(["mass_true"])["mass_true"].to_value(u.solMass)
+        self.log10_mass = np.log10(mass).astype(np.float32)
+
+    def __call__(self, parts):
+        planes, context, target = [], [], []
+        for part in parts:
+            inputs = self.inputs[part.noise]
+            planes.append(inputs.planes(part.maps, part.depth))
+            context.append(inputs.context(self.redshift[part.rows], part.depth))
+            target.append(self.log10_mass[part.rows])
+        return (np.concatenate(planes), np.concatenate(context)), np.concatenate(target)
+
+    def whole(self, stream):
+        """All of a stream's data set, once and in order."""
+        batches = [self(parts) for parts in stream.epoch(0, in_order=True)]
+        inputs = tuple(np.concatenate([batch[0][i] for batch in batches]) for i in range(2))
+        return inputs, np.concatenate([batch[1] for batch in batches])
+
+
+def _use_one_thread():
+    """Small networks are trained faster by one thread each than by several together."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    keras = import_optional("keras", extra="cnn", purpose="train a network")
+    if keras.backend.backend() == "tensorflow":
+        from tensorflow import config
+
+        with contextlib.suppress(RuntimeError):  # too late: TensorFlow has begun
+            config.threading.set_intra_op_parallelism_threads(1)
+            config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _all_devices(keras):
+    """Share batches among accelerators, if there is more than one."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if len(tf.config.list_physical_devices("GPU")) > 1:
+            return tf.distribute.MirroredStrategy().scope()
+    elif backend == "jax" and len(keras.distribution.list_devices()) > 1:
+        keras.distribution.set_distribution(keras.distribution.DataParallel())
+    return contextlib.nullcontext()
