@@ -421,8 +421,17 @@ def test_lensing_masses_give_one_minus_b(tmp_path, table):
     lensing.meta["methods"]["lensing"] = {"estimator": "LensingMass(table='lc2')"}
     write_report(lensing, tmp_path / "r", reference="lensing", figures=False)
     text = Page(tmp_path / "r" / "index.html").text
-    ratio = float(re.search(r"alpha lensing \(lensing: the ratio is 1 − b\) (\d\.\d+)", text)[1])
+    part = text[text.index("1 − b, from lensing") :]
+    ratio = float(re.search(r"clusters alpha (\d\.\d+)", part)[1])
     assert ratio == pytest.approx(0.8, abs=0.07)
+
+
+def test_too_few_lensing_masses_are_told(tmp_path, table):
+    lensing = table[:6].copy()
+    lensing["mass_lensing"] = np.full(6, np.nan) * u.solMass
+    lensing["mass_lensing"][0] = 5e14 * u.solMass
+    write_report(lensing, tmp_path / "r", figures=False)
+    assert "1 cluster(s) have both, and 3 are needed" in Page(tmp_path / "r" / "index.html").text
 
 
 def test_a_sample_in_another_order_gives_columns_and_cutouts(tmp_path, table):

@@ -16,6 +16,8 @@ _TOP = 10
 _CURVES = 110
 _AXIS = 46
 _COLOURS = 7
+# Labels of ticks are so many units apart.
+_APART = 26
 # Curves of several methods differ in their dashes, too.
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 4", "1 3", "12 4")
 
@@ -45,10 +47,12 @@ def draw_masses(rows, curves):
     above = _CURVES if curves else 0
     bottom = _TOP + above + _ROW * len(known) + 6
     parts = []
-    for value, major in _mass_ticks(low, high):
+    labelled = []
+    for value in _mass_ticks(low, high):
         at = x(math.log10(value))
         parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{bottom}"/>')
-        if major:
+        if all(abs(at - other) > _APART for other in labelled):
+            labelled.append(at)
             parts.append(_text(at, bottom + 17, f"{value:g}", "middle"))
     parts.append(f'<line class="axis" x1="{left}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
     parts.append(
@@ -58,8 +62,9 @@ def draw_masses(rows, curves):
         '<tspan class="sub" dy="4">☉</tspan><tspan dy="-4">]</tspan></text>'
     )
     highest = max((float(np.max(curve[2])) for curve in curves), default=1.0)
-    for _, log_mass, density, colour in curves:
-        parts.append(_curve(log_mass, density / highest, x, (low, high), colour))
+    for i, (_, log_mass, density, colour) in enumerate(curves):
+        dash = _DASHES[i % len(_DASHES)]
+        parts.append(_curve(log_mass, density / highest, x, (low, high), colour, dash))
     for i, (label, mass, errn, errp, colour) in enumerate(known):
         y = _TOP + above + _ROW * (i + 0.5) + 3
         parts.append(_text(left - 12, y + 5, label, "end"))
@@ -99,22 +104,17 @@ def _mass_range(rows, curves):
 
 
 def _mass_ticks(low, high):
-    ticks = []
-    for power in range(math.floor(low) - 1, math.ceil(high) + 1):
-        for digit in range(1, 10):
-            value = float(f"{digit}e{power}")
-            if low <= math.log10(value) <= high:
-                ticks.append((value, digit in (1, 2, 5)))
-    if sum(major for _, major in ticks) < 2:
-        ticks = [(value, True) for value, _ in ticks]
+    """Round masses, those to be labelled first."""
+    powers = range(math.floor(low) - 1, math.ceil(high) + 1)
+    ticks = [float(f"{digit}e{power}") for digit in (1, 5, 2, 3, 7, 4, 6, 8, 9) for power in powers]
+    ticks = [value for value in ticks if low <= math.log10(value) <= high]
     if len(ticks) < 2:
         middle = 10 ** (0.5 * (low + high))
-        ticks = [(float(f"{m * middle:.2g}"), True) for m in (0.8, 1.0, 1.25)]
-        ticks = [tick for tick in ticks if low <= math.log10(tick[0]) <= high]
-    return ticks
+        ticks = [float(f"{factor * middle:.2g}") for factor in (0.8, 1.0, 1.25)]
+    return [value for value in ticks if low <= math.log10(value) <= high]
 
 
-def _curve(log_mass, height, x, limits, colour):
+def _curve(log_mass, height, x, limits, colour, dash):
     grid = np.linspace(*limits, 161)
     values = np.interp(grid, log_mass, height, left=0.0, right=0.0)
     base = _TOP + _CURVES - 6
@@ -123,7 +123,6 @@ def _curve(log_mass, height, x, limits, colour):
         for place, value in zip(grid, values, strict=True)
         if value > 1e-4
     )
-    dash = _DASHES[colour % len(_DASHES)]
     dash = f' stroke-dasharray="{dash}"' if dash else ""
     return f'<polyline class="curve c{colour % _COLOURS}"{dash} points="{points}"/>'
 

@@ -12,6 +12,9 @@ from szmass.exceptions import InvalidInputError
 
 __all__ = ["choose_reference", "mass_ratios", "summarise"]
 
+# A ratio and its scatter cannot be fitted to fewer clusters.
+_LEAST = 3
+
 
 def choose_reference(content, name=None):
     """Choose the method that others are compared with.
@@ -187,6 +190,12 @@ def mass_ratios(content):
                 measured = _has_error(method)
                 both &= measured | ~measured.any()
             found["without"] = int(np.count_nonzero(a.known & b.known & ~both))
+            ratios.append(found)
+            if np.count_nonzero(both) < _LEAST:
+                found["why"] = (
+                    f"{np.count_nonzero(both)} cluster(s) have both, and {_LEAST} are needed"
+                )
+                continue
             try:
                 found["fit"] = fit_mass_ratio(
                     a.mass[both] * u.solMass,
@@ -196,7 +205,6 @@ def mass_ratios(content):
                 )
             except InvalidInputError as err:
                 found["why"] = str(err)
-            ratios.append(found)
     return ratios
 
 
