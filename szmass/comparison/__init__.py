@@ -16,6 +16,7 @@ from szmass.comparison._error_plots import (
 )
 from szmass.comparison._mass_plots import plot_mass_comparison, plot_mass_redshift
 from szmass.comparison._posterior_plots import plot_mass_posteriors, plot_signal_surface
+from szmass.comparison._saliency_plots import plot_saliency
 from szmass.comparison._training_plots import plot_selection, plot_training
 from szmass.comparison.efficiency import efficiency_table
 from szmass.comparison.plots import plot_profile, plot_stack
@@ -44,6 +45,7 @@ __all__ = [
     "plot_profile",
     "plot_relative_error",
     "plot_residuals",
+    "plot_saliency",
     "plot_selection",
     "plot_signal_surface",
     "plot_stack",

@@ -8,8 +8,10 @@ from szmass.networks._binned import BinnedNetworks, load_binned
 from szmass.networks.architectures import ARCHITECTURES, build_deandres2022, build_density_cnn
 from szmass.networks.cards import ErrorTable, ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
+from szmass.networks.domain import DomainScore
 from szmass.networks.published import load_published, published_card
 from szmass.networks.recipes import Recipe
+from szmass.networks.saliency import SaliencyStack, occlusion_map, stack_saliency
 from szmass.networks.selection import models_below_threshold, selection_table, train_selection
 from szmass.networks.shipped import load_networks, shipped_card
 from szmass.networks.training import make_training_data, train
@@ -18,9 +20,11 @@ __all__ = [
     "ARCHITECTURES",
     "BinnedNetworks",
     "DensityNetworks",
+    "DomainScore",
     "ErrorTable",
     "ModelCard",
     "Recipe",
+    "SaliencyStack",
     "WeightsFile",
     "build_deandres2022",
     "build_density_cnn",
@@ -29,9 +33,11 @@ __all__ = [
     "load_published",
     "make_training_data",
     "models_below_threshold",
+    "occlusion_map",
     "published_card",
     "selection_table",
     "shipped_card",
+    "stack_saliency",
     "train",
     "train_selection",
 ]
