@@ -371,6 +371,23 @@ def test_a_table_without_meta(tmp_path):
     assert "weighed by mine" in text
 
 
+def test_columns_without_unit(tmp_path, table):
+    bare = table.copy()
+    for name in ("ra", "dec"):
+        bare[name] = table[name].value
+    bare["msz"] = 1.0
+    write_report(bare, tmp_path / "r", figures=False)
+    text = Page(tmp_path / "r" / "index.html").text
+    assert "The column 'ra' has no unit: it is taken to be in degrees." in text
+    assert "The column 'msz' has no unit of mass" in text
+    columns = {column["key"]: column for column in data_of(tmp_path / "r")["columns"]}
+    assert columns["msz"]["kind"] == "number"
+    np.testing.assert_allclose(columns["ra"]["values"], table["ra"].value, rtol=1e-6)
+    bare["ra"] = "12:00:00"
+    with pytest.raises(FileFormatError, match="'ra' does not hold numbers"):
+        write_report(bare, tmp_path / "r", figures=False)
+
+
 def test_a_table_of_one_method(tmp_path, table):
     write_report(one_method(table, "beta-2"), tmp_path / "r", figures=False)
     text = Page(tmp_path / "r" / "index.html").text

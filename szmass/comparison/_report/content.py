@@ -213,6 +213,9 @@ def _methods(table, notes, used):
             f"are {', '.join(table.colnames)}."
         )
     methods = [_method(table, end, *about, notes, used) for end, about in keys.items()]
+    for name in (*_CATALOGUE, _TRUTH):
+        if name in table.colnames and not _is_mass(table[name]):
+            notes.append(f"The column {name!r} has no unit of mass: it is shown as plain numbers.")
     for name, label in _CATALOGUE.items():
         if name in table.colnames and _is_mass(table[name]):
             columns = (name, f"{name}_errn", f"{name}_errp")
@@ -294,9 +297,19 @@ def _redshift(table, notes):
 
 def _positions(table, notes):
     if {"ra", "dec"} <= set(table.colnames):
-        return tuple(np.array(as_floats(table[name], u.deg, name)) for name in ("ra", "dec"))
+        return tuple(_degrees(table[name], name, notes) for name in ("ra", "dec"))
     coord = table["coord"] if "coord" in table.colnames else None
     if isinstance(coord, SkyCoord):
         return coord.icrs.ra.deg, coord.icrs.dec.deg
     notes.append("The table has no columns 'ra' and 'dec': positions are not known.")
     return np.full(len(table), np.nan), np.full(len(table), np.nan)
+
+
+def _degrees(column, name, notes):
+    values, mask, unit = column_parts(column)
+    if values.dtype.kind not in "fiu":
+        raise FileFormatError(f"The column {name!r} does not hold numbers; give it in degrees.")
+    if unit is None:
+        notes.append(f"The column {name!r} has no unit: it is taken to be in degrees.")
+    values = u.Quantity(np.where(mask, np.nan, values.astype(float)), unit or u.deg)
+    return np.array(as_floats(values, u.deg, name))
