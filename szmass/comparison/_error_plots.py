@@ -130,7 +130,7 @@ def plot_error_distribution(
         raise InvalidInputError("No cluster with both masses is in one of the redshift bins.")
     ax = new_axes(ax, (6.0, 4.2))
     inside = np.any([rows for _, _, rows in bins], axis=0)
-    low, high = np.quantile(difference[inside], [0.002, 0.998])
+    low, high = np.quantile(difference[inside], [0.01, 0.99])
     margin = 0.3 * max(high - low, 0.1)
     grid = np.linspace(low - margin, high + margin, 400)
     for i, (z_low, z_high, rows) in enumerate(bins):

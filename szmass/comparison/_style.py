@@ -33,6 +33,9 @@ MASS_UNIT = 1e14
 #: Unit of Compton-y on axes.
 MICRO = 1e-6
 
+# Ticks within a decade, those for long axes first.
+_STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), tuple(np.arange(1, 10, 0.25)))
+
 
 def new_axes(ax, size=(5.2, 4.4)):
     """Give axes as they are, or make some."""
@@ -51,12 +54,23 @@ def new_figure(fig, size):
 
 
 def log_ticks(axis):
-    """Make an axis logarithmic with plain numbers at 1, 2 and 5."""
+    """Make an axis logarithmic with a few plain numbers, whatever its range."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
+    class FewTicks(LogLocator):
+        def tick_values(self, vmin, vmax):
+            if not 0 < vmin < vmax:
+                return super().tick_values(vmin, vmax)
+            decades = 10.0 ** np.arange(np.floor(np.log10(vmin)), np.ceil(np.log10(vmax)) + 1)
+            for steps in _STEPS:
+                ticks = np.outer(decades, steps).ravel()
+                if np.count_nonzero((ticks >= vmin) & (ticks <= vmax)) > 2:
+                    break
+            return ticks
+
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter("{x:g}")
+    axis.set_major_locator(FewTicks())
+    axis.set_major_formatter("{x:.4g}")
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -1,11 +1,8 @@
 """Table 1 and the figures of de Andres et al. (2022), from networks and data at hand."""
 
 import json
-import platform
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-import astropy
 import numpy as np
 from astropy.table import QTable, Table
 
@@ -16,10 +13,10 @@ from szmass.comparison._reproduce.figures import draw_figures
 from szmass.comparison._reproduce.lensing import fit_ratios, fit_table, format_fits, match_lensing
 from szmass.comparison._reproduce.mocks import make_mocks
 from szmass.comparison._reproduce.planck import read_catalog, read_published, weigh_clusters
+from szmass.comparison._reproduce.provenance import describe_reproduction
 from szmass.comparison._reproduce.table1 import COLUMNS, format_table1, make_table1
 from szmass.estimators.core import _by_method
 from szmass.exceptions import InvalidInputError
-from szmass.version import __version__
 
 __all__ = ["Reproduction", "check_folder", "reproduce"]
 
@@ -330,7 +327,7 @@ def reproduce(
         lensing_fits=fits,
         models=models,
         histories=histories,
-        provenance=_provenance(
+        provenance=describe_reproduction(
             masses,
             about,
             {
@@ -344,28 +341,3 @@ def reproduce(
     if folder is not None:
         result.write(folder, overwrite=overwrite)
     return result
-
-
-def _provenance(masses, about, arguments):
-    return {
-        "what": "szmass reproduce",
-        "versions": {
-            "szmass": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "astropy": astropy.__version__,
-        },
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "arguments": {name: _told(value) for name, value in arguments.items()},
-        "columns": about,
-        "methods": {
-            data: {} if table is None else table.meta.get("methods", {})
-            for data, table in masses.items()
-        },
-    }
-
-
-def _told(value):
-    if isinstance(value, list):
-        return [_told(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else repr(value)
