@@ -119,7 +119,7 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
         return train_selection(
             dataset,
             folder,
-            noise=get_noise_models(recipe),
+            noise=_with_depths(recipe),
             fractions=recipe.training["split"],
             seed=recipe.seed,
             workers=workers,
@@ -167,6 +167,13 @@ def _prepare(folder, recipe, resume):
     with atomic_path(record) as temporary:
         temporary.write_text(json.dumps(recipe.to_dict(), indent=1) + "\n", encoding="utf-8")
     return folder
+
+
+def _with_depths(recipe):
+    """Noise models at the ends and in the middle of the range of depths."""
+    low, high = recipe.observation["depth"]
+    factors = np.geomspace(low, high, 3) if high > low else [low]
+    return [model.scaled(float(f)) for model in get_noise_models(recipe) for f in factors]
 
 
 def get_noise_models(recipe):

@@ -204,6 +204,21 @@ for _name, _profile, _one_minus_b in (
     )
     CLUSTER_MODELS.add(_name, _entry)
 
+#: Spheres that differ in Y500 and profile alone, as the exact posterior assumes.
+CLUSTER_MODELS.add(
+    "a10-spheres",
+    dataclasses.replace(
+        CLUSTER_MODELS["a10"],
+        name="a10-spheres",
+        sigma_ln_one_minus_b=0.0,
+        axis_ratio_b=(1.0, 0.0),
+        axis_ratio_c=(1.0, 0.0),
+        subhaloes=False,
+        merging=0.0,
+        gas_offset=(0.0, 0.0),
+    ),
+)
+
 
 def get_cluster_model(model):
     """Look a cluster model up by name, or pass one through.

@@ -1,0 +1,375 @@
+"""What density networks are worth, on clusters that no training or calibration has seen.
+
+    python benchmarks/networks.py domain [--number 70000]       errors, bias and coverage
+    python benchmarks/networks.py estimators                    against matched filter and posterior
+    python benchmarks/networks.py variants [--data FOLDER]      other physics, other noise, real sky
+    python benchmarks/networks.py real --data FOLDER            the clusters of the Coma field
+    python benchmarks/networks.py speed
+    python benchmarks/networks.py efficiency --gaussian FOLDER  against the information limit
+    python benchmarks/networks.py architectures --published FOLDER
+
+``--networks FOLDER`` takes networks that ``szmass train`` wrote there instead of those that ship.
+The folder of ``efficiency`` is written by ``szmass train benchmarks/gaussian.toml -o FOLDER``, the
+one of ``architectures`` by ``szmass train benchmarks/published.toml -o FOLDER``.
+"""
+
+import argparse
+import time
+import warnings
+from itertools import pairwise
+from pathlib import Path
+
+import astropy.units as u
+import numpy as np
+
+from szmass.estimators import CNNMass, LikelihoodMass, MatchedFilterMass
+from szmass.exceptions import UnweighedClustersWarning
+from szmass.maps import ComptonMap, NoiseModel
+from szmass.networks import Recipe, load_binned, load_networks
+from szmass.simulations import Environment, Observation, draw_flat, get_cluster_model, simulate
+
+COSMOLOGY = "PSZ2"
+BINS = (0.0, 0.1, 0.2, 0.4, 1.0)
+SEED = 90_000
+CHUNK = 4096
+
+
+def population(n, seed, recipe=None):
+    """Clusters as those of the recipe, and none of them."""
+    data = (recipe or Recipe.read("default")).data
+    redshift = np.concatenate([np.linspace(*pair, 1000) for pair in pairwise(data["redshift"])])
+    return draw_flat(n, mass=data["mass"] * u.solMass, redshift=redshift, seed=seed)
+
+
+def observation(kind, **options):
+    noise = None if kind is None else NoiseModel.planck(kind, depth=None)
+    values = {"name": "mock", "noise": noise, "centring": 1 * u.arcmin} | options
+    return Observation(**values)
+
+
+def mocks(n, kind="instrument", *, seed, depth=1.0, model="a10", environment=True, **options):
+    """Samples of at most CHUNK mock clusters, with the factor of the noise in ``depth``."""
+    rng = np.random.default_rng(seed)
+    surroundings = Environment(cosmology=COSMOLOGY) if environment else None
+    for i, start in enumerate(range(0, n, CHUNK)):
+        size = min(CHUNK, n - start)
+        part = population(size, seed + i)
+        part.table["depth"] = np.exp(rng.uniform(*np.log(np.broadcast_to(depth, 2)), size))
+        yield simulate(
+            part,
+            observation(kind, **options),
+            model=model,
+            cosmology=COSMOLOGY,
+            seed=seed + i,
+            environment=surroundings,
+        )
+
+
+class Weighed:
+    """Densities of log10 M and the truth, of any number of samples."""
+
+    def __init__(self, parts):
+        logs, truth, redshift, depth = zip(*parts, strict=True)
+        self.grid = logs[0][0]
+        p = np.exp(np.concatenate([values for _, values in logs]))
+        p /= p.sum(axis=1, keepdims=True)
+        self.truth = np.concatenate(truth)
+        self.redshift, self.depth = np.concatenate(redshift), np.concatenate(depth)
+        self.log_mean, self.mean = p @ self.grid, p @ 10**self.grid
+        below = np.cumsum(p, axis=1) - 0.5 * p
+        self.pit = np.array(
+            [np.interp(t, self.grid, row) for t, row in zip(self.truth, below, strict=True)]
+        )
+        self.error = self.log_mean - self.truth
+        self.relative = 1 - 10**self.truth / self.mean
+
+    def coverage(self, inside, level):
+        return float(np.mean(np.abs(self.pit[inside] - 0.5) < level / 2))
+
+    def bin(self, low, high):
+        return (self.redshift > low) & (self.redshift <= high)
+
+
+def truth_of(sample):
+    return np.log10(sample.quantity("mass_true").value), sample.redshift
+
+
+def densities(networks, sample, noise, depth=None):
+    """ln of the densities of the networks, with the depth of the sample or another."""
+    depth = sample.quantity("depth").value if depth is None else depth
+    values = networks.log_density(sample.cutouts.data, sample.redshift, noise=noise, depth=depth)
+    return networks.log10_mass, values
+
+
+def weigh(networks, samples, noise, told=None):
+    parts = []
+    for sample in samples:
+        depth = sample.quantity("depth").value
+        found = densities(networks, sample, noise, depth if told is None else told + 0 * depth)
+        parts.append((found, *truth_of(sample), depth))
+    return parts
+
+
+def domain(arguments, networks):
+    """The test set of the domain: the recipe's noise, both kinds."""
+    half = arguments.number // 2
+    parts = []
+    for k, kind in enumerate(("total", "instrument")):
+        samples = mocks(half, kind, seed=SEED + 1000 * k, depth=(0.65, 1.55))
+        parts += weigh(networks, samples, NoiseModel.planck(kind, depth=None))
+    found = Weighed(parts)
+    print(f"{len(found.truth)} clusters; estimate: mean of M; bins of predicted log10 M")
+    edges = np.arange(13.7, 15.6, 0.2)
+    predicted = np.log10(found.mean)
+    worst = 0.0
+    print("  mean of (M_CNN - M_true) / M_CNN +- its error, where there are > 200:")
+    for low, high in pairwise(BINS):
+        cells = []
+        for m0, m1 in pairwise(edges):
+            inside = found.bin(low, high) & (predicted > m0) & (predicted <= m1)
+            if inside.sum() > 200:
+                values = found.relative[inside]
+                worst = max(worst, abs(values.mean()))
+                cells.append(
+                    f"{values.mean():+.3f}({1e3 * values.std() / inside.sum() ** 0.5:.0f})"
+                )
+            else:
+                cells.append("   -   ")
+        print(f"    z ({low}, {high}]: " + " ".join(cells))
+    print(f"    largest: {worst:.3f}")
+    for low, high in pairwise(BINS):
+        line = f"  z ({low}, {high}]:"
+        for name, cut in (
+            ("all", np.ones_like(predicted, bool)),
+            ("> 14.7", predicted > 14.7),
+            ("<= 14.7", predicted <= 14.7),
+            ("depth < 1", found.depth < 1),
+            ("depth > 1", found.depth > 1),
+        ):
+            inside = found.bin(low, high) & cut
+            line += (
+                f"  {name} {100 * found.coverage(inside, 0.68):.1f} "
+                f"{100 * found.coverage(inside, 0.95):.1f}"
+            )
+        rmse = np.sqrt(np.mean(found.error[found.bin(low, high)] ** 2))
+        print(line + f"  rmse {rmse:.4f}")
+
+
+def estimators(arguments, networks):
+    """Planck-like mocks with all ingredients, against matched filter and posterior."""
+    kind = "instrument"
+    noise = NoiseModel.planck(kind, depth=None)
+    common = {"noise": noise, "relation": "arnaud2010", "one_minus_b": 0.8}
+    common |= {"cosmology": COSMOLOGY, "depth": "depth"}
+    grid = networks.log10_mass
+    likelihood = LikelihoodMass(
+        **common, sigma_lny=0.1, centring=1 * u.arcmin, prior="flat", log10_mass=grid
+    )
+    matched = MatchedFilterMass(**common)
+    errors = {"cnn": [], "likelihood": [], "matched_filter": []}
+    redshift, snr = [], []
+    for sample in mocks(arguments.number, kind, seed=SEED + 5000, depth=(0.75, 1.3)):
+        truth, z = truth_of(sample)
+        p = np.exp(densities(networks, sample, noise)[1])
+        errors["cnn"].append(p @ grid / p.sum(axis=1) - truth)
+        exact = likelihood.predict_posterior(sample)
+        errors["likelihood"].append(np.log10(exact.mean().value) - truth)
+        errors["matched_filter"].append(np.log10(matched.predict(sample)["mass"].value) - truth)
+        redshift.append(z)
+        scan = matched.measure(sample, sample.quantity("theta500_true"))
+        snr.append((scan["y500"] / scan["y500_err"]).to_value(""))
+    errors = {name: np.concatenate(values) for name, values in errors.items()}
+    redshift, snr = np.concatenate(redshift), np.concatenate(snr)
+    known = np.all([np.isfinite(values) for values in errors.values()], axis=0)
+    for name, cut in (("S/N > 4.5", snr > 4.5), ("all with a matched-filter mass", snr > -99)):
+        print(f"  {name}: rmse of log10 M [dex]")
+        for low, high in [(0, 1), *pairwise(BINS)]:
+            inside = known & cut & (redshift > low) & (redshift <= high)
+            rmse = {m: np.sqrt(np.mean(values[inside] ** 2)) for m, values in errors.items()}
+            print(
+                f"    z ({low}, {high}] n = {inside.sum():5}: "
+                + ", ".join(f"{method} {value:.4f}" for method, value in rmse.items())
+                + f"; cnn / matched_filter {rmse['cnn'] / rmse['matched_filter']:.3f}, "
+                f"cnn / likelihood {rmse['cnn'] / rmse['likelihood']:.3f}"
+            )
+
+
+def variants(arguments, networks):
+    """Other physics and other noise than in the training."""
+    n = arguments.number
+
+    def line(name, parts):
+        found = Weighed(parts)
+        ratios = ", ".join(
+            f"{found.error[found.bin(*pair)].mean():+.3f}" for pair in pairwise(BINS)
+        )
+        every = np.ones(len(found.truth), bool)
+        print(
+            f"  {name}: n = {len(found.truth)}, mean of log10 M_CNN / M_true "
+            f"{found.error.mean():+.4f} (by redshift {ratios}); 68 % interval holds "
+            f"{100 * found.coverage(every, 0.68):.1f} %"
+        )
+
+    total = NoiseModel.planck("total", depth=None)
+    line("default", weigh(networks, mocks(n, "total", seed=SEED + 7000), total))
+    slope = get_cluster_model("a10").y_slope
+    reference = [s.quantity("y500_true").value for s in mocks(n, None, seed=SEED + 7000)]
+    reference = np.concatenate(reference)
+    for model in ("battaglia2012-agn", "battaglia2012-shock", "planck2013", "he2021"):
+        samples = list(mocks(n, "total", seed=SEED + 7000, model=model))
+        y500 = np.concatenate([s.quantity("y500_true").value for s in samples])
+        shift = np.log10(y500 / reference) / slope
+        parts = weigh(networks, samples, total)
+        # Masses on the scale of the variant: the truth is moved by its mean shift.
+        moved = [(logs, truth + shift.mean(), z, depth) for logs, truth, z, depth in parts]
+        line(f"{model}, mean Y-M shift {shift.mean():+.3f} dex taken out", moved)
+    for factor in (0.75, 1.25):
+        samples = list(mocks(n, "total", seed=SEED + 7000, depth=factor))
+        line(f"noise x {factor}, told", weigh(networks, samples, total))
+        line(f"noise x {factor}, not told", weigh(networks, samples, total, told=1.0))
+    if arguments.data:
+        real_sky(arguments, networks, line)
+
+
+def coma_field(folder):
+    folder = Path(folder)
+    ymap = ComptonMap.read(
+        folder / "milca_coma" / "map2048_MILCA_Coma_20deg_G.fits", beam=10 * u.arcmin
+    )
+    from szmass.catalogs import PSZ2Catalog
+
+    return ymap, PSZ2Catalog.read(folder / "psz2" / "HFI_PCCS_SZ-union_R2.08.fits")
+
+
+def real_sky(arguments, networks, line):
+    """Clusters injected into the Coma field, with the noise that Planck's filters found there."""
+    from szmass.simulations import inject
+
+    ymap, catalog = coma_field(arguments.data)
+    known = catalog.sample().coord
+    sample = inject(
+        population(min(arguments.number, 2000), SEED + 8000),
+        ymap,
+        exclude=known,
+        radius=45 * u.arcmin,
+        cosmology=COSMOLOGY,
+        seed=SEED,
+    )
+    sample.table["depth"] = np.ones(len(sample))
+    total = NoiseModel.planck("total", depth=None)
+    for depth in (1.0, 0.92):
+        parts = [
+            (densities(networks, sample, total, np.full(len(sample), depth)), *truth_of(sample),
+             np.full(len(sample), depth))
+        ]  # fmt: skip
+        line(f"injected into the Coma field, depth {depth}", parts)
+
+
+def real(arguments, networks):
+    """The clusters of the Coma field beside MSZ, the published networks and the posterior."""
+    from szmass import estimate_masses
+
+    ymap, catalog = coma_field(arguments.data)
+    sample = catalog.sample(redshift=(0, 1))
+    sample.attach_cutouts(ymap)
+    sample = sample[sample.cutouts.complete]
+    cnn = CNNMass(weights=arguments.networks)
+    table = estimate_masses(sample, [cnn, LikelihoodMass(one_minus_b=0.8)])
+    print(table)
+    msz = sample.quantity("msz").value
+    ratio = np.log(np.asarray(table["mass_cnn"]) * 0.8 / msz)
+    print("ln(M_cnn x 0.8 / MSZ):", np.round(ratio, 3), "median", np.round(np.median(ratio), 3))
+
+
+def speed(arguments, networks):
+    """1094 cutouts through the whole ensemble in all orientations."""
+    sample = next(mocks(1094, "total", seed=SEED))
+    noise = NoiseModel.planck("total", depth=None)
+    for i in range(3):
+        start = time.perf_counter()
+        fresh = load_networks(arguments.networks)
+        fresh.models  # noqa: B018
+        loaded = time.perf_counter()
+        for _ in range(2):
+            begun = time.perf_counter()
+            densities(fresh, sample, noise)
+            print(f"  {time.perf_counter() - begun:.2f} s for {len(sample)} cutouts", end="")
+        print(f"; loading {loaded - start:.2f} s (round {i + 1})")
+
+
+def efficiency(arguments, _):
+    """A network trained on mocks that follow the exact posterior's assumptions, and it."""
+    networks = load_networks(arguments.gaussian)
+    noise = NoiseModel.planck("total", depth=None)
+    exact = LikelihoodMass(
+        noise=noise,
+        relation="arnaud2010",
+        one_minus_b=0.8,
+        cosmology=COSMOLOGY,
+        sigma_lny=0.1,
+        centring=1 * u.arcmin,
+        prior="flat",
+        log10_mass=networks.log10_mass,
+    )
+    parts, limit = [], []
+    options = {"model": "a10-spheres", "environment": False, "seed": SEED + 3000}
+    for sample in mocks(arguments.number, "total", **options):
+        parts += weigh(networks, [sample], noise)
+        limit.append(np.log10(exact.predict_posterior(sample).mean().value) - truth_of(sample)[0])
+    found, limit = Weighed(parts), np.concatenate(limit)
+    for low, high in [(0, 1), *pairwise(BINS)]:
+        inside = found.bin(low, high)
+        best, own = (np.sqrt(np.mean(e[inside] ** 2)) for e in (limit, found.error))
+        print(
+            f"  z ({low}, {high}] n = {inside.sum()}: rmse {own:.4f}, limit {best:.4f} dex, "
+            f"efficiency {best / own:.3f}"
+        )
+
+
+def architectures(arguments, networks):
+    """The published architecture, trained on the same mocks for as long."""
+    binned = load_binned(arguments.published)
+    own, other, redshift = [], [], []
+    for k, kind in enumerate(("total", "instrument")):
+        noise = NoiseModel.planck(kind, depth=None)
+        samples = mocks(
+            arguments.number // 2, kind, seed=SEED + 9000 + 1000 * k, depth=(0.65, 1.55)
+        )
+        for sample in samples:
+            truth, z = truth_of(sample)
+            logs = densities(networks, sample, noise)[1]
+            p = np.exp(logs)
+            own.append(p @ networks.log10_mass / p.sum(axis=1) - truth)
+            other.append(binned.log10_mass(sample.cutouts.data, z) - truth)
+            redshift.append(z)
+    own, other, redshift = map(np.concatenate, (own, other, redshift))
+    for low, high in [(0, 1), *pairwise(BINS)]:
+        inside = (redshift > low) & (redshift <= high)
+        a, b = (np.sqrt(np.mean(e[inside] ** 2)) for e in (own, other))
+        print(
+            f"  z ({low}, {high}] n = {inside.sum()}: cnn {a:.4f}, published architecture {b:.4f}, "
+            f"ratio {a / b:.3f}"
+        )
+
+
+PARTS = {
+    f.__name__: f for f in (domain, estimators, variants, real, speed, efficiency, architectures)
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--networks", help="folder of networks; by default those that ship")
+    parser.add_argument("--number", type=int, default=6000)
+    parser.add_argument("--data", help="folder with milca_coma and psz2")
+    parser.add_argument("--gaussian")
+    parser.add_argument("--published")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", UnweighedClustersWarning)
+    networks = None if arguments.part == "efficiency" else load_networks(arguments.networks)
+    PARTS[arguments.part](arguments, networks)
+
+
+if __name__ == "__main__":
+    main()
