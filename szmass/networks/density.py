@@ -155,7 +155,7 @@ class DensityNetworks:
         for model in self.models:
             mixture = np.asarray(model([eight, contexts], training=False))
             total = total + log_density(mixture, self.log10_mass).reshape(8, len(planes), -1).sum(0)
-        return normalised(total, self.log10_mass)
+        return normalised(total / (8 * len(self)), self.log10_mass)
 
     def _check(self, data, redshift, depth):
         if data.ndim != 3 or data.shape[1:] != self.card.shape:

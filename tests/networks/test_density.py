@@ -12,6 +12,7 @@ from szmass.networks import DensityNetworks, ModelCard, build_density_cnn, publi
 from szmass.networks._calibration import Calibration
 from szmass.networks._density import log_density, mixture_loss, normalised
 from szmass.networks._fit import model_arrays
+from szmass.networks._inputs import pooled, turned
 
 keras = pytest.importorskip("keras")
 
@@ -102,6 +103,27 @@ def test_densities_do_not_depend_on_orientation_or_batches(networks):
     np.testing.assert_allclose(turned, one, atol=2e-4)
     parts = networks.log_density(maps, redshift, batch_size=2, **options)
     np.testing.assert_allclose(parts, one, atol=2e-4)
+
+
+def test_members_and_orientations_are_averaged_not_multiplied(networks):
+    networks, arrays = networks
+    one = {name: array for name, array in arrays.items() if name.startswith("member-0")}
+    twice = one | {name.replace("-0/", "-1/"): array for name, array in one.items()}
+    maps = NOISE.draw(CutoutGeometry(), 1, 3)
+    found = [
+        DensityNetworks(networks.card, members).log_density(maps, [0.3], noise=NOISE, depth=1.0)
+        for members in (one, twice)
+    ]
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
+    model, inputs = networks.models[0], networks.inputs(NOISE)
+    planes = inputs.planes(pooled(maps), np.ones(1))
+    context = inputs.context(np.array([0.3]), np.ones(1))
+    logs = [
+        log_density(np.asarray(model([turned(planes, turn), context])), networks.log10_mass)
+        for turn in range(8)
+    ]
+    expected = normalised(np.mean(logs, axis=0), networks.log10_mass)
+    np.testing.assert_allclose(found[0], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
