@@ -82,9 +82,17 @@ def deviations(normal, fractions, strength):
     ndarray
         At `SCATTER_NODES`, shape (N, 6).
     """
-    return np.einsum("ij,kj->ki", _root(tuple(fractions), float(strength)), normal)
+    return _product(normal, _root(tuple(fractions), float(strength)).T)
 
 
 def interpolate(at_nodes):
     """Carry deviations of ln p from `SCATTER_NODES` to `X_NODES`, shape (N, number of nodes)."""
-    return np.einsum("ki,ij->kj", at_nodes, _interpolation())
+    return _product(at_nodes, _interpolation())
+
+
+def _product(rows, matrix):
+    """Matrix product whose last bits do not depend on the number of rows."""
+    result = np.zeros((len(rows), matrix.shape[1]))
+    for column, factors in zip(rows.T, matrix, strict=True):
+        result += column[:, np.newaxis] * factors
+    return result

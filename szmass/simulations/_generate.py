@@ -153,7 +153,7 @@ class _Simulation:
 
     def observe_first(self, sample):
         """Make one map, to see what comes; a sky behind it takes long and does not change that."""
-        return self.observe(sample[:1], 1, sky=False)
+        return self.observe(sample[:1], 1, patch=False)
 
 
 def _write_shard(job, folder, layout, number, part):

@@ -68,10 +68,10 @@ class Observer:
         if environment is not None and environment.clustered:
             self.neighbours = Neighbours(environment, geometry, self.painter.window, seed)
 
-    def observe(self, sample, clusters, projections, *, sky=True):
+    def observe(self, sample, clusters, projections, *, patch=True):
         """Give a sample with cutouts and truth, one row per cluster and projection.
 
-        Without ``sky`` the haloes in front and behind are left out, which take long to paint.
+        Without ``patch`` the haloes in front and behind are left out, which take long to paint.
         """
         n = len(clusters) * projections
         keys = [(int(i), view) for i in clusters["cluster_id"] for view in range(projections)]
@@ -79,10 +79,10 @@ class Observer:
         normal = np.array([stream.standard_normal(2) for stream in streams])
         rows = np.repeat(np.arange(len(clusters)), projections)
         whole = sample[rows] if projections == 1 else _repeated(sample, rows, projections)
-        sky = self.observation.sky
-        if sky is not None:
+        real = self.observation.sky
+        if real is not None:
             field = self._fields(whole, keys)
-            whole.table["coord"] = sky.coord[field]
+            whole.table["coord"] = real.coord[field]
         shift = self._centring(whole)[:, np.newaxis] * normal
         views = (len(clusters), projections)
         maps, orientation = self.painter.paint(
@@ -99,7 +99,7 @@ class Observer:
                 clusters["mass_true"].value, clusters["redshift"], clusters["one_minus_b"]
             )
             maps *= dimming[rows, np.newaxis, np.newaxis].astype(np.float32)
-            if sky:
+            if patch:
                 self.environment._add(maps, self.painted, self.painter.window, self.seed, keys)
         if self.neighbours is not None:
             neighbours = self.neighbours.add(
@@ -111,8 +111,8 @@ class Observer:
         if self.observation.noise is not None:
             self._add_noise(maps, keys, depth)
         maps = self._sampled(maps, whole)
-        if sky is not None:
-            maps += sky.data[field]
+        if real is not None:
+            maps += real.data[field]
         footprint = self._footprint(maps, streams)
         table = whole.table
         truth = clusters[rows]
@@ -123,7 +123,7 @@ class Observer:
         table["orientation"] = orientation
         table["shift"] = shift * u.arcmin
         table["depth"] = depth
-        if sky is not None:
+        if real is not None:
             table["sky_field"] = field
         if self.neighbours is not None:
             table["neighbours"] = neighbours[0].ravel()

@@ -35,6 +35,15 @@ def draw(mass, redshift, model="a10", seed=1):
     return draw_clusters(sample, model, cosmology="PSZ2", seed=seed)
 
 
+def test_clusters_are_the_same_alone_to_the_last_bit():
+    sample = draw_flat(60, seed=4)
+    whole = draw_clusters(sample, "a10", cosmology="PSZ2", seed=2)
+    for i in range(0, 60, 7):
+        alone = draw_clusters(sample[i : i + 1], "a10", cosmology="PSZ2", seed=2)
+        for name in whole.colnames:
+            np.testing.assert_array_equal(alone[name][0], whole[name][i], err_msg=name)
+
+
 def convolved(model, mass, redshift, shape, scale):
     """Compton-y on the pixels by brute force: fine pixels, spatial convolution."""
     fine = 9
