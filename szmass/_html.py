@@ -61,7 +61,7 @@ def measured(value, errn=None, errp=None, unit=""):
     numbers = [np.nan if v is None else float(v) for v in (value, errn, errp)]
     power = 0
     if np.isfinite(numbers[0]) and numbers[0] and not 1e-2 <= abs(numbers[0]) < 1e4:
-        power = int(np.floor(np.log10(abs(numbers[0]))))
+        power = int(np.clip(np.floor(np.log10(abs(numbers[0]))), -300, 300))
     scaled = [number / 10.0**power for number in numbers]
     errors = [e for e in scaled[1:] if np.isfinite(e) and e > 0]
     digits = max(0, 1 - int(np.floor(np.log10(min(errors))))) if errors else 3

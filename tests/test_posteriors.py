@@ -217,7 +217,7 @@ def test_files_that_hold_no_posteriors(tmp_path):
     prior=st.sampled_from(["flat", "steep", "with redshift"]),
     suffix=st.sampled_from([".ecsv", ".fits", ".vot"]),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_posteriors_come_back(rows, prior, suffix, tmp_path):
     names, centre, redshift, flag = zip(*rows, strict=True) if rows else ((), (), (), ())
     priors = {
