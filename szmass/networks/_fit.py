@@ -136,7 +136,7 @@ def fit_network(
         callbacks.append(keras.callbacks.TensorBoard(folder))
     done = len(state.history)
     if done < epochs and not state.waited(patience):
-        data = _Watched(batches(done))
+        data = _Watched(iter(batches(done)))
         try:
             model.fit(
                 iter(data),
@@ -154,22 +154,32 @@ def fit_network(
             if data.error is not None:
                 raise data.error from None
             raise
+        finally:
+            data.release()
     state.take_best()
     return state.history
 
 
 class _Watched:
-    """An iterable that remembers what went wrong in it."""
+    """Batches that remember what went wrong with them, and that can be let go."""
 
-    def __init__(self, iterable):
-        self.iterable, self.error = iterable, None
+    def __init__(self, batches):
+        self._batches, self.error = batches, None
 
     def __iter__(self):
-        try:
-            yield from self.iterable
-        except Exception as err:
-            self.error = err
-            raise
+        while self._batches is not None:
+            try:
+                batch = next(self._batches)
+            except StopIteration:
+                return
+            except Exception as err:
+                self.error = err
+                raise
+            yield batch
+
+    def release(self):
+        """Forget the batches: TensorFlow keeps their iterator, and all their maps, for ever."""
+        self._batches = None
 
 
 def model_arrays(model):

@@ -11,6 +11,9 @@ from szmass.exceptions import WorkerError
 
 __all__ = ["run_in_processes"]
 
+# A process makes room for another one after so many tasks: backends never free all memory.
+_TASKS = 20
+
 _job = None
 
 
@@ -41,8 +44,12 @@ def run_in_processes(function, job, tasks, workers):
     WorkerError
         A process died.
     """
-    if not tasks:
-        return
+    share = _TASKS * workers
+    for start in range(0, len(tasks), share):
+        yield from _run_share(function, job, tasks[start : start + share], workers)
+
+
+def _run_share(function, job, tasks, workers):
     context = multiprocessing.get_context("spawn")
     reader, writer = context.Pipe(duplex=False)
     pool = futures.ProcessPoolExecutor(

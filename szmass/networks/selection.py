@@ -16,7 +16,6 @@ from szmass._utils.locks import file_lock
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError, SzmassWarning, TrainingError
-from szmass.maps.noise import NoiseModel
 from szmass.networks._binned import CARD, load_binned
 from szmass.networks._processes import run_in_processes
 from szmass.networks._protocol import (
@@ -28,6 +27,13 @@ from szmass.networks._protocol import (
     training_folder,
 )
 from szmass.networks._protocol_card import make_card
+from szmass.networks._selection_checks import (
+    check_data,
+    check_edges,
+    check_fractions,
+    check_noise,
+    check_positive,
+)
 from szmass.networks._selection_table import (
     FREE,
     SETTINGS,
@@ -60,7 +66,7 @@ def train_selection(
     fractions=(0.8, 0.1, 0.1),
     redshift_bins=_REDSHIFT_BINS,
     mass_bins=_MASS_BINS,
-    min_clusters=10,
+    min_clusters=None,
     threshold=0.05,
     seed,
     workers=1,
@@ -102,8 +108,9 @@ def train_selection(
         Edges of the redshift bins; a bin holds its upper edge.
     mass_bins : sequence of float, optional
         Inner edges of the bins of predicted log10(M / Msun); the two outer bins are open.
-    min_clusters : int, optional
-        A bin of predicted mass with fewer validation clusters does not count.
+    min_clusters : int or None, optional
+        A bin of predicted mass with fewer validation clusters does not count. By default 10, or in
+        a small data set half of an even share, at least 2.
     threshold : float, optional
         Largest absolute bias of a network that is called unbiased. The chosen ones are the same
         whatever it is; if they are above it, a warning and the model card say so.
@@ -163,28 +170,30 @@ def train_selection(
     protocol = Protocol(
         dataset=dataset,
         folder=folder,
-        noise=_check_noise(noise, dataset),
-        redshift_bins=_check_edges(redshift_bins, "redshift_bins", 2),
-        fractions=_check_fractions(fractions),
-        mass_bins=_check_edges(mass_bins, "mass_bins", 1),
+        noise=check_noise(noise, dataset),
+        redshift_bins=check_edges(redshift_bins, "redshift_bins", 2),
+        fractions=check_fractions(fractions),
+        mass_bins=check_edges(mass_bins, "mass_bins", 1),
         epochs=check_count(epochs, "epochs"),
         batch_size=check_count(batch_size, "batch_size"),
-        learning_rate=_check_positive(learning_rate, "learning_rate"),
+        learning_rate=check_positive(learning_rate, "learning_rate"),
         patience=None if patience is None else check_count(patience, "patience"),
         seed=check_seed(seed),
-        memory=_check_positive(memory, "memory"),
+        memory=check_positive(memory, "memory"),
         tensorboard=bool(tensorboard),
     )
     models, workers = check_count(models, "models"), check_count(workers, "workers")
     free = {
         "models": models,
-        "threshold": _check_positive(threshold, "threshold"),
-        "min_clusters": check_count(min_clusters, "min_clusters"),
+        "threshold": check_positive(threshold, "threshold"),
+        "min_clusters": None if min_clusters is None else check_count(min_clusters, "min_clusters"),
     }
-    _check_data(protocol)
+    check_data(protocol)
     bins = range(len(protocol.redshift_bins) - 1)
-    for number in bins:
-        split_bin(protocol, number, 0)
+    # A split that cannot be is refused before anything begins.
+    n = min(len(np.unique(split_bin(protocol, number, 0)[1].cluster_id)) for number in bins)
+    if min_clusters is None:
+        free["min_clusters"] = min(10, max(2, n // (2 * len(protocol.mass_bins) + 2)))
     if importlib.util.find_spec("keras") is None:
         import_optional("keras", extra="cnn", purpose="train a network")
     folder.mkdir(parents=True, exist_ok=True)
@@ -209,84 +218,6 @@ def train_selection(
         _keep_chosen(protocol, table)
     _tell(table)
     return load_binned(folder)
-
-
-def _check_positive(value, name):
-    if isinstance(value, bool) or not np.isscalar(value) or not 0 < value < np.inf:
-        raise InvalidInputError(f"'{name}' must be a positive number. Received: {value!r}")
-    return float(value)
-
-
-def _check_edges(edges, name, least):
-    values = np.asarray(edges, dtype=float)
-    if values.ndim != 1 or len(values) < least or not np.all(np.diff(values) > 0):
-        raise InvalidInputError(
-            f"'{name}' must be {least} or more increasing numbers. Received: {edges!r}"
-        )
-    return tuple(float(value) for value in values)
-
-
-def _check_fractions(fractions):
-    values = tuple(float(value) for value in fractions)
-    if len(values) != 3:
-        raise InvalidInputError(
-            "'fractions' must be three numbers, for training, validation and test. "
-            f"Received: {fractions!r}"
-        )
-    return values
-
-
-def _check_noise(noise, dataset):
-    """Give the noise models as a tuple; (None,) for none."""
-    models = tuple(noise) if isinstance(noise, list | tuple) else (noise,)
-    if not models or not all(isinstance(model, NoiseModel | None) for model in models):
-        raise InvalidInputError(
-            f"'noise' must be a NoiseModel, several of them, or None. Received: {noise!r}"
-        )
-    if dataset.beam is None:
-        raise InvalidInputError(
-            "The data set does not say what beam is in its maps: networks must know. Make it with "
-            "a beam."
-        )
-    there = (dataset.recipe.get("observation") or {}).get("noise")
-    for model in models:
-        if model is None:
-            continue
-        if there is not None:
-            raise InvalidInputError(
-                "The maps of the data set have noise already: pass noise=None, or make clean maps."
-            )
-        if model.beam is not None and not np.isclose(model.beam, dataset.beam, rtol=0.01):
-            raise InvalidInputError(
-                f"The noise has a beam of {model.beam:g}, the maps have one of {dataset.beam:g}."
-            )
-    return models
-
-
-def _check_data(protocol):
-    dataset = protocol.dataset
-    mass = dataset.table(["mass_true"])["mass_true"]
-    known = np.ma.filled(np.ma.asarray(mass.value), np.nan) > 0
-    if not known.all():
-        raise InvalidInputError(
-            f"{np.count_nonzero(~known)} maps of the data set have no 'mass_true'. Take those that "
-            "have one."
-        )
-    edges, redshift = protocol.redshift_bins, dataset.redshift
-    outside = ~((redshift > edges[0]) & (redshift <= edges[-1]))
-    if outside.any():
-        raise InvalidInputError(
-            f"{np.count_nonzero(outside)} maps have a redshift outside of ({edges[0]:g}, "
-            f"{edges[-1]:g}], or none, for instance {redshift[outside][0]:.4g}. Take others, or "
-            "pass other 'redshift_bins'."
-        )
-    there = np.unique(np.searchsorted(edges, redshift, side="left") - 1)
-    absent = [bin_label(edges, i) for i in range(len(edges) - 1) if i not in there]
-    if absent:
-        raise InvalidInputError(
-            f"The data set has no map with a redshift in {', '.join(absent)}, and each bin needs a "
-            "network. Add clusters there, or pass other 'redshift_bins'."
-        )
 
 
 def _begin(protocol, free, resume):

@@ -13,7 +13,7 @@ from astropy.table import QTable, Table
 
 from szmass.exceptions import FileFormatError, InvalidInputError, WorkerError
 from szmass.maps import CutoutGeometry, NoiseModel
-from szmass.networks import build_deandres2022
+from szmass.networks import _processes, build_deandres2022
 from szmass.networks._bias import error_table, mass_bin_statistics, relative_error
 from szmass.networks._processes import run_in_processes
 from szmass.networks._protocol import (
@@ -240,8 +240,9 @@ def die(job, number):
     return number
 
 
-def test_processes():
+def test_processes(monkeypatch):
     assert list(run_in_processes(times, 3, [], 2)) == []
+    monkeypatch.setattr(_processes, "_TASKS", 2)
     found = list(run_in_processes(times, 3, [(1,), (2,), (5,)], 1))
     assert sorted(found) == [3, 6, 15]
 

@@ -209,6 +209,12 @@ def test_nothing_is_done_twice(copy, dataset, no_training):
     assert json.loads(before)["weights"] == json.loads((copy / "card.json").read_text())["weights"]
 
 
+def test_how_many_clusters_a_bin_needs(copy, dataset, no_training):
+    train_selection(dataset, copy, resume=True, **SETTINGS | {"min_clusters": None})
+    # A fifth of 40 clusters, of which two bins have 4 each.
+    assert selection_table(copy).meta["min_clusters"] == 2
+
+
 def test_another_threshold_needs_no_training(copy, dataset, no_training):
     with pytest.warns(SzmassWarning, match=r"no network of the redshift bin \(0, 0.2\] is below"):
         networks = train_selection(
