@@ -104,18 +104,20 @@ class FieldStatistics:
         Returns
         -------
         dict
-            "multipoles", as `multipoles` gives them; "amplitude"; "noise", "texture" and "peaks",
-            of shape (N, numbers).
+            "multipoles", as `multipoles` gives them; "amplitude"; "noise", "texture", "peaks" and
+            "holes", of shape (N, numbers).
         """
         # Scales drop out, since everything is compared with the same of other fields.
         planes = np.clip(np.asarray(planes, dtype=np.float32), -_LARGEST, _LARGEST)
         core, core_filtered, field, field_filtered = np.moveaxis(np.sinh(planes), 3, 0)
+        flat = [image.reshape(len(image), -1) for image in (core_filtered, field_filtered)]
         return {
             "multipoles": self.multipoles(core_filtered, field_filtered),
             "amplitude": self.amplitude(core_filtered).astype(float),
             "noise": self._noise(field, field_filtered),
             "texture": self._texture(core),
-            "peaks": self._peaks(core_filtered, field_filtered),
+            "peaks": self._extremes(np.max, *map(self._uneven, flat)),
+            "holes": self._extremes(np.min, *flat),
         }
 
     def _noise(self, field, filtered):
@@ -142,21 +144,19 @@ class FieldStatistics:
         ]
         return np.log(np.stack(rings, axis=1).astype(float) + _TINY)
 
-    def _peaks(self, core, field):
-        """Highest and lowest values away from the cluster, about the mean at that radius.
-
-        And, as they are, in the middle.
-        """
+    def _extremes(self, function, core, field):
+        """Highest or lowest values of field and core away from the cluster, and in the middle."""
+        radius = self._radius.ravel()
         parts = (
-            self._uneven(field)[:, self._radius.ravel() > _BEYOND[1]],
-            self._uneven(core)[:, self._radius.ravel() > _BEYOND[0]],
-            core[:, self._radius < _CENTRE],
+            field[:, radius > _BEYOND[1]],
+            core[:, radius > _BEYOND[0]],
+            core[:, radius < _CENTRE],
         )
-        extremes = [f(part, axis=1) for part in parts for f in (np.max, np.min)]
-        return np.arcsinh(np.stack(extremes, axis=1).astype(float))
+        found = [function(part, axis=1) for part in parts]
+        return np.arcsinh(np.stack(found, axis=1).astype(float))
 
-    def _uneven(self, image):
-        flat = image.reshape(len(image), -1)
+    def _uneven(self, flat):
+        """Take away the mean at each radius."""
         return flat - (flat @ self._ring_means) @ self._hats
 
 

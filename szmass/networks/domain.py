@@ -12,11 +12,11 @@ from szmass.networks._strangeness import EvenedOut, Rarity
 __all__ = ["DomainScore"]
 
 #: What a score is made of.
-_PARTS = ("pair", "noise", "peaks", "profile", "shape", "texture")
+_PARTS = ("pair", "noise", "peaks", "holes", "profile", "shape", "texture")
 # What the last of these tell is told by all three, a little each: they count as one.
-_ALONE = 3
+_ALONE = 4
 # Statistics that are real numbers, beside the multipoles.
-_REAL = ("noise", "peaks", "texture")
+_REAL = ("noise", "peaks", "holes", "texture")
 # Combinations of rings that are kept of each multipole: those in which clusters differ most in
 # units of the noise.
 _KEPT = (6, 5, 5, 3, 2)
@@ -32,13 +32,13 @@ _LARGEST = 1e12
 class DomainScore:
     """Score of how unlike its training what a network sees is.
 
-    Six parts are held against what they are in domain for clusters of that mass, redshift and
+    Seven parts are held against what they are in domain for clusters of that mass, redshift and
     noise: evidence for a second cluster of equal mass within 10 arcmin ("pair"), typical
-    small-scale differences away from the cluster ("noise"), extremes ("peaks"), mean at each radius
-    ("profile"), multipoles about the middle ("shape"), and small-scale energy by radius
-    ("texture"). Means and covariances are regressions on log mass, log redshift and noise. Nothing
-    is fitted to anything out of domain. The score is that of the strangest part, where the last
-    three count as one, turned into a rate of false alarms.
+    small-scale differences away from the cluster ("noise"), highest and lowest values ("peaks",
+    "holes"), mean at each radius ("profile"), multipoles about the middle ("shape"), and
+    small-scale energy by radius ("texture"). Means and covariances are regressions on log mass,
+    log redshift and noise. Nothing is fitted to anything out of domain. The score is that of the
+    strangest part, where the last three count as one, turned into a rate of false alarms.
 
     Made by `fit` or `from_arrays`.
 
@@ -200,7 +200,7 @@ class DomainScore:
         Returns
         -------
         dict of str to ndarray
-            Scores of "pair", "noise", "peaks", "profile", "shape" and "texture" alone.
+            Scores of "pair", "noise", "peaks", "holes", "profile", "shape" and "texture" alone.
         """
         return dict(zip(_PARTS, self._evaluate(planes, context, log10_mass)[1], strict=True))
 
@@ -328,6 +328,15 @@ def _state(arrays):
         if any(len(slope) != k * len(few) for k, slope in enumerate(slopes)):
             raise ValueError(f"{name}_slopes has {arrays[f'{name}_slopes'].shape}")
         densities[name] = ConditionalGaussian(list(means), slopes, list(variances))
+    rings = [np.asarray(arrays[f"pair_rings_{m}"]) for m in MULTIPOLES]
+    for name, array, length in (
+        ("evened", arrays["evened"], len(_PARTS)),
+        ("quantiles", arrays["quantiles"], len(_PARTS) + 2),
+        ("pair_brightness", arrays["pair_brightness"], len(basis)),
+        *((f"pair_rings_{m}", rings[m], len(basis)) for m in MULTIPOLES),
+    ):
+        if len(array) != length:
+            raise ValueError(f"{name} has {len(array)} rows, expected {length}")
     rarities = [
         Rarity(quantiles, scale)
         for quantiles, scale in zip(arrays["quantiles"], arrays["tails"], strict=True)
@@ -340,10 +349,7 @@ def _state(arrays):
         "few": few,
         "directions": [np.asarray(arrays[f"directions_{m}"]) for m in MULTIPOLES],
         "densities": densities,
-        "pairs": PairTemplates(
-            [np.asarray(arrays[f"pair_rings_{m}"]) for m in MULTIPOLES],
-            np.asarray(arrays["pair_brightness"]),
-        ),
+        "pairs": PairTemplates(rings, np.asarray(arrays["pair_brightness"])),
         "evened": [EvenedOut(*pair) for pair in arrays["evened"]],
         "rarities": rarities[:-2],
         "form": rarities[-2],
