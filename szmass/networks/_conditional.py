@@ -38,7 +38,8 @@ class SmoothBasis:
 
     def __call__(self, x):
         """Give the polynomials (N, terms) at x (N, variables)."""
-        t = 2 * (np.clip(x, self.low, self.high) - self.low) / (self.high - self.low) - 1
+        width = np.maximum(self.high - self.low, 1e-12)
+        t = 2 * (np.clip(x, self.low, self.high) - self.low) / width - 1
         return np.stack([t[:, term].prod(axis=1) for term in self._terms], axis=1)
 
 
