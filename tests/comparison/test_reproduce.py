@@ -151,6 +151,18 @@ def test_the_seed_decides():
         assert not np.array_equal(other[name], first[name])
 
 
+def test_estimators_are_told_the_noise_of_the_mocks(sky):
+    ymap, catalog = sky[0], sky[1][:6]
+    chosen = {"plain": MatchedFilterMass(), "mine": MatchedFilterMass(noise=NOISE, depth=0.9)}
+    result = reproduce(chosen, n=5, catalog=catalog, ymap=ymap, population="twin")
+    mocks, real = (result.table(name).meta["methods"] for name in ("planck_like", "planck"))
+    assert mocks["plain"]["noise_rms"] == pytest.approx(NOISE.rms(), rel=1e-6)
+    assert "depth='depth'" in mocks["plain"]["estimator"]
+    assert "depth=0.9" in mocks["mine"]["estimator"]
+    assert real["plain"]["noise_rms"] == pytest.approx(NoiseModel.planck().rms(), rel=1e-6)
+    assert "depth=None" in real["plain"]["estimator"]
+
+
 def test_figures(result):
     figures = result.figures()
     assert set(figures) == FIGURES
@@ -160,7 +172,7 @@ def test_figures(result):
         figure.canvas.draw()
 
 
-def test_folder(result, tmp_path):
+def test_folder(result, tmp_path, monkeypatch):
     folder = tmp_path / "out"
     result.write(folder)
     names = {path.name for path in folder.iterdir()}
@@ -180,8 +192,18 @@ def test_folder(result, tmp_path):
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     # The same numbers give the same files.
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    figure = result.figures()["residuals"]
+    monkeypatch.setattr(type(result), "figures", lambda self: {"residuals": figure})
     result.write(folder, overwrite=True)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    # Figures that are no longer drawn are gone.
+    assert set(after) == tables | {
+        "summary.md",
+        "provenance.json",
+        "residuals.png",
+        "residuals.pdf",
+    }
+    assert all(after[name] == before[name] for name in after if name != "provenance.json")
 
 
 def test_a_folder_that_is_not_ours_stays(result, tmp_path, monkeypatch):

@@ -65,6 +65,7 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
     )
     if n == 0:
         return None, None, about
+    named = {name: _told(estimator, observation) for name, estimator in named.items()}
     if planck_like is None and clean is None:
         noisy, without, what = simulate_and_weigh(
             named, n=n, seed=seed, observation=observation, **options
@@ -88,15 +89,40 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
     return noisy, without, about
 
 
-def sz_estimator(observation, depth=True):
+def _told(estimator, observation):
+    """Tell an estimator that takes the noise for Planck's what it is in the mocks.
+
+    The factor of depth is that of the column ``depth``: mocks without noise have 1 there.
+    """
+    known = _known(get_observation(observation))
+    if not isinstance(estimator.options.get("noise"), str):
+        return estimator
+    told = {name: value for name, value in estimator.options.items() if name not in known}
+    for name in known.keys() & estimator.options.keys():
+        given = estimator.options[name]
+        told[name] = known[name] if given is None or name == "noise" else given
+    return type(estimator)(**told)
+
+
+def _known(observation):
+    """Give what is known of mocks, by name of the estimators' options."""
+    if observation.noise is None:
+        raise InvalidInputError(
+            f"'observation' must have noise, as 'planck-like' has. Received: {observation.name!r}"
+        )
+    pixel = 0.01 * u.arcmin
+    if observation.sampling != "point":
+        pixel = (np.sqrt(4 * np.pi / (12 * observation.nside**2)) * u.rad).to(u.arcmin)
+    return {"noise": observation.noise, "map_pixel": pixel, "depth": "depth"}
+
+
+def sz_estimator(observation):
     """Make the estimator that measures mocks as Planck measured MSZ.
 
     Parameters
     ----------
     observation : str or `~szmass.simulations.Observation`
         How the mocks were observed; with noise.
-    depth : bool, optional
-        Whether the mocks have a column of their depth.
 
     Returns
     -------
@@ -108,20 +134,7 @@ def sz_estimator(observation, depth=True):
     InvalidInputError
         The observation has no noise.
     """
-    observation = get_observation(observation)
-    if observation.noise is None:
-        raise InvalidInputError(
-            f"'observation' must have noise, as 'planck-like' has. Received: {observation.name!r}"
-        )
-    pixel = 0.01 * u.arcmin
-    if observation.sampling != "point":
-        pixel = (np.sqrt(4 * np.pi / (12 * observation.nside**2)) * u.rad).to(u.arcmin)
-    return MatchedFilterMass(
-        noise=observation.noise,
-        map_pixel=pixel,
-        cosmology=_COSMOLOGY,
-        depth="depth" if depth else None,
-    )
+    return MatchedFilterMass(cosmology=_COSMOLOGY, **_known(get_observation(observation)))
 
 
 def simulate_and_weigh(named, *, n, seed, observation, model, real, population, min_snr):
@@ -216,7 +229,7 @@ def weigh_mocks(source, named, *, n, seed, name, sz=None):
     name : str
         Name of the argument, for errors.
     sz : `~szmass.estimators.MassEstimator`, optional
-        Weighs as the method "sz"; without the column ``depth`` in ``source`` it is asked for none.
+        Weighs as the method "sz".
 
     Returns
     -------
@@ -246,9 +259,10 @@ def weigh_mocks(source, named, *, n, seed, name, sz=None):
     if lost or not len(source):
         raise InvalidInputError(f"{name!r} has no {lost or 'maps'}.")
     rows = np.sort(np.random.default_rng(seed).permutation(len(source))[:n])
-    if sz is not None:
-        columns = source.columns if isinstance(source, SimulationDataset) else source.table.colnames
-        sz = sz if "depth" in columns else type(sz)(**{**sz.options, "depth": None})
+    columns = source.columns if isinstance(source, SimulationDataset) else source.table.colnames
+    if "depth" not in columns:
+        named = {key: _without_depth(estimator) for key, estimator in named.items()}
+        sz = None if sz is None else _without_depth(sz)
     parts = []
     for start in range(0, len(rows), _CHUNK):
         sample = source[rows[start : start + _CHUNK]]
@@ -257,6 +271,12 @@ def weigh_mocks(source, named, *, n, seed, name, sz=None):
         parts.append(_weigh(sample, named if sz is None else {**named, "sz": sz}))
     chosen = f"{len(rows)} of {len(source)}" if len(rows) < len(source) else f"{len(rows)}"
     return _stack(parts), f"{chosen} {what}; whether networks were trained on them is not known"
+
+
+def _without_depth(estimator):
+    if estimator.options.get("depth") != "depth":
+        return estimator
+    return type(estimator)(**{**estimator.options, "depth": None})
 
 
 def _measure(sample, sz):
