@@ -9,12 +9,14 @@ from szmass.networks._pairs import PairTemplates
 from szmass.networks._statistics import MULTIPOLES, FieldStatistics
 from szmass.networks._strangeness import EvenedOut, Rarity
 
-__all__ = ["DomainScore"]
+__all__ = ["FEWEST", "DomainScore"]
 
 #: What a score is made of.
 _PARTS = ("pair", "noise", "peaks", "holes", "profile", "shape", "texture")
 # What the last of these tell is told by all three, a little each: they count as one.
 _ALONE = 4
+# Pairs are common, hard to see and weighed too heavy: they count double, all else is half as rare.
+_LESS_RARE = np.log10(2)
 # Statistics that are real numbers, beside the multipoles.
 _REAL = ("noise", "peaks", "holes", "texture")
 # Combinations of rings that are kept of each multipole: those in which clusters differ most in
@@ -23,7 +25,8 @@ _KEPT = (6, 5, 5, 3, 2)
 _DEGREE, _SLOPES = 3, 1
 # Levels of noise that differ by less than this, in ln, are one.
 _SAME_NOISE = 0.02
-_FEWEST = 1000
+#: Mocks that a score needs.
+FEWEST = 1000
 _CHUNK = 1024
 # Sums of squares beyond are not told apart.
 _LARGEST = 1e12
@@ -38,7 +41,8 @@ class DomainScore:
     "holes"), mean at each radius ("profile"), multipoles about the middle ("shape"), and
     small-scale energy by radius ("texture"). Means and covariances are regressions on log mass,
     log redshift and noise. Nothing is fitted to anything out of domain. The score is that of the
-    strangest part, where the last three count as one, turned into a rate of false alarms.
+    strangest part, where the last three count as one and pairs count double, turned into a rate of
+    false alarms.
 
     Made by `fit` or `from_arrays`.
 
@@ -84,9 +88,9 @@ class DomainScore:
         """
         planes, context, log10_mass = _checked(planes, context, log10_mass)
         bad = ~_finite(planes, context, log10_mass)
-        if len(planes) < _FEWEST or bad.any():
+        if len(planes) < FEWEST or bad.any():
             raise InvalidInputError(
-                f"'planes' must be of at least {_FEWEST} maps in domain, all finite with finite "
+                f"'planes' must be of at least {FEWEST} maps in domain, all finite with finite "
                 f"masses. Received: {len(planes)}, of which {bad.sum()} are not finite"
             )
         if not 0 < false_alarm < 1:
@@ -228,7 +232,8 @@ class DomainScore:
     def _largest(self, parts):
         """The largest of the scores of parts (parts, N), of which some count as one."""
         form = self._state["form"](parts[_ALONE:].sum(axis=0))
-        return np.maximum(parts[:_ALONE].max(axis=0), form)
+        others = np.maximum(parts[1:_ALONE].max(axis=0), form)
+        return np.maximum(parts[0], others - _LESS_RARE)
 
     def _distances(self, planes, x):
         """Distances (N, parts) from what is expected, and the basis at x."""
