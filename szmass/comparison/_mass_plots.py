@@ -200,7 +200,7 @@ def plot_mass_redshift(table, methods=None, *, ax=None, labels=None):
     for i, (mass, name) in enumerate(zip(masses, names, strict=True)):
         ax.scatter(
             redshift, mass, s=size, color=COLOURS[i], marker=MARKERS[i], lw=0, alpha=0.65,
-            label=f"{name} ({np.isfinite(mass + redshift).sum()})",
+            rasterized=len(mass) > _MANY, label=f"{name} ({np.isfinite(mass + redshift).sum()})",
         )  # fmt: skip
     log_ticks(ax.yaxis)
     ax.set(xlabel="redshift", ylabel=mass_label())
