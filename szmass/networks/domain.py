@@ -65,8 +65,9 @@ class DomainScore:
         Parameters
         ----------
         planes : array-like
-            What the network sees, shape (N, n, n, 4), of at least 1000 maps of clusters that
-            it was not trained on. Make them as cutouts will be: with the same interpolation.
+            What the network sees, shape (N, n, n, 4), of clusters that it was not trained on: at
+            least 1000, better 20 000, since rates in each bin of mass and redshift are learned from
+            them. Make them as cutouts will be: with the same interpolation.
         context : array-like
             Numbers that go with them, shape (N, 6).
         log10_mass : array-like
