@@ -6,7 +6,7 @@ import numpy as np
 
 from szmass.networks._error_table import ErrorTable
 
-__all__ = ["error_table", "mass_bin_statistics", "relative_error"]
+__all__ = ["error_table", "mass_bin_statistics", "pooled_means", "relative_error"]
 
 # Maps of a node of the table of errors, and the most nodes it has.
 _PER_NODE, _MOST_NODES = 30, 20
@@ -59,6 +59,45 @@ def mass_bin_statistics(predicted, true, cluster_id, edges):
 
 def _or_none(value):
     return float(value) if math.isfinite(value) else None
+
+
+def pooled_means(statistics, least):
+    """Give the mean relative error per bin, with those of too few clusters in with a neighbour.
+
+    Otherwise a network could hide where it is biased by predicting few such masses.
+
+    Parameters
+    ----------
+    statistics : dict
+        From `mass_bin_statistics`.
+    least : int
+        Clusters that a mean needs. Bins with fewer are pooled with the next ones, the last ones
+        with those before.
+
+    Returns
+    -------
+    list of float or None
+        None for a bin without maps, and everywhere if there are too few clusters in all.
+    """
+    groups, waiting = [], []
+    for number in range(len(statistics["maps"])):
+        waiting.append(number)
+        if sum(statistics["clusters"][i] for i in waiting) >= least:
+            groups.append(waiting)
+            waiting = []
+    if groups:
+        groups[-1] += waiting
+    result = [None] * len(statistics["maps"])
+    for group in groups:
+        there = [i for i in group if statistics["maps"][i]]
+        weights = [statistics["maps"][i] for i in there]
+        # An infinite error has no number on record.
+        if any(statistics["mean"][i] is None for i in there):
+            continue
+        for i in there:
+            means = [statistics["mean"][j] for j in there]
+            result[i] = float(np.average(means, weights=weights))
+    return result
 
 
 def error_table(predicted, true, level=0.68):

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import MaskedColumn, Table
 
 from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.networks._bias import pooled_means
 from szmass.networks._protocol import read_record
 
 __all__ = ["bin_label", "models_below_threshold", "read_settings", "selection_table"]
@@ -30,11 +31,11 @@ def selection_table(folder):
     `~astropy.table.Table`
         One row per training: ``bin`` and ``redshift_bin`` (number and text), ``model``,
         ``selected``; ``bias_max``, the largest absolute bias in the validation set, and
-        ``bias_validation_1``, ... per bin of predicted mass, masked where there are too few
-        clusters; ``mean``, ``std`` of the relative error, ``rmse`` [dex], and ``scatter``, the rmse
-        of a network that has learned nothing, for validation and test; number of maps, epochs,
-        losses. A training that failed has masked values. The edges of the bins are in
-        ``meta``.
+        ``bias_validation_1``, ... per bin of predicted mass, masked where there are no maps, and
+        that of neighbours together where there are too few clusters; ``mean``, ``std`` of the
+        relative error, ``rmse`` [dex], and ``scatter``, the rmse of a network that has learned
+        nothing, for validation and test; number of maps, epochs, losses. A training that failed
+        has masked values. The edges of the bins are in ``meta``.
 
     Raises
     ------
@@ -132,9 +133,10 @@ def _row(record, settings):
     biases = {}
     for part in ("validation", "test"):
         found = record.get(part, {})
-        for i in range(len(settings["mass_bins"]) + 1):
-            judged = found and found["clusters"][i] >= settings["min_clusters"]
-            biases[f"bias_{part}_{i + 1}"] = found["mean"][i] if judged else None
+        means = [None] * (len(settings["mass_bins"]) + 1)
+        if found:
+            means = pooled_means(found, settings["min_clusters"])
+        biases |= {f"bias_{part}_{i}": mean for i, mean in enumerate(means, start=1)}
         if part == "validation":
             values = [abs(value) for value in biases.values() if value is not None]
             row["bias_max"] = max(values, default=None)

@@ -109,8 +109,8 @@ def train_selection(
     mass_bins : sequence of float, optional
         Inner edges of the bins of predicted log10(M / Msun); the two outer bins are open.
     min_clusters : int or None, optional
-        A bin of predicted mass with fewer validation clusters does not count. By default 10, or in
-        a small data set half of an even share, at least 2.
+        A bin of predicted mass with fewer clusters is pooled with its neighbour. By default 10, or
+        in a small data set half of an even share, at least 2.
     threshold : float, optional
         Largest absolute bias of a network that is called unbiased. The chosen ones are the same
         whatever it is; if they are above it, a warning and the model card say so.
@@ -136,7 +136,7 @@ def train_selection(
         An argument makes no sense, a redshift bin has too few clusters, or the folder holds
         something else.
     TrainingError
-        No training of a redshift bin gave a network that can be judged.
+        All trainings of a redshift bin failed.
     WorkerError
         A process was killed.
     MissingDependencyError
@@ -192,8 +192,13 @@ def train_selection(
     bins = range(len(protocol.redshift_bins) - 1)
     # A split that cannot be is refused before anything begins.
     n = min(len(np.unique(split_bin(protocol, number, 0)[1].cluster_id)) for number in bins)
+    if min_clusters is not None and min_clusters > n:
+        raise InvalidInputError(
+            f"'min_clusters' must be at most the number of validation clusters, {n} in one of the "
+            f"redshift bins. Received: {min_clusters}"
+        )
     if min_clusters is None:
-        free["min_clusters"] = min(10, max(2, n // (2 * len(protocol.mass_bins) + 2)))
+        free["min_clusters"] = min(n, 10, max(2, n // (2 * len(protocol.mass_bins) + 2)))
     if importlib.util.find_spec("keras") is None:
         import_optional("keras", extra="cnn", purpose="train a network")
     folder.mkdir(parents=True, exist_ok=True)
@@ -260,10 +265,8 @@ def _keep_chosen(protocol, table):
         model = table["model"][(table["bin"] == number) & table["selected"]]
         if not len(model):
             raise TrainingError(
-                f"No training of the redshift bin {label} gave a network that can be judged: all "
-                "failed, or no bin of predicted mass has "
-                f"{table.meta['min_clusters']} validation clusters. With resume=True and a smaller "
-                "'min_clusters' they are judged anew, without training."
+                f"All trainings of the redshift bin {label} failed. Lower 'learning_rate', and "
+                "choose another folder."
             )
         record = read_record(folder, number, int(model[0]))
         source = training_folder(folder, number, int(model[0]))

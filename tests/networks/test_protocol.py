@@ -14,7 +14,12 @@ from astropy.table import QTable, Table
 from szmass.exceptions import FileFormatError, InvalidInputError, WorkerError
 from szmass.maps import CutoutGeometry, NoiseModel
 from szmass.networks import _processes, build_deandres2022
-from szmass.networks._bias import error_table, mass_bin_statistics, relative_error
+from szmass.networks._bias import (
+    error_table,
+    mass_bin_statistics,
+    pooled_means,
+    relative_error,
+)
 from szmass.networks._processes import run_in_processes
 from szmass.networks._protocol import (
     Protocol,
@@ -199,6 +204,26 @@ def test_statistics_by_predicted_mass():
     assert empty["mean"][0] is None
     assert empty["std"][0] is None
     json.dumps(mass_bin_statistics(predicted + 400, true, np.arange(5), (14.5,)), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "least", "expected"),
+    [
+        ((5, 5, 5, 5), 5, [0.1, 0.2, 0.3, -0.4]),
+        ((5, 4, 1, 5), 5, [0.1, 0.22, 0.22, -0.4]),  # (4 x 0.2 + 0.3) / 5
+        ((1, 4, 5, 5), 5, [0.18, 0.18, 0.3, -0.4]),
+        ((5, 5, 5, 4), 5, [0.1, 0.2, -0.1 / 9, -0.1 / 9]),
+        ((5, 0, 5, 0), 5, [0.1, None, 0.3, None]),
+        ((1, 1, 1, 1), 5, [None] * 4),
+    ],
+)
+def test_sparse_mass_bins_are_pooled_with_a_neighbour(clusters, least, expected):
+    means = [value if n else None for value, n in zip((0.1, 0.2, 0.3, -0.4), clusters, strict=True)]
+    statistics = {"maps": [2 * n for n in clusters], "clusters": list(clusters), "mean": means}
+    found = pooled_means(statistics, least)
+    assert [value is None for value in found] == [value is None for value in expected]
+    for value, other in zip(found, expected, strict=True):
+        assert value == (other if other is None else pytest.approx(other))
 
 
 def test_error_table_holds_the_range_of_the_true_mass():

@@ -36,6 +36,7 @@ from szmass.networks import (
     selection_table,
     train_selection,
 )
+from szmass.networks._bias import pooled_means
 from szmass.networks._protocol import read_record, training_folder
 from szmass.simulations import Observation, draw_flat, make_dataset
 
@@ -108,11 +109,7 @@ def test_folder_and_table(trained, dataset):
         record = read_record(folder, row["bin"], row["model"])
         assert row["rmse_test"] == record["test"]["rmse"]
         assert row["val_loss"] == min(record["val_loss"])
-        biases = [
-            record["validation"]["mean"][i]
-            for i in range(2)
-            if record["validation"]["clusters"][i] >= 2
-        ]
+        biases = [bias for bias in pooled_means(record["validation"], 2) if bias is not None]
         assert row["bias_max"] == max(map(abs, biases))
     for number in (0, 1):
         rows = table[table["bin"] == number]
@@ -221,8 +218,23 @@ def test_another_threshold_needs_no_training(copy, dataset, no_training):
             dataset, copy, resume=True, **SETTINGS | {"threshold": 1e-9, "min_clusters": 1}
         )
     assert networks.card.metrics["networks_below_threshold"] == [0, 0]
-    with pytest.raises(TrainingError, match=r"redshift bin \(0, 0.2\] .* smaller 'min_clusters'"):
-        train_selection(dataset, copy, resume=True, **SETTINGS | {"min_clusters": 1000})
+
+
+def test_trainings_that_failed(copy, dataset, no_training):
+    for number, model in ((0, 0), (1, 0), (1, 1)):
+        path = training_folder(copy, number, model) / "record.json"
+        record = json.loads(path.read_text())
+        for name in ("validation", "test", "loss", "val_loss", "epochs", "best_epoch"):
+            del record[name]
+        path.write_text(json.dumps(record | {"error": "The loss became nan."}))
+    with pytest.raises(TrainingError, match=r"All trainings of the redshift bin \(0.2, 0.4\] fail"):
+        train_selection(dataset, copy, resume=True, **SETTINGS)
+    shutil.copytree(training_folder(copy, 0, 1), training_folder(copy, 1, 2))
+    path = training_folder(copy, 1, 2) / "record.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"bin": 1, "model": 2}))
+    with pytest.warns(SzmassWarning, match="3 of 5 trainings failed"):
+        networks = train_selection(dataset, copy, resume=True, **SETTINGS)
+    assert networks.card.training["chosen"] == [1, 2]
 
 
 def test_a_chosen_network_that_was_damaged(copy, dataset, no_training):
@@ -291,6 +303,7 @@ def test_a_killed_process_and_going_on(trained, dataset, tmp_path):
         ({"fractions": (0.9, 0.1)}, "'fractions' must be three numbers"),
         ({"fractions": (0.9, 0.1, 0.1)}, "'fractions' must be positive numbers that add up"),
         ({"models": 0}, "'models'"),
+        ({"min_clusters": 99}, "'min_clusters' must be at most the number of validation clusters"),
         ({"workers": 0}, "'workers'"),
         ({"patience": 0}, "'patience'"),
         ({"threshold": 0}, "'threshold' must be a positive number"),
@@ -333,7 +346,7 @@ def test_without_keras(dataset, tmp_path, monkeypatch):
 
 def write_record(folder, number, model, bias, clusters=(20, 20), rmse=0.1, error=None):
     part = {
-        "maps": [30, 30],
+        "maps": [30 if n else 0 for n in clusters],
         "clusters": list(clusters),
         "mean": list(bias),
         "std": [0.1, 0.1],
@@ -365,7 +378,7 @@ def records(tmp_path):
     }
     (tmp_path / "selection.json").write_text(json.dumps(settings))
     write_record(tmp_path, 0, 0, (-0.04, 0.06))
-    write_record(tmp_path, 0, 1, (0.01, -0.5), clusters=(20, 9))  # the second bin does not count
+    write_record(tmp_path, 0, 1, (0.03, -0.01), clusters=(20, 9))  # pooled: too few in the second
     write_record(tmp_path, 0, 2, (-0.03, 0.02))
     write_record(tmp_path, 0, 3, (None, 0.001), clusters=(0, 40), rmse=0.31)  # has learned nothing
     write_record(tmp_path, 1, 0, (0.2, 0.1))
@@ -382,7 +395,7 @@ def test_the_least_biased_that_has_learned_something_is_chosen(records):
     np.testing.assert_allclose(
         table["bias_max"].filled(np.nan), [0.06, 0.01, 0.03, 0.001, 0.2, np.nan]
     )
-    assert list(table["bias_validation_2"].mask) == [False, True, False, False, False, True]
+    assert list(table["bias_validation_2"].mask) == [False, False, False, False, False, True]
     assert list(table["bias_validation_1"].mask) == [False, False, False, True, False, True]
     assert list(table["loss"][:2]) == [0.2, 0.2]
     assert table["loss"].mask[5]
@@ -396,10 +409,12 @@ def test_a_network_that_learned_nothing_is_chosen_only_alone(records):
 
 
 def test_numbers_of_models_below_thresholds(records):
-    counts = models_below_threshold(selection_table(records), [0.0, 0.01, 0.05, 1.0])
+    counts = models_below_threshold(selection_table(records), [0.0, 0.005, 0.05, 1.0])
     assert counts.colnames == ["threshold", "(0, 0.2]", "(0.2, 0.4]"]
-    assert list(counts["(0, 0.2]"]) == [0, 1, 3, 4]  # below, not at
+    assert list(counts["(0, 0.2]"]) == [0, 1, 3, 4]
     assert list(counts["(0.2, 0.4]"]) == [0, 0, 0, 1]
+    one = Table({"redshift_bin": ["all"], "bias_max": [0.5]})
+    assert list(models_below_threshold(one, [0.5, 0.6])["all"]) == [0, 1]  # below, not at
     with pytest.raises(InvalidInputError, match="must have the columns"):
         models_below_threshold(Table({"a": [1]}), [0.1])
     with pytest.raises(InvalidInputError, match="'thresholds' must be finite"):
