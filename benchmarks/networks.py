@@ -131,7 +131,7 @@ def domain(arguments, networks):
                 values = found.relative[inside]
                 worst = max(worst, abs(values.mean()))
                 cells.append(
-                    f"{values.mean():+.3f}({1e3 * values.std() / inside.sum() ** 0.5:.0f})"
+                    f"{values.mean():+.3f}({1e3 * values.std() * inside.sum() ** -0.5:.0f})"
                 )
             else:
                 cells.append("   -   ")
@@ -220,9 +220,17 @@ def variants(arguments, networks):
         y500 = np.concatenate([s.quantity("y500_true").value for s in samples])
         shift = np.log10(y500 / reference) / slope
         parts = weigh(networks, samples, total)
-        # Masses on the scale of the variant: the truth is moved by its mean shift.
-        moved = [(logs, truth + shift.mean(), z, depth) for logs, truth, z, depth in parts]
-        line(f"{model}, mean Y-M shift {shift.mean():+.3f} dex taken out", moved)
+        # Masses on the scale of the variant: the truth is moved by the shift of its mean relation,
+        # one number for all clusters, or as it depends on mass and redshift.
+        for how, moves in (("one", shift.mean() + 0 * shift), ("by mass and redshift", shift)):
+            starts = np.cumsum([0, *(len(part[1]) for part in parts)])
+            moved = [
+                (logs, truth + moves[low:high], z, depth)
+                for (logs, truth, z, depth), (low, high) in zip(
+                    parts, pairwise(starts), strict=True
+                )
+            ]
+            line(f"{model}, Y-M shift of {shift.mean():+.3f} dex taken out ({how})", moved)
     for factor in (0.75, 1.25):
         samples = list(mocks(n, "total", seed=SEED + 7000, depth=factor))
         line(f"noise x {factor}, told", weigh(networks, samples, total))
@@ -267,18 +275,55 @@ def real_sky(arguments, networks, line):
 
 def real(arguments, networks):
     """The clusters of the Coma field beside MSZ, the published networks and the posterior."""
-    from szmass import estimate_masses
+    from szmass.catalogs import DeAndres2022Catalog
+    from szmass.maps import Cutout, CutoutStack
+    from szmass.masses import MassFlag
 
-    ymap, catalog = coma_field(arguments.data)
+    folder = Path(arguments.data)
+    ymap, catalog = coma_field(folder)
     sample = catalog.sample(redshift=(0, 1))
     sample.attach_cutouts(ymap)
     sample = sample[sample.cutouts.complete]
     cnn = CNNMass(weights=arguments.networks)
-    table = estimate_masses(sample, [cnn, LikelihoodMass(one_minus_b=0.8)])
-    print(table)
+    published = DeAndres2022Catalog.read(folder / "deepplanck" / "DeepPlanck.csv")
+    theirs = {row["name"]: row for row in published.table}
+    exact = LikelihoodMass(one_minus_b=0.8)
+    masses = {"cnn": cnn.predict(sample), "likelihood": exact.predict(sample)}
     msz = sample.quantity("msz").value
-    ratio = np.log(np.asarray(table["mass_cnn"]) * 0.8 / msz)
-    print("ln(M_cnn x 0.8 / MSZ):", np.round(ratio, 3), "median", np.round(np.median(ratio), 3))
+    coma = sample.coord.separation(sample["PSZ2 G057.80+88.00"].coord) < 60 * u.arcmin
+    ratio = np.log(masses["cnn"]["mass"].value * 0.8 / msz)
+    print("  masses in 1e14 Msun: MSZ / 0.8, published networks, likelihood, cnn")
+    for i, name in enumerate(sample.names):
+        row = [masses[m][i] for m in ("likelihood", "cnn")]
+        cells = [f"{r['mass'].value / 1e14:6.2f} -{r['mass_errn'].value / 1e14:.2f} "
+                 f"+{r['mass_errp'].value / 1e14:.2f}" for r in row]  # fmt: skip
+        other = theirs[name]["cnn_mass"].value / 1e14 if name in theirs else np.nan
+        print(
+            f"  {name} z = {sample.redshift[i]:.3f}: {msz[i] / 0.8e14:6.2f} {other:6.2f} "
+            f"{cells[0]} {cells[1]} {MassFlag.describe(row[1]['flag'])}"
+        )
+    print(f"  ln(M_cnn x 0.8 / MSZ): median of the {np.sum(~coma)} outside Coma "
+          f"{np.median(ratio[~coma]):+.3f}, of all {np.median(ratio):+.3f}")  # fmt: skip
+    stack = sample.cutouts
+    turned = []
+    for k in range(8):
+        maps = stack.data.swapaxes(1, 2) if k & 4 else stack.data
+        maps = maps[:, :: -1 if k & 1 else 1, :: -1 if k & 2 else 1]
+        logs = networks.log_density(maps, sample.redshift, noise=NoiseModel.planck(), depth=1.0)
+        turned.append(networks.mean_log10_mass(logs))
+    one = Cutout.read(folder / "deepplanck" / "PSZ2G359.07-32.12.fits")
+    alone = catalog.sample(redshift=(0, 1))
+    alone = alone[[list(alone.names).index("PSZ2 G359.07-32.12")]]
+    alone.cutouts = CutoutStack.from_cutouts([one])
+    for estimator in (cnn, LikelihoodMass(one_minus_b=0.8)):
+        row = estimator.predict(alone)[0]
+        print(
+            f"  published cutout of {alone.names[0]}, MSZ / 0.8 = "
+            f"{alone.quantity('msz')[0].value / 0.8e14:.2f}: {estimator.tag} "
+            f"{row['mass'].value / 1e14:.2f} -{row['mass_errn'].value / 1e14:.2f} "
+            f"+{row['mass_errp'].value / 1e14:.2f} {MassFlag.describe(row['flag'])}"
+        )
+    print(f"  dihedral scatter: {np.std(turned, axis=0).max():.1e} dex at most")
 
 
 def speed(arguments, networks):

@@ -113,17 +113,15 @@ class CNNMass(MassEstimator):
         flag = self._missing(sample)
         networks = self._networks()
         log_density = np.full((len(sample), len(networks.log10_mass)), np.nan)
-        usable = flag == 0
+        usable, score = flag == 0, np.full(len(sample), np.nan)
         if usable.any():
             some = sample if usable.all() else sample[usable]
             setup = self._setup(some.cutouts)
-            log_density[usable] = networks.log_density(
-                some.cutouts.data,
-                some.redshift,
-                noise=setup.noise,
-                depth=depth_factors(self.depth, setup, some),
-                batch_size=self.batch_size,
-            )
+            field = {"noise": setup.noise, "depth": depth_factors(self.depth, setup, some)}
+            maps = some.cutouts.data, some.redshift
+            found = networks.log_density(*maps, batch_size=self.batch_size, **field)
+            log_density[usable] = found
+            score[usable] = networks.domain_score(*maps, found, **field)
         posterior = LogMassPosterior.from_log_likelihood(
             networks.log10_mass,
             log_density,
@@ -135,6 +133,9 @@ class CNNMass(MassEstimator):
         ends = posterior.density[:, [0, -1]].max(axis=1)
         cut = usable & (ends > _CUT_OFF * posterior.density.max(axis=1))
         posterior.flag[cut] |= MassFlag.EXTRAPOLATED
+        if networks.domain is not None:
+            strange = usable & (score > networks.domain.threshold)
+            posterior.flag[strange] |= MassFlag.OUT_OF_DOMAIN
         posterior.meta.update(self._meta(sample))
         return posterior
 

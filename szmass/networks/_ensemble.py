@@ -13,6 +13,7 @@ from szmass.networks._weights import save_arrays
 from szmass.networks.architectures import ARCHITECTURES
 from szmass.networks.cards import ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
+from szmass.networks.domain import FEWEST, DomainScore
 from szmass.physics.cosmology import get_cosmology
 from szmass.version import __version__
 
@@ -56,20 +57,27 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams):
     networks = DensityNetworks(card, arrays)
     validation, test = streams
     passes = [_evaluated(networks, encoder, validation, number) for number in range(_PASSES)]
-    log_density, context, truth, _ = (
-        np.concatenate(arrays) for arrays in zip(*passes, strict=True)
-    )
+    planes, n = passes[0].pop(), len(validation.dataset)
+    # Planes take 9 kB a map; those of one pass are enough for the domain.
+    passes = [values[:3] for values in passes]
+    log_density, context, truth = map(np.concatenate, zip(*passes, strict=True))
     calibration = Calibration.fit(
         log_density, networks.log10_mass, *redshift_and_level(context), truth
     )
     arrays["calibration/coefficients"] = calibration.coefficients
     networks = DensityNetworks(card, arrays)
-    log_density, context, truth, depth = _evaluated(networks, encoder, test, 0)
+    log10_mass = networks.mean_log10_mass(networks.calibrated(log_density[:n], context[:n]))
+    if n >= FEWEST:
+        domain = DomainScore.fit(planes, context[:n], log10_mass, seed=recipe.seed)
+        arrays |= {f"domain/{name}": array for name, array in domain.to_arrays().items()}
+        networks = DensityNetworks(card, arrays)
+    log_density, context, truth, depth, planes = _evaluated(networks, encoder, test, 0)
     log_density = networks.calibrated(log_density, context)
     redshift, _ = redshift_and_level(context)
     metrics = {
         "data": f"{len(test.dataset)} maps of clusters that no training or calibration has seen",
         "estimate": "mean of M under the prior; relative error (M_CNN - M_true) / M_CNN",
+        "false_alarms": networks.false_alarms(planes, context, log_density),
         "test": density_report(log_density, networks.log10_mass, truth, redshift, depth),
     }
     path = folder / WEIGHTS_FILE
@@ -81,14 +89,14 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams):
 
 
 def _evaluated(networks, encoder, stream, number):
-    """ln of densities before calibration, numbers of the context, true log10 M, depths."""
+    """ln of densities before calibration, numbers of the context, true log10 M, depths, planes."""
     encode = encoder(stream.dataset)
     found = []
     for parts in stream.epoch(number, in_order=True):
         (planes, context), truth = encode(parts)
         depth = np.concatenate([part.depth for part in parts])
-        found.append((networks.from_planes(planes, context), context, truth, depth))
-    return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        found.append((networks.from_planes(planes, context), context, truth, depth, planes))
+    return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
 
 
 def density_report(log_density, grid, truth, redshift, depth):

@@ -9,6 +9,7 @@ from szmass.networks._density import log_density, normalised
 from szmass.networks._inputs import NetworkInputs, pooled, redshift_and_level, turned
 from szmass.networks._weights import set_arrays
 from szmass.networks.architectures import ARCHITECTURES
+from szmass.networks.domain import DomainScore
 
 __all__ = ["DensityNetworks"]
 
@@ -27,7 +28,8 @@ class DensityNetworks:
     card : ModelCard
         What the networks are.
     arrays : dict of str to `~numpy.ndarray`
-        Weights named ``member-0/layer/weight``; ``calibration/coefficients``, if there is one.
+        Weights named ``member-0/layer/weight``; ``calibration/coefficients`` and the arrays of a
+        `DomainScore` as ``domain/...``, if there are any.
 
     Attributes
     ----------
@@ -35,6 +37,8 @@ class DensityNetworks:
         As given.
     log10_mass : ndarray
         Grid of the densities, from one end of the prior to the other.
+    domain : DomainScore or None
+        What tells cutouts that are unlike those of the training.
 
     Raises
     ------
@@ -50,6 +54,8 @@ class DensityNetworks:
             group, _, rest = name.partition("/")
             groups.setdefault(group, {})[rest] = array
         self._calibration = Calibration(**groups.pop("calibration", {}))
+        domain = groups.pop("domain", None)
+        self.domain = None if domain is None else DomainScore.from_arrays(domain)
         self._arrays = [
             {name: np.asarray(array, dtype=np.float32) for name, array in member.items()}
             for member in groups.values()
@@ -141,6 +147,48 @@ class DensityNetworks:
                 result[part] = self.from_planes(planes, context)
                 bar.update(len(planes))
         return self.calibrated(result, inputs.context(redshift, depth))
+
+    def domain_score(self, data, redshift, log_density, *, noise, depth, batch_size=1024):
+        """Score how unlike those of the training cutouts are.
+
+        Parameters
+        ----------
+        data, redshift, noise, depth
+            As for `log_density`.
+        log_density : ndarray
+            What `log_density` gave.
+        batch_size : int, optional
+            Clusters at a time; it does not change the scores.
+
+        Returns
+        -------
+        ndarray
+            Shape (N,), -log10 of the share of clusters in domain that are as strange; NaN where
+            the networks have no `DomainScore`.
+        """
+        data, redshift = np.asarray(data), np.asarray(redshift, dtype=float)
+        depth = np.broadcast_to(np.asarray(depth, dtype=float), redshift.shape)
+        self._check(data, redshift, depth)
+        result, inputs = np.full(len(data), np.nan), self.inputs(noise)
+        mean = self.mean_log10_mass(log_density)
+        for start in range(0, len(data) if self.domain else 0, batch_size):
+            part = slice(start, start + batch_size)
+            planes = inputs.planes(pooled(data[part].astype(np.float32)), depth[part])
+            context = inputs.context(redshift[part], depth[part])
+            result[part] = self.domain.score(planes, context, mean[part])
+        return result
+
+    def mean_log10_mass(self, log_density):
+        """Means of log10 M of densities given by their logarithms."""
+        density = np.exp(log_density)
+        return density @ self.log10_mass / density.sum(axis=1)
+
+    def false_alarms(self, planes, context, log_density):
+        """Share of clusters in domain that are taken for strange, or None."""
+        if self.domain is None:
+            return None
+        mean = self.mean_log10_mass(log_density)
+        return round(float(np.mean(self.domain.outside(planes, context, mean))), 4)
 
     def calibrated(self, log_density, context):
         """Recalibrate the densities of clusters with these numbers."""

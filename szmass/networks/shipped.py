@@ -1,19 +1,20 @@
 """Networks of a folder, and those that ship with szmass."""
 
+import contextlib
 import functools
 import importlib.resources
 from pathlib import Path
 
 from szmass._utils.download import check_sha256
 from szmass.exceptions import FileFormatError
+from szmass.networks._ensemble import CARD_FILE
 from szmass.networks._weights import load_arrays
 from szmass.networks.cards import ModelCard
 from szmass.networks.density import DensityNetworks
 
 __all__ = ["load_networks", "shipped_card"]
 
-_DATA = importlib.resources.files("szmass") / "data"
-_SHIPPED = "szmass-density.json"
+_SHIPPED = importlib.resources.files("szmass") / "data" / "cnn"
 
 
 @functools.cache
@@ -25,7 +26,7 @@ def shipped_card():
     ModelCard
         Their card.
     """
-    return ModelCard.read(_DATA / _SHIPPED)
+    return ModelCard.read(_SHIPPED / CARD_FILE)
 
 
 def load_networks(folder=None):
@@ -51,19 +52,16 @@ def load_networks(folder=None):
     IntegrityError
         The weights are not those that the card is about.
     """
-    card = shipped_card() if folder is None else ModelCard.read(Path(folder) / "card.json")
-    if card.target != "log10_mass_density" or len(card.weights) != 1:
-        raise FileFormatError(
-            f"The networks {card.name!r} give {card.target!r}, no densities: use the estimator "
-            "'cnn-deandres2022' with weights=... for networks of the published architecture."
-        )
-    path = (_DATA if folder is None else Path(folder)) / card.weights[0].file
-    with importlib.resources.as_file(path) if folder is None else _as_it_is(path) as file:
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            folder = stack.enter_context(importlib.resources.as_file(_SHIPPED))
+        folder = Path(folder)
+        card = ModelCard.read(folder / CARD_FILE)
+        if card.target != "log10_mass_density" or len(card.weights) != 1:
+            raise FileFormatError(
+                f"The networks {card.name!r} give {card.target!r}, no densities: use the estimator "
+                "'cnn-deandres2022' with weights=... for networks of the published architecture."
+            )
+        file = folder / card.weights[0].file
         check_sha256(file, card.weights[0].sha256, remedy="Train or install the networks again.")
         return DensityNetworks(card, load_arrays(file))
-
-
-def _as_it_is(path):
-    import contextlib
-
-    return contextlib.nullcontext(path)
