@@ -98,7 +98,7 @@ def noise_margin(geometry, nside):
     import healpy
 
     farthest = healpy.max_pixrad(nside) / geometry.pixel_scale.to_value("rad")
-    return int(np.ceil(farthest + 0.5)) + 2
+    return int(farthest + 0.5) + 2
 
 
 @functools.lru_cache(maxsize=4)
