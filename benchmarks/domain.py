@@ -23,7 +23,7 @@ for _library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
 
 import argparse
 import time
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import astropy.units as u
@@ -195,6 +195,13 @@ def foreign(mocks):
     yield "constant 1e-6", np.full_like(whole, 1e-6), None
 
 
+def profiles(n, seed, weigh):
+    """Yield mocks of other pressure profiles, as `foreign` does."""
+    for model in ("battaglia2012-agn", "planck2013"):
+        mocks = Mocks.draw(n, seed, weigh, "point", model=model)
+        yield f"profile {model}", mocks.clean + mocks.noise, None
+
+
 def paint(sample, seed, shift):
     clusters = draw_clusters(sample, "a10", cosmology=COSMOLOGY, seed=seed)
     painter = ClusterPainter("a10")
@@ -289,11 +296,7 @@ def main():
     mocks = Mocks.draw(n // 10, seed + 13, weigh, "point")
     own = score.parts(*inside.seen(inside.clean + inside.noise))
     strong, bright = inside.snr > 6, mocks.snr > 6
-    cases = [*foreign(mocks)]
-    for model in ("battaglia2012-agn", "planck2013"):
-        other = Mocks.draw(n // 10, seed + 13, weigh, "point", model=model)
-        cases.append((f"profile {model}", other.clean + other.noise, None))
-    for name, maps, distance in cases:
+    for name, maps, distance in chain(foreign(mocks), profiles(n // 10, seed + 13, weigh)):
         part = _first(mocks, len(maps))
         seen = part.seen(maps)
         values, parts = score.score(*seen), score.parts(*seen)
