@@ -1,5 +1,6 @@
 """Sphinx configuration."""
 
+import importlib.util
 import os
 
 from sphinx_astropy.conf.v2 import *  # noqa: F403
@@ -12,10 +13,15 @@ author = "The szmass developers"
 copyright = f"2026, {author}"
 version = release = __version__
 
-extensions = [*extensions, "sphinx_click", "matplotlib.sphinxext.plot_directive"]
+extensions = [
+    *extensions,
+    "sphinx_click",
+    "matplotlib.sphinxext.plot_directive",
+    "sphinx_gallery.gen_gallery",
+]
 plot_formats = [("png", 120)]
 plot_html_show_formats = plot_html_show_source_link = False
-exclude_patterns = [*exclude_patterns, "_build", "_templates"]
+exclude_patterns = [*exclude_patterns, "_build", "_templates", "tutorials"]
 html_title = "szmass"
 html_theme_options = {"navigation_with_keys": False}
 
@@ -28,3 +34,17 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!szmass).*")]
 numpydoc_xref_param_type = False
 automodsumm_inherited_members = False
+
+# Tutorials are scripts. All run at each build, and one that raises ends it; that which trains is
+# only shown where what it needs is not installed.
+can_train = all(importlib.util.find_spec(name) for name in ("keras", "tensorflow", "zarr"))
+sphinx_gallery_conf = {
+    "examples_dirs": "tutorials",
+    "gallery_dirs": "auto_tutorials",
+    "filename_pattern": r"/\d\d_" if can_train else r"/\d\d_(?!simulate_and_train)",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "write_computation_times": False,
+    "show_signature": False,
+}
