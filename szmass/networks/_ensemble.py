@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass.networks._calibration import Calibration
+from szmass.networks._domain_mocks import domain_inputs
 from szmass.networks._fit import best_arrays
 from szmass.networks._inputs import redshift_and_level
 from szmass.networks._weights import save_arrays
@@ -15,6 +16,7 @@ from szmass.networks.cards import ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import FEWEST, DomainScore
 from szmass.physics.cosmology import get_cosmology
+from szmass.simulations.models import get_cluster_model
 from szmass.version import __version__
 
 __all__ = ["CARD_FILE", "WEIGHTS_FILE", "density_report", "finish_ensemble"]
@@ -23,11 +25,14 @@ CARD_FILE, WEIGHTS_FILE = "card.json", "model.npz"
 
 # Realisations of the noise with which validation clusters are seen for the calibration.
 _PASSES = 2
+_BATCH = 256
+# Masses of simulations, learned by convolutional networks from maps like Planck's.
+_IDEA = "2022NatAs...6.1325D"
 # Bins of the report.
 _REDSHIFT, _LOG10_MASS, _DEPTH = (0.0, 0.1, 0.2, 0.4, 1.0), (0.0, 14.7, 99.0), (0.0, 1.0, 99.0)
 
 
-def finish_ensemble(recipe, folder, dataset, encoder, streams):
+def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     """Calibrate trained members on the validation set, test them, and write card and weights.
 
     Parameters
@@ -42,6 +47,8 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams):
         ``encoder(part)`` gives what turns batches of a part of the data into inputs and targets.
     streams : sequence of MapStream
         Noisy maps for validation and test.
+    noise : sequence of `~szmass.maps.NoiseModel`
+        Noise models of the streams.
 
     Returns
     -------
@@ -57,27 +64,23 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams):
     networks = DensityNetworks(card, arrays)
     validation, test = streams
     passes = [_evaluated(networks, encoder, validation, number) for number in range(_PASSES)]
-    planes, n = passes[0].pop(), len(validation.dataset)
-    # Planes take 9 kB a map; those of one pass are enough for the domain.
-    passes = [values[:3] for values in passes]
-    log_density, context, truth = map(np.concatenate, zip(*passes, strict=True))
+    log_density, context, truth, _ = map(np.concatenate, zip(*passes, strict=True))
     calibration = Calibration.fit(
         log_density, networks.log10_mass, *redshift_and_level(context), truth
     )
     arrays["calibration/coefficients"] = calibration.coefficients
     networks = DensityNetworks(card, arrays)
-    log10_mass = networks.mean_log10_mass(networks.calibrated(log_density[:n], context[:n]))
-    if n >= FEWEST:
-        domain = DomainScore.fit(planes, context[:n], log10_mass, seed=recipe.seed)
+    if recipe.training["domain"] >= FEWEST:
+        planes, context, log10_mass = _in_domain(networks, recipe, dataset, noise)
+        domain = DomainScore.fit(planes, context, log10_mass, seed=recipe.seed)
         arrays |= {f"domain/{name}": array for name, array in domain.to_arrays().items()}
         networks = DensityNetworks(card, arrays)
-    log_density, context, truth, depth, planes = _evaluated(networks, encoder, test, 0)
+    log_density, context, truth, depth = _evaluated(networks, encoder, test, 0)
     log_density = networks.calibrated(log_density, context)
     redshift, _ = redshift_and_level(context)
     metrics = {
         "data": f"{len(test.dataset)} maps of clusters that no training or calibration has seen",
         "estimate": "mean of M under the prior; relative error (M_CNN - M_true) / M_CNN",
-        "false_alarms": networks.false_alarms(planes, context, log_density),
         "test": density_report(log_density, networks.log10_mass, truth, redshift, depth),
     }
     path = folder / WEIGHTS_FILE
@@ -89,14 +92,28 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams):
 
 
 def _evaluated(networks, encoder, stream, number):
-    """ln of densities before calibration, numbers of the context, true log10 M, depths, planes."""
+    """ln of densities before calibration, numbers of the context, true log10 M, depths."""
     encode = encoder(stream.dataset)
     found = []
     for parts in stream.epoch(number, in_order=True):
         (planes, context), truth = encode(parts)
         depth = np.concatenate([part.depth for part in parts])
-        found.append((networks.from_planes(planes, context), context, truth, depth, planes))
+        found.append((networks.from_planes(planes, context), context, truth, depth))
     return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
+
+
+def _in_domain(networks, recipe, dataset, noise):
+    """Inputs of clusters in domain, sampled as maps are, and what the networks give for them."""
+    found = []
+    mocks = domain_inputs(recipe, dataset.geometry, dataset.beam, noise, recipe.training["domain"])
+    for planes, context in mocks:
+        parts = [
+            networks.from_planes(planes[start : start + _BATCH], context[start : start + _BATCH])
+            for start in range(0, len(planes), _BATCH)
+        ]
+        log_density = networks.calibrated(np.concatenate(parts), context)
+        found.append((planes, context, networks.mean_log10_mass(log_density)))
+    return map(np.concatenate, zip(*found, strict=True))
 
 
 def density_report(log_density, grid, truth, redshift, depth):
@@ -193,5 +210,5 @@ def _card(recipe, dataset, *, metrics=None, weights=()):
         error_table=None,
         weights=weights,
         licence="BSD-3-Clause",
-        references=(),
+        references=(_IDEA, *get_cluster_model(data["model"]).references),
     )

@@ -183,13 +183,6 @@ class DensityNetworks:
         density = np.exp(log_density)
         return density @ self.log10_mass / density.sum(axis=1)
 
-    def false_alarms(self, planes, context, log_density):
-        """Share of clusters in domain that are taken for strange, or None."""
-        if self.domain is None:
-            return None
-        mean = self.mean_log10_mass(log_density)
-        return round(float(np.mean(self.domain.outside(planes, context, mean))), 4)
-
     def calibrated(self, log_density, context):
         """Recalibrate the densities of clusters with these numbers."""
         redshift, level = redshift_and_level(context)

@@ -49,6 +49,7 @@ class _Density:
     patience: int | None = None
     split: tuple = (0.8, 0.1, 0.1)
     precision: str = "float32"
+    domain: int = 12_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class _Selection:
     patience: int | None = None
     split: tuple = (0.8, 0.1, 0.1)
     redshift_bins: tuple = (0.0, 0.1, 0.2, 0.4, 1.0)
-    threshold: float = 0.02
+    threshold: float = 0.05
 
 
 _TRAININGS = {"density": _Density, "selection": _Selection}
@@ -89,7 +90,8 @@ class Recipe:
         factor of the noise amplitude), ``depth_error``, ``centring`` [arcmin].
     training : dict
         For "density" ``members``, ``epochs``, ``batch_size``, ``learning_rate``, ``weight_decay``,
-        ``patience``, ``split``, ``precision``; for "selection" ``models``, ``epochs``,
+        ``patience``, ``split``, ``precision``, ``domain`` (mocks that the `DomainScore` is fitted
+        to; fewer than 1000 for none); for "selection" ``models``, ``epochs``,
         ``batch_size``, ``learning_rate``, ``patience``, ``split``, ``redshift_bins``,
         ``threshold``.
     architecture : dict, optional

@@ -1,7 +1,6 @@
 """From a recipe to trained networks."""
 
 import contextlib
-import itertools
 import json
 import os
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
 from szmass.networks._density import mixture_loss
+from szmass.networks._domain_mocks import draw_population
 from szmass.networks._ensemble import finish_ensemble
 from szmass.networks._fit import fit_network, seed_everything
 from szmass.networks._inputs import NetworkInputs
@@ -23,12 +23,9 @@ from szmass.networks._stream import MapStream, prefetched
 from szmass.networks.architectures import ARCHITECTURES
 from szmass.networks.recipes import Recipe
 from szmass.networks.selection import train_selection
-from szmass.simulations import Environment, SimulationDataset, draw_flat, make_dataset
+from szmass.simulations import Environment, SimulationDataset, make_dataset
 
 __all__ = ["make_training_data", "train"]
-
-# Redshifts in each bin of a recipe, evenly spaced, that clusters are drawn from.
-_REDSHIFTS = 1000
 
 
 def make_training_data(recipe, path, *, workers=1):
@@ -49,13 +46,7 @@ def make_training_data(recipe, path, *, workers=1):
         Clean maps with the truth.
     """
     data = recipe.data
-    edges = data["redshift"]
-    redshift = np.concatenate(
-        [np.linspace(*pair, _REDSHIFTS) for pair in itertools.pairwise(edges)]
-    )
-    sample = draw_flat(
-        data["clusters"], mass=data["mass"] * u.solMass, redshift=redshift, seed=recipe.seed
-    )
+    sample = draw_population(recipe, data["clusters"], recipe.seed)
     return make_dataset(
         path,
         sample,
@@ -138,7 +129,9 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
             pass
     noise = get_noise_models(recipe)
     streams = [make_stream(recipe, part, recipe.seed) for part in parts[1:]]
-    return finish_ensemble(recipe, folder, dataset, lambda part: Encoder(part, noise), streams)
+    return finish_ensemble(
+        recipe, folder, dataset, lambda part: Encoder(part, noise), streams, noise
+    )
 
 
 def _prepare(folder, recipe, resume):

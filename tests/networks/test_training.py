@@ -35,6 +35,7 @@ centring = 1.0
 [training]
 members = 2
 epochs = 2
+domain = 1
 batch_size = 16
 [architecture]
 filters = [3, 3, 3]
