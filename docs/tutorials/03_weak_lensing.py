@@ -115,7 +115,7 @@ found = fit(pairs)
 print(f"1-b = {found.value:.2f} -{found.errn:.2f} +{found.errp:.2f}, scatter {found.scatter:.2f}")
 
 # %%
-# The scatter is that of the SZ masses at given true mass, some 15 %: clusters of one mass differ
+# The scatter is that of the SZ masses at given true mass, some 10 %: clusters of one mass differ
 # in their signal. The errors of the masses are not in it. With the published tables, PSZ2 and the
 # 65 clusters of Herbonnet et al. (2020), the same lines give 0.80 +- 0.04 with a scatter of 25 %.
 

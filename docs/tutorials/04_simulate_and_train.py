@@ -22,12 +22,14 @@ recipe.data
 
 # %%
 # ``mass`` and ``redshift`` say which clusters there are: even in log M, so that no mass is
-# favoured, and as many in each redshift bin. This is the prior that the network will carry.
+# favoured, and as many in each redshift bin. This is the prior that the network will carry. The
+# score that tells foreign cutouts takes thousands of mocks; with ``domain`` below 1000 there is
+# none.
 
 values = recipe.to_dict()
 values["data"] |= {"clusters": 1200, "projections": 1, "environment": False}
 values["observation"] |= {"noise": ["total"]}
-values["training"] |= {"members": 1, "epochs": 6, "batch_size": 64}
+values["training"] |= {"members": 1, "epochs": 6, "batch_size": 64, "domain": 1}
 values["architecture"] |= {"filters": [8, 16, 24]}
 small = Recipe.from_dict(values)
 
@@ -116,10 +118,12 @@ for ax, method in zip(axes, estimators, strict=True):
 #
 # The root mean square error in dex, and the part of true masses inside the 68 % intervals:
 
+import numpy as np
+
 from szmass.comparison import efficiency_table
 
 quality = efficiency_table(sample.quantity("mass_true"), sample.redshift, posteriors)
-whole = quality[: len(posteriors)]
+whole = quality[np.isinf(quality["redshift_min"])]  # all redshifts together
 for row in whole:
     print(
         f"{row['method']:11} rmse {row['rmse']:.3f} dex, 68 % interval holds {100 * row['coverage_68']:.0f} %"
@@ -136,7 +140,8 @@ for row in whole:
 # * The scale of its masses is that of the simulations, 1-b = 0.8 here. Trained on others it would
 #   give other masses for the same maps, see :doc:`/topics/networks`.
 # * Its posterior has the prior of the recipe, flat in log M, and can be re-weighted.
-# * ``OUT_OF_DOMAIN`` in its flags is for cutouts unlike those of the training.
+# * It does not know what it was not shown. Networks with a score of their domain, as those that
+#   ship, flag cutouts unlike their training as ``OUT_OF_DOMAIN``; this one answers to anything.
 #
 # The model card says all of this, and goes where the weights go:
 
