@@ -8,8 +8,9 @@ __all__ = ["Calibration"]
 
 # Middles of the redshift bins of de Andres et al. (2022), between which coefficients are linear.
 _KNOTS = np.log([0.055, 0.15, 0.3, 0.7])
-# Scale of the masses [dex] and of the noise level, so that coefficients are of order one.
-_PIVOT, _DEX = 14.6, 0.5
+# Middle and scale of the masses [dex], and middle of the noise level: coefficients are of order
+# one and hardly correlated.
+_PIVOT, _DEX, _LEVEL = 14.6, 0.5, 0.6
 # Prior standard deviation of a coefficient: what the data do not say stays as it is.
 _RIDGE = 0.3
 # Densities are no lower than this below their maximum: networks know nothing of far wings.
@@ -36,7 +37,7 @@ class Calibration:
 
     def __init__(self, coefficients=None):
         self.coefficients = (
-            np.zeros((2, 3 * len(_KNOTS) + 1)) if coefficients is None else np.asarray(coefficients)
+            np.zeros((2, 4 * len(_KNOTS))) if coefficients is None else np.asarray(coefficients)
         )
 
     def apply(self, log_density, grid, redshift, level):
@@ -158,6 +159,5 @@ def _functions(log_density, grid, redshift, level):
     mean = _scaled(p @ grid / p.sum(axis=1))
     place = np.interp(np.log(redshift), _KNOTS, np.arange(len(_KNOTS)))
     hats = np.maximum(0, 1 - np.abs(place[:, np.newaxis] - np.arange(len(_KNOTS))))
-    powers = np.stack([np.ones_like(mean), mean, mean**2], axis=1)
-    both = (hats[:, :, np.newaxis] * powers[:, np.newaxis]).reshape(len(mean), -1)
-    return np.concatenate([both, np.asarray(level)[:, np.newaxis]], axis=1)
+    terms = np.stack([np.ones_like(mean), mean, mean**2, np.asarray(level) - _LEVEL], axis=1)
+    return (hats[:, :, np.newaxis] * terms[:, np.newaxis]).reshape(len(mean), -1)

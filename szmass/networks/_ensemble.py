@@ -24,7 +24,7 @@ __all__ = ["CARD_FILE", "WEIGHTS_FILE", "density_report", "finish_ensemble"]
 CARD_FILE, WEIGHTS_FILE = "card.json", "model.npz"
 
 # Realisations of the noise with which validation clusters are seen for the calibration.
-_PASSES = 2
+_PASSES = 3
 _BATCH = 256
 # Masses of simulations, learned by convolutional networks from maps like Planck's.
 _IDEA = "2022NatAs...6.1325D"
