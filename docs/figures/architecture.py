@@ -12,7 +12,7 @@ import szmass
 PARTS = {
     "physics": (0, 0, "pressure profiles,\nY-M relations, halos"),
     "simulations": (1, 0, "populations, painting,\nskies, data sets"),
-    "networks": (2, 0, "architectures, training,\nmodel cards"),
+    "networks": (2, 0, "architectures,\ntraining, cards"),
     "catalogs": (0, 1, "rows of the sky"),
     "clusters": (1, 1, "Cluster,\nClusterSample"),
     "estimators": (2, 1, "ways to weigh\na cluster"),
@@ -21,7 +21,7 @@ PARTS = {
     "maps": (0, 2, "pixels of the sky,\ncutouts, noise"),
     "posteriors": (3, 0, "densities of log M"),
     "citations": (4, 0, "what to cite"),
-    "cli": (4, 2, "the command szmass"),
+    "cli": (2.5, 2, "all of it from the shell"),
 }
 HELPERS = {"exceptions", "version"}
 FLOW = [
@@ -36,10 +36,9 @@ FLOW = [
     ("estimators", "posteriors", ""),
     ("masses", "comparison", "table"),
     ("masses", "citations", ""),
-    ("comparison", "cli", ""),
 ]
 SAMPLES = {"clusters", "masses", "posteriors"}
-WIDTH, HEIGHT = 2.5, 2.0
+WIDTH, HEIGHT = 2.6, 1.9
 
 
 def parts_of_the_package():
@@ -64,6 +63,7 @@ def draw():
         box = FancyBboxPatch(
             (x - 0.9, y - 0.55), 1.8, 1.1, boxstyle="round,pad=0.05", fc=colour, ec="0.35", lw=1
         )
+        box.set_linestyle("--" if name == "cli" else "-")
         boxes[name] = ax.add_patch(box)
         label = f"{name}/" if (folder / name).is_dir() else f"{name}.py"
         ax.text(x, y + 0.3, label, ha="center", va="center", weight="bold", fontsize=11.5)
@@ -79,8 +79,9 @@ def draw():
             )
         )  # fmt: skip
         if label:
+            above = 0.16 if y0 == y1 else 0
             ax.text(
-                (x0 + x1) / 2, (y0 + y1) / 2, label, ha="center", va="center", fontsize=8.5,
+                (x0 + x1) / 2, (y0 + y1) / 2 + above, label, ha="center", va="center", fontsize=8.5,
                 color="0.2", bbox={"fc": "white", "ec": "none", "pad": 0.8},
             )  # fmt: skip
     ax.set(xlim=(-1.1, 4 * WIDTH + 1.1), ylim=(-2 * HEIGHT - 0.8, 0.8), aspect="equal")
