@@ -58,7 +58,7 @@ import numpy as np
 from szmass.comparison import plot_gallery
 
 best = sample[np.argsort(-sample.quantity("snr").value)[:12]]
-fig = plot_gallery(best, titles=[f"z = {z:.2f}" for z in best.redshift])
+_ = plt.figure(plot_gallery(best, titles=[f"z = {z:.2f}" for z in best.redshift]))
 
 # %%
 # Weigh

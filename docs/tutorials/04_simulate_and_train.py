@@ -54,12 +54,14 @@ print(dataset)
 # that a network never sees the same map twice. Any data set of this form can be trained on, one of
 # hydrodynamic simulations as well (`~szmass.simulations.import_maps`).
 
+import matplotlib.pyplot as plt
+
 from szmass.comparison import plot_gallery
 
 some = dataset[:4]
 masses = some.quantity("mass_true").to_value("1e14 solMass")
 titles = [f"{m:.1f}e14, z = {z:.2f}" for m, z in zip(masses, some.redshift, strict=True)]
-fig = plot_gallery(some, titles=titles)
+_ = plt.figure(plot_gallery(some, titles=titles))
 
 # %%
 # Train
@@ -86,25 +88,35 @@ ax = plot_training({"ours": Table.read(folder / "net" / "member-0" / "log.csv")}
 # -----
 #
 # The folder is all that the estimator needs. What it gives is a posterior of log M, recalibrated
-# on the validation set. We compare with the exact posterior, which knows how these mocks were
-# made, on clusters that no training has seen.
+# on the validation set. We compare with the likelihood, under the same prior, on clusters that no
+# training has seen. Both are told the depth of each field.
 
 import astropy.units as u
+import numpy as np
 
 from szmass import estimate_masses
 from szmass.estimators import CNNMass, LikelihoodMass
 from szmass.simulations import draw_flat, simulate
 
-fresh = draw_flat(300, mass=[2e14, 1.6e15] * u.solMass, redshift=(0.02, 0.6), seed=77)
+limits = recipe.data["mass"]
+
+
+def prior(log10_mass, redshift):
+    """Flat in log M between the limits of the recipe."""
+    low, high = np.log10(limits)
+    return (log10_mass > low) * (log10_mass < high) * np.ones_like(redshift)
+
+
+fresh = draw_flat(300, mass=limits * u.solMass, redshift=(0.02, 0.6), seed=77)
 sample = simulate(fresh, "planck-total", cosmology="PSZ2", seed=77)
 estimators = {
-    "network": CNNMass(weights=folder / "net"),
-    "likelihood": LikelihoodMass(one_minus_b=0.8, relation="arnaud2010", sigma_lny=0.1),
+    "network": CNNMass(weights=folder / "net", depth="depth"),
+    "likelihood": LikelihoodMass(
+        one_minus_b=0.8, relation="arnaud2010", sigma_lny=0.1, depth="depth", prior=prior
+    ),
 }
 posteriors = {}
 table = estimate_masses(sample, estimators, columns=["mass_true"], posteriors=posteriors)
-
-import matplotlib.pyplot as plt
 
 from szmass.comparison import plot_mass_comparison
 
@@ -117,8 +129,6 @@ for ax, method in zip(axes, estimators, strict=True):
 # ---------------
 #
 # The root mean square error in dex, and the part of true masses inside the 68 % intervals:
-
-import numpy as np
 
 from szmass.comparison import efficiency_table
 

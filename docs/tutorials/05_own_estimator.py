@@ -88,7 +88,7 @@ mocks = simulate(
 )
 y, _ = ApertureMass().signal(mocks)
 relation = fit_relation(mocks.quantity("mass_true"), y * u.Mpc**2, pivot=1e-4 * u.Mpc**2)
-pivot = 1e-4 * (6e14 / relation.value.to_value("solMass")) ** (1 / relation.slope)
+pivot = float(1e-4 * (6e14 / relation.value.to_value("solMass")) ** (1 / relation.slope))
 estimator = ApertureMass(y_pivot=pivot, slope=relation.slope, scatter=relation.scatter)
 estimator
 

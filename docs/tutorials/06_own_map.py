@@ -95,10 +95,12 @@ from szmass.maps import CutoutGeometry
 geometry = CutoutGeometry(shape=(96, 96), pixel_scale=1 * u.arcmin, frame="icrs")
 sample.attach_cutouts(ymap, geometry=geometry)
 
+import matplotlib.pyplot as plt
+
 from szmass.comparison import plot_gallery
 
 shown = sample[sample.cutouts.footprint.any(axis=(1, 2))]
-fig = plot_gallery(shown, columns=5)
+_ = plt.figure(plot_gallery(shown, columns=5))
 
 # %%
 # What the map does not cover is grey.
