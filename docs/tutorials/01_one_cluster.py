@@ -31,7 +31,7 @@ from szmass.simulations import from_masses, simulate
 
 cluster = from_masses([8e14] * u.solMass, 0.12, names=["Mock"], seed=3)
 sample = simulate(cluster, "planck-total", cosmology="PSZ2", seed=5)
-sample
+print(sample.cutouts)
 
 # %%
 # The circle in the corner is the beam. The dashed one has the radius theta500 that belongs to the
@@ -51,7 +51,7 @@ ax = plot_cutout(sample.cutouts[0], theta500=theta500)
 # relation: this is Planck's own method. ``likelihood`` gives the whole probability of the mass.
 #
 # Both have to be told ``one_minus_b``, the ratio of the hydrostatic mass that relations are
-# calibrated with to the true mass. These mocks have 0.8. It cannot be seen in the map, so an
+# calibrated with to the true mass. These mocks have 0.8 on average. It cannot be seen in the map, so an
 # estimator never guesses it.
 
 from szmass import estimate_masses
@@ -113,9 +113,11 @@ print("1-b =", hydrostatic.meta["methods"]["matched_filter"]["one_minus_b"])
 # All on one page
 # ---------------
 #
-# In the panel of size and signal, all combinations along the dark band fit the map about equally
-# well. The line holds those that one mass has at this redshift. Where it crosses the band is the
-# mass: without a redshift there is none.
+# In the panel of size and signal, all combinations in the band fit the map about equally well. The
+# line holds those that one mass has at this redshift: the mass is where it is nearest to the band.
+# Without a redshift there is no line and no mass. This mock is a disturbed cluster whose gas is
+# wider than that of others of its mass, so that the line passes beside the middle of the band. The
+# matched filter takes no notice; the likelihood knows that clusters differ, hence its errors.
 
 import matplotlib.pyplot as plt
 

@@ -29,7 +29,7 @@ from szmass.comparison.demo import make_demo
 demo = make_demo(nside=512, clusters=300, seed=1)
 sample, ymap = demo.sample, demo.ymap
 print(ymap)
-print(sample)
+print(len(sample), "clusters")
 
 # %%
 # Where they are:
@@ -84,7 +84,10 @@ table = estimate_masses(
     },
     columns=["mass_true", "snr"],
 )
-table["name", "redshift", "mass_true", "mass_filter", "flag_filter"][:5]
+shown = table["name", "redshift", "mass_true", "mass_filter", "flag_filter"][:5]
+shown["redshift"].info.format = ".3f"
+shown["mass_true"].info.format = shown["mass_filter"].info.format = ".3g"
+shown
 
 # %%
 # How good are they?

@@ -50,10 +50,13 @@ true_200c = convert_mass(
 position = seen.coord.icrs.directional_offset_by(
     rng.uniform(0, 360, 250) * u.deg, rng.rayleigh(0.7, 250) * u.arcmin
 )
-published = QTable({"ID": [f"WL {i}" for i in range(250)], "ra": position.ra, "dec": position.dec})
+published = QTable({"ID": [f"WL {i}" for i in range(250)]})
+published["ra"], published["dec"] = position.ra, position.dec
 published["redshift"] = seen.redshift + rng.normal(0, 0.002, 250)
 published["M200"] = true_200c.to_value("1e14 solMass") * np.exp(rng.normal(0, 0.25, 250))
 published["err"] = 0.25 * published["M200"]
+for name in published.colnames[1:]:
+    published[name].info.format = ".3f"
 published[:3]
 
 # %%
@@ -72,10 +75,8 @@ lensing = LensingTable(
 )
 masses = lensing.masses(mass_definition="500c", cosmology="PSZ2")
 print(masses.meta["conversion"])
-print(
-    "M500 / M200:",
-    np.round(np.median((masses["mass"] / published["M200"]).to_value("1e14 solMass")), 2),
-)
+ratio = (masses["mass"] / published["M200"]).to_value("1e14 solMass")
+print(f"M500 / M200: {np.median(ratio):.2f}")
 
 # %%
 # Who is who
@@ -88,7 +89,9 @@ from szmass.catalogs import crossmatch
 
 pairs = crossmatch(masses, sz, radius="10 arcmin", delta_redshift=0.03, prefixes=("wl", "sz"))
 print(f"{len(pairs)} pairs, largest chance {pairs['p_chance'].max():.0e}")
-pairs["wl_name", "sz_name", "separation", "delta_redshift"][:3]
+shown = pairs["wl_name", "sz_name", "separation", "delta_redshift"][:3]
+shown["separation"].info.format = shown["delta_redshift"].info.format = ".3f"
+shown
 
 # %%
 # The ratio

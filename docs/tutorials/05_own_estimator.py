@@ -139,7 +139,7 @@ import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained", sharey=True)
 for ax, method in zip(axes, methods, strict=True):
-    plot_residuals(table, method, ax=ax)
+    plot_residuals(table, method, ax=ax).set_ylim(-1, 1)
 
 # %%
 # The axis is the *predicted* mass. In numbers, per redshift bin, the mean of log M / M_true [dex]
