@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import astropy.units as u
 import numpy as np
@@ -222,15 +223,15 @@ def _worth_painting(noise, seed):
 
 
 def _estimators(sample, known):
-    """Our estimators of maps and Y that need no download, told what is known of the sky."""
+    """Our estimators of maps and Y that are installed, told what is known of the sky."""
     chosen = {"scaling": ScalingRelationMass(**_told(ScalingRelationMass, known), y="y500")}
     for tag, cls in ESTIMATORS.items():
-        options = inspect.signature(cls).parameters
         columns = cls.requires - {"redshift", "cutout", "complete_cutout", "name"}
         if (
             cls.__module__.startswith("szmass.")
             and cls.requires & {"cutout", "complete_cutout"}
-            and "weights" not in options
+            and not cls.downloads
+            and (cls.extra != "cnn" or find_spec("keras"))
             and columns <= set(sample.table.colnames)
         ):
             chosen[tag] = cls(**_told(cls, known))

@@ -49,6 +49,8 @@ class DeAndres2022(MassEstimator):
     requires = frozenset({"redshift", "complete_cutout"})
     mass_definition = "500c"
     references = ("2022NatAs...6.1325D",)
+    extra = "cnn"
+    downloads = True
 
     def __init__(self, *, weights=None, batch_size=128):
         self.weights = weights

@@ -44,6 +44,10 @@ class MassEstimator(ABC):
     mass_definition = "500c"
     #: ADS bibcodes of the papers to cite.
     references = ()
+    #: The extra of szmass that it needs, if any.
+    extra = None
+    #: Whether its first use fetches files from a server.
+    downloads = False
 
     @abstractmethod
     def _weigh(self, sample):

@@ -56,7 +56,8 @@ class CNNMass(MassEstimator):
     description = "posterior from density networks that look at Compton-y cutouts"
     requires = frozenset({"redshift", "complete_cutout"})
     mass_definition = "500c"
-    references = ()
+    references = ("2022NatAs...6.1325D",)
+    extra = "cnn"
 
     def __init__(self, *, weights=None, noise="planck", depth=None, prior="flat", batch_size=256):
         self.weights = weights
@@ -152,6 +153,7 @@ class CNNMass(MassEstimator):
         card = self._networks().card
         noise = self._setup(sample.cutouts).noise
         return {
+            "references": list(card.references),
             "model_card": card.name,
             "model_card_digest": card.digest,
             "model_card_notes": list(card.check_cutouts(sample.cutouts)),
