@@ -20,23 +20,20 @@ lines; understanding the result takes a sample whose true masses are known. This
 #     sample = PSZ2Catalog.fetch().sample(redshift=(0, 1))
 #     ymap = open_map("milca")
 #
-# `~szmass.comparison.demo.make_demo` makes both: clusters drawn from the mass function, painted on
-# a sky with the noise of Planck, and detected with a signal-to-noise ratio above 4.5. This map is
-# coarser than Planck's, to be quick.
+# Here we make both. Clusters are drawn from the mass function and painted on a sky with the noise of
+# the Planck maps. Its pixels are coarser than Planck's, to be quick.
 
-from szmass.comparison.demo import make_demo
+import astropy.units as u
 
-demo = make_demo(nside=512, clusters=300, seed=1)
-sample, ymap = demo.sample, demo.ymap
+from szmass.maps import NoiseModel
+from szmass.simulations import draw_mass_function, simulate_sky
+
+noise = NoiseModel.planck("total", depth=None)
+population = draw_mass_function(
+    4000, mass=[3e14, 5e15] * u.solMass, redshift=(0.02, 0.6), cosmology="PSZ2", seed=1
+)
+ymap, clusters = simulate_sky(population, nside=512, noise=noise, cosmology="PSZ2", seed=1)
 print(ymap)
-print(len(sample), "clusters")
-
-# %%
-# Where they are:
-
-import matplotlib.pyplot as plt
-
-_ = plt.figure(demo.figures()["sky"])
 
 # %%
 # Cutouts
@@ -46,13 +43,34 @@ _ = plt.figure(demo.figures()["sky"])
 # published networks expect it. The footprint belongs to it: what the map does not cover is NaN,
 # never a guess. Here the map is the whole sky.
 
-sample.attach_cutouts(ymap, interpolation="nearest")
-print(f"{sample.cutouts.complete.sum()} of {len(sample)} cutouts are complete")
+clusters.attach_cutouts(ymap, interpolation="nearest")
+print(f"{clusters.cutouts.complete.sum()} of {len(clusters)} cutouts are complete")
+
+# %%
+# Detection
+# ---------
+#
+# A survey sees the clusters that stand out of the noise. A matched filter of each cluster's size
+# measures its Y500 and signal-to-noise ratio, and those above 4.5 are the catalogue, as in PSZ2. The
+# filter is told the pixels of the map, because they are nearly as large as the beam here.
+
+import healpy
+
+from szmass.estimators import MatchedFilterMass
+
+pixel = healpy.nside2resol(ymap.nside, arcmin=True) * u.arcmin
+matched_filter = MatchedFilterMass(noise=noise, one_minus_b=0.8, map_pixel=pixel)
+measured = matched_filter.measure(clusters, clusters.quantity("theta500_true"))
+for name in ("snr", "y500", "y500_err"):
+    clusters.table[name] = measured[name]
+sample = clusters[clusters.quantity("snr").value > 4.5]
+print(f"{len(sample)} of {len(clusters)} are detected")
 
 # %%
 # The twelve clusters of highest signal-to-noise ratio, with contours at 3, 5, 10, ... times the
 # noise:
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from szmass.comparison import plot_gallery
@@ -65,21 +83,17 @@ _ = plt.figure(plot_gallery(best, titles=[f"z = {z:.2f}" for z in best.redshift]
 # -----
 #
 # Estimators go by name, or as objects where they need options. ``scaling`` takes Y500 from the
-# catalogue. ``matched_filter`` measures it in the map, whose pixels it is told because they are as
-# large as the beam here. On the real map the list would be ``["cnn", "matched_filter",
-# "likelihood"]``: the networks need pixels like those they were trained on.
-
-import astropy.units as u
-import healpy
+# catalogue. ``matched_filter`` finds size and signal in the map, without being told the size. On the
+# real map the list would be ``["cnn", "matched_filter", "likelihood"]``; the networks need pixels
+# like those they were trained on.
 
 from szmass import estimate_masses
-from szmass.estimators import MatchedFilterMass, ScalingRelationMass
+from szmass.estimators import ScalingRelationMass
 
-pixel = healpy.nside2resol(ymap.nside, arcmin=True) * u.arcmin
 table = estimate_masses(
     sample,
     {
-        "filter": MatchedFilterMass(one_minus_b=0.8, map_pixel=pixel),
+        "filter": matched_filter,
         "scaling": ScalingRelationMass(one_minus_b=0.8, y="y500"),
     },
     columns=["mass_true", "snr"],
@@ -162,7 +176,8 @@ from szmass.masses import read_masses, write_masses
 with tempfile.TemporaryDirectory() as folder:
     write_masses(table, Path(folder) / "masses.ecsv")
     back = read_masses(Path(folder) / "masses.ecsv")
-print(back.meta["methods"]["filter"]["estimator"])
+for name in ("relation", "one_minus_b", "cosmology", "references"):
+    print(f"{name:12} {back.meta['methods']['filter'][name]}")
 
 # %%
 # The same on the shell, with pages to look at in a browser at the end (:doc:`/guide/report`)::
