@@ -61,7 +61,7 @@ from szmass.comparison import plot_gallery
 some = dataset[:4]
 masses = some.quantity("mass_true").to_value("1e14 solMass")
 titles = [f"{m:.1f}e14, z = {z:.2f}" for m, z in zip(masses, some.redshift, strict=True)]
-_ = plt.figure(plot_gallery(some, titles=titles))
+_ = plt.figure(plot_gallery(some, titles=titles, contours=False))
 
 # %%
 # Train

@@ -19,7 +19,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import fourier_gaussian, fourier_uniform, gaussian_filter
 
 from szmass.physics import get_pressure_profile
 
@@ -44,7 +44,11 @@ for i in range(10):
     angle = np.hypot(x - columns[i], y - rows[i]) * u.arcmin
     image += profile.compton_y(angle, mass[i], redshift[i], cosmology="PSZ2")
 sigma = beam.to_value("arcmin") / np.sqrt(8 * np.log(2))
-sky = gaussian_filter(image + rng.normal(0, 2.5e-5, image.shape), sigma)
+seen = fourier_uniform(
+    fourier_gaussian(np.fft.fft2(image), sigma), 1
+)  # beam, and mean over a pixel
+noise_map = gaussian_filter(rng.normal(0, 1.2e-5, image.shape), sigma / 2)
+sky = np.fft.ifft2(seen).real + noise_map
 
 # %%
 # It goes into a file as any image does. The unit is said because maps in kelvin exist as well;
@@ -121,9 +125,9 @@ print(noise)
 # Weigh
 # -----
 #
-# ``map_pixel`` tells the filter that these are pixels of one arcminute, and not those of a Planck
-# map. The clusters were painted with the profile as it is, so that 1-b = 1 is right, and the
-# relation that belongs to the profile is ``"arnaud2010"``.
+# The filter takes the pixels of the map to be as large as those of the cutouts, which is so here;
+# ``map_pixel`` says otherwise. The clusters were painted with the profile as it is, so that 1-b = 1
+# is right, and the relation that belongs to the profile is ``"arnaud2010"``.
 
 import warnings
 
@@ -132,7 +136,7 @@ from szmass.estimators import MatchedFilterMass
 from szmass.exceptions import UnweighedClustersWarning
 from szmass.masses import MassFlag
 
-estimator = MatchedFilterMass(noise=noise, relation="arnaud2010", map_pixel=1 * u.arcmin)
+estimator = MatchedFilterMass(noise=noise, relation="arnaud2010")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UnweighedClustersWarning)
     table = estimate_masses(sample, estimator)
@@ -144,7 +148,8 @@ for row, true in zip(table, truth, strict=True):
         for name in ("mass", "mass_errn", "mass_errp")
     )
     flag = MassFlag.describe(row["flag_matched_filter"])
-    print(f"{row['name']:8} {value:6.2f} -{low:.2f} +{high:.2f}   true {true:6.2f}   {flag}")
+    masses = f"{value:6.2f} -{low:.2f} +{high:.2f}   true {true:6.2f}"
+    print(f"{row['name']:8} {masses}   {flag}")
 
 # %%
 # The network that ships was trained on cutouts of Planck maps: its model card says so, and it
