@@ -5,7 +5,9 @@ import numpy as np
 from szmass.estimators._setup import Setup, depth_factors
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.priors import get_prior
+from szmass.exceptions import InvalidInputError
 from szmass.masses import MassEstimates, MassFlag
+from szmass.networks.saliency import occlusion_map
 from szmass.networks.shipped import load_networks
 from szmass.posteriors import LogMassPosterior
 
@@ -139,6 +141,49 @@ class CNNMass(MassEstimator):
             posterior.flag[strange] |= MassFlag.OUT_OF_DOMAIN
         posterior.meta.update(self._meta(sample))
         return posterior
+
+    def saliency(self, sample, **options):
+        """Show from where in their cutouts the masses of clusters come.
+
+        Parameters
+        ----------
+        sample : `~szmass.clusters.ClusterSample`
+            Clusters that can all be weighed.
+        **options : dict
+            As for `szmass.networks.occlusion_map`: ``patches``, ``width``, ``fill``.
+
+        Returns
+        -------
+        `~szmass.maps.CutoutStack`
+            Change of log10 M by each part of the cutout [dex], on the grid of the patches.
+
+        Raises
+        ------
+        InvalidInputError
+            A cluster cannot be weighed, or an option makes no sense.
+        CardMismatchError
+            The cutouts are not what the networks were trained on.
+        """
+        flag = self._missing(sample)
+        if bad := np.count_nonzero(flag):
+            raise InvalidInputError(
+                f"{bad} of {len(sample)} clusters cannot be weighed "
+                f"({MassFlag.describe(np.bitwise_or.reduce(flag))}): leave them out."
+            )
+        networks, setup = self._networks(), self._setup(sample.cutouts)
+        depth = np.broadcast_to(depth_factors(self.depth, setup, sample), len(sample))
+
+        def log10_mass(maps, rows):
+            found = networks.log_density(
+                maps,
+                sample.redshift[rows],
+                noise=setup.noise,
+                depth=depth[rows],
+                batch_size=self.batch_size,
+            )
+            return networks.mean_log10_mass(found)
+
+        return occlusion_map(log10_mass, sample.cutouts, **options)
 
     def _weigh(self, sample):
         posterior = self.predict_posterior(sample)

@@ -92,6 +92,17 @@ def test_foreign_cutouts_are_flagged(cnn, mocks):
     assert np.all(np.asarray(flags) & MassFlag.OUT_OF_DOMAIN > 0)
 
 
+def test_masses_come_from_the_middle_of_the_cutout(cnn, mocks):
+    maps = cnn.saliency(mocks[:2], patches=6)
+    assert maps.data.shape == (2, 6, 6)
+    for image in maps.data:
+        assert image[2:4, 2:4].mean() > 3 * np.abs(image[[0, -1]]).max()
+    unknown = mocks[:2].table
+    unknown["redshift"][1] = np.ma.masked
+    with pytest.raises(InvalidInputError, match=r"1 of 2 clusters cannot be weighed \(NO_REDSHIFT"):
+        cnn.saliency(type(mocks)(unknown, cutouts=mocks.cutouts[:2]))
+
+
 def test_cutouts_of_another_kind_are_refused(cnn):
     other = make_check_sample(2, geometry=CutoutGeometry(shape=(64, 64)))
     with pytest.raises(CardMismatchError, match="shape"):
