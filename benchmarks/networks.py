@@ -1,6 +1,7 @@
 """What density networks are worth, on clusters that no training or calibration has seen.
 
     python benchmarks/networks.py domain [--number 70000]       errors, bias and coverage
+    python benchmarks/networks.py outside                       the out-of-domain score
     python benchmarks/networks.py estimators                    against matched filter and posterior
     python benchmarks/networks.py variants [--data FOLDER]      other physics, other noise, real sky
     python benchmarks/networks.py real --data FOLDER            the clusters of the Coma field
@@ -153,6 +154,55 @@ def domain(arguments, networks):
             )
         rmse = np.sqrt(np.mean(found.error[found.bin(low, high)] ** 2))
         print(line + f"  rmse {rmse:.4f}")
+
+
+def outside(arguments, networks):
+    """False alarms of the out-of-domain score in domain, and what it tells of foreign cutouts."""
+    total = NoiseModel.planck("total", depth=None)
+    n, threshold = arguments.number, networks.domain.threshold
+
+    def score(sample, told):
+        logs = networks.log_density(sample.cutouts.data, sample.redshift, noise=total, depth=told)
+        options = {"noise": total, "depth": told}
+        return networks.domain_score(sample.cutouts.data, sample.redshift, logs, **options)
+
+    known = {}
+    for sampling in ("point", "nearest", "bilinear"):
+        options = {"sampling": sampling, "depth": (0.65, 1.55), "seed": SEED + 11_000}
+        samples = list(mocks(n, "total", **options))
+        found = [score(s, s.quantity("depth").value) for s in samples]
+        known[sampling] = np.concatenate(found)
+        strange = known[sampling] > threshold
+        mass, redshift = map(np.concatenate, zip(*map(truth_of, samples), strict=True))
+        shares = []
+        for low, high in pairwise(BINS):
+            inside = (redshift > low) & (redshift <= high)
+            shares += [strange[inside & heavy].mean() for heavy in (mass <= 14.7, mass > 14.7)]
+        print(
+            f"  {sampling}: {100 * strange.mean():.2f} % of {len(strange)} flagged; "
+            f"by redshift bin, log M below and above 14.7: {np.round(100 * np.array(shares), 1)}"
+        )
+    sample = next(mocks(min(n, CHUNK), "total", seed=SEED + 12_000))
+    snr = sample.quantity("y500_true").to_value("arcmin2")
+    snr = snr / total.sigma_y500(sample.quantity("theta500_true")).to_value("arcmin2")
+    maps, rng = sample.cutouts.data.copy(), np.random.default_rng(5)
+    louder = next(mocks(len(sample), "total", seed=SEED + 12_000, depth=1.5)).cutouts.data
+    clean = next(mocks(len(sample), None, seed=SEED + 12_000)).cutouts.data
+    y, x = np.mgrid[:96, :96] - 47.5
+    hole = np.hypot(x, y) * 1.7 < 7.5
+    for name, foreign in (
+        ("noise x 1.5, not told", louder),
+        ("white noise of the same rms", clean + total.rms() * rng.standard_normal(maps.shape)),
+        ("centre masked within 7.5 arcmin", np.where(hole, 0, maps)),
+    ):
+        sample.cutouts.data[:] = foreign
+        found = score(sample, 1.0)
+        for what, cut in (("all", snr > -1), ("S/N > 6", snr > 6)):
+            pairs = found[cut][:, np.newaxis] > np.sort(known["point"])
+            print(
+                f"  {name}, {what}: AUC {pairs.mean():.3f}, flagged "
+                f"{100 * np.mean(found[cut] > threshold):.0f} %"
+            )
 
 
 def estimators(arguments, networks):
@@ -397,9 +447,8 @@ def architectures(arguments, networks):
         )
 
 
-PARTS = {
-    f.__name__: f for f in (domain, estimators, variants, real, speed, efficiency, architectures)
-}
+PARTS = (domain, outside, estimators, variants, real, speed, efficiency, architectures)
+PARTS = {function.__name__: function for function in PARTS}
 
 
 def main():
