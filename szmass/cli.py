@@ -104,7 +104,8 @@ def main(progress):
 @click.option(
     "--posteriors",
     type=click.Path(dir_okay=False),
-    help="Also write the posteriors of the estimator that has them: .ecsv, .fits or .vot",
+    help="Also write posteriors, one file per estimator that has them: .ecsv, .fits or .vot. Of "
+    "several the tag goes into the name: p.fits becomes p-cnn.fits",
 )
 @click.option(
     "--posterior-samples",
@@ -141,11 +142,16 @@ def estimate(
         raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
     chosen = {tag: build_estimator(ESTIMATORS[tag], options.get(tag, {})) for tag in estimators}
     with_posterior = [tag for tag, entry in chosen.items() if hasattr(entry, "predict_posterior")]
-    if posteriors and (len(with_posterior) != 1 or table_format(posteriors) == "csv"):
+    if posteriors and (not with_posterior or table_format(posteriors) == "csv"):
         raise click.UsageError(
-            "--posteriors needs a name that ends in .ecsv, .fits or .vot, and one estimator that "
+            "--posteriors needs a name that ends in .ecsv, .fits or .vot, and an estimator that "
             f"has posteriors, such as 'likelihood'; there are {len(with_posterior)}"
         )
+    files = {}
+    if posteriors:
+        stem, suffix = os.path.splitext(posteriors)
+        several = len(with_posterior) > 1
+        files = {tag: f"{stem}-{tag}{suffix}" if several else posteriors for tag in with_posterior}
     if posterior_samples and form == "csv":
         raise click.UsageError("--posterior-samples does not go into CSV: write .ecsv or .fits")
     if covered and not map_path:
@@ -168,11 +174,11 @@ def estimate(
             sample, chosen, posteriors=found, posterior_samples=posterior_samples or 0, seed=seed
         )
         write_table(table, output, overwrite=overwrite)
-        if posteriors:
-            found[with_posterior[0]].write(posteriors, overwrite=overwrite)
+        for tag, file in files.items():
+            found[tag].write(file, overwrite=overwrite)
     click.echo(f"{len(table)} clusters written to {output}")
-    if posteriors:
-        click.echo(f"Posteriors of {with_posterior[0]} written to {posteriors}")
+    for tag, file in files.items():
+        click.echo(f"Posteriors of {tag} written to {file}")
     weighed = {tag: np.isfinite(table[f"mass_{column_suffix(tag)}"]).sum() for tag in chosen}
     for tag, n in weighed.items():
         click.echo(f"  {tag}: {n} weighed")

@@ -222,6 +222,16 @@ def test_estimate_writes_posteriors_and_samples(estimate_likelihood, tmp_path):
     assert list(plain["flag_likelihood"]) == list(table["flag_likelihood"])
 
 
+def test_posteriors_of_several_estimators_have_files_of_their_own(estimate_likelihood, tmp_path):
+    pytest.importorskip("keras")
+    result = estimate_likelihood(
+        *("--estimators", "cnn,likelihood", "--posteriors", tmp_path / "p.fits")
+    )
+    assert result.exit_code == 0, result.output
+    for tag in ("cnn", "likelihood"):
+        assert LogMassPosterior.read(tmp_path / f"p-{tag}.fits").meta["method"] == tag
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
