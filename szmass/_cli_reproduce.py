@@ -33,7 +33,7 @@ _PUBLISHED = "cnn-deandres2022"
 )
 @click.option(
     "--estimators",
-    default=_PUBLISHED,
+    default=f"{_PUBLISHED},cnn",
     show_default=True,
     callback=split_names,
     metavar="TAG,...",
