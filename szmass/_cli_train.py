@@ -1,5 +1,7 @@
 """The command 'train'."""
 
+import os
+
 import click
 
 from szmass._cli_options import warnings_as_lines
@@ -21,6 +23,8 @@ __all__ = ["train"]
 @click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard.")
 def train(recipe, folder, data, quick, resume, workers, tensorboard):
     """Train networks by RECIPE: 'default', 'paper', or a TOML file."""
+    # TensorFlow's notes on the machine it found are not for a user of the shell.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from szmass.networks import Recipe
     from szmass.networks import train as train_networks
 

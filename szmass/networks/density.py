@@ -153,10 +153,16 @@ class DensityNetworks:
 
         Parameters
         ----------
-        data, redshift, noise, depth
-            As for `log_density`.
+        data : ndarray
+            Compton-y, as for `log_density`.
+        redshift : array-like of float
+            Redshifts, shape (N,).
         log_density : ndarray
             What `log_density` gave.
+        noise : `~szmass.maps.NoiseModel`
+            Noise of the map.
+        depth : array-like of float
+            Factors of the noise amplitude, shape (N,).
         batch_size : int, optional
             Clusters at a time; it does not change the scores.
 
@@ -165,6 +171,11 @@ class DensityNetworks:
         ndarray
             Shape (N,), -log10 of the share of clusters in domain that are as strange; NaN where
             the networks have no `DomainScore`.
+
+        Raises
+        ------
+        InvalidInputError
+            As `log_density` raises it.
         """
         data, redshift = np.asarray(data), np.asarray(redshift, dtype=float)
         depth = np.broadcast_to(np.asarray(depth, dtype=float), redshift.shape)
@@ -179,17 +190,54 @@ class DensityNetworks:
         return result
 
     def mean_log10_mass(self, log_density):
-        """Means of log10 M of densities given by their logarithms."""
+        """Give the means of log10 M.
+
+        Parameters
+        ----------
+        log_density : ndarray
+            ln of densities at ``log10_mass``, shape (N, nodes).
+
+        Returns
+        -------
+        ndarray
+            Shape (N,).
+        """
         density = np.exp(log_density)
         return density @ self.log10_mass / density.sum(axis=1)
 
     def calibrated(self, log_density, context):
-        """Recalibrate the densities of clusters with these numbers."""
+        """Recalibrate densities.
+
+        Parameters
+        ----------
+        log_density : ndarray
+            ln of densities, as `from_planes` gives them.
+        context : ndarray
+            Numbers that go with the planes, shape (N, 6).
+
+        Returns
+        -------
+        ndarray
+            ln of densities of integral one.
+        """
         redshift, level = redshift_and_level(context)
         return self._calibration.apply(log_density, self.log10_mass, redshift, level)
 
     def from_planes(self, planes, context):
-        """Give the densities, before calibration, that belong to inputs of the networks."""
+        """Give the densities that belong to inputs of the networks, before calibration.
+
+        Parameters
+        ----------
+        planes : ndarray
+            What `NetworkInputs` makes of cutouts, shape (N, n, n, 4).
+        context : ndarray
+            Numbers that go with them, shape (N, 6).
+
+        Returns
+        -------
+        ndarray
+            ln of the densities at ``log10_mass``, shape (N, nodes).
+        """
         eight = np.concatenate([turned(planes, turn) for turn in range(8)])
         contexts = np.tile(context, (8, 1))
         total = 0.0
