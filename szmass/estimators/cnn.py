@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from szmass.estimators._network_flags import flag_unusable
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.exceptions import InvalidInputError
 from szmass.masses import MassEstimates, MassFlag
@@ -62,15 +63,7 @@ class DeAndres2022(MassEstimator):
         return self.__dict__ | {"_loaded": None}
 
     def _missing(self, sample):
-        flag = super()._missing(sample)
-        card = self._card()
-        card.check_cutouts(sample.cutouts)
-        known = np.isfinite(sample.redshift)
-        flag[known & (card.redshift_bin(sample.redshift) < 0)] |= MassFlag.REDSHIFT_OUT_OF_RANGE
-        complete = flag & (MassFlag.NO_CUTOUT | MassFlag.INCOMPLETE_CUTOUT) == 0
-        bad_pixels = ~np.isfinite(sample.cutouts.data).all(axis=(1, 2))
-        flag[complete & bad_pixels] |= MassFlag.INCOMPLETE_CUTOUT
-        return flag
+        return flag_unusable(self._card(), sample, super()._missing(sample))
 
     def _weigh(self, sample):
         networks = self._networks()

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from szmass.estimators._network_flags import flag_unusable
 from szmass.estimators._setup import Setup, depth_factors
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.priors import get_prior
@@ -79,15 +80,7 @@ class CNNMass(MassEstimator):
         return self._loaded[1]
 
     def _missing(self, sample):
-        flag = super()._missing(sample)
-        card = self._networks().card
-        card.check_cutouts(sample.cutouts)
-        known = np.isfinite(sample.redshift)
-        flag[known & (card.redshift_bin(sample.redshift) < 0)] |= MassFlag.REDSHIFT_OUT_OF_RANGE
-        complete = flag & (MassFlag.NO_CUTOUT | MassFlag.INCOMPLETE_CUTOUT) == 0
-        bad_pixels = ~np.isfinite(sample.cutouts.data).all(axis=(1, 2))
-        flag[complete & bad_pixels] |= MassFlag.INCOMPLETE_CUTOUT
-        return flag
+        return flag_unusable(self._networks().card, sample, super()._missing(sample))
 
     def _setup(self, stack):
         return Setup(stack, self.noise, "arnaud2010", None)

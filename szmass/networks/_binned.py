@@ -8,6 +8,7 @@ from szmass._utils.download import check_sha256
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.networks._card_rules import check_inputs
 from szmass.networks._weights import load_arrays, set_arrays
 from szmass.networks.architectures import ARCHITECTURES
 from szmass.networks.cards import ModelCard
@@ -105,7 +106,7 @@ class BinnedNetworks:
         """
         keras = import_optional("keras", extra="cnn", purpose="run a network")
         data, redshift = np.asarray(data), np.atleast_1d(np.asarray(redshift, dtype=float))
-        self._check(data, redshift, batch_size)
+        check_inputs(self.card, data, redshift, batch_size)
         output = np.empty(len(data))
         index = self.card.redshift_bin(redshift)
         with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
@@ -120,30 +121,6 @@ class BinnedNetworks:
                     output[batch] = keras.ops.convert_to_numpy(found)[:, 0]
                     bar.update(len(batch))
         return output if self.card.h is None else output - np.log10(self.card.h)
-
-    def _check(self, data, redshift, batch_size):
-        if batch_size < 1:
-            raise InvalidInputError(f"'batch_size' must be at least 1. Received: {batch_size!r}")
-        if data.ndim != 3 or data.shape[1:] != self.card.shape:
-            raise InvalidInputError(
-                f"'data' must have shape (N, {self.card.shape[0]}, {self.card.shape[1]}). "
-                f"Received: {data.shape}"
-            )
-        if redshift.shape != data.shape[:1]:
-            raise InvalidInputError(
-                f"'redshift' must have one entry per cutout ({len(data)}). "
-                f"Received shape: {redshift.shape}"
-            )
-        if bad := np.count_nonzero(~np.isfinite(data).all(axis=(1, 2))):
-            raise InvalidInputError(
-                f"'data' must be finite; {bad} of {len(data)} cutouts have NaN or infinite pixels."
-            )
-        outside = self.card.redshift_bin(redshift) < 0
-        if outside.any():
-            low, high = self.card.redshift_bins[0][0], self.card.redshift_bins[-1][1]
-            raise InvalidInputError(
-                f"'redshift' must be in ({low:g}, {high:g}]. Received: {redshift[outside][0]}"
-            )
 
 
 def load_binned(folder):

@@ -3,8 +3,11 @@
 import math
 
 import astropy.units as u
+import numpy as np
 
-__all__ = ["TARGETS", "broken_rules", "cutout_differences"]
+from szmass.exceptions import InvalidInputError
+
+__all__ = ["TARGETS", "broken_rules", "check_inputs", "cutout_differences"]
 
 #: What networks may give: a number, or a density of it.
 TARGETS = ("log10_mass", "log10_mass_density")
@@ -112,3 +115,45 @@ def _compare(angle, arcmin, tolerance):
         return False, f"{angle:g} (relative)", expected
     value = angle.to_value(u.arcmin)
     return math.isclose(value, arcmin, rel_tol=tolerance), f"{value:.5g} arcmin", expected
+
+
+def check_inputs(card, data, redshift, batch_size):
+    """Refuse arrays that networks with this card cannot take.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The card.
+    data : ndarray
+        Compton-y, shape (N, ny, nx).
+    redshift : ndarray
+        Shape (N,).
+    batch_size : int
+        Cutouts at a time.
+
+    Raises
+    ------
+    InvalidInputError
+        A shape is wrong, a pixel is not finite, or a redshift is in no bin.
+    """
+    if batch_size < 1:
+        raise InvalidInputError(f"'batch_size' must be at least 1. Received: {batch_size!r}")
+    if data.ndim != 3 or data.shape[1:] != card.shape:
+        raise InvalidInputError(
+            f"'data' must have shape (N, {card.shape[0]}, {card.shape[1]}). Received: {data.shape}"
+        )
+    if redshift.shape != data.shape[:1]:
+        raise InvalidInputError(
+            f"'redshift' must have one entry per cutout ({len(data)}). "
+            f"Received shape: {redshift.shape}"
+        )
+    if bad := np.count_nonzero(~np.isfinite(data).all(axis=(1, 2))):
+        raise InvalidInputError(
+            f"'data' must be finite; {bad} of {len(data)} cutouts have NaN or infinite pixels."
+        )
+    outside = card.redshift_bin(redshift) < 0
+    if outside.any():
+        low, high = card.redshift_bins[0][0], card.redshift_bins[-1][1]
+        raise InvalidInputError(
+            f"'redshift' must be in ({low:g}, {high:g}]. Received: {redshift[outside][0]}"
+        )

@@ -5,6 +5,7 @@ import numpy as np
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks._calibration import Calibration
+from szmass.networks._card_rules import check_inputs
 from szmass.networks._density import log_density, normalised
 from szmass.networks._inputs import NetworkInputs, pooled, redshift_and_level, turned
 from szmass.networks._weights import set_arrays
@@ -136,7 +137,7 @@ class DensityNetworks:
         """
         data, redshift = np.asarray(data), np.asarray(redshift, dtype=float)
         depth = np.broadcast_to(np.asarray(depth, dtype=float), redshift.shape)
-        self._check(data, redshift, depth)
+        self._check(data, redshift, depth, batch_size)
         inputs = self.inputs(noise)
         result = np.empty((len(data), len(self.log10_mass)))
         with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
@@ -179,7 +180,7 @@ class DensityNetworks:
         """
         data, redshift = np.asarray(data), np.asarray(redshift, dtype=float)
         depth = np.broadcast_to(np.asarray(depth, dtype=float), redshift.shape)
-        self._check(data, redshift, depth)
+        self._check(data, redshift, depth, batch_size)
         result, inputs = np.full(len(data), np.nan), self.inputs(noise)
         mean = self.mean_log10_mass(log_density)
         for start in range(0, len(data) if self.domain else 0, batch_size):
@@ -246,26 +247,7 @@ class DensityNetworks:
             total = total + log_density(mixture, self.log10_mass).reshape(8, len(planes), -1).sum(0)
         return normalised(total / (8 * len(self)), self.log10_mass)
 
-    def _check(self, data, redshift, depth):
-        if data.ndim != 3 or data.shape[1:] != self.card.shape:
-            raise InvalidInputError(
-                f"'data' must have shape (N, {self.card.shape[0]}, {self.card.shape[1]}). "
-                f"Received: {data.shape}"
-            )
-        if redshift.shape != data.shape[:1]:
-            raise InvalidInputError(
-                f"'redshift' must have one entry per cutout ({len(data)}). "
-                f"Received shape: {redshift.shape}"
-            )
-        if bad := np.count_nonzero(~np.isfinite(data).all(axis=(1, 2))):
-            raise InvalidInputError(
-                f"'data' must be finite; {bad} of {len(data)} cutouts have NaN or infinite pixels."
-            )
+    def _check(self, data, redshift, depth, batch_size):
+        check_inputs(self.card, data, redshift, batch_size)
         if not np.all((depth > 0) & np.isfinite(depth)):
             raise InvalidInputError("'depth' must be positive and finite.")
-        outside = self.card.redshift_bin(redshift) < 0
-        if outside.any():
-            low, high = self.card.redshift_bins[0][0], self.card.redshift_bins[-1][1]
-            raise InvalidInputError(
-                f"'redshift' must be in ({low:g}, {high:g}]. Received: {redshift[outside][0]}"
-            )
