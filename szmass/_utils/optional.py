@@ -1,6 +1,7 @@
 """Import of optional packages with an error that says what to install."""
 
 import importlib
+import os
 
 from szmass.exceptions import MissingDependencyError
 
@@ -32,6 +33,13 @@ def import_optional(module, *, extra, purpose):
     try:
         return importlib.import_module(module)
     except ImportError as err:
+        backend = os.environ.get("KERAS_BACKEND")
+        if module == "keras" and err.name == backend:
+            raise MissingDependencyError(
+                f"The environment variable KERAS_BACKEND asks for {backend!r}, which is not "
+                f"installed, and Keras is needed to {purpose}. Install it, or set the variable to "
+                "'tensorflow'."
+            ) from err
         raise MissingDependencyError(
             f"The package '{module}' is needed to {purpose} but could not be imported ({err}). "
             f"Install it with: python -m pip install 'szmass[{extra}]'"

@@ -142,3 +142,14 @@ class TestCosmology:
             get_cosmology("Plank18")
         with pytest.raises(InvalidInputError, match="'cosmology' must be"):
             get_cosmology(0.7)
+
+
+def test_backend_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+
+    def fail(module):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr("szmass._utils.optional.importlib.import_module", fail)
+    with pytest.raises(MissingDependencyError, match="KERAS_BACKEND asks for 'torch'"):
+        import_optional("keras", extra="cnn", purpose="train a network")
