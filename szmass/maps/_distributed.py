@@ -35,7 +35,9 @@ def stream(client, function, shared, tasks):
             client = stack.enter_context(distributed.Client(client))
         # Two tasks per thread keep the workers busy while memory stays bounded.
         ahead = 2 * max(1, sum(client.nthreads().values()))
-        everywhere = client.scatter(shared, broadcast=True)
+        # A name of its own: what an earlier call sent under a name made from the content may just
+        # be on its way out of the cluster.
+        everywhere = client.scatter(shared, broadcast=True, hash=False)
         pending = collections.deque()
         try:
             for task in tasks:
