@@ -116,7 +116,7 @@ def domain(arguments, networks):
     half = arguments.number // 2
     parts = []
     for k, kind in enumerate(("total", "instrument")):
-        samples = mocks(half, kind, seed=SEED + 1000 * k, depth=(0.65, 1.55))
+        samples = mocks(half, kind, seed=arguments.seed + 1000 * k, depth=(0.65, 1.55))
         parts += weigh(networks, samples, NoiseModel.planck(kind, depth=None))
     found = Weighed(parts)
     print(f"{len(found.truth)} clusters; estimate: mean of M; bins of predicted log10 M")
@@ -168,7 +168,7 @@ def outside(arguments, networks):
 
     known = {}
     for sampling in ("point", "nearest", "bilinear"):
-        options = {"sampling": sampling, "depth": (0.65, 1.55), "seed": SEED + 11_000}
+        options = {"sampling": sampling, "depth": (0.65, 1.55), "seed": arguments.seed + 11_000}
         samples = list(mocks(n, "total", **options))
         found = [score(s, s.quantity("depth").value) for s in samples]
         known[sampling] = np.concatenate(found)
@@ -182,12 +182,12 @@ def outside(arguments, networks):
             f"  {sampling}: {100 * strange.mean():.2f} % of {len(strange)} flagged; "
             f"by redshift bin, log M below and above 14.7: {np.round(100 * np.array(shares), 1)}"
         )
-    sample = next(mocks(min(n, CHUNK), "total", seed=SEED + 12_000))
+    sample = next(mocks(min(n, CHUNK), "total", seed=arguments.seed + 12_000))
     snr = sample.quantity("y500_true").to_value("arcmin2")
     snr = snr / total.sigma_y500(sample.quantity("theta500_true")).to_value("arcmin2")
     maps, rng = sample.cutouts.data.copy(), np.random.default_rng(5)
-    louder = next(mocks(len(sample), "total", seed=SEED + 12_000, depth=1.5)).cutouts.data
-    clean = next(mocks(len(sample), None, seed=SEED + 12_000)).cutouts.data
+    louder = next(mocks(len(sample), "total", seed=arguments.seed + 12_000, depth=1.5)).cutouts.data
+    clean = next(mocks(len(sample), None, seed=arguments.seed + 12_000)).cutouts.data
     y, x = np.mgrid[:96, :96] - 47.5
     hole = np.hypot(x, y) * 1.7 < 7.5
     for name, foreign in (
@@ -218,7 +218,7 @@ def estimators(arguments, networks):
     matched = MatchedFilterMass(**common)
     errors = {"cnn": [], "likelihood": [], "matched_filter": []}
     redshift, snr = [], []
-    for sample in mocks(arguments.number, kind, seed=SEED + 5000, depth=(0.75, 1.3)):
+    for sample in mocks(arguments.number, kind, seed=arguments.seed + 5000, depth=(0.75, 1.3)):
         truth, z = truth_of(sample)
         p = np.exp(densities(networks, sample, noise)[1])
         errors["cnn"].append(p @ grid / p.sum(axis=1) - truth)
@@ -241,7 +241,16 @@ def estimators(arguments, networks):
                 + ", ".join(f"{method} {value:.4f}" for method, value in rmse.items())
                 + f"; cnn / matched_filter {rmse['cnn'] / rmse['matched_filter']:.3f}, "
                 f"cnn / likelihood {rmse['cnn'] / rmse['likelihood']:.3f}"
+                f" (+- {_ratio_error(errors, inside, 'matched_filter'):.3f}, "
+                f"{_ratio_error(errors, inside, 'likelihood'):.3f})"
             )
+
+
+def _ratio_error(errors, inside, other, draws=200):
+    """Bootstrap error of the ratio of the rmse of 'cnn' to that of another method."""
+    own, theirs = errors["cnn"][inside] ** 2, errors[other][inside] ** 2
+    rows = np.random.default_rng(0).integers(0, len(own), (draws, len(own)))
+    return np.std(np.sqrt(own[rows].mean(axis=1) / theirs[rows].mean(axis=1)))
 
 
 def variants(arguments, networks):
@@ -261,12 +270,12 @@ def variants(arguments, networks):
         )
 
     total = NoiseModel.planck("total", depth=None)
-    line("default", weigh(networks, mocks(n, "total", seed=SEED + 7000), total))
+    line("default", weigh(networks, mocks(n, "total", seed=arguments.seed + 7000), total))
     slope = get_cluster_model("a10").y_slope
-    reference = [s.quantity("y500_true").value for s in mocks(n, None, seed=SEED + 7000)]
+    reference = [s.quantity("y500_true").value for s in mocks(n, None, seed=arguments.seed + 7000)]
     reference = np.concatenate(reference)
     for model in ("battaglia2012-agn", "battaglia2012-shock", "planck2013", "he2021"):
-        samples = list(mocks(n, "total", seed=SEED + 7000, model=model))
+        samples = list(mocks(n, "total", seed=arguments.seed + 7000, model=model))
         y500 = np.concatenate([s.quantity("y500_true").value for s in samples])
         shift = np.log10(y500 / reference) / slope
         parts = weigh(networks, samples, total)
@@ -282,7 +291,7 @@ def variants(arguments, networks):
             ]
             line(f"{model}, Y-M shift of {shift.mean():+.3f} dex taken out ({how})", moved)
     for factor in (0.75, 1.25):
-        samples = list(mocks(n, "total", seed=SEED + 7000, depth=factor))
+        samples = list(mocks(n, "total", seed=arguments.seed + 7000, depth=factor))
         line(f"noise x {factor}, told", weigh(networks, samples, total))
         line(f"noise x {factor}, not told", weigh(networks, samples, total, told=1.0))
     if arguments.data:
@@ -306,12 +315,12 @@ def real_sky(arguments, networks, line):
     ymap, catalog = coma_field(arguments.data)
     known = catalog.sample().coord
     sample = inject(
-        population(min(arguments.number, 2000), SEED + 8000),
+        population(min(arguments.number, 2000), arguments.seed + 8000),
         ymap,
         exclude=known,
         radius=45 * u.arcmin,
         cosmology=COSMOLOGY,
-        seed=SEED,
+        seed=arguments.seed,
     )
     sample.table["depth"] = np.ones(len(sample))
     total = NoiseModel.planck("total", depth=None)
@@ -378,7 +387,7 @@ def real(arguments, networks):
 
 def speed(arguments, networks):
     """1094 cutouts through the whole ensemble in all orientations."""
-    sample = next(mocks(1094, "total", seed=SEED))
+    sample = next(mocks(1094, "total", seed=arguments.seed))
     noise = NoiseModel.planck("total", depth=None)
     for i in range(3):
         start = time.perf_counter()
@@ -407,7 +416,7 @@ def efficiency(arguments, _):
         log10_mass=networks.log10_mass,
     )
     parts, limit = [], []
-    options = {"model": "a10-spheres", "environment": False, "seed": SEED + 3000}
+    options = {"model": "a10-spheres", "environment": False, "seed": arguments.seed + 3000}
     for sample in mocks(arguments.number, "total", **options):
         parts += weigh(networks, [sample], noise)
         limit.append(np.log10(exact.predict_posterior(sample).mean().value) - truth_of(sample)[0])
@@ -428,7 +437,7 @@ def architectures(arguments, networks):
     for k, kind in enumerate(("total", "instrument")):
         noise = NoiseModel.planck(kind, depth=None)
         samples = mocks(
-            arguments.number // 2, kind, seed=SEED + 9000 + 1000 * k, depth=(0.65, 1.55)
+            arguments.number // 2, kind, seed=arguments.seed + 9000 + 1000 * k, depth=(0.65, 1.55)
         )
         for sample in samples:
             truth, z = truth_of(sample)
@@ -456,6 +465,7 @@ def main():
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--networks", help="folder of networks; by default those that ship")
     parser.add_argument("--number", type=int, default=6000)
+    parser.add_argument("--seed", type=int, default=SEED, help="of the clusters; not the recipe's")
     parser.add_argument("--data", help="folder with milca_coma and psz2")
     parser.add_argument("--gaussian")
     parser.add_argument("--published")
