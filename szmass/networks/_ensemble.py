@@ -1,5 +1,6 @@
 """From trained members to networks that can be used: calibration, report, card, files."""
 
+import dataclasses
 import hashlib
 import itertools
 
@@ -86,7 +87,7 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     path = folder / WEIGHTS_FILE
     save_arrays(path, arrays)
     weights = WeightsFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
-    card = _card(recipe, dataset, metrics=metrics, weights=(weights,))
+    card = dataclasses.replace(card, metrics=metrics, weights=(weights,))
     card.write(folder / CARD_FILE, overwrite=True)
     return DensityNetworks(card, arrays)
 
@@ -171,7 +172,7 @@ def _with_all(edges):
     return [(edges[0], edges[-1]), *itertools.pairwise(edges)]
 
 
-def _card(recipe, dataset, *, metrics=None, weights=()):
+def _card(recipe, dataset):
     geometry, data = dataset.geometry, recipe.data
     options = {
         "log10_mass_range": np.log10(data["mass"]).tolist(),
@@ -206,9 +207,9 @@ def _card(recipe, dataset, *, metrics=None, weights=()):
             "szmass": __version__,
         },
         split="by cluster, in each redshift bin; fractions and seed as in the recipe",
-        metrics=metrics or {},
+        metrics={},
         error_table=None,
-        weights=weights,
+        weights=(),
         licence="BSD-3-Clause",
         references=(_IDEA, *get_cluster_model(data["model"]).references),
     )

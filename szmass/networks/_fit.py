@@ -14,7 +14,7 @@ from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, MissingDependencyError, TrainingError
 from szmass.networks._weights import load_arrays, save_arrays, set_arrays
 
-__all__ = ["best_arrays", "fit_network", "model_arrays", "seed_everything"]
+__all__ = ["best_arrays", "fit_network", "model_arrays", "seed_everything", "use_one_thread"]
 
 _CHECKPOINT, _LOG = "checkpoint.npz", "log.csv"
 
@@ -29,6 +29,24 @@ def seed_everything(seed):
 
         config.experimental.enable_op_determinism()
     return keras
+
+
+def use_one_thread():
+    """Let Keras compute in one thread, in a process that has nothing else to do."""
+    # Processes in parallel are faster than threads, and the order of sums is fixed.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    keras = import_optional("keras", extra="cnn", purpose="train a network")
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        config = import_optional("tensorflow", extra="cnn", purpose="train a network").config
+        # Nothing of this can be changed once the first network has been built.
+        if config.threading.get_intra_op_parallelism_threads() != 1:
+            config.threading.set_intra_op_parallelism_threads(1)
+            config.threading.set_inter_op_parallelism_threads(1)
+            for device in config.list_physical_devices("GPU"):
+                config.experimental.set_memory_growth(device, True)
+    elif backend == "torch":
+        import_optional("torch", extra="cnn", purpose="train a network").set_num_threads(1)
 
 
 def fit_network(

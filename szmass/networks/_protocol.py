@@ -1,7 +1,6 @@
 """One of the many trainings of the architecture of de Andres et al. (2022): one redshift bin."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from szmass._utils.optional import import_optional
 from szmass._utils.tables import write_table
 from szmass.exceptions import FileFormatError, TrainingError
 from szmass.networks._bias import mass_bin_statistics
-from szmass.networks._fit import fit_network, model_arrays, seed_everything
+from szmass.networks._fit import fit_network, model_arrays, seed_everything, use_one_thread
 from szmass.networks._stream import MapStream
 from szmass.networks._weights import save_arrays
 from szmass.networks.architectures import build_deandres2022
@@ -82,20 +81,7 @@ def split_bin(protocol, number, model):
 
 def train_in_own_process(protocol, number, model):
     """Do as `train_one` in a process that has nothing else to do, with one thread."""
-    # Processes in parallel are faster than threads, and the order of sums is fixed.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    keras = import_optional("keras", extra="cnn", purpose="train a network")
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        config = import_optional("tensorflow", extra="cnn", purpose="train a network").config
-        # Nothing of this can be changed once the first network has been built.
-        if config.threading.get_intra_op_parallelism_threads() != 1:
-            config.threading.set_intra_op_parallelism_threads(1)
-            config.threading.set_inter_op_parallelism_threads(1)
-            for device in config.list_physical_devices("GPU"):
-                config.experimental.set_memory_growth(device, True)
-    elif backend == "torch":
-        import_optional("torch", extra="cnn", purpose="train a network").set_num_threads(1)
+    use_one_thread()
     return train_one(protocol, number, model)
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from szmass.maps.noise import NoiseModel
 from szmass.networks._density import mixture_loss
 from szmass.networks._domain_mocks import draw_population
 from szmass.networks._ensemble import finish_ensemble
-from szmass.networks._fit import fit_network, seed_everything
+from szmass.networks._fit import fit_network, seed_everything, use_one_thread
 from szmass.networks._inputs import NetworkInputs
 from szmass.networks._processes import run_in_processes
 from szmass.networks._stream import MapStream, prefetched
@@ -193,7 +192,7 @@ class MemberJob:
 def train_member(job, number):
     """Train a member of the ensemble; its check-point holds its best weights."""
     if job.one_thread:
-        _use_one_thread()
+        use_one_thread()
     recipe, options = job.recipe, job.recipe.training
     seed = int(np.random.SeedSequence([recipe.seed, number]).generate_state(1)[0] >> 1)
     keras = seed_everything(seed)
@@ -287,18 +286,6 @@ class Encoder:
         batches = [self(parts) for parts in stream.epoch(0, in_order=True)]
         inputs = tuple(np.concatenate([batch[0][i] for batch in batches]) for i in range(2))
         return inputs, np.concatenate([batch[1] for batch in batches])
-
-
-def _use_one_thread():
-    """Small networks are trained faster by one thread each than by several together."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    keras = import_optional("keras", extra="cnn", purpose="train a network")
-    if keras.backend.backend() == "tensorflow":
-        from tensorflow import config
-
-        with contextlib.suppress(RuntimeError):  # too late: TensorFlow has begun
-            config.threading.set_intra_op_parallelism_threads(1)
-            config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _all_devices(keras):
