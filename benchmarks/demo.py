@@ -12,7 +12,7 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
-from szmass.comparison.demo import run_demo
+from szmass.demo import run_demo
 from szmass.maps import NoiseModel
 from szmass.simulations import Observation, draw_mass_function, simulate, simulate_sky, write_sky
 

@@ -9,7 +9,7 @@ CASES = {
     "astropy.units, astropy.table": BASE,
     "+ szmass": f"{BASE}, szmass",
     "+ its names": f"{BASE}\nfrom szmass import *",
-    "+ szmass.cli": f"{BASE}, szmass.cli",
+    "+ szmass.cli.core": f"{BASE}, szmass.cli.core",
 }
 REPEATS = 9
 

@@ -336,7 +336,7 @@ def real(arguments, networks):
     """The clusters of the Coma field beside MSZ, the published networks and the posterior."""
     from szmass.catalogs import DeAndres2022Catalog
     from szmass.maps import Cutout, CutoutStack
-    from szmass.masses import MassFlag
+    from szmass.results import MassFlag
 
     folder = Path(arguments.data)
     ymap, catalog = coma_field(folder)

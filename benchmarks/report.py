@@ -17,11 +17,10 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from scipy.ndimage import gaussian_filter
 
-from szmass._utils.tables import write_table
-from szmass.comparison import write_report
+from szmass._io.tables import write_table
 from szmass.maps import CutoutStack
-from szmass.masses import MassEstimates, side_by_side
-from szmass.posteriors import LogMassPosterior
+from szmass.report import write_report
+from szmass.results import LogMassPosterior, MassEstimates, side_by_side
 
 PAGES = 2000
 

@@ -34,7 +34,7 @@ from szmass.simulations import (
     simulate,
     twin,
 )
-from szmass.simulations._fourier import Window
+from szmass.simulations.bodies._fourier import Window
 
 BINS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.4), (0.4, 1.0))
 # Planck 2018 VI, base LCDM from CMB and lensing, without BAO.

@@ -2,11 +2,14 @@
 
 The sub-packages are the stages of the data: `szmass.catalogs` (rows of the
 sky), `szmass.maps` (pixels of the sky), `szmass.physics`, `szmass.simulations`,
-`szmass.networks`, `szmass.estimators` (ways to weigh a cluster) and
-`szmass.comparison`. What most scripts need is at the top level.
+`szmass.networks`, `szmass.estimators` (ways to weigh a cluster), `szmass.results` (masses and
+posteriors), `szmass.comparison`, `szmass.plots` and `szmass.report`. What most scripts need is at
+the top level.
 """
 
 import importlib
+
+from szmass import _moved
 
 __all__ = [
     "CATALOGS",
@@ -28,7 +31,7 @@ _HOMES = {
     "ClusterSample": "szmass.clusters",
     "ComptonMap": "szmass.maps",
     "ESTIMATORS": "szmass.estimators",
-    "LogMassPosterior": "szmass.posteriors",
+    "LogMassPosterior": "szmass.results",
     "PSZ2Catalog": "szmass.catalogs",
     "__version__": "szmass.version",
     "cite": "szmass.citations",
@@ -39,13 +42,16 @@ _SUBPACKAGES = {
     "citations",
     "clusters",
     "comparison",
+    "demo",
     "estimators",
     "exceptions",
     "maps",
-    "masses",
     "networks",
     "physics",
-    "posteriors",
+    "plots",
+    "report",
+    "reproduce",
+    "results",
     "simulations",
 }
 
@@ -53,7 +59,7 @@ _SUBPACKAGES = {
 def __getattr__(name):
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in _SUBPACKAGES:
+    if name in _SUBPACKAGES or f"szmass.{name}" in _moved.MOVED_MODULES:
         return importlib.import_module(f"szmass.{name}")
     raise AttributeError(f"module 'szmass' has no attribute {name!r}")
 

@@ -45,7 +45,7 @@ def cite(*what):
     ----------
     *what : object
         Any number of: a table that szmass made, a `~szmass.clusters.ClusterSample`, a
-        `~szmass.posteriors.LogMassPosterior`, an estimator, a catalogue, a map, cutouts, a pressure
+        `~szmass.results.LogMassPosterior`, an estimator, a catalogue, a map, cutouts, a pressure
         profile, a scaling relation, a cosmology, a model card; or the name of one of them, of a
         package such as ``"matplotlib"``, or a bibcode.
 

@@ -9,10 +9,10 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, QTable, Table
 from astropy.utils.masked import Masked
 
+from szmass._io.tables import read_table, write_table
 from szmass._utils.attributes import Number, Position, Text, column_parts
 from szmass._utils.names import NameIndex
 from szmass._utils.sample_columns import check_columns, map_columns
-from szmass._utils.tables import read_table, write_table
 from szmass.exceptions import InvalidInputError
 
 __all__ = ["Cluster", "ClusterSample"]
@@ -140,7 +140,7 @@ class Cluster:
         return f"<Cluster {self.name!r}: {facts['coord']}, redshift {facts['redshift']}>"
 
     def _repr_html_(self):
-        from szmass import _html
+        from szmass._utils import html as _html
 
         position = self.coord.icrs.to_string("hmsdms", precision=1)
         rows = {
@@ -492,7 +492,7 @@ class ClusterSample:
         return f"<ClusterSample: {self._summary()}; columns {', '.join(self.table.colnames)}>"
 
     def _repr_html_(self):
-        from szmass import _html
+        from szmass._utils import html as _html
 
         attached = f"<p>{_html.short(repr(self._cutouts))}</p>" if self._cutouts is not None else ""
         title = f"<p><b>ClusterSample</b>: {_html.short(self._summary())}</p>"

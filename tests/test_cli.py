@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from szmass._utils.tables import read_table
-from szmass.cli import NOTHING_FOUND, main
+from szmass._io.tables import read_table
+from szmass.cli import main
+from szmass.cli.core import NOTHING_FOUND
 from szmass.estimators.checks import make_check_sample
-from szmass.posteriors import LogMassPosterior
+from szmass.results import LogMassPosterior
 
 
 def run(*args):

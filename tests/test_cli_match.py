@@ -6,9 +6,10 @@ import pytest
 from astropy.table import QTable, Table
 from click.testing import CliRunner
 
-from szmass._utils.tables import read_table
+from szmass._io.tables import read_table
 from szmass.catalogs import PSZ2Catalog, conf
-from szmass.cli import NOTHING_FOUND, main
+from szmass.cli import main
+from szmass.cli.core import NOTHING_FOUND
 from szmass.estimators.checks import make_check_sample
 
 

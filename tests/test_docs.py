@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from szmass.masses import MASS_COLUMNS, MassFlag
+from szmass.results import MASS_COLUMNS, MassFlag
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

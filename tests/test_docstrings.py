@@ -26,7 +26,7 @@ def public_objects():
             obj = getattr(module, name)
             ours = str(getattr(obj, "__module__", "")).startswith("szmass.")
             home = f"{obj.__module__}.{name}" if ours and hasattr(obj, "__name__") else None
-            if home is None or home.startswith("szmass.cli"):
+            if home is None or home.startswith("szmass.cli."):
                 continue
             if not (inspect.isclass(obj) and issubclass(obj, enum.Enum)):
                 yield home

@@ -10,10 +10,10 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from szmass import _html
+from szmass._utils import html as _html
 from szmass.clusters import Cluster, ClusterSample
 from szmass.maps import ComptonMap, Cutout, CutoutGeometry, CutoutStack
-from szmass.posteriors import LogMassPosterior
+from szmass.results import LogMassPosterior
 from szmass.simulations import draw_flat
 
 EVIL = "<script>alert(1)</script>&\"'<b>"

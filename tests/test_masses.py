@@ -9,13 +9,8 @@ from astropy.table import QTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from szmass.exceptions import (
-    FileFormatError,
-    InvalidInputError,
-    InvalidUnitError,
-    SzmassWarning,
-)
-from szmass.masses import (
+from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError, SzmassWarning
+from szmass.results import (
     MASS_COLUMNS,
     MassEstimates,
     MassFlag,

@@ -7,11 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, norm
 
-from szmass._posterior_files import to_table
-from szmass._utils.tables import write_table
+from szmass._io.tables import write_table
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
-from szmass.masses import MASS_COLUMNS, MassFlag
-from szmass.posteriors import LogMassPosterior
+from szmass.results import MASS_COLUMNS, LogMassPosterior, MassFlag
+from szmass.results._posterior_files import to_table
 
 GRID = np.linspace(13.5, 15.8, 231)
 

@@ -16,11 +16,14 @@ PARTS = {
     "catalogs": (0, 1, "rows of the sky"),
     "clusters": (1, 1, "Cluster,\nClusterSample"),
     "estimators": (2, 1, "ways to weigh\na cluster"),
-    "masses": (3, 1, "mass tables\nand their flags"),
-    "comparison": (4, 1, "statistics, plots,\nreports"),
+    "results": (3, 1, "mass tables, flags,\nposteriors"),
+    "comparison": (4, 1, "statistics\nbetween masses"),
     "maps": (0, 2, "pixels of the sky,\ncutouts, noise"),
-    "posteriors": (3, 0, "densities of log M"),
-    "citations": (4, 0, "what to cite"),
+    "citations": (3, 0, "what to cite"),
+    "plots": (4, 0, "figures"),
+    "report": (5, 0, "pages for\na browser"),
+    "reproduce": (5, 1, "the published\nresults"),
+    "demo": (4, 2, "a survey from\nsky to masses"),
     "cli": (2.5, 2, "all of it from the shell"),
 }
 HELPERS = {"exceptions", "version"}
@@ -32,12 +35,15 @@ FLOW = [
     ("simulations", "networks", "maps"),
     ("networks", "estimators", "weights"),
     ("clusters", "estimators", "sample"),
-    ("estimators", "masses", ""),
-    ("estimators", "posteriors", ""),
-    ("masses", "comparison", "table"),
-    ("masses", "citations", ""),
+    ("estimators", "results", ""),
+    ("results", "comparison", "table"),
+    ("results", "citations", ""),
+    ("results", "plots", ""),
+    ("plots", "report", ""),
+    ("comparison", "reproduce", ""),
+    ("comparison", "demo", ""),
 ]
-SAMPLES = {"clusters", "masses", "posteriors"}
+SAMPLES = {"clusters", "results"}
 WIDTH, HEIGHT = 2.6, 1.9
 
 

@@ -4,9 +4,9 @@ import astropy.units as u
 import matplotlib.pyplot as plt
 
 from szmass import estimate_masses
-from szmass.comparison import plot_cluster
 from szmass.estimators import LikelihoodMass, MatchedFilterMass
 from szmass.maps import NoiseModel
+from szmass.plots import plot_cluster
 from szmass.simulations import from_masses, simulate
 
 cluster = from_masses([8e14] * u.solMass, 0.12, names=["Mock"], seed=3)

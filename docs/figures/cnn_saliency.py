@@ -4,10 +4,10 @@ import astropy.units as u
 import matplotlib.pyplot as plt
 import numpy as np
 
-from szmass.comparison import plot_saliency
 from szmass.estimators import CNNMass
 from szmass.maps import NoiseModel
 from szmass.networks import stack_saliency
+from szmass.plots import plot_saliency
 from szmass.simulations import Observation, from_masses, simulate
 
 NUMBER = 8

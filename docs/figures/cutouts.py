@@ -3,7 +3,7 @@
 import astropy.units as u
 import matplotlib.pyplot as plt
 
-from szmass.comparison import plot_cutout, plot_gallery
+from szmass.plots import plot_cutout, plot_gallery
 from szmass.simulations import from_masses, simulate
 
 mass = [12, 9, 8, 11, 7, 10, 9, 14] * u.Unit("1e14 solMass")

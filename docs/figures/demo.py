@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from szmass.comparison.demo import make_demo
+from szmass.demo import make_demo
 
 for figure in make_demo(nside=512, clusters=400).figures().values():
     plt.figure(figure)

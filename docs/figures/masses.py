@@ -4,14 +4,14 @@ import astropy.units as u
 import matplotlib.pyplot as plt
 
 from szmass import estimate_masses
-from szmass.comparison import (
+from szmass.estimators import MatchedFilterMass
+from szmass.plots import (
     plot_error_distribution,
     plot_mass_comparison,
     plot_mass_redshift,
     plot_relative_error,
     plot_residuals,
 )
-from szmass.estimators import MatchedFilterMass
 from szmass.simulations import draw_flat, simulate
 
 clusters = draw_flat(800, mass=[5e14, 2e15] * u.solMass, redshift=(0.02, 0.45), seed=1)

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from astropy.table import Table
 
-from szmass.comparison import plot_selection, plot_training
+from szmass.plots import plot_selection, plot_training
 
 rng = np.random.default_rng(3)
 bins = ["(0, 0.1]", "(0.1, 0.2]", "(0.2, 0.4]", "(0.4, 1]"]

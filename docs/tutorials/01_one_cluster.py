@@ -38,7 +38,7 @@ print(sample.cutouts)
 # true mass: the beam hides most of the cluster's shape, and what is left to measure is above all
 # one number, its total signal.
 
-from szmass.comparison import plot_cutout
+from szmass.plots import plot_cutout
 
 theta500 = sample.quantity("theta500_true")[0]
 ax = plot_cutout(sample.cutouts[0], theta500=theta500)
@@ -77,7 +77,7 @@ print(f"{'true':15} {table['mass_true'][0].to_value('1e14 solMass'):5.2f}")
 # also hold that clusters of one mass differ in signal and in shape: of the two, these are the
 # errors to quote.
 
-from szmass.comparison import plot_mass_posteriors
+from szmass.plots import plot_mass_posteriors
 
 ax = plot_mass_posteriors(table, posteriors=posteriors)
 
@@ -121,7 +121,7 @@ print("1-b =", hydrostatic.meta["methods"]["matched_filter"]["one_minus_b"])
 
 import matplotlib.pyplot as plt
 
-from szmass.comparison import plot_cluster
+from szmass.plots import plot_cluster
 from szmass.maps import NoiseModel
 
 page = plot_cluster(
@@ -143,7 +143,7 @@ _ = plt.figure(page)
 import warnings
 
 from szmass.exceptions import UnweighedClustersWarning
-from szmass.masses import MassFlag
+from szmass.results import MassFlag
 
 sample.table["redshift"].mask = True
 with warnings.catch_warnings():

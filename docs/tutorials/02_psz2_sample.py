@@ -73,7 +73,7 @@ print(f"{len(sample)} of {len(clusters)} are detected")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from szmass.comparison import plot_gallery
+from szmass.plots import plot_gallery
 
 best = sample[np.argsort(-sample.quantity("snr").value)[:12]]
 _ = plt.figure(plot_gallery(best, titles=[f"z = {z:.2f}" for z in best.redshift]))
@@ -122,7 +122,7 @@ print(
 # %%
 # The clouds are narrow, and most points lie a little above the line.
 
-from szmass.comparison import plot_mass_comparison
+from szmass.plots import plot_mass_comparison
 
 fig, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 for ax, method in zip(axes, ("filter", "scaling"), strict=True):
@@ -154,7 +154,7 @@ for low, high in ((4.5, 6), (6, 8), (8, np.inf)):
 
 from collections import Counter
 
-from szmass.masses import MassFlag
+from szmass.results import MassFlag
 
 for flag, number in sorted(Counter(table["flag_filter"].tolist()).items()):
     print(f"{number:4d}  {MassFlag.describe(flag) or 'nothing to say'}")
@@ -171,7 +171,7 @@ for flag, number in sorted(Counter(table["flag_filter"].tolist()).items()):
 import tempfile
 from pathlib import Path
 
-from szmass.masses import read_masses, write_masses
+from szmass.results import read_masses, write_masses
 
 with tempfile.TemporaryDirectory() as folder:
     write_masses(table, Path(folder) / "masses.ecsv")

@@ -122,7 +122,7 @@ print(f"1-b = {found.value:.2f} -{found.errn:.2f} +{found.errp:.2f}, scatter {fo
 # in their signal. The errors of the masses are not in it. With the published tables, PSZ2 and the
 # 65 clusters of Herbonnet et al. (2020), the same lines give 0.80 +- 0.04 with a scatter of 25 %.
 
-from szmass.comparison import plot_mass_comparison
+from szmass.plots import plot_mass_comparison
 
 ax = plot_mass_comparison(
     pairs,

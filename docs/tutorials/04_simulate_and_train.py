@@ -56,7 +56,7 @@ print(dataset)
 
 import matplotlib.pyplot as plt
 
-from szmass.comparison import plot_gallery
+from szmass.plots import plot_gallery
 
 some = dataset[:4]
 masses = some.quantity("mass_true").to_value("1e14 solMass")
@@ -79,7 +79,7 @@ networks = train(small, folder / "net", dataset=dataset)
 
 from astropy.table import Table
 
-from szmass.comparison import plot_training
+from szmass.plots import plot_training
 
 ax = plot_training({"ours": Table.read(folder / "net" / "member-0" / "log.csv")})
 
@@ -118,7 +118,7 @@ estimators = {
 posteriors = {}
 table = estimate_masses(sample, estimators, columns=["mass_true"], posteriors=posteriors)
 
-from szmass.comparison import plot_mass_comparison
+from szmass.plots import plot_mass_comparison
 
 fig, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 for ax, method in zip(axes, estimators, strict=True):

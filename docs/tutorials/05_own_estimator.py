@@ -23,8 +23,8 @@ import numpy as np
 
 from szmass.estimators import MassEstimator
 from szmass.maps import NoiseModel
-from szmass.maps.photometry import aperture_photometry
-from szmass.masses import MassEstimates, MassFlag
+from szmass.maps.measure.photometry import aperture_photometry
+from szmass.results import MassEstimates, MassFlag
 from szmass.physics import get_cosmology, y_to_mpc2
 
 
@@ -118,7 +118,7 @@ check_estimator(estimator)
 import warnings
 
 from szmass import estimate_masses
-from szmass.comparison import plot_residuals
+from szmass.plots import plot_residuals
 from szmass.estimators import MatchedFilterMass
 from szmass.exceptions import UnweighedClustersWarning
 
@@ -146,7 +146,7 @@ for ax, method in zip(axes, methods, strict=True):
 # and the scatter about it:
 
 from szmass.comparison import efficiency_table
-from szmass.masses import one_method
+from szmass.results import one_method
 
 quality = efficiency_table(
     test.quantity("mass_true"), test.redshift, {m: one_method(table, m) for m in methods}

@@ -101,7 +101,7 @@ sample.attach_cutouts(ymap, geometry=geometry)
 
 import matplotlib.pyplot as plt
 
-from szmass.comparison import plot_gallery
+from szmass.plots import plot_gallery
 
 shown = sample[sample.cutouts.footprint.any(axis=(1, 2))]
 _ = plt.figure(plot_gallery(shown, columns=5))
@@ -134,7 +134,7 @@ import warnings
 from szmass import estimate_masses
 from szmass.estimators import MatchedFilterMass
 from szmass.exceptions import UnweighedClustersWarning
-from szmass.masses import MassFlag
+from szmass.results import MassFlag
 
 estimator = MatchedFilterMass(noise=noise, relation="arnaud2010")
 with warnings.catch_warnings():

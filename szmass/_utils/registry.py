@@ -5,12 +5,7 @@ import warnings
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
-from szmass.exceptions import (
-    DuplicateNameError,
-    InvalidInputError,
-    SzmassWarning,
-    UnknownNameError,
-)
+from szmass.exceptions import DuplicateNameError, InvalidInputError, SzmassWarning, UnknownNameError
 
 __all__ = ["Registry"]
 

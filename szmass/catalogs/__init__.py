@@ -11,17 +11,17 @@ from szmass.catalogs.cnn_masses import DeAndres2022Catalog
 from szmass.catalogs.core import CATALOGS, Catalog, CatalogColumn, register_catalog
 from szmass.catalogs.crossmatch import crossmatch, crossmatch_many
 from szmass.catalogs.erass1 import ERASS1Catalog
-from szmass.catalogs.herbonnet2020 import Herbonnet2020Table
-from szmass.catalogs.lc2 import LC2Table
 from szmass.catalogs.lensing import LensingTable, MassColumn, PublishedLensingTable
+from szmass.catalogs.lensing.herbonnet2020 import Herbonnet2020Table
+from szmass.catalogs.lensing.lc2 import LC2Table
+from szmass.catalogs.lensing.medezinski2018 import Medezinski2018Table
+from szmass.catalogs.lensing.sereno2017 import Sereno2017Table
+from szmass.catalogs.lensing.umetsu2014 import Umetsu2014Table
+from szmass.catalogs.lensing.umetsu2016 import Umetsu2016Table
 from szmass.catalogs.load import load_catalog, load_sample
 from szmass.catalogs.mcxc import MCXCCatalog
-from szmass.catalogs.medezinski2018 import Medezinski2018Table
 from szmass.catalogs.psz2 import PSZ2Catalog
-from szmass.catalogs.sereno2017 import Sereno2017Table
 from szmass.catalogs.spt import SPTSZCatalog
-from szmass.catalogs.umetsu2014 import Umetsu2014Table
-from szmass.catalogs.umetsu2016 import Umetsu2016Table
 
 __all__ = [
     "CATALOGS",

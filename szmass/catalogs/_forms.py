@@ -11,9 +11,9 @@ from astropy.io.votable import parse
 from astropy.table import Column, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
+from szmass._io.files import damaged_fits_raises
+from szmass._io.tables import _META_KEY, read_table
 from szmass._utils.attributes import parse_unit
-from szmass._utils.files import damaged_fits_raises
-from szmass._utils.tables import _META_KEY, read_table
 from szmass.exceptions import FileFormatError
 
 __all__ = ["parse_votable", "read_form"]

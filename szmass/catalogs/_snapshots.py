@@ -10,9 +10,9 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from szmass._utils.files import atomic_path
+from szmass._io.files import atomic_path
+from szmass._io.tables import read_table
 from szmass._utils.paths import cache_folder
-from szmass._utils.tables import read_table
 from szmass.catalogs._config import conf
 from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError, SzmassWarning
 

@@ -97,7 +97,7 @@ class DeAndres2022Catalog(Catalog):
         InvalidInputError
             ``offline`` and ``refresh`` are both asked for.
         """
-        from szmass._utils.download import fetch_file
+        from szmass._io.download import fetch_file
 
         offline = require_consistent(offline, refresh)
         path = Path(cache_folder() if folder is None else folder) / "DeepPlanck.csv"

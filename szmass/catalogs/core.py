@@ -7,11 +7,11 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
+from szmass._io.tables import write_table
 from szmass._utils.attributes import column_parts
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_quantity
 from szmass._utils.registry import Registry
-from szmass._utils.tables import write_table
 from szmass.catalogs._columns import CatalogColumn, add_published_units, standardise
 from szmass.catalogs._config import require_consistent
 from szmass.catalogs._forms import read_form

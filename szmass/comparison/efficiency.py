@@ -10,7 +10,7 @@ from astropy.table import QTable, Table
 from szmass._utils.quantities import as_floats
 from szmass.comparison.statistics import REDSHIFT_BINS
 from szmass.exceptions import InvalidInputError
-from szmass.posteriors import LogMassPosterior
+from szmass.results import LogMassPosterior
 
 __all__ = ["efficiency_table"]
 
@@ -41,10 +41,10 @@ def efficiency_table(
     redshift : array-like
         Their redshifts.
     estimates : dict
-        By name: a `~szmass.posteriors.LogMassPosterior`, a mass table of an estimator, or masses
+        By name: a `~szmass.results.LogMassPosterior`, a mass table of an estimator, or masses
         (a Quantity). The estimate is the mean of log M of a posterior, else the mass. Clusters
         whose mass is NaN are left out, for that method.
-    limit : `~szmass.posteriors.LogMassPosterior`, optional
+    limit : `~szmass.results.LogMassPosterior`, optional
         The exact posteriors, under the prior that the population was drawn from.
     mass_bins : sequence of float, optional
         Edges in log10(M / Msun); without them clusters of all masses are taken together.
@@ -163,7 +163,7 @@ class _Estimate:
             if lost:
                 raise InvalidInputError(
                     f"The table of {name!r} has no column {sorted(lost)[0]!r}. Take the table of "
-                    "one method, for instance with szmass.masses.one_method."
+                    "one method, for instance with szmass.results.one_method."
                 )
             self._check(name, len(value), n)
             found, errn, errp = (

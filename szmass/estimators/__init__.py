@@ -5,14 +5,9 @@ in a file of its own; other packages add theirs through the entry-point group
 ``szmass.estimators`` and prove them with `szmass.estimators.checks`.
 """
 
-from szmass.estimators.cnn import DeAndres2022
-from szmass.estimators.core import (
-    ESTIMATORS,
-    MassEstimator,
-    estimate_masses,
-    register_estimator,
-)
-from szmass.estimators.density_cnn import CNNMass
+from szmass.estimators.cnn import CNNMass
+from szmass.estimators.core import ESTIMATORS, MassEstimator, estimate_masses, register_estimator
+from szmass.estimators.deandres2022 import DeAndres2022
 from szmass.estimators.lensing import LensingMass
 from szmass.estimators.likelihood import LikelihoodMass
 from szmass.estimators.matched_filter import MatchedFilterMass

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from szmass.masses import MassFlag
+from szmass.results import MassFlag
 
 __all__ = ["flag_unusable"]
 

@@ -18,14 +18,14 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, QTable
 
-from szmass._utils.tables import read_table, write_table
+from szmass._io.tables import read_table, write_table
 from szmass.clusters import ClusterSample
 from szmass.estimators.core import MassEstimator
 from szmass.exceptions import SzmassError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, CutoutStack
-from szmass.masses import MASS_COLUMNS, MassFlag
 from szmass.physics.halos import theta500
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
+from szmass.results import MASS_COLUMNS, MassFlag
 
 __all__ = ["ESTIMATOR_CHECKS", "check_estimator", "make_check_sample"]
 

@@ -1,60 +1,71 @@
-"""Masses from convolutional networks that look at Compton-y cutouts."""
-
-from pathlib import Path
+"""Masses and posteriors from the networks that ship with szmass, or that a user has trained."""
 
 import numpy as np
 
 from szmass.estimators._network_flags import flag_unusable
 from szmass.estimators.core import MassEstimator, register_estimator
+from szmass.estimators.filters._setup import Setup, depth_factors
+from szmass.estimators.priors import get_prior
 from szmass.exceptions import InvalidInputError
-from szmass.masses import MassEstimates, MassFlag
-from szmass.networks._binned import CARD, load_binned
-from szmass.networks.cards import ModelCard
-from szmass.networks.published import load_published, published_card
+from szmass.networks.saliency import occlusion_map
+from szmass.networks.shipped import load_networks
+from szmass.results import LogMassPosterior, MassEstimates, MassFlag
 
-__all__ = ["DeAndres2022"]
+__all__ = ["CNNMass"]
+
+_ONE_SIGMA = 0.682689492137086
+
+# A density at an end of the grid above this part of its maximum is cut off.
+_CUT_OFF = 0.1
 
 
 @register_estimator
-class DeAndres2022(MassEstimator):
-    """Masses from the networks that de Andres et al. (2022) trained and released, or from your own.
+class CNNMass(MassEstimator):
+    """Posterior of log M from networks that look at cutout, redshift and noise level.
 
-    Each of the redshift bins (0, 0.1], (0.1, 0.2], (0.2, 0.4] and (0.4, 1] has its network.
-    Clusters outside them, and cutouts with missing pixels, are flagged and not weighed.
+    An ensemble of convolutional networks gives the density of the true log M500c of clusters that
+    look like this one in the simulations it was trained on, under a prior flat in log M between
+    the ends of its grid; that density is recalibrated on simulations held out from the training.
 
     Parameters
     ----------
     weights : path-like, optional
-        Folder with the published files ``bestmodel-1.h5`` to ``bestmodel-4.h5``. Without it they
-        are downloaded once and kept in the cache folder. Or the folder in which
-        `~szmass.networks.train_selection` left networks of the same architecture with their model
-        card, which then says for what redshifts, cutouts and masses they are.
+        Folder that `szmass.networks.train` wrote; by default the networks that ship.
+    noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
+        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``.
+    depth : float or str, optional
+        Factor of the noise amplitude, as in `MatchedFilterMass`. The networks need it: errors, and
+        with them masses of faint clusters, follow from it.
+    prior : {"flat", "tinker08"} or callable, optional
+        "flat" in log M, as in the training; "tinker08" is `MassFunctionPrior` in the cosmology of
+        the training; or a function of arrays ``(log10_mass, redshift)`` that gives a density in
+        log10 M.
     batch_size : int, optional
-        Number of cutouts that go through a network at once; it does not change the masses.
+        Number of cutouts that go through the networks at once; it does not change the masses.
 
     Notes
     -----
-    The masses are true M500c as the networks learned it on hydrodynamic simulations; no
-    hydrostatic bias enters. The errors are those of the published catalogue: the 68 % range of
-    the true mass of simulated clusters at the same predicted mass. They depend on the
-    predicted mass alone, not on the cutout. A mass beyond the published ones has no error
-    (``NO_ERROR``); one beyond the masses of the training is flagged ``EXTRAPOLATED``.
+    Masses are true M500c, on the scale of the simulations: with the networks that ship that of
+    1-b = 0.8, which is in no way measured by them. A mass is the mean of M, not of log M, so that
+    relative errors (M - M_true) / M vanish on average at any predicted mass; errors reach
+    to the 16 % and 84 % quantiles.
 
-    References
-    ----------
-    de Andres et al. 2022, Nature Astronomy 6, 1325 (2022NatAs...6.1325D).
+    Flags: ``EXTRAPOLATED`` for a posterior that an end of the prior cuts off, ``OUT_OF_DOMAIN`` for
+    a cutout unlike those of the training, ``REDSHIFT_OUT_OF_RANGE``.
     """
 
-    tag = "cnn-deandres2022"
-    description = "published networks of de Andres et al. (2022) on Compton-y cutouts"
+    tag = "cnn"
+    description = "posterior from density networks that look at Compton-y cutouts"
     requires = frozenset({"redshift", "complete_cutout"})
     mass_definition = "500c"
     references = ("2022NatAs...6.1325D",)
     extra = "cnn"
-    downloads = True
 
-    def __init__(self, *, weights=None, batch_size=128):
+    def __init__(self, *, weights=None, noise="planck", depth=None, prior="flat", batch_size=256):
         self.weights = weights
+        self.noise = noise
+        self.depth = depth
+        self.prior = prior
         self.batch_size = batch_size
         self._loaded = None
 
@@ -62,55 +73,130 @@ class DeAndres2022(MassEstimator):
         # Copies and other processes load the networks themselves.
         return self.__dict__ | {"_loaded": None}
 
-    def _missing(self, sample):
-        return flag_unusable(self._card(), sample, super()._missing(sample))
-
-    def _weigh(self, sample):
-        networks = self._networks()
-        log10_mass = networks.log10_mass(
-            sample.cutouts.data, sample.redshift, batch_size=self.batch_size
-        )
-        low, high = networks.card.log10_mass_range
-        err_minus = err_plus = np.full(len(log10_mass), np.nan)
-        if networks.card.error_table is not None:
-            err_minus, err_plus = networks.card.error_table.at(log10_mass)
-        flag = np.where(np.isnan(err_minus), MassFlag.NO_ERROR, 0)
-        flag |= np.where((log10_mass < low) | (log10_mass > high), MassFlag.EXTRAPOLATED, 0)
-        with np.errstate(over="ignore", under="ignore"):
-            mass = 10.0**log10_mass
-        # A map in other units than y sends the networks to where no number follows.
-        mass[~np.isfinite(mass) | (mass == 0)] = np.nan
-        return MassEstimates(mass, mass * (1 - 10.0**-err_minus), mass * (10.0**err_plus - 1), flag)
-
-    def _own(self):
-        """Tell whether the weights are of the user's own training."""
-        return self.weights is not None and (Path(self.weights).expanduser() / CARD).is_file()
-
-    def _card(self):
-        """Give the model card without loading the networks."""
-        if not self._own():
-            return published_card()
-        card = ModelCard.read(Path(self.weights).expanduser() / CARD)
-        if card.mass_definition != self.mass_definition:
-            raise InvalidInputError(
-                f"The networks in 'weights' ({str(self.weights)!r}) give masses of "
-                f"{card.mass_definition!r}; this estimator gives {self.mass_definition!r}."
-            )
-        return card
-
     def _networks(self):
-        # The card tells when there are other networks in the same folder.
-        which = self.weights, self._card().digest
-        if self._loaded is None or self._loaded[0] != which:
-            load = load_binned if self._own() else load_published
-            self._loaded = (which, load(self.weights))
+        if self._loaded is None or self._loaded[0] != self.weights:
+            self._loaded = (self.weights, load_networks(self.weights))
         return self._loaded[1]
 
+    def _missing(self, sample):
+        return flag_unusable(self._networks().card, sample, super()._missing(sample))
+
+    def _setup(self, stack):
+        return Setup(stack, self.noise, "arnaud2010", None)
+
+    def predict_posterior(self, sample):
+        """Give the posteriors of the masses of a sample.
+
+        Parameters
+        ----------
+        sample : `~szmass.clusters.ClusterSample`
+            The clusters; it is not changed.
+
+        Returns
+        -------
+        `~szmass.results.LogMassPosterior`
+            One row per cluster in the order of the sample; NaN for those that cannot be weighed,
+            with a flag.
+
+        Raises
+        ------
+        InvalidInputError
+            The sample lacks a whole input, an option makes no sense, or the prior leaves no mass.
+        CardMismatchError
+            The cutouts are not what the networks were trained on.
+        """
+        flag = self._missing(sample)
+        networks = self._networks()
+        log_density = np.full((len(sample), len(networks.log10_mass)), np.nan)
+        usable, score = flag == 0, np.full(len(sample), np.nan)
+        if usable.any():
+            some = sample if usable.all() else sample[usable]
+            setup = self._setup(some.cutouts)
+            field = {"noise": setup.noise, "depth": depth_factors(self.depth, setup, some)}
+            maps = some.cutouts.data, some.redshift
+            found = networks.log_density(*maps, batch_size=self.batch_size, **field)
+            log_density[usable] = found
+            score[usable] = networks.domain_score(*maps, found, **field)
+        posterior = LogMassPosterior.from_log_likelihood(
+            networks.log10_mass,
+            log_density,
+            get_prior(self.prior, networks.card.training["cosmology"]),
+            names=sample.names,
+            redshift=sample.redshift,
+            flag=flag,
+        )
+        ends = posterior.density[:, [0, -1]].max(axis=1)
+        cut = usable & (ends > _CUT_OFF * posterior.density.max(axis=1))
+        posterior.flag[cut] |= MassFlag.EXTRAPOLATED
+        if networks.domain is not None:
+            strange = usable & (score > networks.domain.threshold)
+            posterior.flag[strange] |= MassFlag.OUT_OF_DOMAIN
+        posterior.meta.update(self._meta(sample))
+        return posterior
+
+    def saliency(self, sample, **options):
+        """Show from where in their cutouts the masses of clusters come.
+
+        Parameters
+        ----------
+        sample : `~szmass.clusters.ClusterSample`
+            Clusters that can all be weighed.
+        **options : dict
+            As for `szmass.networks.occlusion_map`: ``patches``, ``width``, ``fill``.
+
+        Returns
+        -------
+        `~szmass.maps.CutoutStack`
+            Change of log10 M by each part of the cutout [dex], on the grid of the patches.
+
+        Raises
+        ------
+        InvalidInputError
+            A cluster cannot be weighed, or an option makes no sense.
+        CardMismatchError
+            The cutouts are not what the networks were trained on.
+        """
+        flag = self._missing(sample)
+        if bad := np.count_nonzero(flag):
+            raise InvalidInputError(
+                f"{bad} of {len(sample)} clusters cannot be weighed "
+                f"({MassFlag.describe(np.bitwise_or.reduce(flag))}): leave them out."
+            )
+        networks, setup = self._networks(), self._setup(sample.cutouts)
+        depth = np.broadcast_to(depth_factors(self.depth, setup, sample), len(sample))
+
+        def log10_mass(maps, rows):
+            found = networks.log_density(
+                maps,
+                sample.redshift[rows],
+                noise=setup.noise,
+                depth=depth[rows],
+                batch_size=self.batch_size,
+            )
+            return networks.mean_log10_mass(found)
+
+        return occlusion_map(log10_mass, sample.cutouts, **options)
+
+    def _weigh(self, sample):
+        posterior = self.predict_posterior(sample)
+        grid = posterior.log10_mass
+        mass = np.trapezoid(posterior.density * 10**grid, grid, axis=1)
+        low, high = (end.value for end in posterior.interval(_ONE_SIGMA))
+        return MassEstimates(
+            mass, np.maximum(mass - low, 0), np.maximum(high - mass, 0), posterior.flag
+        )
+
     def _extra_meta(self, sample):
-        card = self._card()
+        card = self._networks().card
+        noise = self._setup(sample.cutouts).noise
         return {
+            "references": list(card.references),
             "model_card": card.name,
             "model_card_digest": card.digest,
             "model_card_notes": list(card.check_cutouts(sample.cutouts)),
-            "error_definition": "68 % range of simulated true masses at the predicted mass",
+            "prior": self.prior if isinstance(self.prior, str) else repr(self.prior),
+            "cosmology": card.training["cosmology"],
+            "noise": str(noise.meta.get("source", "user")),
+            "noise_rms": float(noise.rms()),
+            "estimate": "mean of M; errors reach to the 16 and 84 % quantiles",
         }

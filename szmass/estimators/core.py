@@ -15,7 +15,8 @@ import numpy as np
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, UnweighedClustersWarning
-from szmass.masses import MassEstimates, MassFlag, column_suffix, side_by_side
+from szmass.results import MassEstimates, MassFlag, side_by_side
+from szmass.results.masses import column_suffix
 from szmass.version import __version__
 
 __all__ = ["ESTIMATORS", "MassEstimator", "estimate_masses", "register_estimator"]
@@ -60,7 +61,7 @@ class MassEstimator(ABC):
 
         Returns
         -------
-        `~szmass.masses.MassEstimates`
+        `~szmass.results.MassEstimates`
             One entry per cluster, in order.
         """
 
@@ -94,7 +95,7 @@ class MassEstimator(ABC):
         -------
         `~astropy.table.QTable`
             One row per cluster in the order of the sample, with the columns of
-            ``szmass.masses.MASS_COLUMNS``. ``meta`` says what the numbers were made with.
+            ``szmass.results.MASS_COLUMNS``. ``meta`` says what the numbers were made with.
 
         Raises
         ------
@@ -226,7 +227,7 @@ def estimate_masses(
     columns : sequence of str, optional
         Columns of the sample that are carried over where the sample has them.
     posteriors : dict, optional
-        Is given the `~szmass.posteriors.LogMassPosterior` of each method that has one, so that they
+        Is given the `~szmass.results.LogMassPosterior` of each method that has one, so that they
         need not be computed again.
     posterior_samples : int, optional
         Draw so many masses per cluster from each posterior, as columns ``samples_<method>``.
@@ -238,7 +239,7 @@ def estimate_masses(
     `~astropy.table.QTable`
         One row per cluster in the order of the sample: ``name``, ``ra`` and ``dec`` (ICRS),
         ``redshift``, the carried-over columns, then per method the columns that
-        `szmass.masses.side_by_side` describes, and at the end the samples of shape (N, n).
+        `szmass.results.side_by_side` describes, and at the end the samples of shape (N, n).
 
     Raises
     ------

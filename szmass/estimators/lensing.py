@@ -10,7 +10,7 @@ from szmass.catalogs import CATALOGS, LensingTable, PublishedLensingTable, cross
 from szmass.catalogs.load import load_catalog
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.exceptions import InvalidInputError
-from szmass.masses import MassEstimates, MassFlag
+from szmass.results import MassEstimates, MassFlag
 
 __all__ = ["LensingMass"]
 
@@ -29,7 +29,7 @@ class LensingMass(MassEstimator):
     delta_redshift : float or None, optional
         Largest difference of the redshifts, None for any.
     by : {"position", "name", "position_or_name"}, optional
-        What makes a match, see `~szmass.catalogs.crossmatch`.
+        What makes a match, see `~szmass.catalogs.crossmatch.core`.
     column : str, optional
         Which mass of the table; by default the one that the paper prefers.
     cosmology : str or `~astropy.cosmology.FLRW`, optional

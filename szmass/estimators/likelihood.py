@@ -4,19 +4,18 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
-from szmass.estimators._diverse import displaced_bank, diverse_bank
-from szmass.estimators._marginal import Reduced, marginal_log_likelihood
-from szmass.estimators._setup import Setup, depth_factors, field_flags
-from szmass.estimators._slices import mass_curve
 from szmass.estimators.core import MassEstimator, register_estimator
+from szmass.estimators.filters._diverse import displaced_bank, diverse_bank
+from szmass.estimators.filters._marginal import Reduced, marginal_log_likelihood
+from szmass.estimators.filters._setup import Setup, depth_factors, field_flags
+from szmass.estimators.filters._slices import mass_curve
 from szmass.estimators.priors import get_prior
 from szmass.exceptions import InvalidInputError
-from szmass.masses import MassEstimates, MassFlag
-from szmass.physics._inputs import check_one_minus_b
+from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.scaling import get_scaling_relation
-from szmass.posteriors import LogMassPosterior
-from szmass.simulations.models import get_cluster_model
+from szmass.results import LogMassPosterior, MassEstimates, MassFlag
+from szmass.simulations.bodies.models import get_cluster_model
 
 __all__ = ["LikelihoodMass"]
 
@@ -268,7 +267,7 @@ class LikelihoodMass(MassEstimator):
 
         Returns
         -------
-        `~szmass.posteriors.LogMassPosterior`
+        `~szmass.results.LogMassPosterior`
             One row per cluster in the order of the sample; NaN for those without cutout or
             redshift, with a flag.
 

@@ -7,18 +7,18 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass._utils.quantities import as_floats
-from szmass.estimators._neighbours import OffsetBank
-from szmass.estimators._setup import Setup, depth_factors, field_flags
-from szmass.estimators._slices import mass_curve, peak_and_interval, slice_log_likelihood
-from szmass.estimators._templates import SIZES, at_sizes, radial_templates
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.filter_scan import FilterScan
+from szmass.estimators.filters._neighbours import OffsetBank
+from szmass.estimators.filters._setup import Setup, depth_factors, field_flags
+from szmass.estimators.filters._slices import mass_curve, peak_and_interval, slice_log_likelihood
+from szmass.estimators.filters._templates import SIZES, at_sizes, radial_templates
+from szmass.estimators.filters.scan import FilterScan
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry, CutoutStack
-from szmass.maps._template import disc_transform
-from szmass.masses import MassEstimates, MassFlag
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.scaling import get_scaling_relation
+from szmass.physics.templates import disc_transform
+from szmass.results import MassEstimates, MassFlag
 
 __all__ = ["MatchedFilterMass"]
 

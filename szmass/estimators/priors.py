@@ -6,9 +6,9 @@ import numpy as np
 from szmass.exceptions import InvalidInputError
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.halos import theta500
+from szmass.physics.mass_function import sky_density
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
-from szmass.simulations._mass_function import sky_density
-from szmass.simulations._selection import SZSelection
+from szmass.simulations.selection import SZSelection
 
 __all__ = ["MassFunctionPrior", "get_prior"]
 
@@ -139,7 +139,7 @@ def get_prior(prior, cosmology):
     Returns
     -------
     str or callable
-        What `szmass.posteriors.LogMassPosterior` takes.
+        What `szmass.results.LogMassPosterior` takes.
 
     Raises
     ------

@@ -4,10 +4,10 @@ import numpy as np
 
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.exceptions import InvalidInputError
-from szmass.masses import MassEstimates, MassFlag
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.pressure import get_pressure_profile
 from szmass.physics.scaling import get_scaling_relation
+from szmass.results import MassEstimates, MassFlag
 
 __all__ = ["ScalingRelationMass"]
 

@@ -7,14 +7,14 @@ of tangent planes around many positions, each a `Cutout`, on the grid of a `Cuto
 
 from szmass.maps.compton import ComptonMap
 from szmass.maps.cutouts import Cutout, CutoutStack
-from szmass.maps.depth import DepthMap, LogNormalDepth, TabulatedDepth
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.masks import apodise, apply_mask, inpaint, mask_sources, masked_fraction
-from szmass.maps.mmf import MMFNoiseTable
+from szmass.maps.measure.photometry import aperture_photometry, radial_profile
+from szmass.maps.measure.stacking import StackResult, stack
 from szmass.maps.noise import NoiseModel
-from szmass.maps.photometry import aperture_photometry, radial_profile
+from szmass.maps.noise.depth import DepthMap, LogNormalDepth, TabulatedDepth
+from szmass.maps.noise.mmf import MMFNoiseTable
 from szmass.maps.products import MAP_PRODUCTS, MapProduct, MapSource, fetch_map, open_map
-from szmass.maps.stacking import StackResult, stack
 
 __all__ = [
     "MAP_PRODUCTS",

@@ -9,10 +9,10 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
 
-from szmass._utils.files import atomic_path
+from szmass._io.files import atomic_path
+from szmass._io.fits import open_fits
 from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.maps._fits import open_fits
-from szmass.maps._frames import lonlat
+from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
 
 __all__ = ["read_cutout", "read_stack", "write_cutout", "write_stack"]

@@ -3,8 +3,8 @@
 import numpy as np
 
 from szmass.exceptions import FileFormatError
-from szmass.maps._frames import frame_named, frame_rotation, rotate_tangent_points
 from szmass.maps._healpix import HealpixGrid, tangent_directions
+from szmass.maps.frames import frame_named, frame_rotation, rotate_tangent_points
 
 __all__ = ["HealpixPixels", "PixelRuns"]
 

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from szmass._io.fits import open_fits, read_column
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.maps._checks import (
     check_beam,
@@ -17,10 +18,9 @@ from szmass.maps._checks import (
     is_celestial,
     nside_of,
 )
-from szmass.maps._fits import open_fits, read_column
-from szmass.maps._frames import frame_named, same_frame
 from szmass.maps._healpix_map import HealpixPixels, PixelRuns
 from szmass.maps._image import ImagePixels
+from szmass.maps.frames import frame_named, same_frame
 
 __all__ = ["read_map"]
 

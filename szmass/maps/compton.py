@@ -5,6 +5,7 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.distributed import stream
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import (
@@ -20,12 +21,11 @@ from szmass.maps._checks import (
     is_celestial,
     nside_of,
 )
-from szmass.maps._distributed import stream
-from szmass.maps._frames import frame_named, lonlat
 from szmass.maps._healpix_map import HealpixPixels
 from szmass.maps._image import ImagePixels
 from szmass.maps._map_files import read_map
 from szmass.maps.cutouts import CutoutStack
+from szmass.maps.frames import frame_named, lonlat
 
 __all__ = ["ComptonMap"]
 
@@ -248,7 +248,7 @@ class ComptonMap:
         return f"ComptonMap({kind}, frame={self.frame!r}, beam={beam!r})"
 
     def _repr_html_(self):
-        from szmass import _html
+        from szmass._utils import html as _html
 
         if self.nside is None:
             pixels = f"image of {self.shape[1]} x {self.shape[0]} pixels"

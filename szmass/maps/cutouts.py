@@ -8,7 +8,7 @@ from astropy.nddata import NDData
 from szmass.exceptions import InvalidInputError
 from szmass.maps import _cutout_files as files
 from szmass.maps._checks import check_beam, check_names, check_scale
-from szmass.maps._frames import lonlat
+from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
 
 __all__ = ["Cutout", "CutoutGeometry", "CutoutStack"]
@@ -100,7 +100,7 @@ class Cutout(NDData):
         return repr(self)
 
     def _repr_html_(self):
-        from szmass import _html
+        from szmass._utils import html as _html
 
         rows = {
             "position": _html.short(self.coord.to_string(precision=4)),
@@ -294,7 +294,7 @@ class CutoutStack:
         )
 
     def _repr_html_(self):
-        from szmass import _html
+        from szmass._utils import html as _html
 
         cells = []
         for i in range(min(len(self), _html.SHOWN)):

@@ -11,7 +11,7 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 
 from szmass._utils.quantities import as_floats, as_quantity
 from szmass.exceptions import InvalidInputError
-from szmass.maps._frames import lonlat
+from szmass.maps.frames import lonlat
 
 __all__ = ["CutoutGeometry"]
 

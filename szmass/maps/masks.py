@@ -6,10 +6,10 @@ import numpy as np
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import check_positions
-from szmass.maps._frames import lonlat
 from szmass.maps._inpainting import fill
 from szmass.maps.compton import ComptonMap
 from szmass.maps.cutouts import Cutout, CutoutStack
+from szmass.maps.frames import lonlat
 
 __all__ = ["apodise", "apply_mask", "inpaint", "mask_sources", "masked_fraction"]
 

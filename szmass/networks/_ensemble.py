@@ -8,7 +8,6 @@ import astropy.units as u
 import numpy as np
 
 from szmass.networks._calibration import Calibration
-from szmass.networks._domain_mocks import domain_inputs
 from szmass.networks._fit import best_arrays
 from szmass.networks._inputs import redshift_and_level
 from szmass.networks._weights import save_arrays
@@ -16,8 +15,9 @@ from szmass.networks.architectures import ARCHITECTURES
 from szmass.networks.cards import ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import FEWEST, DomainScore
+from szmass.networks.domain._mocks import domain_inputs
 from szmass.physics.cosmology import get_cosmology
-from szmass.simulations.models import get_cluster_model
+from szmass.simulations.bodies.models import get_cluster_model
 from szmass.version import __version__
 
 __all__ = ["CARD_FILE", "WEIGHTS_FILE", "density_report", "finish_ensemble"]

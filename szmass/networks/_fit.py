@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass._utils.files import atomic_path
+from szmass._io.files import atomic_path
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, MissingDependencyError, TrainingError

@@ -4,8 +4,8 @@ import numpy as np
 from scipy import fft
 
 from szmass.exceptions import InvalidInputError
-from szmass.maps._template import disc_transform
 from szmass.physics.pressure import get_pressure_profile
+from szmass.physics.templates import disc_transform
 
 __all__ = [
     "CHANNELS",

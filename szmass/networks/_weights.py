@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass._utils.download import file_sha256
-from szmass._utils.files import atomic_path
+from szmass._io.download import file_sha256
+from szmass._io.files import atomic_path
 from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError
 

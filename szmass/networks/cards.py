@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass._utils.files import atomic_path
+from szmass._io.files import atomic_path
 from szmass.exceptions import CardMismatchError, FileFormatError, InvalidInputError
 from szmass.networks._card_rules import broken_rules, cutout_differences
 from szmass.networks._error_table import ErrorTable

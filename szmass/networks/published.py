@@ -8,11 +8,11 @@ import functools
 import importlib.resources
 from pathlib import Path
 
-from szmass._utils.download import check_sha256, fetch_file
+from szmass._io.download import check_sha256, fetch_file
 from szmass._utils.paths import cache_folder
 from szmass.exceptions import InvalidInputError
-from szmass.networks._binned import BinnedNetworks
 from szmass.networks._weights import cached_arrays, read_keras2_weights
+from szmass.networks.binned import BinnedNetworks
 from szmass.networks.cards import ModelCard
 
 __all__ = ["load_published", "published_card"]

@@ -5,7 +5,7 @@ import functools
 import importlib.resources
 from pathlib import Path
 
-from szmass._utils.download import check_sha256
+from szmass._io.download import check_sha256
 from szmass.exceptions import FileFormatError
 from szmass.networks._ensemble import CARD_FILE
 from szmass.networks._weights import load_arrays

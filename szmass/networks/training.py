@@ -8,20 +8,20 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
-from szmass._utils.files import atomic_path
+from szmass._io.files import atomic_path
 from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
 from szmass.networks._density import mixture_loss
-from szmass.networks._domain_mocks import draw_population
 from szmass.networks._ensemble import finish_ensemble
 from szmass.networks._fit import fit_network, seed_everything, use_one_thread
 from szmass.networks._inputs import NetworkInputs
 from szmass.networks._processes import run_in_processes
 from szmass.networks._stream import MapStream, prefetched
 from szmass.networks.architectures import ARCHITECTURES
+from szmass.networks.domain._mocks import draw_population
+from szmass.networks.protocol.core import train_selection
 from szmass.networks.recipes import Recipe
-from szmass.networks.selection import train_selection
 from szmass.simulations import Environment, SimulationDataset, make_dataset
 
 __all__ = ["make_training_data", "train"]

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.physics._background import virial_pressure
-from szmass.physics._inputs import broadcast, check_mass, check_redshift
 from szmass.physics._profile import PressureProfile
+from szmass.physics.background import virial_pressure
+from szmass.physics.checks import broadcast, check_mass, check_redshift
 from szmass.physics.halos import _M500C, MassDefinition, _convert_mass
 
 __all__ = ["Battaglia2012Profile"]

@@ -5,18 +5,8 @@ import numpy as np
 
 from szmass._utils.quantities import as_floats, as_quantity
 from szmass.exceptions import InvalidUnitError
-from szmass.physics._background import (
-    ARCMIN_PER_RADIAN,
-    angular_diameter_distance,
-    efunc,
-    h70,
-)
-from szmass.physics._inputs import (
-    broadcast,
-    check_mass,
-    check_one_minus_b,
-    check_redshift,
-)
+from szmass.physics.background import ARCMIN_PER_RADIAN, angular_diameter_distance, efunc, h70
+from szmass.physics.checks import broadcast, check_mass, check_one_minus_b, check_redshift
 from szmass.physics.cosmology import get_cosmology
 
 __all__ = ["planck_theta500", "y_to_arcmin2", "y_to_mpc2"]

@@ -6,8 +6,8 @@ import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.physics._background import critical_density, efunc, h70, virial_pressure
 from szmass.physics._profile import PressureProfile
+from szmass.physics.background import critical_density, efunc, h70, virial_pressure
 
 __all__ = ["GNFWProfile"]
 

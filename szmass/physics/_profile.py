@@ -9,12 +9,8 @@ import numpy as np
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.physics import _projection
-from szmass.physics._background import (
-    ARCMIN_PER_RADIAN,
-    COMPTON,
-    angular_diameter_distance,
-)
-from szmass.physics._inputs import broadcast, check_mass, check_redshift
+from szmass.physics.background import ARCMIN_PER_RADIAN, COMPTON, angular_diameter_distance
+from szmass.physics.checks import broadcast, check_mass, check_redshift
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.halos import _M500C
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.physics import _background, _concentration
-from szmass.physics._inputs import broadcast, check_mass, check_redshift
+from szmass.physics import background as _background
+from szmass.physics import concentration as _concentration
+from szmass.physics.checks import broadcast, check_mass, check_redshift
 from szmass.physics.cosmology import get_cosmology
 
 __all__ = ["MassDefinition", "convert_mass", "overdensity_radius", "theta500"]

@@ -7,9 +7,9 @@ import numpy as np
 
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError
-from szmass.physics._background import efunc, h70
 from szmass.physics._compton import planck_theta500, y_to_arcmin2, y_to_mpc2
-from szmass.physics._inputs import broadcast, check_mass, check_one_minus_b, check_redshift
+from szmass.physics.background import efunc, h70
+from szmass.physics.checks import broadcast, check_mass, check_one_minus_b, check_redshift
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.pressure import get_pressure_profile
 

@@ -5,12 +5,13 @@ shown as an `Observation` does, in an `Environment` or in a real map (`inject`).
 of it and gives a sample with cutouts and truth; `simulate_sky` puts a sample on a whole sky.
 """
 
-from szmass.simulations._generate import make_dataset
-from szmass.simulations._import import import_maps
-from szmass.simulations._selection import SZSelection
+from szmass.simulations.bodies.models import CLUSTER_MODELS, ClusterModel, get_cluster_model
+from szmass.simulations.bodies.painting import ClusterPainter, draw_clusters
 from szmass.simulations.dataset import SimulationDataset
-from szmass.simulations.environment import Environment
-from szmass.simulations.models import CLUSTER_MODELS, ClusterModel, get_cluster_model
+from szmass.simulations.dataset._generate import make_dataset
+from szmass.simulations.dataset._import import import_maps
+from szmass.simulations.field.environment import Environment
+from szmass.simulations.field.realsky import empty_fields, empty_positions, inject
 from szmass.simulations.observe import (
     OBSERVATIONS,
     Observation,
@@ -18,9 +19,8 @@ from szmass.simulations.observe import (
     iter_simulate,
     simulate,
 )
-from szmass.simulations.painting import ClusterPainter, draw_clusters
 from szmass.simulations.population import draw_flat, draw_mass_function, from_masses, twin
-from szmass.simulations.realsky import empty_fields, empty_positions, inject
+from szmass.simulations.selection import SZSelection
 from szmass.simulations.sky import simulate_sky, write_sky
 
 __all__ = [

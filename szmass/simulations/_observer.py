@@ -5,16 +5,16 @@ import dataclasses
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.seeds import generator
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
-from szmass.maps._frames import lonlat
+from szmass.maps import sampling as _sampling
 from szmass.maps.cutouts import CutoutStack
-from szmass.maps.depth import DepthMap
-from szmass.simulations import _sampling
-from szmass.simulations._neighbours import Neighbours
-from szmass.simulations._seeds import generator
-from szmass.simulations._triaxial import rotation_matrix
-from szmass.simulations.painting import ClusterPainter
+from szmass.maps.frames import lonlat
+from szmass.maps.noise.depth import DepthMap
+from szmass.simulations.bodies._triaxial import rotation_matrix
+from szmass.simulations.bodies.painting import ClusterPainter
+from szmass.simulations.field._neighbours import Neighbours
 
 __all__ = ["Observer"]
 

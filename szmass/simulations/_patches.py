@@ -4,13 +4,13 @@ import astropy.units as u
 import numpy as np
 from scipy import fft
 
+from szmass._utils.seeds import uniforms
 from szmass.exceptions import InvalidInputError
 from szmass.maps.geometry import CutoutGeometry
-from szmass.simulations import _triaxial
-from szmass.simulations._fourier import FieldGrid
-from szmass.simulations._sampling import _axes
-from szmass.simulations._seeds import uniforms
-from szmass.simulations.painting import ClusterPainter
+from szmass.maps.sampling import _axes
+from szmass.simulations.bodies import _triaxial
+from szmass.simulations.bodies._fourier import FieldGrid
+from szmass.simulations.bodies.painting import ClusterPainter
 
 __all__ = ["PatchPainter", "add_patch"]
 

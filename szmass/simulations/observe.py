@@ -10,17 +10,17 @@ from astropy.table import vstack
 from szmass._utils.progress import progress_bar
 from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
+from szmass._utils.seeds import check_count, check_seed
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
+from szmass.maps import sampling as _sampling
 from szmass.maps.cutouts import CutoutStack, check_beam
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.physics.cosmology import get_cosmology
-from szmass.simulations import _sampling
 from szmass.simulations._observer import Observer
-from szmass.simulations._seeds import check_count, check_seed
-from szmass.simulations.models import get_cluster_model
-from szmass.simulations.painting import draw_clusters
+from szmass.simulations.bodies.models import get_cluster_model
+from szmass.simulations.bodies.painting import draw_clusters
 
 __all__ = ["OBSERVATIONS", "Observation", "get_observation", "iter_simulate", "simulate"]
 

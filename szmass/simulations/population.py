@@ -9,12 +9,12 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
+from szmass._utils.seeds import check_count, generator
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
-from szmass.physics._inputs import broadcast, check_mass, check_one_minus_b, check_redshift
+from szmass.physics.checks import broadcast, check_mass, check_one_minus_b, check_redshift
 from szmass.physics.cosmology import get_cosmology
-from szmass.simulations._mass_function import SkyAbundance
-from szmass.simulations._seeds import check_count, generator
+from szmass.physics.mass_function import SkyAbundance
 
 __all__ = ["draw_flat", "draw_mass_function", "from_masses", "twin"]
 

@@ -3,20 +3,20 @@
 import numpy as np
 from astropy.io import fits
 
-from szmass._utils.files import atomic_path
+from szmass._io.files import atomic_path
 from szmass._utils.progress import progress_bar
+from szmass._utils.seeds import check_seed, generator
 from szmass.exceptions import InvalidInputError
-from szmass.maps._frames import frame_named, lonlat
 from szmass.maps.compton import ComptonMap
 from szmass.maps.cutouts import check_beam
-from szmass.maps.depth import DepthMap
+from szmass.maps.frames import frame_named, lonlat
 from szmass.maps.noise import NoiseModel
+from szmass.maps.noise.depth import DepthMap
+from szmass.maps.sampling import box_variance
 from szmass.physics.cosmology import get_cosmology
 from szmass.simulations._patches import PatchPainter, add_patch
-from szmass.simulations._sampling import box_variance
-from szmass.simulations._seeds import check_seed, generator
-from szmass.simulations.models import get_cluster_model
-from szmass.simulations.painting import draw_clusters
+from szmass.simulations.bodies.models import get_cluster_model
+from szmass.simulations.bodies.painting import draw_clusters
 
 __all__ = ["simulate_sky", "write_sky"]
 

@@ -9,7 +9,7 @@ from szmass.catalogs import PSZ2Catalog
 from szmass.clusters import ClusterSample
 from szmass.estimators import CNNMass, LikelihoodMass
 from szmass.maps import ComptonMap, Cutout, CutoutStack
-from szmass.masses import MassFlag
+from szmass.results import MassFlag
 
 pytestmark = pytest.mark.real_data
 pytest.importorskip("keras")

@@ -7,8 +7,8 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
 from szmass.maps import ComptonMap, Cutout, CutoutGeometry
-from szmass.maps._frames import frame_named, lonlat
 from szmass.maps._healpix_map import HealpixPixels
+from szmass.maps.frames import frame_named, lonlat
 
 pytestmark = pytest.mark.real_data
 

@@ -15,7 +15,7 @@ from szmass.catalogs import PSZ2Catalog
 from szmass.estimators import MatchedFilterMass
 from szmass.maps import ComptonMap, Cutout, CutoutStack
 from szmass.maps.noise import NoiseModel
-from szmass.masses import MassFlag
+from szmass.results import MassFlag
 from szmass.simulations import simulate, twin
 
 pytestmark = pytest.mark.real_data

@@ -10,8 +10,8 @@ from astropy.io import fits
 
 from szmass.exceptions import InvalidInputError
 from szmass.maps import ComptonMap, CutoutGeometry
-from szmass.maps.mmf import MMFNoiseTable
 from szmass.maps.noise import NoiseModel
+from szmass.maps.noise.mmf import MMFNoiseTable
 from szmass.physics.pressure import PRESSURE_PROFILES
 
 COMA = SkyCoord(194.952916667, 27.9805555556, unit="deg")

@@ -7,9 +7,9 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
 from szmass.maps import ComptonMap, CutoutGeometry
+from szmass.maps.measure.photometry import aperture_photometry, radial_profile
+from szmass.maps.measure.stacking import stack
 from szmass.maps.noise import NoiseModel
-from szmass.maps.photometry import aperture_photometry, radial_profile
-from szmass.maps.stacking import stack
 
 pytestmark = pytest.mark.real_data
 

@@ -83,7 +83,7 @@ def test_error_table_is_the_catalogues(published):
 
 def test_published_cutout_through_the_estimator(real_data, weights):
     from szmass import ClusterSample
-    from szmass.estimators.cnn import DeAndres2022
+    from szmass.estimators.deandres2022 import DeAndres2022
     from szmass.maps import Cutout, CutoutStack
 
     cutout = Cutout.read(real_data("deepplanck/PSZ2G359.07-32.12.fits"))
@@ -100,7 +100,7 @@ def test_published_cutout_through_the_estimator(real_data, weights):
 
 def test_twelve_clusters_of_the_coma_field(real_data, weights, published):
     from szmass.catalogs import PSZ2Catalog
-    from szmass.estimators.cnn import DeAndres2022
+    from szmass.estimators.deandres2022 import DeAndres2022
     from szmass.maps import ComptonMap
 
     sample = PSZ2Catalog.read(real_data("psz2/HFI_PCCS_SZ-union_R2.08.fits")).sample(

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from szmass.comparison.reproduce import reproduce
 from szmass.estimators import DeAndres2022, MatchedFilterMass
 from szmass.maps import ComptonMap
+from szmass.reproduce import reproduce
 
 pytestmark = pytest.mark.real_data
 

@@ -16,6 +16,7 @@ from astropy.cosmology import FlatLambdaCDM
 from szmass.catalogs import PSZ2Catalog
 from szmass.maps import CutoutGeometry
 from szmass.physics import get_cosmology
+from szmass.physics.mass_function import sky_density
 from szmass.simulations import (
     CLUSTER_MODELS,
     OBSERVATIONS,
@@ -27,7 +28,6 @@ from szmass.simulations import (
     simulate,
     twin,
 )
-from szmass.simulations._mass_function import sky_density
 
 # Planck 2018 VI, base LCDM from CMB and lensing, without BAO.
 PLANCK2018 = FlatLambdaCDM(

@@ -10,7 +10,7 @@ from szmass.catalogs import PSZ2Catalog
 from szmass.maps import ComptonMap, CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.simulations import Environment
-from szmass.simulations._fourier import Window
+from szmass.simulations.bodies._fourier import Window
 
 pytestmark = pytest.mark.real_data
 

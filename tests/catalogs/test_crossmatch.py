@@ -1,5 +1,7 @@
 """Cross-matching: who matches whom, by what, how likely by chance, and what comes out."""
 
+import sys
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -10,11 +12,11 @@ from astropy.utils.masked import Masked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from szmass._utils.tables import read_table, write_table
+from szmass._io.tables import read_table, write_table
 from szmass.catalogs import Catalog, CatalogColumn
-from szmass.catalogs._name_keys import name_key
-from szmass.catalogs._pairs import _local_density
 from szmass.catalogs.crossmatch import crossmatch, crossmatch_many
+from szmass.catalogs.crossmatch._name_keys import name_key
+from szmass.catalogs.crossmatch._pairs import _local_density
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
@@ -556,7 +558,7 @@ def test_bad_tables_are_explained(catalogues):
 
 
 def test_a_radius_that_gives_too_many_pairs_is_refused(monkeypatch, catalogues):
-    monkeypatch.setattr("szmass.catalogs._pairs._MOST_PAIRS", 10)
+    monkeypatch.setattr(sys.modules["szmass.catalogs.crossmatch._pairs"], "_MOST_PAIRS", 10)
     a, b = catalogues
     assert len(crossmatch(a, b, mode="all")) == 2
     with pytest.raises(InvalidInputError, match="gives more than .* pairs of 4 and 3 positions"):

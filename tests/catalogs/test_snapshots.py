@@ -147,7 +147,7 @@ def test_full_disk_or_refused_write(cache, monkeypatch):
         def replace(*args, code=code):
             raise OSError(code, os.strerror(code))
 
-        monkeypatch.setattr("szmass._utils.files.os.replace", replace)
+        monkeypatch.setattr("szmass._io.files.os.replace", replace)
         with pytest.warns(SzmassWarning, match=f"could not be kept.*{os.strerror(code)}"):
             assert len(PSZ2Catalog.fetch()) == 60
         assert not list(cache.glob("*"))  # nothing half-written

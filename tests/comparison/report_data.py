@@ -5,7 +5,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from szmass.maps import CutoutStack
-from szmass.masses import MassEstimates, MassFlag, side_by_side
+from szmass.results import MassEstimates, MassFlag, side_by_side
 
 HOSTILE = [
     "<script>window.hacked=1</script>",

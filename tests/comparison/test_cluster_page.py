@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 
-from szmass.comparison import plot_cluster, plot_mass_posteriors
 from szmass.estimators import LikelihoodMass, MatchedFilterMass, estimate_masses
 from szmass.estimators.checks import make_check_sample
 from szmass.exceptions import InvalidInputError
-from szmass.posteriors import LogMassPosterior
+from szmass.plots import plot_cluster, plot_mass_posteriors
+from szmass.results import LogMassPosterior
 
 pytest.importorskip("matplotlib").use("Agg")
 pyplot = pytest.importorskip("matplotlib.pyplot")

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from szmass.comparison import plot_cutout, plot_gallery
 from szmass.estimators.checks import make_check_sample
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.maps import Cutout, CutoutGeometry, CutoutStack
+from szmass.plots import plot_cutout, plot_gallery
 
 pytest.importorskip("matplotlib").use("Agg")
 pyplot = pytest.importorskip("matplotlib.pyplot")

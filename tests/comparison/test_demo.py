@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from szmass._utils.tables import read_table
+from szmass._io.tables import read_table
 from szmass.cli import main
 from szmass.clusters import ClusterSample
-from szmass.comparison import demo as module
-from szmass.comparison.demo import make_demo, run_demo
+from szmass.demo import core as module
+from szmass.demo import make_demo, run_demo
 from szmass.estimators import ScalingRelationMass
 from szmass.exceptions import InvalidInputError, MissingDependencyError
 from szmass.maps import ComptonMap

@@ -6,8 +6,7 @@ import pytest
 
 from szmass.comparison.efficiency import efficiency_table
 from szmass.exceptions import InvalidInputError, InvalidUnitError
-from szmass.masses import MassEstimates
-from szmass.posteriors import LogMassPosterior
+from szmass.results import LogMassPosterior, MassEstimates
 
 GRID = np.linspace(13.0, 16.0, 601)
 N, PRIOR, NOISE = 4000, 0.2, 0.1

@@ -5,16 +5,15 @@ import numpy as np
 import pytest
 from astropy.table import MaskedColumn, QTable
 
-from szmass.comparison import (
-    fit_mass_ratio,
-    fit_relation,
+from szmass.comparison import fit_mass_ratio, fit_relation
+from szmass.exceptions import InvalidInputError, InvalidUnitError
+from szmass.plots import (
     plot_error_distribution,
     plot_mass_comparison,
     plot_mass_redshift,
     plot_relative_error,
     plot_residuals,
 )
-from szmass.exceptions import InvalidInputError, InvalidUnitError
 
 pytest.importorskip("matplotlib").use("Agg")
 pyplot = pytest.importorskip("matplotlib.pyplot")

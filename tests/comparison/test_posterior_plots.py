@@ -4,10 +4,10 @@ import astropy.units as u
 import numpy as np
 import pytest
 
-from szmass.comparison._posterior_plots import plot_signal_surface
 from szmass.estimators import MatchedFilterMass
 from szmass.estimators.checks import make_check_sample
 from szmass.exceptions import InvalidInputError
+from szmass.plots._posteriors import plot_signal_surface
 
 pytest.importorskip("matplotlib").use("Agg")
 

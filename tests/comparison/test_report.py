@@ -12,16 +12,17 @@ from astropy.table import QTable
 from click.testing import CliRunner
 from report_data import HOSTILE, make_stack, make_table
 
-from szmass._utils.tables import write_table
+from szmass._io.tables import write_table
 from szmass.catalogs import load_sample
 from szmass.cli import main
 from szmass.clusters import ClusterSample
-from szmass.comparison import relative_difference_table, report, write_report
-from szmass.comparison._report.words import FLAG_WORDS, flag_names, page_name, sky_links
+from szmass.comparison import relative_difference_table
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.maps import NoiseModel
-from szmass.masses import MassFlag, one_method
-from szmass.posteriors import LogMassPosterior
+from szmass.report import core as report
+from szmass.report import write_report
+from szmass.report._words import FLAG_WORDS, flag_names, page_name, sky_links
+from szmass.results import LogMassPosterior, MassFlag, one_method
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")

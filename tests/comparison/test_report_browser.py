@@ -5,7 +5,7 @@ import pytest
 from headless_browser import Browser, find_browser
 from report_data import HOSTILE, make_stack, make_table
 
-from szmass.comparison import write_report
+from szmass.report import write_report
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")

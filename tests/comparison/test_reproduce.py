@@ -9,16 +9,16 @@ import pytest
 from astropy.table import QTable, Table
 from click.testing import CliRunner
 
-from szmass._utils.tables import read_table
+from szmass._io.tables import read_table
 from szmass.catalogs import DeAndres2022Catalog, LensingTable
 from szmass.cli import main
 from szmass.clusters import ClusterSample
 from szmass.comparison import relative_difference_table
-from szmass.comparison.reproduce import reproduce
 from szmass.estimators import MassEstimator, MatchedFilterMass
 from szmass.exceptions import InvalidInputError, MissingDependencyError
 from szmass.maps import NoiseModel
-from szmass.masses import MassEstimates, MassFlag
+from szmass.reproduce import reproduce
+from szmass.results import MassEstimates, MassFlag
 from szmass.simulations import draw_flat, from_masses, make_dataset, simulate, simulate_sky
 
 matplotlib = pytest.importorskip("matplotlib")

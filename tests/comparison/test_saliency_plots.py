@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from szmass.comparison import plot_saliency
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutStack
 from szmass.networks import occlusion_map, stack_saliency
+from szmass.plots import plot_saliency
 
 plt = pytest.importorskip("matplotlib.pyplot")
 

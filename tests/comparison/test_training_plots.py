@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from szmass.comparison import plot_selection, plot_training
 from szmass.exceptions import InvalidInputError
+from szmass.plots import plot_selection, plot_training
 
 pytest.importorskip("matplotlib").use("Agg")
 pyplot = pytest.importorskip("matplotlib.pyplot")

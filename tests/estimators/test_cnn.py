@@ -7,12 +7,12 @@ import astropy.units as u
 import numpy as np
 import pytest
 
-from szmass.estimators import cnn
+from szmass.estimators import deandres2022 as cnn
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
-from szmass.estimators.cnn import DeAndres2022
+from szmass.estimators.deandres2022 import DeAndres2022
 from szmass.exceptions import CardMismatchError, InvalidInputError, UnweighedClustersWarning
-from szmass.masses import MassFlag
 from szmass.networks import BinnedNetworks, published_card
+from szmass.results import MassFlag
 
 pytest.importorskip("keras")
 

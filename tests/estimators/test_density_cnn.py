@@ -8,8 +8,8 @@ from szmass.estimators import CNNMass, LikelihoodMass
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.exceptions import CardMismatchError, InvalidInputError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, NoiseModel
-from szmass.masses import MassFlag
 from szmass.networks import load_networks, shipped_card
+from szmass.results import MassFlag
 from szmass.simulations import Observation, draw_flat, simulate
 
 pytest.importorskip("keras")

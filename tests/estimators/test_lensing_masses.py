@@ -10,7 +10,7 @@ from szmass.clusters import ClusterSample
 from szmass.estimators import ESTIMATORS, LensingMass, estimate_masses
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.exceptions import InvalidInputError, UnknownNameError, UnweighedClustersWarning
-from szmass.masses import MassFlag
+from szmass.results import MassFlag
 
 
 def rows_of(sample, *, shift=0 * u.arcmin, factor=1.2):

@@ -13,8 +13,9 @@ from szmass.estimators import ESTIMATORS, LikelihoodMass, MassFunctionPrior, Mat
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.maps.noise import NoiseModel
-from szmass.masses import MassFlag
+from szmass.physics.mass_function import sky_density
 from szmass.physics.pressure import get_pressure_profile
+from szmass.results import MassFlag
 from szmass.simulations import (
     ClusterPainter,
     Observation,
@@ -24,7 +25,6 @@ from szmass.simulations import (
     get_cluster_model,
     simulate,
 )
-from szmass.simulations._mass_function import sky_density
 
 NOISE = NoiseModel.planck(depth=None)
 SMOOTH = get_cluster_model("a10").smooth()
@@ -361,7 +361,7 @@ def test_meta_says_what_was_done():
 
 def test_components_of_profiles():
     """They hold most of what differs, and leave Y500 alone."""
-    from szmass.estimators._diverse import profile_components
+    from szmass.estimators.filters._diverse import profile_components
 
     k, (mean, *components) = profile_components(get_pressure_profile("arnaud2010"), 0.3, 0.35, 1.0)
     assert mean[0] == pytest.approx(1.8, abs=0.1)

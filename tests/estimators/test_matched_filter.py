@@ -9,16 +9,16 @@ from astropy.coordinates import SkyCoord
 
 from szmass import ClusterSample
 from szmass.estimators import ESTIMATORS, MatchedFilterMass
-from szmass.estimators._filters import FieldNoise, FilterBank
-from szmass.estimators._templates import SIZES, at_sizes, box_variances, radial_templates
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
+from szmass.estimators.filters._filters import FieldNoise, FilterBank
+from szmass.estimators.filters._templates import SIZES, at_sizes, box_variances, radial_templates
 from szmass.exceptions import InvalidInputError, UnknownNameError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, CutoutStack
-from szmass.maps._template import disc_transform, get_scale_free_profile
-from szmass.maps.depth import DepthMap
 from szmass.maps.noise import NoiseModel
-from szmass.masses import MassFlag
+from szmass.maps.noise.depth import DepthMap
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
+from szmass.physics.templates import disc_transform, get_scale_free_profile
+from szmass.results import MassFlag
 from szmass.simulations import Observation, from_masses, get_cluster_model, simulate
 
 NOISE = NoiseModel.planck(depth=None)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.estimators.scaling import ScalingRelationMass
 from szmass.exceptions import InvalidInputError, UnknownNameError, UnweighedClustersWarning
-from szmass.masses import MassFlag
+from szmass.results import MassFlag
 
 
 @pytest.mark.parametrize("check", ESTIMATOR_CHECKS, ids=lambda check: check.__name__)

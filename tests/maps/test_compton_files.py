@@ -10,9 +10,9 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from szmass._io.fits import read_column
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.maps import ComptonMap, CutoutGeometry
-from szmass.maps._fits import read_column
 
 NSIDE = 32
 COORD = SkyCoord([0, 120, 301], [20, -60, 89], unit="deg", frame="galactic")

@@ -13,16 +13,11 @@ from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from szmass.exceptions import (
-    FileFormatError,
-    InvalidInputError,
-    InvalidUnitError,
-    UnknownNameError,
-)
+from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError, UnknownNameError
 from szmass.maps import ComptonMap, CutoutGeometry, CutoutStack
-from szmass.maps.depth import DepthMap, LogNormalDepth, TabulatedDepth
-from szmass.maps.mmf import MMFNoiseTable
 from szmass.maps.noise import NoiseModel
+from szmass.maps.noise.depth import DepthMap, LogNormalDepth, TabulatedDepth
+from szmass.maps.noise.mmf import MMFNoiseTable
 from szmass.physics.halos import theta500
 from szmass.physics.pressure import PRESSURE_PROFILES
 

@@ -13,9 +13,9 @@ from scipy.special import j1
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.maps import ComptonMap, CutoutGeometry, CutoutStack
-from szmass.maps.depth import DepthMap
+from szmass.maps.measure.photometry import aperture_photometry, radial_profile
 from szmass.maps.noise import NoiseModel
-from szmass.maps.photometry import aperture_photometry, radial_profile
+from szmass.maps.noise.depth import DepthMap
 from szmass.physics import get_pressure_profile, theta500, y_to_arcmin2
 
 ARCMIN = u.arcmin.to(u.rad)

@@ -224,7 +224,7 @@ def test_interrupt_from_the_keyboard(server, folder, tmp_path):
     content, _ = make_map(tmp_path, nside=256)
     url = server.add("/map.fits", content, stalls=[20])
     code = (
-        "import sys; from szmass.maps.products import *\n"
+        "import sys; from szmass.maps.products.core import *\n"
         "product = MapProduct(tag='t', title='', filename='ymap.fits', homepage='',\n"
         "    sources=(MapSource(url=sys.argv[1]),))\n"
         "fetch_map(product, folder=sys.argv[2])"
@@ -368,7 +368,7 @@ def test_file_that_was_damaged_later_is_noticed(server, folder, content):
 def test_file_that_is_unchanged_is_not_read_again(server, folder, content, monkeypatch):
     wanted = product(server.add("/map.fits", content), sha256=sha256(content))
     path = fetch_map(wanted, folder=folder)
-    monkeypatch.setattr("szmass._utils.provenance.file_sha256", lambda path: 1 / 0)
+    monkeypatch.setattr("szmass._io.provenance.file_sha256", lambda path: 1 / 0)
     fetch_map(wanted, folder=folder)
     os.utime(path, (1, 1))
     with pytest.raises(ZeroDivisionError):
@@ -457,7 +457,7 @@ def test_archive_survives_a_stop_during_extraction(server, folder, content, monk
             path.write_bytes(b"half")
             raise KeyboardInterrupt
 
-        patch.setattr("szmass.maps._fetch.extract_member", interrupted)
+        patch.setattr("szmass.maps.products._fetch.extract_member", interrupted)
         fetch_map(product(source), folder=folder)
     assert files_in(folder) == ["maps.tgz", "maps.tgz.json"]
     assert fetch_map(product(source), folder=folder).read_bytes() == content

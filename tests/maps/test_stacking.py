@@ -9,9 +9,9 @@ from astropy.table import QTable
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.maps import ComptonMap, CutoutGeometry, CutoutStack
+from szmass.maps.measure.photometry import aperture_photometry, radial_profile
+from szmass.maps.measure.stacking import stack
 from szmass.maps.noise import NoiseModel
-from szmass.maps.photometry import aperture_photometry, radial_profile
-from szmass.maps.stacking import stack
 
 NOISE = NoiseModel.planck(depth=None)
 SMALL = CutoutGeometry((48, 48), 3.4 * u.arcmin)

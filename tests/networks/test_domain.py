@@ -10,9 +10,9 @@ from scipy.stats import rankdata
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps.noise import NoiseModel
 from szmass.networks import DomainScore
-from szmass.networks._conditional import ConditionalGaussian, SmoothBasis
 from szmass.networks._inputs import NetworkInputs, pooled, turned
-from szmass.networks._strangeness import Rarity
+from szmass.networks.domain._conditional import ConditionalGaussian, SmoothBasis
+from szmass.networks.domain._strangeness import Rarity
 from szmass.simulations import Observation, from_masses, simulate
 
 SIDE, PIXEL = 96, 1.7

@@ -7,13 +7,7 @@ from hypothesis import strategies as st
 
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry, NoiseModel
-from szmass.networks._inputs import (
-    NetworkInputs,
-    displaced,
-    pooled,
-    redshift_and_level,
-    turned,
-)
+from szmass.networks._inputs import NetworkInputs, displaced, pooled, redshift_and_level, turned
 
 NOISE = NoiseModel.planck(depth=None)
 GEOMETRY = CutoutGeometry()

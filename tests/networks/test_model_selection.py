@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from szmass.estimators.cnn import DeAndres2022
+from szmass.estimators.deandres2022 import DeAndres2022
 from szmass.exceptions import (
     FileFormatError,
     IntegrityError,
@@ -27,7 +27,6 @@ from szmass.exceptions import (
     WorkerError,
 )
 from szmass.maps import CutoutGeometry, NoiseModel
-from szmass.masses import MassFlag
 from szmass.networks import (
     ModelCard,
     load_binned,
@@ -36,8 +35,9 @@ from szmass.networks import (
     selection_table,
     train_selection,
 )
-from szmass.networks._bias import pooled_means
-from szmass.networks._protocol import read_record, training_folder
+from szmass.networks.protocol._bias import pooled_means
+from szmass.networks.protocol._training import read_record, training_folder
+from szmass.results import MassFlag
 from szmass.simulations import Observation, draw_flat, make_dataset
 
 pytest.importorskip("zarr")
@@ -429,7 +429,7 @@ def test_a_table_without_trainings(records):
 
 def test_tables_and_logs_can_be_plotted(trained):
     pytest.importorskip("matplotlib")
-    from szmass.comparison import plot_relative_error, plot_selection, plot_training
+    from szmass.plots import plot_relative_error, plot_selection, plot_training
 
     folder, _ = trained
     axes = plot_selection(selection_table(folder), threshold=0.05)

@@ -14,21 +14,21 @@ from astropy.table import QTable, Table
 from szmass.exceptions import FileFormatError, InvalidInputError, WorkerError
 from szmass.maps import CutoutGeometry, NoiseModel
 from szmass.networks import _processes, build_deandres2022
-from szmass.networks._bias import (
+from szmass.networks._processes import run_in_processes
+from szmass.networks._weights import load_arrays, set_arrays
+from szmass.networks.protocol._bias import (
     error_table,
     mass_bin_statistics,
     pooled_means,
     relative_error,
 )
-from szmass.networks._processes import run_in_processes
-from szmass.networks._protocol import (
+from szmass.networks.protocol._training import (
     Protocol,
     read_record,
     split_bin,
     train_one,
     training_folder,
 )
-from szmass.networks._weights import load_arrays, set_arrays
 from szmass.simulations import Observation, draw_flat, make_dataset
 
 # The smallest maps that the architecture takes are 22 x 22.
@@ -157,7 +157,7 @@ def test_a_training_goes_on_after_its_check_point(protocol, trained, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("szmass.networks._protocol.save_arrays", stop)
+        patch.setattr("szmass.networks.protocol._training.save_arrays", stop)
         with pytest.raises(KeyboardInterrupt):
             train_one(short, 1, 7)
     assert (folder / "checkpoint.npz").exists()

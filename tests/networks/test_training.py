@@ -8,12 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from szmass.cli import main
-from szmass.exceptions import (
-    FileFormatError,
-    IntegrityError,
-    InvalidInputError,
-    UnknownNameError,
-)
+from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError, UnknownNameError
 from szmass.networks import Recipe, load_networks, make_training_data, train
 
 pytest.importorskip("keras")

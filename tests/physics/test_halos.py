@@ -15,21 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from szmass.exceptions import (
-    InvalidInputError,
-    InvalidUnitError,
-    SzmassWarning,
-    UnknownNameError,
-)
-from szmass.physics import (
-    MassDefinition,
-    _concentration,
-    convert_mass,
-    get_cosmology,
-    overdensity_radius,
-    theta500,
-)
-from szmass.physics._concentration import CONCENTRATION_MODELS
+from szmass.exceptions import InvalidInputError, InvalidUnitError, SzmassWarning, UnknownNameError
+from szmass.physics import MassDefinition, convert_mass, get_cosmology, overdensity_radius, theta500
+from szmass.physics import concentration as _concentration
+from szmass.physics.concentration import CONCENTRATION_MODELS
 
 PSZ2 = get_cosmology("PSZ2")
 M5 = 5e14 * u.solMass

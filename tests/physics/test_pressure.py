@@ -25,8 +25,8 @@ from szmass.physics import (
     overdensity_radius,
     theta500,
 )
-from szmass.physics._background import COMPTON
 from szmass.physics._projection import line_integral
+from szmass.physics.background import COMPTON
 
 PSZ2 = get_cosmology("PSZ2")
 M6 = 6e14 * u.solMass

@@ -32,15 +32,14 @@ from szmass.simulations import (
     CLUSTER_MODELS,
     Observation,
     SimulationDataset,
-    _generate,
-    _shards,
     draw_flat,
     make_dataset,
     simulate,
 )
-from szmass.simulations._recipe import plain
-from szmass.simulations._splits import split_clusters
-from szmass.simulations._workers import run
+from szmass.simulations.dataset import _generate, _shards
+from szmass.simulations.dataset._splits import split_clusters
+from szmass.simulations.dataset._workers import run
+from szmass.simulations.dataset.origin import plain
 
 zarr = pytest.importorskip("zarr")
 
@@ -218,7 +217,8 @@ def run_and_kill_a_worker(*args, **options):
 
 SCRIPT = """
 import os, signal, sys
-from szmass.simulations import _shards, draw_flat, make_dataset
+from szmass.simulations.dataset import _shards
+from szmass.simulations import draw_flat, make_dataset
 write, count = _shards._write, 0
 def write_some(target, partial, content):
     global count

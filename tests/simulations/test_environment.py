@@ -7,9 +7,9 @@ import pytest
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.physics import get_cosmology, get_pressure_profile, y_to_arcmin2
+from szmass.physics.mass_function import SkyAbundance
 from szmass.simulations import CLUSTER_MODELS, Environment, from_masses, simulate
-from szmass.simulations._fourier import Window
-from szmass.simulations._mass_function import SkyAbundance
+from szmass.simulations.bodies._fourier import Window
 
 PIXEL = 1.7 * u.arcmin
 SMOOTH = CLUSTER_MODELS["a10"].smooth()

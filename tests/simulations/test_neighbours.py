@@ -9,11 +9,11 @@ import pytest
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.physics import get_cosmology
-from szmass.physics._concentration import _colossus
+from szmass.physics.concentration import _colossus
+from szmass.physics.mass_function import sky_density
 from szmass.simulations import CLUSTER_MODELS, Environment, from_masses, make_dataset, simulate
-from szmass.simulations._clustering import HaloClustering
-from szmass.simulations._fourier import Window
-from szmass.simulations._mass_function import sky_density
+from szmass.simulations.bodies._fourier import Window
+from szmass.simulations.field._clustering import HaloClustering
 
 COSMOLOGY = get_cosmology("PSZ2")
 H = COSMOLOGY.h

@@ -10,14 +10,14 @@ from astropy.coordinates import SkyCoord
 
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.maps import ComptonMap, CutoutGeometry
-from szmass.maps._frames import lonlat
-from szmass.maps.depth import DepthMap
+from szmass.maps import sampling as _sampling
+from szmass.maps.frames import lonlat
 from szmass.maps.noise import NoiseModel
+from szmass.maps.noise.depth import DepthMap
 from szmass.simulations import (
     CLUSTER_MODELS,
     OBSERVATIONS,
     Observation,
-    _sampling,
     draw_flat,
     from_masses,
     get_observation,

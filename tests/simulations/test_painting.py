@@ -12,19 +12,18 @@ from scipy.ndimage import gaussian_filter
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.maps import CutoutGeometry
 from szmass.physics import GNFWProfile, get_cosmology, get_pressure_profile, y_to_arcmin2
+from szmass.physics.transforms import X_NODES, sphere_weights, transform_tables
 from szmass.simulations import (
     CLUSTER_MODELS,
     ClusterModel,
     ClusterPainter,
-    _diversity,
-    _substructure,
-    _triaxial,
     draw_clusters,
     draw_flat,
     from_masses,
 )
-from szmass.simulations._transform import X_NODES, sphere_weights, transform_tables
-from szmass.simulations.painting import _Gas
+from szmass.simulations.bodies import _substructure, _triaxial
+from szmass.simulations.bodies import profile_scatter as _diversity
+from szmass.simulations.bodies.painting import _Gas
 
 SMOOTH = CLUSTER_MODELS["a10"].smooth()
 PIXEL_AREA = 1.7**2

@@ -10,8 +10,8 @@ from scipy.stats import kstest
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.physics import get_cosmology
+from szmass.physics.mass_function import SkyAbundance
 from szmass.simulations import draw_flat, draw_mass_function, from_masses, twin
-from szmass.simulations._mass_function import SkyAbundance
 
 
 def test_flat_in_log_mass_and_redshift():

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import ndtr
 
 from szmass.exceptions import InvalidInputError
-from szmass.maps.mmf import MMFNoiseTable
+from szmass.maps.noise.mmf import MMFNoiseTable
 from szmass.simulations import (
     SZSelection,
     draw_clusters,

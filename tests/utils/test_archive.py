@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from szmass._utils import transfer
-from szmass._utils.archive import extract_member
+from szmass._io import transfer
+from szmass._io.archive import extract_member
 from szmass.exceptions import DiskSpaceError, FileFormatError
 
 CONTENT = random.Random(3).randbytes(300_000)

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from szmass._utils import transfer
-from szmass._utils.download import check_sha256, fetch_file, file_sha256
+from szmass._io import transfer
+from szmass._io.download import check_sha256, fetch_file, file_sha256
 from szmass._utils.paths import cache_folder
 from szmass.exceptions import IntegrityError, InvalidInputError, RemoteDataError
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from szmass._io.files import atomic_path
 from szmass._utils import registry as registry_module
-from szmass._utils.files import atomic_path
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar, show_progress
 from szmass._utils.quantities import as_floats, as_quantity

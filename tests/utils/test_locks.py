@@ -6,13 +6,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from szmass._utils import locks
-from szmass._utils.locks import file_lock
+from szmass._io import locks
+from szmass._io.locks import file_lock
 from szmass._utils.progress import show_progress
 
 HOLD = """
 import sys, time
-from szmass._utils.locks import file_lock
+from szmass._io.locks import file_lock
 with file_lock(sys.argv[1]):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

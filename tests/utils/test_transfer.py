@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from file_server import FileServer
 
-from szmass._utils import transfer as transfer_module
+from szmass._io import transfer as transfer_module
+from szmass._io.transfer import PartFile, check_room, transfer
 from szmass._utils.progress import show_progress
-from szmass._utils.transfer import PartFile, check_room, transfer
 from szmass.exceptions import DiskSpaceError, IntegrityError, RemoteDataError
 
 CONTENT = random.Random(1).randbytes(1_000_000)

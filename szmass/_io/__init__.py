@@ -1,0 +1,1 @@
+"""Files and transfers, shared by the sub-packages; private."""

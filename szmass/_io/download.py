@@ -1,0 +1,120 @@
+"""Download of one file of known content."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from szmass._io.locks import file_lock
+from szmass._io.transfer import PartFile, transfer
+from szmass._utils.paths import cache_folder
+from szmass.exceptions import IntegrityError, InvalidInputError, RemoteDataError
+
+__all__ = ["check_sha256", "fetch_file", "file_sha256"]
+
+
+def file_sha256(path):
+    """Compute the SHA-256 of a file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_sha256(path, sha256, *, remedy):
+    """Refuse a file that is not the one on record.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    sha256 : str
+        What its SHA-256 must be.
+    remedy : str
+        What the user can do about it: the last sentence of the message.
+
+    Raises
+    ------
+    IntegrityError
+        The file has another SHA-256.
+    """
+    found = file_sha256(path)
+    if found != sha256:
+        raise IntegrityError(
+            f"The file {str(path)!r} has SHA-256 {found} instead of {sha256}: it is damaged or "
+            f"another version. {remedy}"
+        )
+
+
+def fetch_file(url, sha256, filename, *, folder=None):
+    """Give a small file, downloading it if it is not there yet.
+
+    A file that is there is used as it is, or refused: it is never replaced, since it may
+    be the user's own. Nothing is kept of a download that failed.
+
+    Parameters
+    ----------
+    url : str
+        Where the file is, ``http`` or ``https``.
+    sha256 : str
+        What its SHA-256 must be.
+    filename : str
+        Name under which it is kept.
+    folder : path-like, optional
+        Where it is kept; by default in `~szmass._utils.paths.cache_folder`.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, with the right SHA-256.
+
+    Raises
+    ------
+    IntegrityError
+        The file that is there, or the one that was downloaded, has another SHA-256. The
+        downloaded one is not kept.
+    RemoteDataError
+        The server could not be reached or does not have the file.
+    DiskSpaceError
+        There is not enough room.
+    InvalidInputError
+        ``filename`` contains a folder.
+    """
+    if Path(filename).name != filename:
+        raise InvalidInputError(f"'filename' must be a plain name. Received: {filename!r}")
+    folder = cache_folder() if folder is None else Path(folder)
+    path = folder / filename
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with file_lock(path):
+            if not path.exists():
+                _download(url, sha256, path)
+                return path
+    check_sha256(path, sha256, remedy=f"Delete it to have it fetched again from {url}.")
+    return path
+
+
+def _download(url, sha256, path):
+    by_hand = f"download it by hand and save it as {str(path)!r}"
+    part = PartFile(path.with_name(f".{path.name}.part"))
+    try:
+        transfer(url, part, sha256=sha256, label=path.name)
+        if file_sha256(part.path) != sha256:
+            raise IntegrityError(
+                f"The file at {url} is not the one on record, or was damaged on the way. "
+                f"Nothing was kept. Try again, or if there is a copy with SHA-256 {sha256} "
+                f"elsewhere, {by_hand}."
+            )
+        os.replace(part.path, path)
+    except RemoteDataError as err:
+        raise RemoteDataError(f"{err}. Check the connection and try again, or {by_hand}.") from err
+    finally:
+        part.discard()

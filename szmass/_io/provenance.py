@@ -1,0 +1,148 @@
+"""What is on record of a fetched file: where it came from and what it was."""
+
+import contextlib
+import json
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from szmass._io.download import file_sha256
+from szmass.exceptions import IntegrityError
+
+__all__ = ["confirm", "read_record", "record_path", "refuse_changed", "write_record"]
+
+
+def record_path(path):
+    """Give the name of the record of a file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    pathlib.Path
+        A JSON file beside it.
+    """
+    path = Path(path)
+    return path.with_name(f"{path.name}.json")
+
+
+def read_record(path):
+    """Read the record of a file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, which need not exist.
+
+    Returns
+    -------
+    dict
+        ``url``, ``member`` (of an archive), ``sha256``, ``size``, ``mtime_ns``, ``date``; empty
+        if there is no record.
+    """
+    try:
+        return dict(json.loads(record_path(path).read_text()))
+    except (OSError, TypeError, ValueError):
+        return {}
+
+
+def write_record(path, sha256, *, url=None, member=None):
+    """Write the record of a file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    sha256 : str
+        Its SHA-256.
+    url : str, optional
+        Where it was fetched from; None if it was put there by hand.
+    member : str, optional
+        Which member of the archive at ``url`` it is.
+    """
+    stat = Path(path).stat()
+    record = {
+        "url": url,
+        "member": member,
+        "sha256": sha256,
+        "size": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    target = record_path(path)
+    temporary = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    try:
+        temporary.write_text(json.dumps(record, indent=1) + "\n")
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def confirm(path, *, sha256=None):
+    """Make sure that a file that is there is the one on record.
+
+    The file is read only if it changed size or date since it was last confirmed.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    sha256 : str, optional
+        What its SHA-256 must be. Without it the record counts, and without a record the file is
+        taken as it is and put on record.
+
+    Raises
+    ------
+    IntegrityError
+        It is another file.
+    """
+    path, record = Path(path), read_record(path)
+    expected = sha256 or record.get("sha256")
+    stat = path.stat()
+    unchanged = (stat.st_size, stat.st_mtime_ns) == (record.get("size"), record.get("mtime_ns"))
+    if unchanged and expected == record.get("sha256"):
+        return
+    found = file_sha256(path)
+    if expected not in (None, found):
+        on_record = "on record" if sha256 is None else "published"
+        raise IntegrityError(
+            f"The file {str(path)!r} has SHA-256 {found} instead of {expected}, which is "
+            f"{on_record}: it is damaged or another version. Move or delete it to have it fetched "
+            "again."
+        )
+    with contextlib.suppress(OSError):  # a folder of others that cannot be written to
+        write_record(path, found, url=record.get("url"), member=record.get("member"))
+
+
+def refuse_changed(path, sha256, *, url, member=None):
+    """Notice that a file was changed at its home since it was first fetched from there.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the file was kept.
+    sha256 : str
+        What it is now.
+    url : str
+        Where it was fetched from.
+    member : str, optional
+        Which member of the archive at ``url`` it is.
+
+    Raises
+    ------
+    IntegrityError
+        The record has another SHA-256 for the same home.
+    """
+    record = read_record(path)
+    if (record.get("url"), record.get("member")) != (url, member):
+        return
+    if record.get("sha256") not in (None, sha256):
+        raise IntegrityError(
+            f"The file at {url} has SHA-256 {sha256}; the one fetched from there on "
+            f"{record.get('date')} had {record['sha256']}: it was changed at its home. To accept "
+            f"the new one, delete the record {str(record_path(path))!r} and try again"
+        )

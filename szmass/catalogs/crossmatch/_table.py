@@ -1,0 +1,222 @@
+"""From pairs of rows to one table with the columns of all catalogues."""
+
+from dataclasses import dataclass, fields
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import Column, MaskedColumn, QTable
+from astropy.utils.masked import Masked
+
+from szmass._utils.attributes import column_parts
+from szmass.exceptions import InvalidInputError
+
+__all__ = ["Pairs", "assemble", "require_prefixes"]
+
+# Column to (unit, description).
+_PAIR_COLUMNS = {
+    "separation": (u.arcmin, "Angle between the positions"),
+    "delta_redshift": (None, "Redshift of the match minus that of the row"),
+    "p_chance": (None, "Probability that an unrelated position is as close"),
+    "matched_by": (None, "What made the pair"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Pairs of rows and what is known of them, one entry per pair.
+
+    Parameters
+    ----------
+    i, j : `~numpy.ndarray` of int
+        Rows of a and of b, -1 for none.
+    separation : `~numpy.ndarray`
+        Angle [arcmin]; NaN where not known, as for the next two.
+    delta_redshift : `~numpy.ndarray`
+        Difference of the redshifts.
+    p_chance : `~numpy.ndarray`
+        Probability of chance.
+    matched_by : `~numpy.ndarray` of str
+        What made the pair; empty where there is none.
+    """
+
+    i: np.ndarray
+    j: np.ndarray
+    separation: np.ndarray
+    delta_redshift: np.ndarray
+    p_chance: np.ndarray
+    matched_by: np.ndarray
+
+    def with_unmatched_a(self, n):
+        """Put in the rows of a that have no partner, in the order of a.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows of a.
+
+        Returns
+        -------
+        Pairs
+            With j = -1 there.
+        """
+        lonely = np.setdiff1d(np.arange(n), self.i)
+        order = np.argsort(np.concatenate((self.i, lonely)), kind="stable")
+        return self._extended(lonely, np.full(len(lonely), -1), order)
+
+    def with_unmatched_b(self, n):
+        """Append the rows of b that have no partner.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows of b.
+
+        Returns
+        -------
+        Pairs
+            With i = -1 there.
+        """
+        lonely = np.setdiff1d(np.arange(n), self.j)
+        return self._extended(np.full(len(lonely), -1), lonely, slice(None))
+
+    def _extended(self, i, j, order):
+        nan = np.full(len(i), np.nan)
+        added = {"i": i, "j": j, "matched_by": np.full(len(i), "")}
+        return Pairs(
+            **{
+                field.name: np.concatenate((getattr(self, field.name), added.get(field.name, nan)))[
+                    order
+                ]
+                for field in fields(self)
+            }
+        )
+
+    def columns(self):
+        """Give what is known of the pairs as columns of a table.
+
+        Returns
+        -------
+        dict of str to column
+            Masked where not known.
+        """
+        result = {}
+        for name, (unit, description) in _PAIR_COLUMNS.items():
+            values = getattr(self, name)
+            unknown = values == "" if name == "matched_by" else np.isnan(values)
+            column = Column(values) if unit is None else u.Quantity(values, unit)
+            if unknown.any():
+                column = (
+                    MaskedColumn(values, mask=unknown)
+                    if unit is None
+                    else Masked(column, mask=unknown)
+                )
+            column.info.description = description
+            result[name] = column
+        return result
+
+
+def require_prefixes(prefixes, n):
+    """Refuse prefixes that would not tell the catalogues apart.
+
+    Parameters
+    ----------
+    prefixes : sequence of str
+        One per catalogue.
+    n : int
+        How many there must be.
+
+    Raises
+    ------
+    InvalidInputError
+        They are not that many different words.
+    """
+    usable = [isinstance(prefix, str) and prefix.isidentifier() for prefix in prefixes]
+    if isinstance(prefixes, str) or len(prefixes) != n or not all(usable) or len(set(prefixes)) < n:
+        raise InvalidInputError(
+            f"The prefixes must be {n} different words of letters, digits and underscores. "
+            f"Received: {', '.join(map(repr, prefixes))}"
+        )
+
+
+def assemble(parts, matches):
+    """Put the columns of several catalogues side by side.
+
+    Parameters
+    ----------
+    parts : list of (str, `~szmass.catalogs.crossmatch._sources.Sources`, `~numpy.ndarray` of int)
+        Prefix, catalogue, and its row for each row of the result; -1 for none.
+    matches : dict of str to Pairs
+        By prefix, the columns that stand after those of a catalogue; by "" at the end.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        The table.
+
+    Raises
+    ------
+    InvalidInputError
+        Two columns would have the same name.
+    """
+    columns = []
+    for prefix, sources, rows in parts:
+        for name, column in _plain_columns(sources.table).items():
+            columns.append((f"{prefix}_{name}", _take(column, rows, name)))
+        if prefix in matches:
+            columns += [(f"{prefix}_{name}", c) for name, c in matches[prefix].columns().items()]
+    if "" in matches:
+        columns += matches[""].columns().items()
+    table = QTable()
+    for name, column in columns:
+        if name in table.colnames:
+            raise InvalidInputError(
+                f"Two columns would have the name {name!r}: choose other prefixes, or rename one."
+            )
+        table[name] = column
+    return table
+
+
+def _plain_columns(table):
+    """Give the columns by name, positions as two columns that every file format can hold."""
+    columns = {}
+    for name, column in table.items():
+        if not isinstance(column, SkyCoord):
+            columns[name] = column
+            continue
+        names = ("ra", "dec")
+        if name != "coord" or set(names) & set(table.colnames):
+            names = (f"{name}_ra", f"{name}_dec")
+        sky = column.icrs.spherical
+        for key, angle in zip(names, (sky.lon, sky.lat), strict=True):
+            values, mask, unit = column_parts(angle)
+            values = u.Quantity(values, unit).to(u.deg)
+            columns[key] = Masked(values, mask=mask) if mask.any() else values
+    return columns
+
+
+def _take(column, rows, name):
+    """Give rows of a column, masked where the row is -1."""
+    none = rows < 0
+    if not none.any():
+        return column[rows]
+    if not isinstance(column, Column | u.Quantity):
+        raise InvalidInputError(
+            f"The column {name!r} ({type(column).__name__}) cannot be masked where a row has no "
+            "match. Remove it, or leave 'unmatched' out."
+        )
+    values, mask, unit = column_parts(column)
+    if not len(values):  # nothing to take: one row that will be masked
+        values = np.zeros((1, *values.shape[1:]), dtype=values.dtype)
+        mask = np.ones(values.shape, dtype=bool)
+    rows = np.where(none, 0, rows)
+    values, mask = values[rows], mask[rows]
+    # One value under every mask, so that equal tables are equal to the last bit.
+    values[none] = np.nan if values.dtype.kind == "f" else np.zeros(1, dtype=values.dtype)[0]
+    mask[none] = True
+    if isinstance(column, u.Quantity):
+        result = Masked(u.Quantity(values, unit), mask=mask)
+    else:
+        result = MaskedColumn(values, mask=mask, unit=unit)
+    result.info.description = column.info.description
+    return result

@@ -1,0 +1,212 @@
+"""Cross-matching of catalogues: by position, redshift and name, with the probability of chance.
+
+Positions are compared as unit vectors in a k-d tree, whatever their frames: a million against
+a million takes seconds. A name matches in all its usual spellings.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+import numpy as np
+
+from szmass.catalogs.crossmatch._matching import Matching
+from szmass.catalogs.crossmatch._sources import read_sources
+from szmass.catalogs.crossmatch._table import assemble, require_prefixes
+from szmass.exceptions import InvalidInputError
+
+__all__ = ["crossmatch", "crossmatch_many"]
+
+
+def crossmatch(
+    a,
+    b,
+    *,
+    radius="10 arcmin",
+    n_sigma=None,
+    delta_redshift=None,
+    redshift_scale="absolute",
+    keep_unknown_redshift=False,
+    by="position",
+    mode="best",
+    unmatched=False,
+    prefixes=("a", "b"),
+    columns=(None, None),
+    density=None,
+):
+    """Match the rows of two catalogues.
+
+    Parameters
+    ----------
+    a, b : `~astropy.table.Table` or `~szmass.catalogs.Catalog` or `~szmass.clusters.ClusterSample`
+        The catalogues; anything with a ``table``. They are not changed.
+    radius : `~astropy.units.Quantity` or str or None, optional
+        Largest separation: one angle, or one per row of ``a``. None where ``n_sigma`` alone
+        is to limit it.
+    n_sigma : float, optional
+        Largest separation in units of the position error of the pair, which is
+        sqrt(pos_err_a^2 + pos_err_b^2); a catalogue without errors counts as exact. What a
+        ``pos_err`` means is the catalogue's affair: that of PSZ2 is a 95 % radius.
+    delta_redshift : float, optional
+        Largest difference of the redshifts; None for any.
+    redshift_scale : {"absolute", "1+z"}, optional
+        Whether ``delta_redshift`` limits abs(z_b - z_a), or that divided by 1 + (z_a + z_b) / 2.
+    keep_unknown_redshift : bool, optional
+        With ``delta_redshift``: keep pairs of which a redshift is not known.
+    by : {"position", "name", "position_or_name"}, optional
+        What makes a pair. A pair of the same name may be any distance apart, and is better
+        than every pair by position alone.
+    mode : {"best", "nearest", "all"}, optional
+        ``"best"`` is one-to-one: pairs are taken in the order of their separation (with
+        ``n_sigma``: in units of the error), each row once. A close pair is never given up
+        so that more rows find a partner. ``"nearest"`` gives each row of ``a`` its best row
+        of ``b``, which several can share. Equal separations go by the order of the rows.
+    unmatched : bool or {"a", "b"}, optional
+        Also give the rows without a partner, of both or of one; the other's columns are masked.
+    prefixes : (str, str), optional
+        What the column names begin with.
+    columns : (dict or None, dict or None), optional
+        Columns where their names do not tell, for instance ``({"name": "MCXC", "aliases":
+        ["OName", "AName"]}, None)``. Roles are ``name``, ``coord`` (a name or two), ``frame``,
+        ``units``, ``redshift``, ``pos_err`` and ``aliases``, columns of more names,
+        separated by commas if several.
+    density : `~astropy.units.Quantity`, optional
+        Number of rows of ``b`` per solid angle, for ``p_chance``. By default it is measured
+        around each match.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        In the order of ``a``: the columns of both with their prefixes, positions as ``ra`` and
+        ``dec`` [deg, ICRS]; then ``separation`` [arcmin], ``delta_redshift`` (z_b - z_a),
+        ``p_chance`` and ``matched_by`` ("position", "name" or "position+name").
+        ``meta["crossmatch"]`` has the options and how many rows matched.
+
+    Raises
+    ------
+    InvalidInputError
+        A column is not there or holds values that cannot be, or an option is not known.
+    InvalidUnitError
+        An angle has no angular unit.
+
+    Notes
+    -----
+    ``p_chance`` is the probability that at least one unrelated row of ``b`` is as close to
+    the row of ``a``, 1 - exp(-n 4 pi sin^2(separation / 2)), with the surface density n
+    of ``b``. It tells of one row and of positions alone: among N rows N p_chance false matches
+    are expected, and a redshift tolerance makes them fewer. The density is the median, over the
+    12 rows of ``b`` nearest to the match, of (5 - 1/3) / (solid angle of the cap to
+    their fifth neighbour).
+
+    Rows without a position (masked or NaN) never match by position. Rows without a name
+    never match by name. Rows of the same name in one catalogue all match by it, and ``mode``
+    chooses among them. Proper motions are ignored.
+    """
+    require_prefixes(prefixes, 2)
+    if not (isinstance(unmatched, bool) or unmatched in ("a", "b")):
+        raise InvalidInputError(
+            f"'unmatched' must be True, False, 'a' or 'b'. Received: {unmatched!r}"
+        )
+    if len(columns) != 2:
+        raise InvalidInputError(f"'columns' must be a pair. Received: {columns!r}")
+    matching = Matching(
+        radius=radius,
+        n_sigma=n_sigma,
+        delta_redshift=delta_redshift,
+        redshift_scale=redshift_scale,
+        keep_unknown_redshift=keep_unknown_redshift,
+        by=by,
+        mode=mode,
+        density=density,
+    )
+    first, second = read_sources(a, columns[0], "a"), read_sources(b, columns[1], "b")
+    pairs = matching.match(first, second)
+    counts = {
+        "rows": [len(first), len(second)],
+        "without_position": [int(np.count_nonzero(~s.known)) for s in (first, second)],
+        "pairs": len(pairs.i),
+        "matched": [np.count_nonzero(np.bincount(rows)) for rows in (pairs.i, pairs.j)],
+    }
+    if unmatched in (True, "a"):
+        pairs = pairs.with_unmatched_a(len(first))
+    if unmatched in (True, "b"):
+        pairs = pairs.with_unmatched_b(len(second))
+    parts = [(prefixes[0], first, pairs.i), (prefixes[1], second, pairs.j)]
+    result = assemble(parts, {"": pairs})
+    result.meta["crossmatch"] = matching.to_dict() | {"unmatched": unmatched} | counts
+    return result
+
+
+def crossmatch_many(catalogs, *, reference, mode="best", unmatched=True, columns=None, **options):
+    """Match several catalogues with one of them.
+
+    Parameters
+    ----------
+    catalogs : dict of str to table
+        The catalogues as `crossmatch` takes them; the keys become the prefixes.
+    reference : str
+        Key of the one whose rows the result has.
+    mode : {"best", "nearest"}, optional
+        See `crossmatch`, with the reference as ``a``.
+    unmatched : bool, optional
+        Whether rows of the reference that have no match at all are kept.
+    columns : dict of str to dict, optional
+        By key, see `crossmatch`.
+    **options : dict
+        ``radius``, ``n_sigma``, ``delta_redshift``, ``redshift_scale``,
+        ``keep_unknown_redshift``, ``by`` and ``density`` of `crossmatch`; a dict gives the
+        values by key.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row per row of the reference, in its order. The columns of the reference, then for
+        each other catalogue its columns and ``<key>_separation``, ``<key>_delta_redshift``,
+        ``<key>_p_chance``, ``<key>_matched_by``; masked where there is no match.
+
+    Raises
+    ------
+    InvalidInputError
+        A key or an option is not known, or see `crossmatch`.
+    """
+    if not isinstance(catalogs, Mapping) or len(catalogs) < 2:
+        raise InvalidInputError("'catalogs' must be a dict of at least two tables.")
+    require_prefixes(tuple(catalogs), len(catalogs))
+    if reference not in catalogs:
+        raise InvalidInputError(
+            f"'reference' must be one of {', '.join(catalogs)}. Received: {reference!r}"
+        )
+    if mode == "all":
+        raise InvalidInputError(
+            "'mode' must be 'best' or 'nearest': the result has one row per row of the reference. "
+            "Use crossmatch for all pairs of two catalogues."
+        )
+    known = [field.name for field in fields(Matching) if field.name != "mode"]
+    unknown = sorted(set(options).difference(known))
+    if unknown:
+        raise InvalidInputError(f"Unknown: {', '.join(unknown)}. Options are {', '.join(known)}.")
+    by_key = {name: value for name, value in options.items() if isinstance(value, Mapping)}
+    for name, value in (by_key | {"columns": columns or {}}).items():
+        if not isinstance(value, Mapping) or set(value).difference(catalogs):
+            raise InvalidInputError(
+                f"'{name}' must be a dict by the keys of 'catalogs' ({', '.join(catalogs)}). "
+                f"Received: {value!r}"
+            )
+    sources = {
+        key: read_sources(catalog, (columns or {}).get(key), key)
+        for key, catalog in catalogs.items()
+    }
+    first = sources.pop(reference)
+    parts, matches, meta = [(reference, first, np.arange(len(first)))], {}, {}
+    matched = np.zeros(len(first), dtype=bool)
+    for key, other in sources.items():
+        given = {name: value for name, value in options.items() if name not in by_key}
+        given |= {name: values[key] for name, values in by_key.items() if key in values}
+        matching = Matching(mode=mode, **given)
+        pairs = matching.match(first, other)
+        meta[key] = matching.to_dict() | {"rows": len(other), "matched": len(pairs.i)}
+        matched[pairs.i] = True
+        matches[key] = pairs.with_unmatched_a(len(first))
+        parts.append((key, other, matches[key].j))
+    result = assemble(parts, matches)
+    result.meta["crossmatch"] = {"reference": reference, "catalogs": meta}
+    return result if unmatched else result[matched]

@@ -1,0 +1,256 @@
+"""What the columns of a table of lensing masses are."""
+
+from dataclasses import dataclass
+
+import astropy.units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import MaskedColumn, Table
+
+from szmass._utils.attributes import column_parts, parse_unit
+from szmass.catalogs._columns import CatalogColumn
+from szmass.catalogs.lensing._masses import mass_unit
+from szmass.exceptions import InvalidInputError, InvalidUnitError
+from szmass.physics.halos import MassDefinition
+
+__all__ = ["MassColumn", "describe", "layout", "with_units"]
+
+_POSITIONS = (("ra", "dec", "icrs"), ("glon", "glat", "galactic"))
+_ROLES = {
+    "name": "Name",
+    "ra": "Right ascension",
+    "dec": "Declination",
+    "glon": "Galactic longitude",
+    "glat": "Galactic latitude",
+    "redshift": "Redshift",
+    "mass": "Mass",
+    "mass_errn": "Distance down to the end of the 68 % interval",
+    "mass_errp": "Distance up to the end of the 68 % interval",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MassColumn:
+    """What one mass of a lensing table is.
+
+    Parameters
+    ----------
+    name : str
+        Its column, by our name.
+    definition : str
+        Mass definition, for instance ``"500c"``.
+    errn, errp : str, optional
+        Columns of the distances to the ends of its 68 % interval.
+    method : str, optional
+        How it was measured.
+    """
+
+    name: str
+    definition: str
+    errn: str | None = None
+    errp: str | None = None
+    method: str = ""
+
+
+def layout(definitions, *, ra=("ra_deg",), dec=("dec_deg",), unit="1e14 solMass", extra=()):
+    """Describe the columns of a table laid out as those of the CLASH papers.
+
+    Parameters
+    ----------
+    definitions : sequence of str
+        Mass definitions; the masses are in ``M500c``, ``e_M500c`` and the like.
+    ra, dec : tuple of str, optional
+        Names of the columns of the position, in degrees or as text.
+    unit : str or None, optional
+        Unit of the masses, None where the reader has to say it.
+    extra : sequence of `CatalogColumn`, optional
+        Further columns.
+
+    Returns
+    -------
+    columns : tuple of `CatalogColumn`
+        The columns.
+    masses : tuple of `MassColumn`
+        The masses.
+    """
+    columns = [
+        CatalogColumn(name="name", fits="cluster", dtype="str", required=True, description="Name"),
+        CatalogColumn(
+            name="ra", vizier=ra, unit="deg", published_unit="deg", description="Right ascension"
+        ),
+        CatalogColumn(
+            name="dec", vizier=dec, unit="deg", published_unit="deg", description="Declination"
+        ),
+        CatalogColumn(name="redshift", fits="z", description="Redshift"),
+        *extra,
+    ]
+    masses = []
+    for definition in definitions:
+        name, published = f"m{definition}", f"M{definition}"
+        for suffix, source, text in (
+            ("", published, f"Mass {published}"),
+            ("_err", f"e_{published}", f"Error of {name}"),
+        ):
+            columns.append(
+                CatalogColumn(
+                    name=name + suffix,
+                    fits=source,
+                    unit="solMass",
+                    published_unit=unit,
+                    description=text,
+                )
+            )
+        masses.append(
+            MassColumn(name=name, definition=definition, errn=f"{name}_err", errp=f"{name}_err")
+        )
+    return tuple(columns), tuple(masses)
+
+
+def describe(table, columns, mass_definition):
+    """Describe the columns of a table of one's own.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The table.
+    columns : dict or None
+        Its columns by ours.
+    mass_definition : str or None
+        What the masses are.
+
+    Returns
+    -------
+    table : `~astropy.table.Table`
+        With longitude and latitude instead of a SkyCoord.
+    columns : tuple of `CatalogColumn`
+        Its columns.
+    masses : tuple of `MassColumn`
+        Its mass.
+    position : (str, str, str) or None
+        Columns of the position and their frame.
+
+    Raises
+    ------
+    InvalidInputError
+        Something is not said, or a column is not known.
+    """
+    if mass_definition is None:
+        raise InvalidInputError(
+            "'mass_definition' must say what the masses are, for instance '500c'."
+        )
+    if not isinstance(table, Table):
+        raise InvalidInputError(f"'table' must be a Table. Received: {type(table).__name__}")
+    columns = dict(columns or {})
+    table = _split_coord(table, columns.pop("coord", None))
+    for role, usual in (("name", "cluster"), ("redshift", "z")):
+        if role not in {*columns, *table.colnames} and usual in table.colnames:
+            columns[role] = usual
+    err = columns.pop("mass_err", "mass_err" if "mass_err" in table.colnames else None)
+    if err is not None:
+        columns = {"mass_errn": err, "mass_errp": err} | columns
+    unknown = sorted(set(columns).difference(_ROLES))
+    if unknown:
+        raise InvalidInputError(
+            f"'columns' takes {', '.join(_ROLES)}, mass_err, coord. Received: {', '.join(unknown)}"
+        )
+    required = {"name", "redshift", "mass", *columns}
+    described = tuple(
+        CatalogColumn(
+            name=role,
+            fits=columns.get(role),
+            description=text,
+            dtype="str" if role == "name" else "float",
+            unit=_unit_of(role),
+            required=role == "name",
+        )
+        for role, text in _ROLES.items()
+        if role in required or role in table.colnames
+    )
+    # Our name must not win over the column that the caller chose.
+    kept = [c for c in table.colnames if c not in _ROLES or columns.get(c, c) == c]
+    table = table[[c for c in table.colnames if c in kept or c in columns.values()]]
+    names = {column.name for column in described}
+    position = next((p for p in _POSITIONS if set(p[:2]) <= names), None)
+    errors = [name if name in names else None for name in ("mass_errn", "mass_errp")]
+    definition = str(MassDefinition.parse(mass_definition))
+    mass = MassColumn(name="mass", definition=definition, errn=errors[0], errp=errors[1])
+    return table, described, (mass,), position
+
+
+def _unit_of(role):
+    if role in ("ra", "dec", "glon", "glat"):
+        return "deg"
+    return "solMass" if role.startswith("mass") else None
+
+
+def _split_coord(table, name):
+    """Replace a SkyCoord column by ra and dec."""
+    found = [c for c in table.colnames if isinstance(table[c], SkyCoord)]
+    name = name or next((c for c in found if c == "coord" or len(found) == 1), None)
+    if name is None:
+        return table
+    if name not in found:
+        raise InvalidInputError(f"The column {name!r} is no SkyCoord column of the table.")
+    sky = table[name].icrs
+    table = table.copy()
+    table["ra"], table["dec"] = sky.ra.to(u.deg), sky.dec.to(u.deg)
+    table.remove_columns(found)
+    return table
+
+
+def with_units(table, columns, units, cosmology):
+    """Give every column that needs one a unit, masses one without h.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The table.
+    columns : sequence of `CatalogColumn`
+        Its columns; one without a unit is in the published one.
+    units : dict
+        Units of columns by our names, that of ``mass`` for all masses.
+    cosmology : `~astropy.cosmology.FLRW`
+        Gives h.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        A copy.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such column.
+    InvalidUnitError
+        A column has no unit, two, or one that does not convert.
+    """
+    result = table.copy()
+    ours = {column.name for column in columns}
+    unknown = sorted(set(units).difference(ours, {"mass"}))
+    if unknown:
+        raise InvalidInputError(
+            f"'units' takes {', '.join(sorted(ours | {'mass'}))}. Received: {', '.join(unknown)}"
+        )
+    for column in columns:
+        name = next((a for a in column.aliases if a in table.colnames), None)
+        if column.unit is None or name is None:
+            continue
+        is_mass = u.Unit(column.unit).is_equivalent(u.solMass)
+        given = units.get(column.name, units.get("mass") if is_mass else None)
+        values, mask, own = column_parts(table[name])
+        if values.dtype.kind not in "fiu":
+            continue  # angles as text
+        own = parse_unit(own) or column.published_unit
+        if given is not None and own is not None:
+            raise InvalidUnitError(
+                f"The column '{name}' is in {own} and 'units' says '{given}'. Leave it out."
+            )
+        unit = given if own is None else own
+        if unit is None:
+            raise InvalidUnitError(
+                f"The column '{name}' has no unit. Say what it is in, for instance "
+                f"units={{'{'mass' if is_mass else column.name}': "
+                f"'{'1e14 solMass' if is_mass else 'deg'}'}}."
+            )
+        unit = mass_unit(unit, cosmology) if is_mass else u.Unit(unit)
+        result[name] = MaskedColumn(values, mask=mask, unit=unit)
+    return result

@@ -1,0 +1,294 @@
+"""Weak-lensing masses of clusters: what every such table has to say about its masses."""
+
+import astropy.units as u
+import numpy as np
+from astropy.table import MaskedColumn, QTable
+
+from szmass._utils.quantities import as_floats
+from szmass.catalogs._forms import read_form
+from szmass.catalogs.core import Catalog
+from szmass.catalogs.lensing._columns import MassColumn, describe, with_units
+from szmass.catalogs.lensing._masses import convert_lensing_mass, describe_cosmology
+from szmass.exceptions import InvalidInputError
+from szmass.physics.cosmology import get_cosmology
+from szmass.physics.halos import MassDefinition
+
+__all__ = ["LensingTable", "MassColumn", "PublishedLensingTable"]
+
+
+class LensingTable(Catalog):
+    """A table of weak-lensing masses.
+
+    A table of your own is read by saying what its columns are. Published tables are
+    `PublishedLensingTable` and know it.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The rows.
+    columns : dict, optional
+        The table's column names by ours: ``name``, ``redshift``, ``mass``; ``mass_errn`` and
+        ``mass_errp``, or ``mass_err`` for both; ``ra`` and ``dec``, or ``glon`` and ``glat``, or
+        ``coord`` (a SkyCoord). Those that have our names need not be told; errors and
+        positions can be left out.
+    mass_definition : str
+        What ``mass`` is, for instance ``"500c"``.
+    cosmology : str or `~astropy.cosmology.FLRW`
+        The cosmology that the masses were derived in.
+    units : dict, optional
+        Units, by our names, of columns that have none; that of ``mass`` holds for its errors. A
+        mass per h is in ``"1e14 solMass / littleh"``: it is divided by the h of ``cosmology``.
+
+    Attributes
+    ----------
+    table : `~astropy.table.QTable`
+        The rows as published, under our names and in solMass.
+    mass_columns : tuple of `MassColumn`
+        The masses it has; the first is the one that the paper prefers.
+    cosmology : `~astropy.cosmology.FLRW`
+        The cosmology of the masses.
+
+    Raises
+    ------
+    FileFormatError
+        A column is not there, or has other units or values than it can have.
+    DuplicateNameError
+        Two rows have the same name.
+    InvalidInputError
+        Something that has to be said was not, or masses or errors are negative.
+    InvalidUnitError
+        A column has no unit or one that does not convert.
+    """
+
+    #: The masses, the preferred one first.
+    mass_columns = ()
+    #: The cosmology the masses were derived in; None where the reader has to say it.
+    cosmology = None
+
+    def __init__(self, table, *, columns=None, mass_definition=None, cosmology=None, units=None):
+        table, self.columns, self.mass_columns, self.position = describe(
+            table, columns, mass_definition
+        )
+        self._begin(table, cosmology, units)
+
+    def _begin(self, table, cosmology, units):
+        if cosmology is None:
+            raise InvalidInputError(
+                "'cosmology' must say in which cosmology the masses were derived, for instance "
+                "cosmology='PSZ2' for H0 = 70, Om0 = 0.3."
+            )
+        self.cosmology = get_cosmology(cosmology)
+        super().__init__(with_units(table, self.columns, dict(units or {}), self.cosmology))
+        self.table.meta["cosmology"] = describe_cosmology(self.cosmology)
+        self._check_masses()
+
+    @classmethod
+    def read(
+        cls, path, *, readme=None, columns=None, mass_definition=None, cosmology=None, units=None
+    ):
+        """Read a table of your own.
+
+        Parameters
+        ----------
+        path : path-like
+            A FITS, ECSV, VOTable or CSV file, or a CDS file.
+        readme : path-like, optional
+            The ReadMe of a CDS file; by default the file ``ReadMe`` in the same folder.
+        columns : dict, optional
+            The table's column names by ours.
+        mass_definition : str
+            What ``mass`` is, for instance ``"500c"``.
+        cosmology : str or `~astropy.cosmology.FLRW`
+            The cosmology that the masses were derived in.
+        units : dict, optional
+            Units, by our names, of columns that have none.
+
+        Returns
+        -------
+        LensingTable
+            The table.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        FileFormatError
+            The form is not known, the file is damaged, or a column is not there.
+        InvalidInputError
+            Something that has to be said was not.
+        InvalidUnitError
+            A column has no unit or one that does not convert.
+        """
+        table = read_form(path, readme)[0]
+        return cls(
+            table,
+            columns=columns,
+            mass_definition=mass_definition,
+            cosmology=cosmology,
+            units=units,
+        )
+
+    def masses(
+        self,
+        *,
+        mass_definition="500c",
+        cosmology=None,
+        column=None,
+        concentration="diemer19",
+        source_redshift=None,
+    ):
+        """Give the masses in one definition and cosmology.
+
+        Parameters
+        ----------
+        mass_definition : str, optional
+            The definition that is wanted.
+        cosmology : str or `~astropy.cosmology.FLRW`, optional
+            The cosmology that is wanted; None for that of the table.
+        column : str, optional
+            Which of ``mass_columns``; by default the first of that definition, else the first.
+        concentration : str or float, optional
+            Concentration for a change of definition, see `szmass.physics.convert_mass`.
+        source_redshift : float, optional
+            Effective redshift of the lensed galaxies, for a change of cosmology; by default 1
+            or, for clusters beyond 0.5, that of the cluster plus 0.5.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            One row per row of ``table``: ``name``, the position, ``redshift``, ``mass``,
+            ``mass_errn``, ``mass_errp`` [solMass], NaN where unknown. ``meta`` has the column, the
+            cosmologies, the definitions, and ``conversion``, what was done in words.
+
+        Raises
+        ------
+        InvalidInputError
+            There is no such mass, or the sources are not behind the clusters.
+
+        Notes
+        -----
+        What is measured is shear at angles. For an isothermal sphere the same shear means a mass
+        proportional to (D_s / D_ls)^(3/2) / sqrt(rho), where rho is the density that the
+        definition refers to [1]_; so masses in solMass go as 1 / (h E(z)) for "500c". That
+        factor is applied for a change of cosmology. It is exact in h, and an approximation in
+        Om0, as clusters are not isothermal and the redshifts of the sources are not known here:
+        between Om0 = 0.27 and 0.3 the masses of CLASH change by less than 1 %, and whether the
+        sources are at redshift 1 or 1.5 matters by 0.1 %.
+
+        The definition is changed afterwards, for an NFW halo. Errors keep their ratio to the
+        mass; those of the conversions are not added.
+
+        References
+        ----------
+        .. [1] Sereno 2015, MNRAS 450, 3665, section 4.
+        """
+        chosen = self._choose(column, str(MassDefinition.parse(mass_definition)))
+        redshift = as_floats(self.table["redshift"], u.dimensionless_unscaled, "redshift")
+        published = as_floats(self.table[chosen.name], u.solMass, chosen.name)
+        wanted = self.cosmology if cosmology is None else get_cosmology(cosmology)
+        mass, steps = convert_lensing_mass(
+            published,
+            redshift,
+            from_definition=chosen.definition,
+            to_definition=mass_definition,
+            from_cosmology=self.cosmology,
+            to_cosmology=wanted,
+            concentration=concentration,
+            source_redshift=source_redshift,
+        )
+        result = QTable()
+        result["name"] = self.table["name"]
+        for name in self.position[:2] if self.position else ():
+            result[name] = self.table[name]
+        result["redshift"] = MaskedColumn(redshift, mask=np.isnan(redshift))
+        result["mass"] = mass * u.solMass
+        for name, error in (("mass_errn", chosen.errn), ("mass_errp", chosen.errp)):
+            relative = np.nan
+            if error is not None:
+                relative = as_floats(self.table[error], u.solMass, error) / published
+            result[name] = relative * mass * u.solMass
+        result.meta = {
+            "catalog": self.tag,
+            "references": list(self.references),
+            "column": chosen.name,
+            "method": chosen.method,
+            "published_definition": chosen.definition,
+            "published_cosmology": describe_cosmology(self.cosmology),
+            "mass_definition": str(MassDefinition.parse(mass_definition)),
+            "cosmology": describe_cosmology(wanted),
+            "conversion": steps or ["none"],
+        }
+        return result
+
+    def _choose(self, column, definition):
+        if column is None:
+            same = [c for c in self.mass_columns if c.definition == definition]
+            return (*same, self.mass_columns[0])[0]
+        for candidate in self.mass_columns:
+            if candidate.name == column:
+                return candidate
+        raise InvalidInputError(
+            f"'column' must be one of {', '.join(c.name for c in self.mass_columns)}. "
+            f"Received: {column!r}"
+        )
+
+    def _check_masses(self):
+        names = np.asarray(self.table["name"], dtype=str)
+        redshift = as_floats(self.table["redshift"], u.dimensionless_unscaled, "redshift")
+        checks = [("redshift", redshift < 0, "negative")]
+        for column in self.mass_columns:
+            mass = as_floats(self.table[column.name], u.solMass, column.name)
+            checks.append((column.name, mass <= 0, "not positive"))
+            for error in (column.errn, column.errp):
+                if error is not None:
+                    values = as_floats(self.table[error], u.solMass, error)
+                    checks.append((error, values < 0, "negative"))
+        for column, bad, what in checks:
+            if bad.any():
+                raise InvalidInputError(
+                    f"'{column}' is {what} in {np.count_nonzero(bad)} rows, the first of them "
+                    f"{str(names[bad][0])!r}. Mask what is not known."
+                )
+
+
+class PublishedLensingTable(LensingTable):
+    """A published table of weak-lensing masses: the base of those that szmass knows.
+
+    A sub-class gives ``columns``, ``mass_columns`` and ``cosmology`` beside what every
+    `~szmass.catalogs.Catalog` gives.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The rows, with the published columns or with ours. Numbers without a unit are in the
+        published one.
+    """
+
+    def __init__(self, table):
+        self._begin(table, self.cosmology, None)
+
+    @classmethod
+    def read(cls, path, *, readme=None):
+        """Read the table from a file; its content tells the form.
+
+        Parameters
+        ----------
+        path : path-like
+            A CSV file with the documented columns, or any other form with units; also what
+            `write` wrote.
+        readme : path-like, optional
+            The ReadMe of a CDS file; by default the file ``ReadMe`` in the same folder.
+
+        Returns
+        -------
+        PublishedLensingTable
+            The table.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        FileFormatError
+            The form is not known, the file is damaged, or it is another table.
+        """
+        return cls._read(path, readme)

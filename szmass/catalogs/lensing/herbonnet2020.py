@@ -1,0 +1,93 @@
+"""Weak-lensing masses of CCCP and MENeaCS (Herbonnet et al. 2020)."""
+
+from szmass.catalogs.core import CatalogColumn, register_catalog
+from szmass.catalogs.lensing.core import MassColumn, PublishedLensingTable
+
+__all__ = ["Herbonnet2020Table"]
+
+
+def _column(name, source, description, unit="solMass", published_unit="1e14 solMass", **options):
+    return CatalogColumn(
+        name=name,
+        fits=source,
+        description=description,
+        unit=unit,
+        published_unit=published_unit,
+        **options,
+    )
+
+
+@register_catalog
+class Herbonnet2020Table(PublishedLensingTable):
+    """Weak-lensing masses of 100 clusters at 0.02 < z < 0.6: CCCP and MENeaCS.
+
+    VizieR is not known to carry the table; it is in the source of arXiv:1912.04414
+    (``masses.tex``). `read` takes it as CSV, or any form with units, with the columns
+    ``Cluster``, ``RA_BCG_deg``, ``Dec_BCG_deg``, ``z``, ``M200_NFW``, ``e_M200_NFW``, ``M500_NFW``,
+    ``e_M500_NFW``, ``M500_ap``, ``M500_ap_em``, ``M500_ap_ep``, ``State``, ``survey``; masses in
+    1e14 solMass.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The rows, with these columns or with ours.
+
+    Notes
+    -----
+    The masses are for H0 = 70, Om0 = 0.3. The paper prefers ``m500c_aperture``, deprojected
+    aperture masses, over ``m500c_nfw``, from NFW fits between 0.5 and 2 Mpc with the
+    concentrations of Dutton & Maccio (2014).
+
+    A115N/S and A223N/S are halves of clusters that SZ surveys do not resolve; the paper leaves
+    them and A2163 out of its comparison with Planck. ``state`` is D for disturbed, R for
+    relaxed.
+
+    References
+    ----------
+    Herbonnet et al. 2020, MNRAS 497, 4684, tables 2 and 3.
+    """
+
+    tag = "herbonnet2020"
+    description = "Weak-lensing masses of CCCP and MENeaCS (Herbonnet et al. 2020)"
+    expected_rows = 100
+    references = ("2020MNRAS.497.4684H",)
+    download_page = "https://arxiv.org/abs/1912.04414 (masses.tex of the source)"
+    cosmology = "PSZ2"
+    columns = (
+        CatalogColumn(name="name", fits="Cluster", dtype="str", required=True, description="Name"),
+        _column("ra", "RA_BCG_deg", "Right ascension of the brightest galaxy", "deg", "deg"),
+        _column("dec", "Dec_BCG_deg", "Declination of the brightest galaxy", "deg", "deg"),
+        CatalogColumn(name="redshift", fits="z", required=True, description="Redshift"),
+        _column("m500c_aperture", "M500_ap", "M500c, deprojected aperture mass"),
+        _column("m500c_aperture_errn", "M500_ap_em", "Error of m500c_aperture, downwards"),
+        _column("m500c_aperture_errp", "M500_ap_ep", "Error of m500c_aperture, upwards"),
+        _column("m500c_nfw", "M500_NFW", "M500c, NFW fit"),
+        _column("m500c_nfw_err", "e_M500_NFW", "Error of m500c_nfw"),
+        _column("m200c_nfw", "M200_NFW", "M200c, NFW fit"),
+        _column("m200c_nfw_err", "e_M200_NFW", "Error of m200c_nfw"),
+        CatalogColumn(name="state", fits="State", dtype="str", description="Dynamical state"),
+        CatalogColumn(name="survey", fits="survey", dtype="str", description="CCCP or MENeaCS"),
+    )
+    mass_columns = (
+        MassColumn(
+            name="m500c_aperture",
+            definition="500c",
+            errn="m500c_aperture_errn",
+            errp="m500c_aperture_errp",
+            method="deprojected aperture mass",
+        ),
+        MassColumn(
+            name="m500c_nfw",
+            definition="500c",
+            errn="m500c_nfw_err",
+            errp="m500c_nfw_err",
+            method="NFW fit, 0.5-2 Mpc",
+        ),
+        MassColumn(
+            name="m200c_nfw",
+            definition="200c",
+            errn="m200c_nfw_err",
+            errp="m200c_nfw_err",
+            method="NFW fit, 0.5-2 Mpc",
+        ),
+    )

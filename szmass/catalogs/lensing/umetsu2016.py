@@ -1,0 +1,51 @@
+"""Masses of CLASH from strong and weak lensing (Umetsu et al. 2016)."""
+
+from astropy.cosmology import FlatLambdaCDM
+
+from szmass.catalogs.core import CatalogColumn, register_catalog
+from szmass.catalogs.lensing._columns import layout
+from szmass.catalogs.lensing.core import PublishedLensingTable
+
+__all__ = ["Umetsu2016Table"]
+
+
+@register_catalog
+class Umetsu2016Table(PublishedLensingTable):
+    """Masses of 20 CLASH clusters from strong lensing, shear and magnification.
+
+    VizieR does not carry the table. `read` takes tables 2 and 3 of the paper joined, as CSV or
+    any form with units, with the columns ``cluster``, ``subsample``, ``z``, ``ra_hms``,
+    ``dec_dms``, ``M200c``, ``c200c``, ``M2500c``, ``M1000c``, ``M500c``, ``Mvir``, ``M100c``,
+    ``M200m`` and the errors ``e_M200c`` and so on; masses in 1e14 solMass.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The rows, with these columns or with ours.
+
+    Notes
+    -----
+    All masses are those of one NFW fit per cluster, for H0 = 70, Om0 = 0.27. ``subsample`` is X
+    for clusters selected by regular X-ray emission, HM for those of high magnification.
+
+    References
+    ----------
+    Umetsu et al. 2016, ApJ 821, 116, tables 2 and 3.
+    """
+
+    tag = "umetsu2016"
+    description = "Masses of CLASH from strong and weak lensing (Umetsu et al. 2016)"
+    expected_rows = 20
+    references = ("2016ApJ...821..116U",)
+    download_page = "https://arxiv.org/abs/1507.04385 (tables 2 and 3)"
+    cosmology = FlatLambdaCDM(H0=70, Om0=0.27, Tcmb0=0, Ob0=0.05, name="CLASH")
+    columns, mass_columns = layout(
+        ("200c", "500c", "2500c", "1000c", "vir", "100c", "200m"),
+        ra=("ra_hms",),
+        dec=("dec_dms",),
+        extra=(
+            CatalogColumn(name="subsample", fits="subsample", dtype="str", description="X or HM"),
+            CatalogColumn(name="c200c", fits="c200c", description="Concentration"),
+            CatalogColumn(name="c200c_err", fits="e_c200c", description="Error of c200c"),
+        ),
+    )

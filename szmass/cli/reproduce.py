@@ -1,0 +1,165 @@
+"""The command 'reproduce'."""
+
+import os
+from pathlib import Path
+
+import click
+
+from szmass.cli.options import (
+    asking_no_server,
+    build_estimator,
+    map_options,
+    offline_option,
+    parse_pairs,
+    parse_settings,
+    split_names,
+    warnings_as_lines,
+)
+
+__all__ = ["reproduce"]
+
+_QUICK, _FULL = 1000, 10_000
+_PUBLISHED = "cnn-deandres2022"
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--folder",
+    type=click.Path(file_okay=False),
+    default="reproduction",
+    show_default=True,
+    help="Where to write tables and figures.",
+)
+@click.option(
+    "--estimators",
+    default=f"{_PUBLISHED},cnn",
+    show_default=True,
+    callback=split_names,
+    metavar="TAG,...",
+    help="What to weigh with, side by side; 'szmass info' lists the tags.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(file_okay=False, exists=True),
+    help=f"Folder with the weights of {_PUBLISHED}.  [default: fetch them]",
+)
+@click.option(
+    "--set",
+    "options",
+    multiple=True,
+    callback=parse_settings,
+    metavar="TAG.OPTION=VALUE",
+    help="Option of an estimator; may be repeated.",
+)
+@click.option("-n", "--number", type=click.IntRange(0), help=f"Mock clusters.  [default: {_QUICK}]")
+@click.option("--full", is_flag=True, help=f"{_FULL} mock clusters.")
+@click.option("--seed", default=1, show_default=True, help="Seed of everything.")
+@click.option("--observation", default="planck-like", show_default=True, help="How mocks are seen.")
+@click.option("--model", default="a10", show_default=True, help="What mocks are made of.")
+@click.option(
+    "--population",
+    type=click.Choice(["flat", "twin"]),
+    default="flat",
+    show_default=True,
+    help="Masses of mocks: even in log M, or those of --catalog.",
+)
+@click.option(
+    "--min-snr", default=4.5, show_default=True, help="Mocks are detected above it; 0 for all."
+)
+@click.option(
+    "--mocks",
+    type=click.Path(file_okay=False, exists=True),
+    help="Data set of mocks with noise, instead of simulated ones.",
+)
+@click.option(
+    "--clean",
+    type=click.Path(file_okay=False, exists=True),
+    help="Data set of mocks without noise.",
+)
+@click.option("--catalog", metavar="FILE|TAG", help="Real clusters with MSZ, for instance psz2.")
+@click.option("--map", "map_path", metavar="FILE|NAME", help="Their map.")
+@map_options
+@click.option(
+    "--published", metavar="FILE|TAG", help="Table of published masses; deandres2022 is fetched."
+)
+@click.option(
+    "--lensing", multiple=True, metavar="FILE|TAG", help="Lensing table; may be repeated."
+)
+@click.option(
+    "--models",
+    type=click.Path(dir_okay=False, exists=True),
+    help="Table of trained models with redshift_bin and bias_max: .csv or .ecsv",
+)
+@click.option(
+    "--history",
+    multiple=True,
+    callback=parse_pairs("NAME=FILE"),
+    help="Losses by epoch of a training: .csv; may be repeated.",
+    metavar="NAME=FILE",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an earlier reproduction.")
+@offline_option
+def reproduce(
+    folder, estimators, weights, options, number, full, min_snr, mocks, map_path, map_column,
+    ordering, frame, beam, models, history, overwrite, offline, **others,
+):  # fmt: skip
+    """Make Table 1 and the figures of de Andres et al. (2022) from the data at hand.
+
+    Without further data its columns of mock clusters are made from simulations; --catalog with
+    --map, or --published, give that of real clusters, --lensing the comparison with weak
+    lensing. What has no data says so.
+    """
+    # TensorFlow's notes on the machine it found are not for a user of the shell.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from szmass.maps import open_map
+    from szmass.reproduce import check_folder
+    from szmass.reproduce import reproduce as run
+
+    if full and number is not None:
+        raise click.UsageError("give --number or --full, not both")
+    if map_path and not others["catalog"]:
+        raise click.UsageError("--map needs --catalog")
+    check_folder(folder, overwrite=overwrite)
+    chosen = _estimators(estimators, options, weights)
+    with warnings_as_lines(), asking_no_server(offline):
+        ymap = None
+        if map_path:
+            ymap = open_map(map_path, column=map_column, ordering=ordering, frame=frame, beam=beam)
+        result = run(
+            chosen,
+            n=_FULL if full else _QUICK if number is None else number,
+            min_snr=min_snr or None,
+            planck_like=mocks,
+            ymap=ymap,
+            models=None if models is None else _read(models),
+            histories={name: _read(file) for name, file in history.items()} or None,
+            folder=folder,
+            overwrite=overwrite,
+            **others,
+        )
+    click.echo(result.summary())
+    click.echo(f"\nTables and figures are in {folder}")
+
+
+def _estimators(tags, options, weights):
+    from szmass.estimators import ESTIMATORS
+
+    unused = set(options) - set(tags)
+    if unused:
+        raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
+    if weights is not None:
+        if _PUBLISHED not in tags:
+            raise click.UsageError(f"--weights needs {_PUBLISHED} in --estimators")
+        options = options | {_PUBLISHED: options.get(_PUBLISHED, {}) | {"weights": weights}}
+    return {tag: build_estimator(ESTIMATORS[tag], options.get(tag, {})) for tag in tags}
+
+
+def _read(path):
+    from astropy.table import Table
+
+    form = "ascii.ecsv" if Path(path).suffix.lower() == ".ecsv" else "ascii.csv"
+    try:
+        return Table.read(path, format=form)
+    except (ValueError, OSError) as err:
+        raise click.UsageError(f"{path!r} cannot be read as a table: {err}") from err

@@ -1,0 +1,54 @@
+"""The command 'train'."""
+
+import os
+
+import click
+
+from szmass.cli.options import warnings_as_lines
+
+__all__ = ["train"]
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("-o", "--folder", required=True, type=click.Path(file_okay=False), help="Where to.")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False),
+    help="Data set of clean maps, as 'szmass simulate' writes it.  [default: made by the recipe]",
+)
+@click.option("--quick", is_flag=True, help="A laptop minute: the smaller values of the recipe.")
+@click.option("--resume", is_flag=True, help="Go on with what an interrupted run left.")
+@click.option("--workers", default=1, show_default=True, help="Networks trained side by side.")
+@click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard.")
+def train(recipe, folder, data, quick, resume, workers, tensorboard):
+    """Train networks by RECIPE: 'default', 'paper', or a TOML file."""
+    # TensorFlow's notes on the machine it found are not for a user of the shell.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from szmass.networks import Recipe
+    from szmass.networks import train as train_networks
+
+    with warnings_as_lines():
+        recipe = Recipe.read(recipe)
+        networks = train_networks(
+            recipe.quickly() if quick else recipe,
+            folder,
+            dataset=data,
+            resume=resume,
+            workers=workers,
+            tensorboard=tensorboard,
+        )
+    click.echo(f"{networks!r}: card and weights in {folder}")
+    for line in _summary(networks.card):
+        click.echo(line)
+
+
+def _summary(card):
+    """Lines on how well networks do, from the test in their card."""
+    for row in card.metrics.get("test", []):
+        if row["n"] and row["log10_mass"] == [0.0, 99.0] and row["depth"] == [0.0, 99.0]:
+            low, high = row["redshift"]
+            yield (
+                f"z in ({low:g}, {high:g}]: {row['n']} test maps, rmse {row['rmse']:.3f} dex, "
+                f"68 % interval holds {100 * row['coverage_68']:.1f} %"
+            )

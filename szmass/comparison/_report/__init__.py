@@ -1,1 +1,0 @@
-"""The parts of the report: what it holds, its statistics, pictures, pages and folder."""

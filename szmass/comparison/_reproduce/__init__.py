@@ -1,1 +1,0 @@
-"""The parts of `szmass.comparison.reproduce`: mocks, real clusters, table, lensing and figures."""

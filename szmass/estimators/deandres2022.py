@@ -1,0 +1,116 @@
+"""Masses from convolutional networks that look at Compton-y cutouts."""
+
+from pathlib import Path
+
+import numpy as np
+
+from szmass.estimators._network_flags import flag_unusable
+from szmass.estimators.core import MassEstimator, register_estimator
+from szmass.exceptions import InvalidInputError
+from szmass.networks.binned import CARD, load_binned
+from szmass.networks.cards import ModelCard
+from szmass.networks.published import load_published, published_card
+from szmass.results import MassEstimates, MassFlag
+
+__all__ = ["DeAndres2022"]
+
+
+@register_estimator
+class DeAndres2022(MassEstimator):
+    """Masses from the networks that de Andres et al. (2022) trained and released, or from your own.
+
+    Each of the redshift bins (0, 0.1], (0.1, 0.2], (0.2, 0.4] and (0.4, 1] has its network.
+    Clusters outside them, and cutouts with missing pixels, are flagged and not weighed.
+
+    Parameters
+    ----------
+    weights : path-like, optional
+        Folder with the published files ``bestmodel-1.h5`` to ``bestmodel-4.h5``. Without it they
+        are downloaded once and kept in the cache folder. Or the folder in which
+        `~szmass.networks.train_selection` left networks of the same architecture with their model
+        card, which then says for what redshifts, cutouts and masses they are.
+    batch_size : int, optional
+        Number of cutouts that go through a network at once; it does not change the masses.
+
+    Notes
+    -----
+    The masses are true M500c as the networks learned it on hydrodynamic simulations; no
+    hydrostatic bias enters. The errors are those of the published catalogue: the 68 % range of
+    the true mass of simulated clusters at the same predicted mass. They depend on the
+    predicted mass alone, not on the cutout. A mass beyond the published ones has no error
+    (``NO_ERROR``); one beyond the masses of the training is flagged ``EXTRAPOLATED``.
+
+    References
+    ----------
+    de Andres et al. 2022, Nature Astronomy 6, 1325 (2022NatAs...6.1325D).
+    """
+
+    tag = "cnn-deandres2022"
+    description = "published networks of de Andres et al. (2022) on Compton-y cutouts"
+    requires = frozenset({"redshift", "complete_cutout"})
+    mass_definition = "500c"
+    references = ("2022NatAs...6.1325D",)
+    extra = "cnn"
+    downloads = True
+
+    def __init__(self, *, weights=None, batch_size=128):
+        self.weights = weights
+        self.batch_size = batch_size
+        self._loaded = None
+
+    def __getstate__(self):
+        # Copies and other processes load the networks themselves.
+        return self.__dict__ | {"_loaded": None}
+
+    def _missing(self, sample):
+        return flag_unusable(self._card(), sample, super()._missing(sample))
+
+    def _weigh(self, sample):
+        networks = self._networks()
+        log10_mass = networks.log10_mass(
+            sample.cutouts.data, sample.redshift, batch_size=self.batch_size
+        )
+        low, high = networks.card.log10_mass_range
+        err_minus = err_plus = np.full(len(log10_mass), np.nan)
+        if networks.card.error_table is not None:
+            err_minus, err_plus = networks.card.error_table.at(log10_mass)
+        flag = np.where(np.isnan(err_minus), MassFlag.NO_ERROR, 0)
+        flag |= np.where((log10_mass < low) | (log10_mass > high), MassFlag.EXTRAPOLATED, 0)
+        with np.errstate(over="ignore", under="ignore"):
+            mass = 10.0**log10_mass
+        # A map in other units than y sends the networks to where no number follows.
+        mass[~np.isfinite(mass) | (mass == 0)] = np.nan
+        return MassEstimates(mass, mass * (1 - 10.0**-err_minus), mass * (10.0**err_plus - 1), flag)
+
+    def _own(self):
+        """Tell whether the weights are of the user's own training."""
+        return self.weights is not None and (Path(self.weights).expanduser() / CARD).is_file()
+
+    def _card(self):
+        """Give the model card without loading the networks."""
+        if not self._own():
+            return published_card()
+        card = ModelCard.read(Path(self.weights).expanduser() / CARD)
+        if card.mass_definition != self.mass_definition:
+            raise InvalidInputError(
+                f"The networks in 'weights' ({str(self.weights)!r}) give masses of "
+                f"{card.mass_definition!r}; this estimator gives {self.mass_definition!r}."
+            )
+        return card
+
+    def _networks(self):
+        # The card tells when there are other networks in the same folder.
+        which = self.weights, self._card().digest
+        if self._loaded is None or self._loaded[0] != which:
+            load = load_binned if self._own() else load_published
+            self._loaded = (which, load(self.weights))
+        return self._loaded[1]
+
+    def _extra_meta(self, sample):
+        card = self._card()
+        return {
+            "model_card": card.name,
+            "model_card_digest": card.digest,
+            "model_card_notes": list(card.check_cutouts(sample.cutouts)),
+            "error_definition": "68 % range of simulated true masses at the predicted mass",
+        }

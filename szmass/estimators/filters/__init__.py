@@ -1,0 +1,1 @@
+"""Filters and likelihoods of cutouts, on plain arrays."""

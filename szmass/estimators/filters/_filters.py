@@ -1,0 +1,349 @@
+"""Optimal filters for a finite field: inverse noise covariance, weights, holes; on plain arrays.
+
+A cutout is not periodic, so the filter that is optimal in Fourier space is neither unbiased nor
+optimal on it. Here the covariance of the pixels follows from the noise spectrum, and weights are
+C^-1 t on the very pixels of the field, with an unknown constant offset marginalised. What a beam
+has smoothed needs no fine pixels: blocks of them are averaged before the covariance is inverted.
+"""
+
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+from scipy import linalg
+
+from szmass.estimators.filters._templates import sample_blocks
+from szmass.exceptions import InvalidInputError
+from szmass.maps.noise import NoiseModel
+
+__all__ = ["FieldNoise", "FilterBank", "Measured"]
+
+# Blocks are no wider than the beam's FWHM over this: with 10 arcmin and pixels of 1.7 arcmin
+# blocks of 2 x 2, whose Nyquist multipole the beam suppresses to 2e-7 in power.
+_BLOCKS_PER_BEAM = 2.5
+
+# At most so many blocks along each side are used, those in the middle: the matrix is dense.
+_LARGEST = 50
+
+# White noise that is added to each block, in units of the rms: without it filters would use
+# multipoles where the beam leaves less than the rounding of float32 maps.
+_FLOOR = 0.01
+
+# A field of which less than this part is valid is not used.
+_LEAST = 0.05
+
+
+class FieldNoise:
+    """Noise of the averaged pixels of one geometry.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the cutouts.
+    pixel : float
+        Side of their pixels [arcmin].
+    beam : float
+        FWHM [arcmin].
+    noise : NoiseModel
+        Noise of the map.
+    variance : float, optional
+        Of a further Gaussian window that the noise went through, per axis [arcmin2].
+    jitter : float, optional
+        Variance per axis [arcmin2] of the unknown displacements of the pixels' values.
+    """
+
+    def __init__(self, shape, pixel, beam, noise, variance=0.0, jitter=0.0):
+        self.shape, self.pixel, self.beam = shape, pixel, beam
+        widest = max(1, int(beam / _BLOCKS_PER_BEAM / pixel))
+        # The middle of the field stays the middle of the blocks that are used.
+        self.block = next(b for b in range(widest, 0, -1) if _fits(shape, b))
+        counts = [_count(n, self.block) for n in shape]
+        self.counts = tuple(counts)
+        used = [count * self.block for count in counts]
+        self.cut = tuple(
+            slice((n - m) // 2, (n + m) // 2) for n, m in zip(shape, used, strict=True)
+        )
+        self.y, self.x = (
+            (np.arange(n)[cut] - (n - 1) / 2) * pixel
+            for n, cut in zip(shape, self.cut, strict=True)
+        )
+        self._lags = _block_covariance(noise, variance, counts, self.block, pixel)
+        white = _FLOOR**2 * self._lags[0, 0]
+        if jitter:
+            # Displaced values differ by the gradient of the map: white noise of the pixels.
+            white += jitter * _gradient_variance(noise) / self.block**2
+        self._lags[0, 0] += white
+        self._factor = None
+        self.inverse = self._inverse()
+
+    @property
+    def whole(self):
+        """Whether all pixels of a cutout are used."""
+        return all(len(a) == n for a, n in zip((self.y, self.x), self.shape, strict=True))
+
+    def shifted(self, spline, step):
+        """Templates in the middles of every ``step``-th block.
+
+        Parameters
+        ----------
+        spline : CubicSpline
+            From `radial_templates`.
+        step : int
+            Blocks from one position to the next.
+
+        Returns
+        -------
+        positions : ndarray
+            x, y [arcmin], shape (P, 2).
+        templates : ndarray
+            float32, shape (blocks, P, S).
+        """
+        # Templates depend on the distances of blocks alone.
+        side = self.block * self.pixel
+        fine = [
+            (np.arange(-(n - 1) * self.block, n * self.block) - (self.block - 1) / 2) * self.pixel
+            for n in self.counts
+        ]
+        lags = sample_blocks(spline, fine[1], fine[0], self.block).astype(np.float32)
+        ny, nx = self.counts
+        lags = lags.reshape(2 * ny - 1, 2 * nx - 1, -1)
+        row, column = (np.arange(n) for n in self.counts)
+        at = row[step // 2 :: step], column[step // 2 :: step]
+        dy = row[:, np.newaxis] - at[0] + ny - 1
+        dx = column[:, np.newaxis] - at[1] + nx - 1
+        templates = lags[dy[:, np.newaxis, :, np.newaxis], dx[np.newaxis, :, np.newaxis, :]]
+        y, x = ((a - (n - 1) / 2) * side for a, n in zip(at, self.counts, strict=True))
+        positions = np.stack(np.broadcast_arrays(x, y[:, np.newaxis]), axis=-1).reshape(-1, 2)
+        return positions, templates.reshape(ny * nx, len(positions), -1)
+
+    def _inverse(self):
+        """Inverse covariance of the blocks with a constant offset marginalised."""
+        row, column = np.divmod(np.arange(np.prod(self.counts)), self.counts[1])
+        covariance = self._lags[
+            np.abs(row[:, np.newaxis] - row), np.abs(column[:, np.newaxis] - column)
+        ]
+        factor, _ = linalg.lapack.dpotrf(covariance, lower=1, overwrite_a=1)
+        inverse, info = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
+        if info:
+            raise InvalidInputError("The covariance of the noise model cannot be inverted.")
+        inverse = np.tril(inverse)
+        inverse += np.tril(inverse, -1).T
+        total = inverse.sum(axis=0)
+        inverse -= np.outer(total, total / total.sum())
+        return inverse
+
+    def average(self, data):
+        """Average cutouts (N, ny, nx) over blocks: (N, blocks)."""
+        ny, nx = self.counts
+        view = data[:, self.cut[0], self.cut[1]].reshape(-1, ny, self.block, nx, self.block)
+        return view.mean(axis=(2, 4), dtype=np.float32).reshape(len(data), ny * nx)
+
+    def fill(self, image, valid):
+        """Average one cutout, with the blocks that miss a pixel at their most probable values.
+
+        Those add nothing to what the others say: filters for the whole field give on them what
+        filters made for the valid pixels would give.
+
+        Parameters
+        ----------
+        image : ndarray
+            Cutout (ny, nx).
+        valid : ndarray of bool
+            Which pixels may be used.
+
+        Returns
+        -------
+        y : ndarray or None
+            Averages, shape (blocks,); None if next to nothing is valid.
+        hole : ndarray of int
+            The blocks that were filled.
+        """
+        covered = self.covered(valid)
+        hole = np.flatnonzero(~covered)
+        if np.count_nonzero(covered) < _LEAST * len(covered):
+            return None, hole
+        y = self.average(np.where(valid, image, 0)[np.newaxis])[0].astype(float)
+        if len(hole):
+            y[hole] = 0.0
+            y[hole] = -self.solve_hole(hole, self.inverse[hole] @ y)
+        return y, hole
+
+    def solve_hole(self, hole, right):
+        """Solve for the part of the inverse covariance that belongs to a hole."""
+        key = hole.tobytes()
+        # The same hole is asked for several times in a row.
+        if self._factor is None or self._factor[0] != key:
+            part = self.inverse[np.ix_(hole, hole)]
+            self._factor = key, linalg.cho_factor(part, lower=True, overwrite_a=True)
+        return linalg.cho_solve(self._factor[1], right)
+
+    def fill_all(self, data, footprint):
+        """Average cutouts (N, ny, nx), filled where needed; rows of NaN if that cannot be."""
+        result = self.average(data)
+        damaged = ~np.isfinite(data).all(axis=(1, 2)) | ~footprint.all(axis=(1, 2))
+        for i in np.flatnonzero(damaged):
+            filled, _ = self.fill(data[i], np.isfinite(data[i]) & footprint[i])
+            result[i] = np.nan if filled is None else filled
+        return result
+
+    def covered(self, valid):
+        """Tell blocks without a missing pixel; valid is (ny, nx), bool."""
+        ny, nx = self.counts
+        view = valid[self.cut].reshape(ny, self.block, nx, self.block)
+        return view.all(axis=(1, 3)).ravel()
+
+
+def _count(n, block):
+    count = min(n // block, _LARGEST)
+    return count if (n - count * block) % 2 == 0 else count - 1
+
+
+def _fits(shape, block):
+    return block == 1 or all(
+        _count(n, block) > 0 and (n - _count(n, block) * block) % 2 == 0 for n in shape
+    )
+
+
+def _gradient_variance(noise):
+    """Variance of the gradient of the noise [y^2 / arcmin^2], both axes together."""
+    ell = np.linspace(0, noise.ell[-1], 8000)
+    power = noise.spectrum(ell).to_value(u.sr)
+    return np.trapezoid(ell**3 * power, ell) / (2 * np.pi) * (np.pi / 10800) ** 2
+
+
+def _block_covariance(noise, variance, counts, block, pixel):
+    """Covariance of blocks by their distance in rows and columns."""
+    if variance:
+        ell = noise.ell
+        window = np.exp(-ell * (ell + 1) * variance * (np.pi / 10800) ** 2)
+        noise = NoiseModel(ell, noise.spectrum(ell) * np.maximum(window, 1e-200))
+    y, x = (np.arange(count * block) * pixel for count in counts)
+    fine = noise.correlation(np.hypot(y[:, np.newaxis], x) * u.arcmin)
+    # The mean over all pairs of pixels of two blocks: triangular weights over their distances.
+    offset = np.arange(1 - block, block)
+    weight = (block - np.abs(offset)) / block**2
+    for axis, count in enumerate(counts):
+        centre = np.arange(count) * block
+        fine = sum(
+            w * np.take(fine, np.abs(centre + d), axis=axis)
+            for w, d in zip(weight, offset, strict=True)
+        )
+    return fine
+
+
+@dataclass
+class Measured:
+    """What filters of S sizes and C templates found in N cutouts.
+
+    Parameters
+    ----------
+    projection : ndarray
+        t^T C^-1 d, shape (N, S, C).
+    gram : ndarray
+        t^T C^-1 t', shape (N, S, C, C), or (1, S, C, C) if it is the same for all.
+    """
+
+    projection: np.ndarray
+    gram: np.ndarray
+
+    @property
+    def root(self):
+        """1 / sigma of the amplitude of the first template, shape (N or 1, S)."""
+        return np.sqrt(np.maximum(self.gram[:, :, 0, 0], 1e-300))
+
+    @property
+    def snr(self):
+        """Amplitude of the first template over its sigma, shape (N, S)."""
+        return self.projection[:, :, 0] / self.root
+
+
+class FilterBank:
+    """Weights of many templates on one kind of field.
+
+    Parameters
+    ----------
+    field : FieldNoise
+        The noise.
+    templates : ndarray
+        y on the blocks, shape (blocks, S, C).
+    """
+
+    def __init__(self, field, templates):
+        self.field = field
+        blocks, *self.shape = templates.shape
+        self.weights = field.inverse @ templates.reshape(blocks, -1)
+        shaped = self.weights.reshape(templates.shape)
+        self.gram = np.einsum("bsc,bsd->scd", templates, shaped, optimize=True)
+        self._fine = None
+
+    @classmethod
+    def of(cls, field, splines):
+        """Make the bank of templates in the middle of the field."""
+        samples = [sample_blocks(spline, field.x, field.y, field.block) for spline in splines]
+        samples = [s if s.ndim == 3 else s[..., np.newaxis] for s in samples]
+        return cls(field, np.concatenate(samples, axis=2))
+
+    def _on_pixels(self):
+        """Weights of single pixels, float32: averaging first would cost more than it saves."""
+        if self._fine is None:
+            ny, nx = self.field.counts
+            block = self.field.block
+            grid = (self.weights / block**2).reshape(ny, 1, nx, 1, -1)
+            fine = np.broadcast_to(grid, (ny, block, nx, block, grid.shape[-1]))
+            self._fine = np.ascontiguousarray(
+                fine.reshape(ny * block * nx * block, -1), dtype=np.float32
+            )
+        return self._fine
+
+    def measure(self, data, footprint=None):
+        """Apply the filters.
+
+        Parameters
+        ----------
+        data : ndarray
+            Cutouts (N, ny, nx), float32.
+        footprint : ndarray, optional
+            Which pixels are valid; pixels that are NaN are not in any case.
+
+        Returns
+        -------
+        Measured
+            For N cutouts. Where a footprint has holes the filters are those that are optimal on
+            the pixels that are left.
+        """
+        n = len(data)
+        used = data if self.field.whole else data[:, self.field.cut[0], self.field.cut[1]]
+        with np.errstate(invalid="ignore", over="ignore"):
+            projection = (used.reshape(n, -1) @ self._on_pixels()).astype(float)
+        projection = projection.reshape(n, *self.shape)
+        damaged = ~np.isfinite(projection).all(axis=(1, 2))
+        if footprint is not None:
+            damaged |= ~footprint.all(axis=(1, 2))
+        gram = self.gram[np.newaxis]
+        if damaged.any():
+            gram = np.repeat(gram, n, axis=0)
+            for i in np.flatnonzero(damaged):
+                valid = np.isfinite(data[i])
+                if footprint is not None:
+                    valid &= footprint[i]
+                projection[i], gram[i] = self._measure_damaged(data[i], valid)
+        return Measured(projection, gram)
+
+    def _measure_damaged(self, image, valid):
+        field = self.field
+        filled, hole = field.fill(image, valid)
+        if filled is None:
+            return np.zeros(self.shape), np.zeros((*self.shape, self.shape[-1]))
+        projection = (filled @ self.weights).reshape(self.shape)
+        if not len(hole):
+            return projection, self.gram
+        # Leaving pixels out of a Gaussian is marginalising over them: a Schur complement.
+        outside = self.weights[hole]
+        solved = field.solve_hole(hole, outside)
+        lost = np.einsum(
+            "bsc,bsd->scd",
+            outside.reshape(-1, *self.shape),
+            solved.reshape(-1, *self.shape),
+            optimize=True,
+        )
+        return projection, self.gram - lost

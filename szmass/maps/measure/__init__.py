@@ -1,0 +1,1 @@
+"""Measurements on cutouts: apertures, profiles and stacks."""

@@ -1,0 +1,162 @@
+"""Networks of one redshift bin each, used as one."""
+
+from pathlib import Path
+
+import numpy as np
+
+from szmass._io.download import check_sha256
+from szmass._utils.optional import import_optional
+from szmass._utils.progress import progress_bar
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.networks._card_rules import check_inputs
+from szmass.networks._weights import load_arrays, set_arrays
+from szmass.networks.architectures import ARCHITECTURES
+from szmass.networks.cards import ModelCard
+
+__all__ = ["CARD", "BinnedNetworks", "load_binned"]
+
+#: Name of the file with the model card in a folder of networks.
+CARD = "card.json"
+
+
+class BinnedNetworks:
+    """Trained networks, one per redshift bin, that give log-masses of cutouts.
+
+    Keras is loaded, and a network built, when a cluster of its bin is first weighed.
+
+    Parameters
+    ----------
+    card : ModelCard
+        What the networks are.
+    arrays : sequence of dict of str to `~numpy.ndarray`
+        Weights per redshift bin, named ``layer/weight``.
+
+    Raises
+    ------
+    InvalidInputError
+        There is not one set of weights per redshift bin.
+    """
+
+    def __init__(self, card, arrays):
+        if len(arrays) != len(card.redshift_bins):
+            raise InvalidInputError(
+                f"'arrays' must hold one set of weights per redshift bin "
+                f"({len(card.redshift_bins)}). Received: {len(arrays)}"
+            )
+        self.card = card
+        self._arrays = list(arrays)
+        self._models = {}
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.card.name!r}, {len(self._arrays)} redshift bins>"
+
+    def model(self, index):
+        """Give the Keras model of one redshift bin.
+
+        Parameters
+        ----------
+        index : int
+            The bin.
+
+        Returns
+        -------
+        keras.Model
+            Takes normalised maps ``(batch, ny, nx, 1)`` and gives the card's target.
+
+        Raises
+        ------
+        FileFormatError
+            The weights are not those of the architecture.
+        """
+        if index not in self._models:
+            card = self.card
+            model = ARCHITECTURES[card.architecture](card.shape, **card.architecture_options)
+            if model.count_params() != card.n_parameters:
+                raise FileFormatError(
+                    f"The network {card.architecture!r} has {model.count_params()} weights; the "
+                    f"model card {card.name!r} says {card.n_parameters}."
+                )
+            set_arrays(model, self._arrays[index])
+            self._models[index] = model
+        return self._models[index]
+
+    def log10_mass(self, data, redshift, *, batch_size=128):
+        """Weigh cutouts.
+
+        Parameters
+        ----------
+        data : array-like of float
+            Compton-y, shape ``(N, ny, nx)``, in the geometry of the card.
+        redshift : array-like of float
+            Redshifts, shape ``(N,)``; they choose the network and are not seen by it.
+        batch_size : int, optional
+            Number of cutouts that go through a network at once; it does not change the masses.
+
+        Returns
+        -------
+        `~numpy.ndarray`
+            Decimal logarithm of M / Msun, shape ``(N,)``, in the mass definition of the card.
+
+        Raises
+        ------
+        InvalidInputError
+            A shape is wrong, a pixel is not finite, or a redshift is in no bin.
+        MissingDependencyError
+            Keras or its backend is not installed.
+        """
+        keras = import_optional("keras", extra="cnn", purpose="run a network")
+        data, redshift = np.asarray(data), np.atleast_1d(np.asarray(redshift, dtype=float))
+        check_inputs(self.card, data, redshift, batch_size)
+        output = np.empty(len(data))
+        index = self.card.redshift_bin(redshift)
+        with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
+            for i in np.unique(index):
+                rows = np.flatnonzero(index == i)
+                mean, sigma = self.card.normalisation[i]
+                for start in range(0, len(rows), batch_size):
+                    batch = rows[start : start + batch_size]
+                    maps = ((data[batch].astype(float) - mean) / sigma).astype(np.float32)
+                    # Called as a function: Keras' predict compiles anew for each new batch size.
+                    found = self.model(i)(maps[..., np.newaxis], training=False)
+                    output[batch] = keras.ops.convert_to_numpy(found)[:, 0]
+                    bar.update(len(batch))
+        return output if self.card.h is None else output - np.log10(self.card.h)
+
+
+def load_binned(folder):
+    """Load networks of one redshift bin each from the folder in which they were trained.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder with ``card.json`` and the ``.npz`` files that it names, as `train_selection` leaves
+        it.
+
+    Returns
+    -------
+    BinnedNetworks
+        The networks.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such folder, or a file is missing.
+    FileFormatError
+        The card cannot be used, or a file is no file of weights.
+    IntegrityError
+        A file is not the one that the card names.
+    """
+    folder = Path(folder).expanduser()
+    if not (folder / CARD).is_file():
+        raise InvalidInputError(
+            f"'folder' must be a folder of trained networks. There is no {CARD!r} in "
+            f"{str(folder)!r}."
+        )
+    card, arrays = ModelCard.read(folder / CARD), []
+    for entry in card.weights:
+        path = folder / entry.file
+        if not path.is_file():
+            raise InvalidInputError(f"The folder {str(folder)!r} has no file {entry.file!r}.")
+        check_sha256(path, entry.sha256, remedy="Copy the folder again, card and weights together.")
+        arrays.append(load_arrays(path))
+    return BinnedNetworks(card, arrays)

@@ -1,0 +1,420 @@
+"""Whether a network knows such cutouts: a score of how unlike its training they are."""
+
+import numpy as np
+
+from szmass._utils.quantities import as_floats
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.networks.domain._conditional import ConditionalGaussian, SmoothBasis, inverse_normal
+from szmass.networks.domain._pairs import PairTemplates
+from szmass.networks.domain._statistics import MULTIPOLES, FieldStatistics
+from szmass.networks.domain._strangeness import EvenedOut, Rarity
+
+__all__ = ["FEWEST", "DomainScore"]
+
+#: What a score is made of.
+_PARTS = ("pair", "noise", "peaks", "holes", "profile", "shape", "texture")
+# What the last of these tell is told by all three, a little each: they count as one.
+_ALONE = 4
+# Pairs are common, hard to see and weighed too heavy: they count double, all else is half as rare.
+_LESS_RARE = np.log10(2)
+# Statistics that are real numbers, beside the multipoles.
+_REAL = ("noise", "peaks", "holes", "texture")
+# Combinations of rings that are kept of each multipole: those in which clusters differ most in
+# units of the noise.
+_KEPT = (6, 5, 5, 3, 2)
+_DEGREE, _SLOPES = 3, 1
+# Levels of noise that differ by less than this, in ln, are one.
+_SAME_NOISE = 0.02
+#: Mocks that a score needs.
+FEWEST = 1000
+_CHUNK = 1024
+# Sums of squares beyond are not told apart.
+_LARGEST = 1e12
+
+
+class DomainScore:
+    """Score of how unlike its training what a network sees is.
+
+    Seven parts are held against what they are in domain for clusters of that mass, redshift and
+    noise: evidence for a second cluster of equal mass within 10 arcmin ("pair"), typical
+    small-scale differences away from the cluster ("noise"), highest and lowest values ("peaks",
+    "holes"), mean at each radius ("profile"), multipoles about the middle ("shape"), and
+    small-scale energy by radius ("texture"). Means and covariances are regressions on log mass,
+    log redshift and noise. Nothing is fitted to anything out of domain. The score is that of the
+    strangest part, where the last three count as one and pairs count double, turned into a rate of
+    false alarms.
+
+    Made by `fit` or `from_arrays`.
+
+    Parameters
+    ----------
+    state : dict
+        What `fit` found.
+    """
+
+    def __init__(self, state):
+        self._state = state
+        self._statistics = FieldStatistics(state["side"])
+
+    @classmethod
+    def fit(cls, planes, context, log10_mass, *, false_alarm=0.01, seed=0):
+        """Fit to mocks in domain.
+
+        Two thirds of them give means and covariances, one third the shares and the threshold.
+
+        Parameters
+        ----------
+        planes : array-like
+            What the network sees, shape (N, n, n, 4), of clusters that it was not trained on: at
+            least 1000, better 20 000, since rates in each bin of mass and redshift are learned from
+            them. Make them as cutouts will be: with the same interpolation.
+        context : array-like
+            Numbers that go with them, shape (N, 6).
+        log10_mass : array-like
+            What the network gives: posterior means of log10 of M500c [solMass], shape (N,).
+        false_alarm : float, optional
+            Share of clusters in domain that are beyond the threshold.
+        seed : int, optional
+            Seed of the division.
+
+        Returns
+        -------
+        DomainScore
+            The score.
+
+        Raises
+        ------
+        InvalidInputError
+            Shapes do not match, there are too few, or a value is not finite.
+        """
+        planes, context, log10_mass = _checked(planes, context, log10_mass)
+        bad = ~_finite(planes, context, log10_mass)
+        if len(planes) < FEWEST or bad.any():
+            raise InvalidInputError(
+                f"'planes' must be of at least {FEWEST} maps in domain, all finite with finite "
+                f"masses. Received: {len(planes)}, of which {bad.sum()} are not finite"
+            )
+        if not 0 < false_alarm < 1:
+            raise InvalidInputError(
+                f"'false_alarm' must be between 0 and 1. Received: {false_alarm!r}"
+            )
+        order = np.random.default_rng(seed).permutation(len(planes))
+        first, second = np.sort(order[len(order) // 3 :]), np.sort(order[: len(order) // 3])
+        noise = _noise_directions(context[first, 2:])
+        x = _variables(context, log10_mass, noise)
+        low, high = x[first].min(axis=0), x[first].max(axis=0)
+        basis, few = (SmoothBasis(low, high, degree) for degree in (_DEGREE, _SLOPES))
+        statistics = FieldStatistics(planes.shape[1])
+        found = _in_chunks(statistics, planes[first])
+        directions = [
+            _directions(rings, found["amplitude"], kept)
+            for rings, kept in zip(found["multipoles"], _KEPT, strict=True)
+        ]
+        numbers = {
+            f"m{m}": rings @ kept.T
+            for m, rings, kept in zip(MULTIPOLES, found["multipoles"], directions, strict=True)
+        } | {name: found[name] for name in _REAL}
+        terms = basis(x[first])
+        state = {
+            "side": planes.shape[1],
+            "false_alarm": float(false_alarm),
+            "noise_directions": noise,
+            "basis": basis,
+            "few": few,
+            "directions": directions,
+            "densities": {
+                name: ConditionalGaussian.fit(values, terms, few(x[first]))
+                for name, values in numbers.items()
+            },
+            "pairs": PairTemplates.fit(
+                np.sinh(planes[first][..., 1]), terms, statistics, directions
+            ),
+        }
+        score = cls(state)
+        raw, terms = score._distances(planes[second], x[second])
+        inverse = inverse_normal(terms)
+        state["evened"] = [EvenedOut.fit(values, terms, inverse) for values in raw.T]
+        even = np.stack(
+            [f(values, terms) for f, values in zip(state["evened"], raw.T, strict=True)]
+        )
+        state["rarities"] = [Rarity.fit(values) for values in even]
+        parts = [f(values) for f, values in zip(state["rarities"], even, strict=True)]
+        parts = np.array(parts)
+        state["form"] = Rarity.fit(parts[_ALONE:].sum(axis=0))
+        state["joint"] = Rarity.fit(score._largest(parts))
+        return score
+
+    @property
+    def false_alarm(self):
+        """Share of clusters in domain that are beyond the threshold."""
+        return self._state["false_alarm"]
+
+    @property
+    def threshold(self):
+        """Scores above are out of domain: -log10 of the share of false alarms."""
+        return -np.log10(self.false_alarm)
+
+    def score(self, planes, context, log10_mass):
+        """Give the score.
+
+        Parameters
+        ----------
+        planes : array-like
+            What the network sees, shape (N, n, n, 4).
+        context : array-like
+            Numbers that go with them, shape (N, 6).
+        log10_mass : array-like
+            What the network gives: posterior means of log10 of M500c [solMass], shape (N,).
+
+        Returns
+        -------
+        ndarray
+            -log10 of the share of clusters in domain, of that mass, redshift and noise, that are
+            as strange; beyond 1.3 extrapolated in part. Infinite where a value is not finite.
+
+        Raises
+        ------
+        InvalidInputError
+            Shapes do not match, or are not those that it was fitted to.
+        """
+        return self._evaluate(planes, context, log10_mass)[0]
+
+    def outside(self, planes, context, log10_mass):
+        """Say which are out of domain.
+
+        Parameters
+        ----------
+        planes, context, log10_mass : array-like
+            As for `score`.
+
+        Returns
+        -------
+        ndarray of bool
+            Whether the score is above the threshold.
+        """
+        return self.score(planes, context, log10_mass) > self.threshold
+
+    def parts(self, planes, context, log10_mass):
+        """Tell what is strange.
+
+        Parameters
+        ----------
+        planes, context, log10_mass : array-like
+            As for `score`.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Scores of "pair", "noise", "peaks", "holes", "profile", "shape" and "texture" alone.
+        """
+        return dict(zip(_PARTS, self._evaluate(planes, context, log10_mass)[1], strict=True))
+
+    def _evaluate(self, planes, context, log10_mass):
+        """Scores (N,), and those of the parts (parts, N)."""
+        planes, context, log10_mass = _checked(planes, context, log10_mass)
+        state = self._state
+        if planes.shape[1] != state["side"]:
+            raise InvalidInputError(
+                f"'planes' must have {state['side']} blocks along a side, as those that the score "
+                f"was fitted to. Received: shape {planes.shape}"
+            )
+        good = _finite(planes, context, log10_mass)
+        x = _variables(context[good], log10_mass[good], state["noise_directions"])
+        raw, terms = self._distances(planes[good], x)
+        parts = np.full((len(_PARTS), len(planes)), np.inf)
+        for row, even, rarity, values in zip(
+            parts, state["evened"], state["rarities"], raw.T, strict=True
+        ):
+            row[good] = rarity(even(values, terms))
+        score = np.full(len(planes), np.inf)
+        score[good] = state["joint"](self._largest(parts[:, good]))
+        return score, parts
+
+    def _largest(self, parts):
+        """The largest of the scores of parts (parts, N), of which some count as one."""
+        form = self._state["form"](parts[_ALONE:].sum(axis=0))
+        others = np.maximum(parts[1:_ALONE].max(axis=0), form)
+        return np.maximum(parts[0], others - _LESS_RARE)
+
+    def _distances(self, planes, x):
+        """Distances (N, parts) from what is expected, and the basis at x."""
+        rows = [np.zeros((0, len(_PARTS)))]
+        for start in range(0, len(planes), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            rows.append(self._distances_of(self._statistics(planes[part]), x[part]))
+        return np.concatenate(rows), self._state["basis"](x)
+
+    def _distances_of(self, found, x):
+        state = self._state
+        density = state["densities"]
+        terms, few = state["basis"](x), state["few"](x)
+        rings = [
+            values @ kept.T
+            for values, kept in zip(found["multipoles"], state["directions"], strict=True)
+        ]
+        white = [density[f"m{m}"].whiten(values, terms, few) for m, values in enumerate(rings)]
+        pair = state["pairs"].log_evidence(
+            white, found["amplitude"], terms, few, [density[f"m{m}"] for m in MULTIPOLES]
+        )
+        groups = {"profile": white[:1], "shape": white[1:]} | {
+            name: [density[name].whiten(found[name], terms, few)] for name in _REAL
+        }
+        columns = [np.arcsinh(pair)]
+        for name in _PARTS[1:]:
+            square = sum((np.abs(values) ** 2).sum(axis=1) for values in groups[name])
+            columns.append(np.log(np.clip(square, 1e-9, _LARGEST)))
+        return np.stack(columns, axis=1)
+
+    def to_arrays(self):
+        """Give what the score is made of as plain arrays.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Less than 1 MB, for ``numpy.savez``.
+        """
+        state = self._state
+        arrays = {
+            "side": np.array(state["side"]),
+            "false_alarm": np.array(state["false_alarm"]),
+            "noise_directions": state["noise_directions"],
+            "range": np.stack([state["basis"].low, state["basis"].high]),
+            "pair_brightness": state["pairs"].brightness,
+            "evened": np.stack([[f.middle, f.width] for f in state["evened"]]),
+        }
+        for m, kept in enumerate(state["directions"]):
+            arrays[f"directions_{m}"] = kept
+            arrays[f"pair_rings_{m}"] = state["pairs"].rings[m]
+        for name, density in state["densities"].items():
+            for part in ("means", "slopes", "variances"):
+                arrays[f"{name}_{part}"] = np.concatenate(getattr(density, part))
+        rarities = [*state["rarities"], state["form"], state["joint"]]
+        arrays["quantiles"] = np.stack([f.quantiles for f in rarities])
+        arrays["tails"] = np.array([f.scale for f in rarities])
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """Make a score from what `to_arrays` gave.
+
+        Parameters
+        ----------
+        arrays : mapping of str to ndarray
+            The arrays; others are ignored.
+
+        Returns
+        -------
+        DomainScore
+            The same score.
+
+        Raises
+        ------
+        FileFormatError
+            An array is missing or has another shape.
+        """
+        try:
+            return cls(_state(arrays))
+        except (KeyError, ValueError, IndexError) as error:
+            raise FileFormatError(
+                "The arrays are not those of a DomainScore of this version of szmass: "
+                f"{error}. Fit it again, or take the arrays from DomainScore.to_arrays()."
+            ) from error
+
+
+def _state(arrays):
+    low, high = arrays["range"]
+    basis, few = (SmoothBasis(low, high, degree) for degree in (_DEGREE, _SLOPES))
+    densities = {}
+    for name in (*(f"m{m}" for m in MULTIPOLES), *_REAL):
+        variances = np.reshape(arrays[f"{name}_variances"], (-1, len(basis)))
+        number = len(variances)
+        means = np.reshape(arrays[f"{name}_means"], (number, -1))
+        ends = np.cumsum(len(few) * np.arange(number))
+        slopes = np.split(arrays[f"{name}_slopes"], ends[:-1])
+        if any(len(slope) != k * len(few) for k, slope in enumerate(slopes)):
+            raise ValueError(f"{name}_slopes has {arrays[f'{name}_slopes'].shape}")
+        densities[name] = ConditionalGaussian(list(means), slopes, list(variances))
+    rings = [np.asarray(arrays[f"pair_rings_{m}"]) for m in MULTIPOLES]
+    for name, array, length in (
+        ("evened", arrays["evened"], len(_PARTS)),
+        ("quantiles", arrays["quantiles"], len(_PARTS) + 2),
+        ("pair_brightness", arrays["pair_brightness"], len(basis)),
+        *((f"pair_rings_{m}", rings[m], len(basis)) for m in MULTIPOLES),
+    ):
+        if len(array) != length:
+            raise ValueError(f"{name} has {len(array)} rows, expected {length}")
+    rarities = [
+        Rarity(quantiles, scale)
+        for quantiles, scale in zip(arrays["quantiles"], arrays["tails"], strict=True)
+    ]
+    return {
+        "side": int(arrays["side"]),
+        "false_alarm": float(arrays["false_alarm"]),
+        "noise_directions": np.asarray(arrays["noise_directions"]),
+        "basis": basis,
+        "few": few,
+        "directions": [np.asarray(arrays[f"directions_{m}"]) for m in MULTIPOLES],
+        "densities": densities,
+        "pairs": PairTemplates(rings, np.asarray(arrays["pair_brightness"])),
+        "evened": [EvenedOut(*pair) for pair in arrays["evened"]],
+        "rarities": rarities[:-2],
+        "form": rarities[-2],
+        "joint": rarities[-1],
+    }
+
+
+def _checked(planes, context, log10_mass):
+    planes = np.asarray(planes)
+    context = as_floats(context, "", "context")
+    log10_mass = as_floats(log10_mass, "", "log10_mass")
+    n = len(log10_mass) if log10_mass.ndim == 1 else -1
+    square = planes.ndim == 4 and planes.shape[1] == planes.shape[2] and planes.shape[3] == 4
+    if not square or len(planes) != n or context.ndim != 2 or len(context) != n:
+        raise InvalidInputError(
+            "'planes', 'context' and 'log10_mass' must have the shapes (N, n, n, 4), (N, 6) and "
+            f"(N,). Received: {planes.shape}, {context.shape} and {log10_mass.shape}"
+        )
+    return planes, context, log10_mass
+
+
+def _finite(planes, context, log10_mass):
+    finite = np.isfinite(planes).all(axis=(1, 2, 3)) & np.isfinite(context).all(axis=1)
+    return finite & np.isfinite(log10_mass)
+
+
+def _variables(context, log10_mass, noise):
+    """What everything depends on: log mass, log redshift, noise as far as it differs."""
+    return np.column_stack([log10_mass, context[:, 1], context[:, 2:] @ noise])
+
+
+def _noise_directions(levels):
+    """Directions (levels, kept) in which levels of noise differ."""
+    _, width, directions = np.linalg.svd(levels - levels.mean(axis=0), full_matrices=False)
+    return directions[width / np.sqrt(len(levels)) > _SAME_NOISE].T
+
+
+def _in_chunks(statistics, planes):
+    parts = [statistics(planes[i : i + _CHUNK]) for i in range(0, len(planes), _CHUNK)]
+    found = {name: np.concatenate([part[name] for part in parts]) for name in ("amplitude", *_REAL)}
+    rings = zip(*(part["multipoles"] for part in parts), strict=True)
+    return found | {"multipoles": [np.concatenate(values) for values in rings]}
+
+
+def _directions(rings, amplitude, kept):
+    """Combinations of rings in which bright clusters differ most in units of the noise."""
+    faint, bright = (
+        rings[where]
+        for where in (
+            amplitude < np.quantile(amplitude, 0.3),
+            amplitude > np.quantile(amplitude, 0.7),
+        )
+    )
+    if not np.iscomplexobj(rings):
+        faint, bright = faint - faint.mean(axis=0), bright - bright.mean(axis=0)
+    covariance = (faint.conj().T @ faint).real / len(faint)
+    inverse = np.linalg.inv(np.linalg.cholesky(covariance))
+    signal = bright @ inverse.T
+    # Every cluster counts the same, however bright.
+    signal /= np.sqrt((np.abs(signal) ** 2).sum(axis=1, keepdims=True))
+    _, vectors = np.linalg.eigh((signal.conj().T @ signal).real)
+    return vectors[:, ::-1][:, :kept].T @ inverse

@@ -1,0 +1,245 @@
+"""Plots of cutouts: one on the sky, or many beside each other."""
+
+import astropy.units as u
+import numpy as np
+
+from szmass._utils.optional import import_optional
+from szmass._utils.quantities import as_floats
+from szmass.clusters import ClusterSample
+from szmass.exceptions import InvalidInputError
+from szmass.maps import Cutout, CutoutStack
+from szmass.plots._cutout_picture import CutoutPicture, contour_levels, offset_labels
+from szmass.plots.style import MICRO, new_axes, new_figure
+
+__all__ = ["plot_cutout", "plot_gallery"]
+
+_Y_LABEL = r"Compton-$y$ [$10^{-6}$]"
+# y [1e-6] at which the colours of a gallery go over from a linear scale to a logarithmic one.
+_LINEAR = 4.0
+_MOST = 100
+_TICKS = np.array([1, 2, 5, 10, 20, 50, 100, 200, 500])
+
+
+def plot_cutout(
+    cutout,
+    *,
+    ax=None,
+    limits=None,
+    contours=True,
+    beam=True,
+    theta500=None,
+    colorbar=True,
+    cmap="viridis",
+):
+    """Plot a cutout on the sky.
+
+    Parameters
+    ----------
+    cutout : `~szmass.maps.Cutout`
+        The cutout.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw. On a `~astropy.visualization.wcsaxes.WCSAxes` of the cutout's ``wcs`` the
+        axes are longitude and latitude, on others offsets from the middle. By default a new
+        WCSAxes, or plain axes if the cutout has no WCS.
+    limits : (float, float), optional
+        Smallest and largest y of the colours; by default those of the image.
+    contours : bool or sequence of float, optional
+        Levels of y. True stands for 3, 5, 10, 20, 40 and 80 times the standard deviation of the
+        outer half of the field, as its median absolute deviation tells it.
+    beam : bool, optional
+        Draw a circle as wide as the beam (FWHM) in a corner, where the beam is known.
+    theta500 : `~astropy.units.Quantity`, optional
+        Radius of a dashed circle around the middle.
+    colorbar : bool, optional
+        Draw the scale of the colours.
+    cmap : str or `~matplotlib.colors.Colormap`, optional
+        The colours.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes; the image is ``ax.images[0]``. What the map does not cover is grey.
+
+    Raises
+    ------
+    InvalidInputError
+        It is no cutout, has no valid pixel, or limits or contours do not increase.
+    InvalidUnitError
+        ``theta500`` is no angle.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    if not isinstance(cutout, Cutout):
+        raise InvalidInputError(
+            "'cutout' must be a Cutout, such as sample.cutouts[0]. Received: "
+            f"{type(cutout).__name__}"
+        )
+    if not cutout.footprint.any():
+        raise InvalidInputError(f"The cutout {cutout.name!r} has no valid pixel.")
+    levels = contour_levels(cutout, contours)
+    norm = _linear_norm(cutout, limits)
+    ax = _sky_axes(cutout) if ax is None else ax
+    picture = CutoutPicture(ax, cutout)
+    image = picture.draw(cmap, norm, levels)
+    if theta500 is not None:
+        radius = as_floats(theta500, u.arcmin, "theta500", positive=True, finite=True)
+        picture.circle((0, 0), float(radius), ls="--", lw=1.2)
+    if beam:
+        picture.beam()
+    picture.label()
+    if cutout.name:
+        ax.set_title(cutout.name, fontsize="medium")
+    if colorbar:
+        ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.046).set_label(_Y_LABEL)
+    return ax
+
+
+def plot_gallery(
+    cutouts,
+    *,
+    fig=None,
+    columns=4,
+    titles=None,
+    limits=None,
+    contours=True,
+    theta500=None,
+    beam=True,
+    cmap="viridis",
+):
+    """Plot cutouts beside each other, with contours and one scale of colours.
+
+    Parameters
+    ----------
+    cutouts : `~szmass.maps.CutoutStack` or `~szmass.clusters.ClusterSample`
+        Up to 100 cutouts, or a sample that has them.
+    fig : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
+        Where to draw; by default a new figure.
+    columns : int, optional
+        Number of panels in a row.
+    titles : sequence of str, optional
+        Titles of the panels; by default the names, and the redshifts of a sample.
+    limits : (float, float), optional
+        Smallest and largest y of the colours, which are linear around 0 and logarithmic far from
+        it. By default 0.1 % of the pixels are darker, and 0.1 % brighter.
+    contours : bool or sequence of float, optional
+        See `plot_cutout`.
+    theta500 : `~astropy.units.Quantity`, optional
+        Radii of dashed circles, one per cutout; NaN for none.
+    beam : bool, optional
+        Draw the beam into the first panel, where it is known.
+    cmap : str or `~matplotlib.colors.Colormap`, optional
+        The colours.
+
+    Returns
+    -------
+    `~matplotlib.figure.Figure`
+        The figure. Axes are offsets from the middle of the cutouts.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no cutout, or are too many, or another argument does not fit.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    stack, names = _stack_and_titles(cutouts)
+    n = len(stack)
+    if not 1 <= n <= _MOST:
+        raise InvalidInputError(
+            f"A gallery shows 1 to {_MOST} cutouts. Received: {n}; take a part of them."
+        )
+    if not isinstance(columns, int) or columns < 1:
+        raise InvalidInputError(f"'columns' must be a number of at least 1. Received: {columns!r}")
+    titles = names if titles is None else [str(title) for title in titles]
+    if len(titles) != n:
+        raise InvalidInputError(
+            f"'titles' must have one entry per cutout ({n}). Received: {len(titles)}"
+        )
+    circles = np.full(n, np.nan)
+    if theta500 is not None:
+        circles = as_floats(theta500, u.arcmin, "theta500", positive=True)
+        if circles.shape != (n,):
+            raise InvalidInputError(
+                f"'theta500' must have one entry per cutout ({n}). Received: shape {circles.shape}"
+            )
+    norm = _shared_norm(stack, limits)
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    fig = new_figure(fig, (2.15 * columns + 0.9, 2.3 * rows + 0.5))
+    axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    panels = list(axes.flat)
+    for i, (cutout, ax) in enumerate(zip(stack, panels, strict=False)):
+        scale = None if stack.angular_scale is None else stack.angular_scale[i]
+        picture = CutoutPicture(ax, cutout, stack.geometry, scale)
+        image = picture.draw(cmap, norm, contour_levels(cutout, contours))
+        picture.circle((0, 0), circles[i], ls="--", lw=1)
+        if beam and i == 0:
+            picture.beam()
+        ax.set_title(titles[i], fontsize=8)
+        ax.tick_params(labelbottom=i + columns >= n)
+    for ax in panels[n:]:
+        ax.remove()
+    right, up = offset_labels(stack.geometry)
+    fig.supxlabel(right, fontsize="medium")
+    fig.supylabel(up, fontsize="medium")
+    bar = fig.colorbar(image, ax=panels[:n], pad=0.02, aspect=30, extend="both")
+    bar.set_label(_Y_LABEL)
+    ticks = np.concatenate([-_TICKS[::-1], [0], _TICKS])
+    bar.set_ticks(ticks[(ticks >= norm.vmin) & (ticks <= norm.vmax)], minor=False)
+    bar.minorticks_off()
+    bar.ax.yaxis.set_major_formatter("{x:g}")
+    return fig
+
+
+def _sky_axes(cutout):
+    if cutout.wcs is None:
+        return new_axes(None, (5.6, 4.6))
+    pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="draw plots")
+    # WCSAxes places its labels after a constrained layout is done: tight boxes serve it better.
+    figure = pyplot.figure(figsize=(6.2, 5.0))
+    return figure.add_axes([0.14, 0.12, 0.68, 0.8], projection=cutout.wcs)
+
+
+def _stack_and_titles(cutouts):
+    if isinstance(cutouts, ClusterSample):
+        if cutouts.cutouts is None:
+            raise InvalidInputError(
+                "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
+            )
+        titles = [
+            f"{name}\n$z$ = {z:.3f}" if np.isfinite(z) else f"{name}\n$z$ unknown"
+            for name, z in zip(cutouts.names, cutouts.redshift, strict=True)
+        ]
+        return cutouts.cutouts, titles
+    if isinstance(cutouts, CutoutStack):
+        return cutouts, [str(name) for name in cutouts.names]
+    raise InvalidInputError(
+        "'cutouts' must be a CutoutStack, or a ClusterSample that has cutouts. Received: "
+        f"{type(cutouts).__name__}"
+    )
+
+
+def _check_limits(limits):
+    low, high = as_floats(limits, "", "limits", finite=True) / MICRO
+    if not low < high:
+        raise InvalidInputError(f"'limits' must be a lower and a higher y. Received: {limits!r}")
+    return low, high
+
+
+def _linear_norm(cutout, limits):
+    from_image = limits is None
+    values = cutout.data[cutout.footprint] / MICRO
+    low, high = (values.min(), values.max()) if from_image else _check_limits(limits)
+    colors = import_optional("matplotlib.colors", extra="plot", purpose="draw plots")
+    return colors.Normalize(low, high)
+
+
+def _shared_norm(stack, limits):
+    if limits is None:
+        values = stack.data[stack.footprint] / MICRO
+        low, high = np.quantile(values, [0.001, 0.999]) if len(values) else (0.0, 1.0)
+        high = max(high, low + 1e-3)
+    else:
+        low, high = _check_limits(limits)
+    colors = import_optional("matplotlib.colors", extra="plot", purpose="draw plots")
+    return colors.AsinhNorm(linear_width=_LINEAR, vmin=low, vmax=high)

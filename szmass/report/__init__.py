@@ -1,0 +1,5 @@
+"""A report that people read: static pages about a table of masses, to be opened from disk."""
+
+from szmass.report.core import write_report
+
+__all__ = ["write_report"]

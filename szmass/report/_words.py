@@ -1,0 +1,161 @@
+"""What the report says in words: flags, links to other services, file names of pages."""
+
+import re
+import unicodedata
+from urllib.parse import quote_plus
+
+import numpy as np
+
+from szmass.results import MassFlag
+
+__all__ = ["FLAG_WORDS", "flag_names", "page_name", "position_facts", "sky_links"]
+
+#: What each flag means for the reader of a report.
+FLAG_WORDS = {
+    MassFlag.NO_REDSHIFT: "No redshift is known, and this method needs one.",
+    MassFlag.REDSHIFT_OUT_OF_RANGE: "The redshift is outside the range the method was made for.",
+    MassFlag.NO_CUTOUT: "The map does not cover the cluster at all.",
+    MassFlag.INCOMPLETE_CUTOUT: "The map covers only a part of the field around the cluster.",
+    MassFlag.NO_MEASUREMENT: "A catalogue value that the method needs is missing.",
+    MassFlag.NOT_POSITIVE: "A value that must be positive, such as Y, is not.",
+    MassFlag.EXTRAPOLATED: "The mass is outside the range the method was made for: take it with "
+    "care.",
+    MassFlag.NO_ERROR: "There is a mass but no known error.",
+    MassFlag.BLENDED: "A neighbour in the field changes the signal by more than its error.",
+    MassFlag.CUTOUT_TOO_SMALL: "The cluster reaches beyond the cutout: only a part of it was used.",
+    MassFlag.NO_MATCH: "The cluster is not in the table that masses are looked up in.",
+    MassFlag.OUT_OF_DOMAIN: "The cutout looks unlike those that the network was trained on.",
+}
+
+_SLUG_LENGTH = 40
+
+
+def flag_names(value):
+    """Split a flag into its bits.
+
+    Parameters
+    ----------
+    value : int
+        Sum of bits of `~szmass.results.MassFlag`.
+
+    Returns
+    -------
+    list of (str, str)
+        Name and meaning of each bit; bits that this version does not know stand as numbers.
+    """
+    value = int(value)
+    found = [(bit.name, FLAG_WORDS.get(bit, bit.name)) for bit in MassFlag if value & bit]
+    unknown = value & ~sum(MassFlag)
+    if unknown:
+        found.append((str(unknown), "A flag that this version of szmass does not know."))
+    return found
+
+
+def page_name(number, total, name):
+    """Make the file name of a cluster's page.
+
+    Parameters
+    ----------
+    number : int
+        Number of the cluster, from 1; it makes the name unique, also where case does not count.
+    total : int
+        How many there are.
+    name : str
+        Name of the cluster, any text.
+
+    Returns
+    -------
+    str
+        Lower-case letters, digits and hyphens, without suffix.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z0-9]+", "-", plain)[:_SLUG_LENGTH].strip("-")
+    return f"{number:0{len(str(total))}d}" + (f"-{plain}" if plain else "")
+
+
+def sky_links(name, ra, dec, radius=5.0):
+    """Make links to pages of other services about a place on the sky.
+
+    Parameters
+    ----------
+    name : str
+        Name of the cluster, used where the position is not known.
+    ra, dec : float
+        ICRS [deg]; NaN where not known.
+    radius : float, optional
+        Radius of the search [arcmin].
+
+    Returns
+    -------
+    list of (str, str, str)
+        Label, address, and what is there.
+    """
+    if not (np.isfinite(ra) and np.isfinite(dec)):
+        ident = quote_plus(name)
+        return [
+            (
+                "SIMBAD",
+                f"https://simbad.cds.unistra.fr/simbad/sim-id?Ident={ident}",
+                "the object of this name",
+            ),
+            (
+                "NED",
+                f"https://ned.ipac.caltech.edu/byname?objname={ident}",
+                "the object of this name",
+            ),
+        ]
+    around = f"objects within {radius:g} arcmin"
+    place, degrees = (quote_plus(f"{ra:.5f}{d} {dec:+.5f}{d}") for d in ("", "d"))
+    return [
+        (
+            "SIMBAD",
+            f"https://simbad.cds.unistra.fr/simbad/sim-coo?Coord={place}"
+            f"&CooFrame=ICRS&Radius={radius:g}&Radius.unit=arcmin",
+            around,
+        ),
+        (
+            "NED",
+            "https://ned.ipac.caltech.edu/conesearch?search_type=Near+Position+Search"
+            f"&in_csys=Equatorial&in_equinox=J2000&coordinates={degrees}"
+            f"&radius={radius:g}",
+            around,
+        ),
+        (
+            "Aladin Lite",
+            f"https://aladin.cds.unistra.fr/AladinLite/?target={place}"
+            "&fov=0.50&survey=P%2FDSS2%2Fcolor",
+            "optical image of half a degree",
+        ),
+    ]
+
+
+def position_facts(ra, dec):
+    """Write positions in the usual ways.
+
+    Parameters
+    ----------
+    ra, dec : ndarray
+        ICRS [deg], NaN where not known.
+
+    Returns
+    -------
+    list of (str, str, str) or None
+        For each ICRS in degrees, in hours and degrees, and Galactic; None where not known.
+    """
+    from astropy.coordinates import SkyCoord
+
+    known = np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90)
+    facts = [None] * len(ra)
+    if not known.any():
+        return facts
+    coord = SkyCoord(ra[known], dec[known], unit="deg")
+    hours = zip(
+        coord.ra.to_string("hour", sep=":", precision=1, pad=True),
+        coord.dec.to_string("deg", sep=":", precision=0, pad=True, alwayssign=True),
+        strict=True,
+    )
+    galactic = coord.galactic
+    rows = zip(np.flatnonzero(known), hours, galactic.l.deg, galactic.b.deg, strict=True)
+    for i, (hour, degree), lon, lat in rows:
+        facts[i] = (f"{ra[i]:.4f}°, {dec[i]:+.4f}°", f"{hour} {degree}", f"{lon:.4f}°, {lat:+.4f}°")
+    return facts

@@ -1,0 +1,1 @@
+"""Gas of simulated clusters: models, draws of them, and their images."""

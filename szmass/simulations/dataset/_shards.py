@@ -1,0 +1,364 @@
+"""Folders of a data set: zarr arrays whose shards are written whole, with a record of each.
+
+Shard k of every array holds the same rows. Its files are encoded in memory, written under names
+that nobody reads, moved to their place, and only then put on record: a zarr group
+``shards/<k>`` whose attributes hold sizes and SHA-256 of the files. A shard without a record, or
+with a file of another size, does not exist for readers.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from szmass._io.download import file_sha256
+from szmass._utils.optional import import_optional
+from szmass.exceptions import DiskSpaceError, FileFormatError, InvalidInputError
+from szmass.simulations.dataset._truth import ColumnSpec, encode
+from szmass.simulations.dataset.origin import differences
+
+__all__ = [
+    "Layout",
+    "check_space",
+    "damaged_files",
+    "finish",
+    "import_zarr",
+    "is_finished",
+    "prepare",
+    "read_attributes",
+    "read_record",
+    "write_shard",
+]
+
+FORMAT = 1
+MAPS = "maps"
+_KEY = "szmass"
+_SHARDS, _PARTIAL = "shards", ".partial"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def import_zarr():
+    """Import zarr, or say what to install."""
+    return import_optional("zarr", extra="distributed", purpose="keep data sets on disk")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a data set lie in its files.
+
+    Parameters
+    ----------
+    n_maps : int
+        Number of maps.
+    shape : (int, int)
+        Rows and columns of a map.
+    shard, chunk : int
+        Maps in a file, and maps that are read at a time.
+    columns : tuple of ColumnSpec
+        What stands beside the maps.
+    """
+
+    n_maps: int
+    shape: tuple
+    shard: int
+    chunk: int
+    columns: tuple
+
+    @classmethod
+    def plan(cls, n_maps, views, shape, shard, columns):
+        """Choose shards of about ``shard`` maps that part no cluster of ``views`` maps."""
+        chunk = views * -(-16 // views)
+        return cls(n_maps, tuple(shape), chunk * max(1, shard // chunk), chunk, tuple(columns))
+
+    @classmethod
+    def from_dict(cls, values):
+        """Make a layout of what `dataclasses.asdict` gave, also by way of JSON."""
+        columns = tuple(ColumnSpec.from_dict(spec) for spec in values["columns"])
+        return cls(**{**values, "shape": tuple(values["shape"]), "columns": columns})
+
+    @property
+    def n_shards(self):
+        """Number of shards."""
+        return -(-self.n_maps // self.shard)
+
+    @property
+    def nbytes(self):
+        """Bytes of the maps of a full shard."""
+        return 4 * self.shard * int(np.prod(self.shape))
+
+    def rows(self, number):
+        """First row of a shard, and the one after its last."""
+        return number * self.shard, min((number + 1) * self.shard, self.n_maps)
+
+    def arrays(self):
+        """Yield name, dtype and shape of one entry of all arrays that have any entries."""
+        yield MAPS, "float32", self.shape
+        for spec in self.columns:
+            for node, dtype, shape in spec.arrays():
+                if 0 not in shape:
+                    yield f"truth/{node}", dtype, shape
+
+
+def _create_array(store, layout, node, dtype, shape, rows):
+    zarr = import_zarr()
+    crc = zarr.codecs.Crc32cCodec()
+    options = {"compressors": [zarr.codecs.ZstdCodec(level=3), crc], "fill_value": 0}
+    chunks = (layout.shard, *shape)
+    if node == MAPS:
+        # Noise-like mantissas: compression would gain a sixth and cost a third of the reading.
+        options = {"compressors": [crc], "fill_value": np.nan, "shards": chunks}
+        chunks = (layout.chunk, *shape)
+    return zarr.create_array(
+        store,
+        name=node,
+        shape=(rows, *shape),
+        dtype=dtype,
+        chunks=chunks,
+        filters=None,
+        config={"write_empty_chunks": True},
+        **options,
+    )
+
+
+def prepare(path, attributes, layout, *, overwrite=False):
+    """Make the folder of a data set, or find the one of an earlier call.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+    attributes : dict
+        What the data set is; its ``recipe`` tells data sets apart.
+    layout : Layout
+        How the rows lie.
+    overwrite : bool, optional
+        Remove another data set that is there.
+
+    Raises
+    ------
+    InvalidInputError
+        There is something else, or the parent folder does not exist.
+    """
+    if not path.parent.is_dir():
+        raise InvalidInputError(f"The output folder {str(path.parent)!r} does not exist.")
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        try:
+            stored = read_attributes(path)
+        except (FileFormatError, FileNotFoundError) as err:
+            raise InvalidInputError(
+                f"The output {str(path)!r} exists and is no data set of szmass ({err}). Choose "
+                "another name."
+            ) from err
+        different = differences(stored["recipe"], attributes["recipe"])
+        if not different:
+            shutil.rmtree(path / _PARTIAL, ignore_errors=True)
+            return
+        if not overwrite:
+            raise InvalidInputError(
+                f"The output {str(path)!r} is another data set ({'; '.join(different[:4])}). "
+                "Choose another name, or allow it to be removed (overwrite=True, or --overwrite on "
+                "the shell)."
+            )
+        shutil.rmtree(path)
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        with _disk_full_explained(path):
+            _create_folder(temporary, attributes, layout)
+        if path.exists():
+            path.rmdir()  # an empty folder
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _create_folder(path, attributes, layout):
+    zarr = import_zarr()
+    store = zarr.storage.LocalStore(path)
+    everything = {**attributes, "layout": dataclasses.asdict(layout)}
+    root = zarr.create_group(store, attributes={_KEY: everything})
+    root.create_group(_SHARDS)
+    root.create_group("truth")
+    for node, dtype, shape in layout.arrays():
+        _create_array(store, layout, node, dtype, shape, layout.n_maps)
+
+
+def read_attributes(path):
+    """Read what a data set is.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+
+    Returns
+    -------
+    dict
+        ``format``, ``version``, ``recipe``, ``layout`` (a `Layout`) and others.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such folder.
+    FileFormatError
+        It is no data set of szmass, or one of a later format.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"There is no data set {str(path)!r}.")
+    try:
+        attributes = json.loads((path / "zarr.json").read_text())["attributes"][_KEY]
+        later = attributes["format"] > FORMAT
+        layout = None if later else Layout.from_dict(attributes["layout"])
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise FileFormatError(f"{str(path)!r} is no data set of szmass.") from err
+    if later:
+        raise FileFormatError(
+            f"The data set {str(path)!r} has format {attributes['format']}, written by szmass "
+            f"{attributes.get('version')}; this version knows {FORMAT}. Update szmass."
+        )
+    return {**attributes, "layout": layout}
+
+
+def write_shard(path, layout, number, maps, table):
+    """Write one shard of all arrays, and put it on record.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder of the data set.
+    layout : Layout
+        How the rows lie.
+    number : int
+        Which shard.
+    maps : ndarray
+        Compton-y, float32, NaN outside of the footprint.
+    table : `~astropy.table.QTable`
+        The columns of the layout, a row for each map.
+
+    Raises
+    ------
+    DiskSpaceError
+        The disk is full.
+    """
+    zarr = import_zarr()
+    start, stop = layout.rows(number)
+    columns = encode(table, layout.columns)
+    partial = path / _PARTIAL
+    files = {}
+    with _disk_full_explained(path):
+        partial.mkdir(exist_ok=True)
+        for node, dtype, shape in layout.arrays():
+            chunks = {}
+            store = zarr.storage.MemoryStore(chunks)
+            values = maps if node == MAPS else columns[node.removeprefix("truth/")]
+            array = _create_array(store, layout, node, dtype, shape, stop - start)
+            array[:] = np.asarray(values)
+            (key,) = (key for key in chunks if not key.endswith("zarr.json"))
+            content = memoryview(chunks[key].as_numpy_array()).cast("B")
+            trail = "/".join(["0"] * len(shape))
+            name = f"{node}/c/{number}" + (f"/{trail}" if trail else "")
+            _write(path / name, partial, content)
+            files[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        record = {"rows": [start, stop], "files": files}
+        group = {"attributes": record, "zarr_format": 3, "node_type": "group"}
+        _write(_record_path(path, number), partial, json.dumps(group, indent=1).encode())
+
+
+def _write(target, partial, content):
+    """Write a file that is complete or not there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = partial / secrets.token_hex(8)
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _disk_full_explained(path):
+    try:
+        yield
+    except OSError as err:
+        if err.errno not in _FULL:
+            raise
+        free = shutil.disk_usage(path.parent).free
+        raise DiskSpaceError(
+            f"The disk of {str(path)!r} is full ({free / 1e6:.0f} MB free): {err}. Finished shards "
+            "are kept; make room and run the same call again to go on."
+        ) from err
+
+
+def check_space(path, layout, todo):
+    """Refuse to begin what the disk cannot hold."""
+    needed = len(todo) * min(layout.nbytes, 4 * layout.n_maps * int(np.prod(layout.shape)))
+    free = shutil.disk_usage(path).free
+    if needed > free:
+        raise DiskSpaceError(
+            f"The maps need {needed / 1e9:.3g} GB, and the disk of {str(path)!r} has "
+            f"{free / 1e9:.3g} GB free: {(needed - free) / 1e9:.3g} GB are missing."
+        )
+
+
+def _record_path(path, number):
+    return path / _SHARDS / str(number) / "zarr.json"
+
+
+def read_record(path, number):
+    """Read the record of a shard: ``rows`` and ``files``; None if there is none."""
+    try:
+        record = json.loads(_record_path(path, number).read_text())["attributes"]
+        return record if record["files"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def damaged_files(path, number, *, checksums):
+    """List the files of a shard that are not what the record says.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder of the data set.
+    number : int
+        Which shard.
+    checksums : bool
+        Whether to read the files; else their sizes must do.
+
+    Returns
+    -------
+    list of str
+        Their names; of the record, if there is none.
+    """
+    record = read_record(path, number)
+    if record is None:
+        return [str(_record_path(path, number).relative_to(path))]
+    damaged = []
+    for name, expected in record["files"].items():
+        file = path / name
+        try:
+            fine = file.stat().st_size == expected["size"]
+            fine = fine and (not checksums or file_sha256(file) == expected["sha256"])
+        except OSError:
+            fine = False
+        if not fine:
+            damaged.append(name)
+    return damaged
+
+
+def is_finished(path, number, *, checksums=False):
+    """Tell whether a shard is there, whole."""
+    return not damaged_files(path, number, checksums=checksums)
+
+
+def finish(path):
+    """Remove what is needed only while shards are written."""
+    shutil.rmtree(Path(path) / _PARTIAL, ignore_errors=True)

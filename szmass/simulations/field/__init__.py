@@ -1,0 +1,1 @@
+"""Fields around simulated clusters: other haloes, foregrounds, and real maps."""
