@@ -6,6 +6,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from szmass.cli import main
+from szmass.estimators import CNNMass
 from szmass.networks import Recipe, load_networks
 from szmass.simulations import draw_flat, simulate
 
@@ -36,7 +37,7 @@ assert done.exit_code == 0, (done.output, done.exception)
 networks = load_networks("tiny")
 assert networks.card.architecture == "example-net"
 assert [layer.units for layer in networks.models[0].layers if layer.name == "dense"] == [5]
+
 sample = simulate(draw_flat(3, redshift=(0.1, 0.3), seed=1), cosmology="PSZ2", seed=1)
-sample.write("unused.ecsv") if False else None
-assert len(sample) == 3
-assert np.isfinite(networks.card.log10_mass_range).all()
+table = CNNMass(weights="tiny").predict(sample)
+assert np.isfinite(table["mass"]).all()

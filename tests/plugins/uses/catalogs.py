@@ -10,7 +10,7 @@ from szmass.cli import main
 sample = load_sample("example-clusters", offline=True)
 assert list(sample.names) == ["EX J0001.0+0100", "EX J0002.0-0030", "EX J0003.0+0000"]
 assert np.array_equal(np.isnan(sample.redshift), [False, False, True])
-assert np.allclose(sample.quantity("y500"), [0.004, 0.002, 0.001])
+assert np.allclose(sample.quantity("y500").value, [0.004, 0.002, 0.001])
 assert len(load_sample("example-clusters", redshift=(0.1, 0.5))) == 1
 
 # A file of unknown name is recognised by its columns.

@@ -23,7 +23,7 @@ assert np.array_equal(table["mass_example_mass"], alone["mass_example_mass"])
 median = posteriors["example-mass"].median().to_value("solMass")
 assert np.allclose(table["mass_example_mass"].to_value("solMass"), median, rtol=1e-6)
 
-sample.write("clusters.ecsv") if hasattr(sample, "write") else sample.table.write("clusters.ecsv")
+sample.table.write("clusters.ecsv")
 command = "estimate --catalog clusters.ecsv --estimators example-mass --output masses.ecsv"
 done = CliRunner().invoke(
     main, [*command.split(), "--set", "example-mass.scatter=0.3", "--posteriors", "p.fits"]
@@ -31,7 +31,7 @@ done = CliRunner().invoke(
 assert done.exit_code == 0, done.output
 assert "example-mass: 4 weighed" in done.output
 masses = read_masses("masses.ecsv")
-assert [getattr(method, "name", method) for method in methods_of(masses)] == ["example-mass"]
+assert list(methods_of(masses)) == ["example-mass"]
 assert np.isfinite(masses_of(masses, "example-mass").mass).all()
 wider = LogMassPosterior.read("p.fits")
 low, high = wider.interval().to_value("solMass").T

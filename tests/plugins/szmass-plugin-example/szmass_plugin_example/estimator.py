@@ -44,11 +44,11 @@ class ExampleMass(MassEstimator):
             one_minus_b=self.one_minus_b,
             cosmology=self.cosmology,
         )
-        mean = y_to_arcmin2(mean, redshift, cosmology=self.cosmology).value
+        offset = np.log(y / y_to_arcmin2(mean, redshift, cosmology=self.cosmology))
         sigma = np.hypot(self.scatter, sample.quantity("y500_err")[:, None] / y)
         posterior = LogMassPosterior.from_log_likelihood(
             grid,
-            -0.5 * (np.log(y / mean) / sigma) ** 2,
+            -0.5 * (offset / sigma).value ** 2,
             np.ones(len(grid)),
             names=sample.names,
             redshift=sample.redshift,
