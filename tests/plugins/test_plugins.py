@@ -68,6 +68,6 @@ def test_table_of_contributing_names_what_is_exercised():
     named = set(re.findall(r"``(szmass\.\w+)``", TABLE.read_text().partition("Adding a")[2]))
     declared = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]["entry-points"]
     source = "\n".join(p.read_text() for p in Path(szmass.__file__).parent.rglob("*.py"))
-    read = re.findall(r'Registry\([^)]*"(szmass\.\w+)"\)', source)
+    read = re.findall(r'Registry\([^)]*"(szmass\.\w+)"', source)
     assert named == set(declared) == set(USES) == set(read)
     assert len(read) == len(set(read)) == 5

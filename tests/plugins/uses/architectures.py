@@ -1,4 +1,4 @@
-"""Use of an architecture of another package: a tiny network is trained by a recipe that names it."""
+"""Use of an architecture of another package: a recipe names it, and a tiny network is trained."""
 
 from pathlib import Path
 

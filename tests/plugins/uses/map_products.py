@@ -29,7 +29,8 @@ assert ymap.meta["PRODUCT"] == "example-map"
 
 os.environ["SZMASS_CACHE"] = str(folder.parent)
 command = "estimate --catalog example-clusters --map example-map --covered --output masses.ecsv"
-done = CliRunner().invoke(main, [*command.split(), "--estimators", "example-mass"])
+weigh = "--estimators scaling --set scaling.y=y500"
+done = CliRunner().invoke(main, [*command.split(), *weigh.split()])
 assert done.exit_code == 0, done.output
 assert list(read_masses("masses.ecsv")["name"]) == list(load_sample("example-clusters").names)
-assert "example-map" in CliRunner().invoke(main, ["fetch", "--list"]).output
+assert "example-map" in CliRunner().invoke(main, ["fetch"]).output

@@ -24,6 +24,10 @@ class ExampleMass(MassEstimator):
     tag = "example-mass"
     description = "Y500 under a log-normal scatter"
     requires = frozenset({"redshift", "y500"})
+    gives_posterior = True
+    kind = "relation"
+    errors_hold = ("noise", "scatter")
+    point_estimate = "median of the posterior"
     references = ("2016A&A...594A..24P",)
 
     def __init__(self, *, scatter=0.2, one_minus_b=0.8, cosmology="PSZ2"):
@@ -32,7 +36,7 @@ class ExampleMass(MassEstimator):
         self.cosmology = cosmology
 
     def _extra_meta(self, sample):
-        return {"cosmology": self.cosmology, "one_minus_b": float(self.one_minus_b)}
+        return {"cosmology": self.cosmology, "mass_scale": float(self.one_minus_b)}
 
     def _weigh(self, sample):
         grid = np.linspace(13.0, 16.5, 701)
