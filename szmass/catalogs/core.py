@@ -12,7 +12,12 @@ from szmass._utils.attributes import column_parts
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_quantity
 from szmass._utils.registry import Registry
-from szmass.catalogs._columns import CatalogColumn, add_published_units, standardise
+from szmass.catalogs._columns import (
+    CatalogColumn,
+    add_published_units,
+    catalog_columns,
+    standardise,
+)
 from szmass.catalogs._config import require_consistent
 from szmass.catalogs._forms import read_form
 from szmass.catalogs._remote import (
@@ -30,10 +35,10 @@ from szmass.exceptions import (
     SzmassWarning,
 )
 
-__all__ = ["CATALOGS", "Catalog", "CatalogColumn", "register_catalog"]
+__all__ = ["CATALOGS", "Catalog", "CatalogColumn", "catalog_columns", "register_catalog"]
 
 #: Catalogue classes by tag.
-CATALOGS = Registry("catalogue")
+CATALOGS = Registry("catalogue", entry_point_group="szmass.catalogs")
 
 
 def register_catalog(catalog):

@@ -7,12 +7,12 @@ from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 
 from szmass._utils.attributes import column_parts, parse_unit
-from szmass.catalogs._columns import CatalogColumn
+from szmass.catalogs._columns import CatalogColumn, catalog_columns
 from szmass.catalogs.lensing._masses import mass_unit
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.physics.halos import MassDefinition
 
-__all__ = ["MassColumn", "describe", "layout", "with_units"]
+__all__ = ["MassColumn", "describe", "layout", "symmetric_masses", "with_units"]
 
 _POSITIONS = (("ra", "dec", "icrs"), ("glon", "glat", "galactic"))
 _ROLES = {
@@ -51,19 +51,19 @@ class MassColumn:
     method: str = ""
 
 
-def layout(definitions, *, ra=("ra_deg",), dec=("dec_deg",), unit="1e14 solMass", extra=()):
+def layout(definitions, *, ra="ra_deg", dec="dec_deg", unit="1e14 solMass", extra=""):
     """Describe the columns of a table laid out as those of the CLASH papers.
 
     Parameters
     ----------
     definitions : sequence of str
         Mass definitions; the masses are in ``M500c``, ``e_M500c`` and the like.
-    ra, dec : tuple of str, optional
+    ra, dec : str, optional
         Names of the columns of the position, in degrees or as text.
     unit : str or None, optional
         Unit of the masses, None where the reader has to say it.
-    extra : sequence of `CatalogColumn`, optional
-        Further columns.
+    extra : str, optional
+        Further columns, see `szmass.catalogs.catalog_columns`.
 
     Returns
     -------
@@ -72,37 +72,30 @@ def layout(definitions, *, ra=("ra_deg",), dec=("dec_deg",), unit="1e14 solMass"
     masses : tuple of `MassColumn`
         The masses.
     """
-    columns = [
-        CatalogColumn(name="name", fits="cluster", dtype="str", required=True, description="Name"),
-        CatalogColumn(
-            name="ra", vizier=ra, unit="deg", published_unit="deg", description="Right ascension"
-        ),
-        CatalogColumn(
-            name="dec", vizier=dec, unit="deg", published_unit="deg", description="Declination"
-        ),
-        CatalogColumn(name="redshift", fits="z", description="Redshift"),
-        *extra,
+    lines = [
+        "name  cluster  str",
+        f"ra  {ra}  deg  Right ascension",
+        f"dec  {dec}  deg  Declination",
+        "redshift  z  float",
+        *extra.splitlines(),
     ]
-    masses = []
-    for definition in definitions:
-        name, published = f"m{definition}", f"M{definition}"
-        for suffix, source, text in (
-            ("", published, f"Mass {published}"),
-            ("_err", f"e_{published}", f"Error of {name}"),
-        ):
-            columns.append(
-                CatalogColumn(
-                    name=name + suffix,
-                    fits=source,
-                    unit="solMass",
-                    published_unit=unit,
-                    description=text,
-                )
-            )
-        masses.append(
-            MassColumn(name=name, definition=definition, errn=f"{name}_err", errp=f"{name}_err")
+    for name in definitions:
+        lines += [f"m{name}  M{name}  solMass  Mass M{name}", f"m{name}_err  e_M{name}  solMass"]
+    columns = catalog_columns(
+        "\n".join(lines), required=("name",), published_units={"deg": "deg", "solMass": unit}
+    )
+    return columns, symmetric_masses(definitions)
+
+
+def symmetric_masses(definitions, *, suffix="", method=""):
+    """Describe masses such as ``m500c`` whose errors ``m500c_err`` hold in both directions."""
+    names = {f"m{definition}{suffix}": definition for definition in definitions}
+    return tuple(
+        MassColumn(
+            name=name, definition=definition, errn=f"{name}_err", errp=f"{name}_err", method=method
         )
-    return tuple(columns), tuple(masses)
+        for name, definition in names.items()
+    )
 
 
 def describe(table, columns, mass_definition):
