@@ -79,7 +79,7 @@ def catalog_columns(text, *, required=(), missing=None, published_units=None):
         ``dtype`` of `CatalogColumn`, or our unit); what it holds. The latter goes on in lines
         that are indented further, and can be left out for ``name``, ``redshift`` and errors,
         ``..._errn``, ``..._errp``, ``..._err``.
-    required : collection of str or True, optional
+    required : str or collection of str or True, optional
         Columns that have a value in every row; True for all.
     missing : dict of str to float, optional
         By column, the number that stands for "not known".
@@ -117,6 +117,7 @@ def catalog_columns(text, *, required=(), missing=None, published_units=None):
     lines = re.sub(r"\n +", "  ", inspect.cleandoc(text)).splitlines()
     rows = [re.split(r" {2,}", line, maxsplit=3) for line in lines]
     names = {row[0] for row in rows}
+    required = (required,) if isinstance(required, str) else required
     for argument in (() if required is True else required, missing or ()):
         if unknown := sorted(set(argument) - names):
             raise InvalidInputError(f"No column {', '.join(unknown)} is described.")
@@ -132,6 +133,11 @@ def catalog_columns(text, *, required=(), missing=None, published_units=None):
         if not description:
             description = [_DESCRIPTIONS[end].format(name.removesuffix(end))]
         is_unit = kind not in _CONVERTERS
+        if is_unit and isinstance(u.Unit(kind, parse_strict="silent"), u.UnrecognizedUnit):
+            raise InvalidInputError(
+                f"The kind of {name!r} must be one of {', '.join(_CONVERTERS)}, or a unit. "
+                f"Received: {kind!r}"
+            )
         fits, *vizier = theirs.removeprefix("-").split() or [None]
         columns.append(
             CatalogColumn(

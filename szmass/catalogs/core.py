@@ -37,8 +37,22 @@ from szmass.exceptions import (
 
 __all__ = ["CATALOGS", "Catalog", "CatalogColumn", "catalog_columns", "register_catalog"]
 
-#: Catalogue classes by tag.
-CATALOGS = Registry("catalogue", entry_point_group="szmass.catalogs")
+
+def _require_catalog(tag, catalog):
+    if not (isinstance(catalog, type) and issubclass(catalog, Catalog)):
+        raise InvalidInputError(
+            f"A catalogue must be a sub-class of szmass.catalogs.Catalog. Received: {catalog!r}"
+        )
+    if catalog.tag is None or catalog.tag != tag:
+        raise InvalidInputError(
+            f"The catalogue {catalog.__name__} must be registered under its tag, {catalog.tag!r}, "
+            f"a string. Received: {tag!r}"
+        )
+
+
+#: Catalogue classes by tag, also of other packages: their entry points of the group
+#: ``szmass.catalogs`` have the tag as their name and the class as their object.
+CATALOGS = Registry("catalogue", entry_point_group="szmass.catalogs", check=_require_catalog)
 
 
 def register_catalog(catalog):
@@ -58,8 +72,10 @@ def register_catalog(catalog):
     ------
     DuplicateNameError
         Another catalogue has that tag.
+    InvalidInputError
+        It is no such class, or has no tag.
     """
-    return CATALOGS.add(catalog.tag, catalog)
+    return CATALOGS.add(getattr(catalog, "tag", None), catalog)
 
 
 class Catalog:

@@ -71,6 +71,13 @@ def test_fifty_rows(vizier, psz2_like, rows, cache):
     assert not list(cache.glob("*"))
 
 
+def test_a_row_too_many(vizier, psz2_like, rows, monkeypatch):
+    monkeypatch.setattr(PSZ2Catalog, "expected_rows", 59)
+    vizier.body = psz2_like.vizier_answer(rows)
+    with pytest.raises(RemoteDataError, match="gave 60 rows of .* instead of 59"):
+        PSZ2Catalog.fetch()
+
+
 def test_error_as_empty_table_is_an_error_and_is_not_cached(vizier, psz2_like, rows, cache):
     vizier.body = SERVER_ERROR
     with pytest.raises(
