@@ -21,13 +21,7 @@ _ORIGIN = ("url", "etag", "last_modified", "size", "sha256")
 
 
 class PartFile:
-    """The part of a file that has arrived, and where it comes from.
-
-    Parameters
-    ----------
-    path : path-like
-        Where the bytes are collected. The origin is written beside it, as JSON.
-    """
+    """The part of a file that has arrived, and where it comes from, as JSON beside it."""
 
     def __init__(self, path):
         self.path = Path(path)
@@ -48,13 +42,7 @@ class PartFile:
         return {key: origin.get(key) for key in _ORIGIN}
 
     def begin(self, origin):
-        """Forget what has arrived and note where the next bytes come from.
-
-        Parameters
-        ----------
-        origin : dict
-            As in `origin`.
-        """
+        """Forget what has arrived; note the `origin` of the next bytes."""
         self.discard()
         self._origin_path.write_text(json.dumps(origin, indent=1))
 
@@ -225,20 +213,7 @@ def _receive(response, part, offset, total, label):
 
 
 def check_room(folder, needed):
-    """Refuse to write more than fits.
-
-    Parameters
-    ----------
-    folder : path-like
-        A folder on the disk.
-    needed : int
-        Bytes to be written.
-
-    Raises
-    ------
-    DiskSpaceError
-        There is less room.
-    """
+    """Raise `DiskSpaceError` where fewer bytes than needed are free on the disk of a folder."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DiskSpaceError(
@@ -249,18 +224,7 @@ def check_room(folder, needed):
 
 @contextlib.contextmanager
 def full_disk_raises(path):
-    """Turn the system's "no space left" into our error.
-
-    Parameters
-    ----------
-    path : path-like
-        The file being written.
-
-    Yields
-    ------
-    None
-        Inside the block a full disk, or a used-up quota, raises `DiskSpaceError`.
-    """
+    """Raise `DiskSpaceError` where the disk, or a quota, is full inside the block."""
     try:
         yield
     except OSError as err:

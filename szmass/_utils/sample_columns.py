@@ -33,19 +33,8 @@ _PAIRS = (
 def map_columns(table, *, name, coord, redshift, frame, columns, units, missing):
     """Find the columns of a table that a sample needs.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        Any table.
-    name, coord, redshift, frame, columns, units, missing
-        The arguments of `szmass.ClusterSample.from_table`.
-
-    Returns
-    -------
-    columns : dict of str to column
-        ``name``, ``coord`` and all others by our names.
-    units, missing : dict
-        As given, by our names.
+    The arguments are those of `szmass.ClusterSample.from_table`. Gives the columns by our names,
+    ``name`` and ``coord`` first, and ``units`` and ``missing`` by our names.
 
     Raises
     ------
@@ -84,21 +73,11 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
 
 
 def check_columns(columns, numbers, units, missing):
-    """Check the columns of a sample and copy them.
+    """Check the columns of a sample and copy them: names, positions, redshifts, then the others.
 
-    Parameters
-    ----------
-    columns : dict of str to column
-        ``name``, ``coord`` and others.
-    numbers : dict of str to `~szmass._utils.attributes.Number`
-        What is known about some of them; a ``redshift`` is added if there is none.
-    units, missing : dict
-        Unit of columns that have none; number that stands for "not known".
-
-    Returns
-    -------
-    dict of str to column
-        Names, positions, redshifts, then the others in their order.
+    ``numbers`` is what is known about some of them (`~szmass._utils.attributes.Number`); ``units``
+    are for columns that have none, ``missing`` has numbers that stand for "not known". A column of
+    redshifts is added if there is none.
 
     Raises
     ------
@@ -129,23 +108,7 @@ def check_columns(columns, numbers, units, missing):
 
 
 def row_names(column):
-    """Give the names of the rows as strings.
-
-    Parameters
-    ----------
-    column : column
-        Strings, bytes or numbers.
-
-    Returns
-    -------
-    `~numpy.ndarray` of str
-        Without blanks around them.
-
-    Raises
-    ------
-    InvalidInputError
-        Some are masked or empty.
-    """
+    """Give the names of rows (text, bytes or numbers) without blanks around them; none is empty."""
     values, mask, _ = column_parts(column)
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8")

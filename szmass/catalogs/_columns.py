@@ -156,21 +156,10 @@ def catalog_columns(text, *, required=(), missing=None, published_units=None):
 
 
 def standardise(table, columns, *, strict=False):
-    """Give a table our column names, units and masks.
+    """Give a table, in a published form or in ours, our column names, units and masks.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        In a published form or in ours.
-    columns : sequence of `CatalogColumn`
-        What the result holds, in this order.
-    strict : bool, optional
-        Accept no other units than the published ones.
-
-    Returns
-    -------
-    `~astropy.table.QTable`
-        A copy; columns that can have missing values are masked ones.
+    The copy holds the `CatalogColumn` s in their order, those that can have missing values as
+    masked ones. With ``strict`` no other units than the published ones are accepted.
 
     Raises
     ------
@@ -212,20 +201,7 @@ def standardise(table, columns, *, strict=False):
 
 
 def add_published_units(table, columns):
-    """Give numbers without a unit the published one.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        In a published form that does not say its units.
-    columns : sequence of `CatalogColumn`
-        What its columns are.
-
-    Returns
-    -------
-    `~astropy.table.Table`
-        A copy.
-    """
+    """Give a copy in which numbers without a unit have the published one of their column."""
     result = table.copy()
     for column in columns:
         for name in set(column.aliases).intersection(table.colnames):

@@ -39,21 +39,10 @@ _DIGEST = re.compile(rf"({_KEY}: ['\"]?)([0-9a-f]{{64}})".encode())
 
 
 def query_vizier(table_id, *, timeout=None):
-    """Ask VizieR for all rows and columns of one table.
+    """Ask VizieR for all rows and columns of one table, for instance ``"J/A+A/594/A27/psz2"``.
 
-    Parameters
-    ----------
-    table_id : str
-        Name of the table, for instance ``"J/A+A/594/A27/psz2"``.
-    timeout : float, optional
-        Longest silence of the server [s]; ``conf.vizier_timeout`` if None.
-
-    Returns
-    -------
-    table : `~astropy.table.Table`
-        The table as VizieR gives it.
-    provenance : dict
-        Server, table, query, date, and SHA-256 of the answer.
+    The server may be silent for ``timeout`` seconds, ``conf.vizier_timeout`` if None. Gives the
+    table as VizieR has it, and a dict: server, table, query, date, and SHA-256 of the answer.
 
     Raises
     ------
@@ -179,18 +168,7 @@ def _remedy():
 
 
 def latest_snapshot(tag):
-    """Find the newest snapshot of a catalogue.
-
-    Parameters
-    ----------
-    tag : str
-        Tag of the catalogue.
-
-    Returns
-    -------
-    pathlib.Path or None
-        The file, None if there is none.
-    """
+    """Find the newest snapshot of the catalogue of a tag; None if there is none."""
     try:
         found = _folder().glob(f"{tag}_[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9].ecsv")
         return max(found, default=None, key=lambda path: path.name)
@@ -199,17 +177,7 @@ def latest_snapshot(tag):
 
 
 def read_snapshot(path):
-    """Read a snapshot.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    `~astropy.table.QTable`
-        The table, with ``meta["snapshot"]``, the file.
+    """Read a snapshot, with the path in ``meta["snapshot"]``.
 
     Raises
     ------
@@ -237,17 +205,7 @@ def read_snapshot(path):
 def write_snapshot(table, tag):
     """Write a snapshot of today, or warn that it was not possible.
 
-    Parameters
-    ----------
-    table : `~astropy.table.QTable`
-        The catalogue; its ``meta`` becomes that of the file.
-    tag : str
-        Tag of the catalogue.
-
-    Warns
-    -----
-    SzmassWarning
-        The folder cannot be written to, or is full. The table is as good without a snapshot.
+    The table's ``meta`` becomes that of the file.
     """
     table = table.copy(copy_data=False)
     table.meta = {**table.meta, _KEY: _ZEROS}

@@ -392,7 +392,9 @@ def test_change_at_home_is_noticed_and_can_be_accepted(server, folder, content, 
     path.unlink()
     newer, _ = make_map(tmp_path, seed=1)
     server.add("/map.fits", newer, etag='"2"')
-    with pytest.raises(IntegrityError, match=r"it was changed at its home. To accept .*fits\.json"):
+    with pytest.raises(
+        IntegrityError, match=r"it was changed on its server. To accept .*fits\.json"
+    ):
         fetch_map(product(url), folder=folder)
     assert not path.exists()
     requests = len(server.log)

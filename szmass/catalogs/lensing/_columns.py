@@ -54,23 +54,10 @@ class MassColumn:
 def layout(definitions, *, ra="ra_deg", dec="dec_deg", unit="1e14 solMass", extra=""):
     """Describe the columns of a table laid out as those of the CLASH papers.
 
-    Parameters
-    ----------
-    definitions : sequence of str
-        Mass definitions; the masses are in ``M500c``, ``e_M500c`` and the like.
-    ra, dec : str, optional
-        Names of the columns of the position, in degrees or as text.
-    unit : str or None, optional
-        Unit of the masses, None where the reader has to say it.
-    extra : str, optional
-        Further columns, see `szmass.catalogs.catalog_columns`.
-
-    Returns
-    -------
-    columns : tuple of `CatalogColumn`
-        The columns.
-    masses : tuple of `MassColumn`
-        The masses.
+    The masses of the ``definitions`` are in ``M500c``, ``e_M500c`` and the like, in ``unit`` (None
+    where the reader has to say it), the position in the columns ``ra`` and ``dec``, in degrees or
+    as text; ``extra`` columns are as in `szmass.catalogs.catalog_columns`. Gives the columns and
+    the `MassColumn` s.
     """
     lines = [
         "name  cluster  str",
@@ -101,25 +88,9 @@ def symmetric_masses(definitions, *, suffix="", method=""):
 def describe(table, columns, mass_definition):
     """Describe the columns of a table of one's own.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The table.
-    columns : dict or None
-        Its columns by ours.
-    mass_definition : str or None
-        What the masses are.
-
-    Returns
-    -------
-    table : `~astropy.table.Table`
-        With longitude and latitude instead of a SkyCoord.
-    columns : tuple of `CatalogColumn`
-        Its columns.
-    masses : tuple of `MassColumn`
-        Its mass.
-    position : (str, str, str) or None
-        Columns of the position and their frame.
+    ``columns`` are its columns by ours, ``mass_definition`` is what the masses are. Gives the table
+    with longitude and latitude instead of a SkyCoord, its columns, its masses, and the columns of
+    the position with their frame, or None.
 
     Raises
     ------
@@ -191,23 +162,10 @@ def _split_coord(table, name):
 
 
 def with_units(table, columns, units, cosmology):
-    """Give every column that needs one a unit, masses one without h.
+    """Give a copy of a table where every column that needs one has a unit, masses one without h.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The table.
-    columns : sequence of `CatalogColumn`
-        Its columns; one without a unit is in the published one.
-    units : dict
-        Units of columns by our names, that of ``mass`` for all masses.
-    cosmology : `~astropy.cosmology.FLRW`
-        Gives h.
-
-    Returns
-    -------
-    `~astropy.table.Table`
-        A copy.
+    A column without a unit is in the published one, or in that of ``units``, by our names, where
+    ``mass`` is for all masses. The cosmology gives h.
 
     Raises
     ------

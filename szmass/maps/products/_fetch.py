@@ -1,4 +1,4 @@
-"""Fetching of a product from one of its homes, straight or out of an archive."""
+"""Fetching of a product from one of its mirrors, straight or out of an archive."""
 
 import warnings
 
@@ -34,7 +34,7 @@ def fetch_product(product, folder, *, keep_archive=False):
     Raises
     ------
     RemoteDataError
-        No home of the product gave it.
+        No mirror of the product gave it.
     IntegrityError
         The file that is there, or all that were offered, are not the ones on record.
     FileFormatError
