@@ -74,7 +74,7 @@ class Matching:
         keep = self._redshifts_agree(a, b, i, j)
         i, j, named, positional = i[keep], j[keep], named[keep], positional[keep]
         separation = _separation(a.vectors[i], b.vectors[j])
-        rank = separation if self.n_sigma is None else separation / _errors(a, b)(i, j)
+        rank = separation if self.n_sigma is None else separation / _PairErrors(a, b)(i, j)
         chosen = choose_pairs(i, j, rank, named, self.mode)
         i, j, separation = i[chosen], j[chosen], separation[chosen]
         named, positional = named[chosen], positional[chosen]
@@ -130,7 +130,7 @@ class Matching:
             limit = np.broadcast_to(limit, (len(a),))
         if self.n_sigma is None:
             return pairs_by_position(a.vectors, b.vectors, limit)
-        error = _errors(a, b)
+        error = _PairErrors(a, b)
         widest = self.n_sigma * error.widest
         i, j = pairs_by_position(a.vectors, b.vectors, np.minimum(limit, widest))
         close = _separation(a.vectors[i], b.vectors[j]) <= self.n_sigma * error(i, j) + _ROUNDING
@@ -160,7 +160,7 @@ def _separation(a, b):
     return 2 * np.arcsin(np.minimum(chord / 2, 1))
 
 
-class _errors:  # noqa: N801 - used as a function
+class _PairErrors:
     """Position errors of pairs [rad], and the largest for each row of a."""
 
     def __init__(self, a, b):
