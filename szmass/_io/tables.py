@@ -36,19 +36,7 @@ _META_KEY = "SZMETA"
 
 
 def table_format(path, format=None):
-    """Tell the table format from a file name.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    format : str, optional
-        ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``; wins over the suffix.
-
-    Returns
-    -------
-    str
-        The format.
+    """Tell the table format from a file name, or check a given one, which wins over the suffix.
 
     Raises
     ------

@@ -22,7 +22,7 @@ import pytest
 from astropy.io import fits
 from file_server import FileServer
 
-from szmass._utils import transfer
+from szmass._io import retry, transfer
 from szmass._utils.registry import Registry
 from szmass.exceptions import (
     DiskSpaceError,
@@ -73,7 +73,7 @@ def make_archive(content, name="milca_ymaps.fits", before=(), mode="w:gz"):
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(transfer, "_PAUSE", 0.001)
+    monkeypatch.setattr(retry, "_PAUSE", 0.001)
     with FileServer().running() as server:
         yield server
 
@@ -392,7 +392,9 @@ def test_change_at_home_is_noticed_and_can_be_accepted(server, folder, content, 
     path.unlink()
     newer, _ = make_map(tmp_path, seed=1)
     server.add("/map.fits", newer, etag='"2"')
-    with pytest.raises(IntegrityError, match=r"it was changed at its home. To accept .*fits\.json"):
+    with pytest.raises(
+        IntegrityError, match=r"it was changed on its server. To accept .*fits\.json"
+    ):
         fetch_map(product(url), folder=folder)
     assert not path.exists()
     requests = len(server.log)

@@ -1,10 +1,10 @@
-"""Fetching of a product from one of its homes, straight or out of an archive."""
+"""Fetching of a product from one of its mirrors, straight or out of an archive."""
 
-import os
 import warnings
 
 from szmass._io.archive import extract_member
 from szmass._io.download import file_sha256
+from szmass._io.files import put_in_place
 from szmass._io.fits import open_fits
 from szmass._io.locks import file_lock
 from szmass._io.provenance import confirm, read_record, record_path, refuse_changed, write_record
@@ -34,7 +34,7 @@ def fetch_product(product, folder, *, keep_archive=False):
     Raises
     ------
     RemoteDataError
-        No home of the product gave it.
+        No mirror of the product gave it.
     IntegrityError
         The file that is there, or all that were offered, are not the ones on record.
     FileFormatError
@@ -140,7 +140,7 @@ def _fetch_archive(source, archive, room):
     if source.sha256 not in (None, digest):
         part.discard()
         raise _wrong_content(source, digest, source.sha256)
-    os.replace(part.path, archive)
+    put_in_place(part.path, archive)
     part.discard()
     write_record(archive, digest, url=source.url)
 
@@ -175,7 +175,7 @@ def _wrong_content(source, found, sha256):
 def _place(arrived, path, digest, source):
     """Give a complete file its final name."""
     refuse_changed(path, digest, url=source.url, member=source.member)
-    os.replace(arrived, path)
+    put_in_place(arrived, path)
     write_record(path, digest, url=source.url, member=source.member)
 
 
