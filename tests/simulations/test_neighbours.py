@@ -9,7 +9,7 @@ import pytest
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.physics import get_cosmology
-from szmass.physics.concentration import _colossus
+from szmass.physics.concentration import colossus_for
 from szmass.physics.mass_function import sky_density
 from szmass.simulations import CLUSTER_MODELS, Environment, from_masses, make_dataset, simulate
 from szmass.simulations.bodies._fourier import Window
@@ -34,7 +34,7 @@ def linear_theory():
     # Transformed by brute force: colossus's own quadrature warns near the zero.
     k = np.linspace(1e-4, 12, 240_001)
     radius = np.geomspace(0.5, 110, 160)
-    with _colossus(COSMOLOGY):
+    with colossus_for(COSMOLOGY):
         from colossus.cosmology import cosmology
         from colossus.lss import bias
 

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.maps import CutoutGeometry
 from szmass.physics import GNFWProfile, get_cosmology, get_pressure_profile, y_to_arcmin2
-from szmass.physics.transforms import X_NODES, sphere_weights, transform_tables
+from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations import (
     CLUSTER_MODELS,
     ClusterModel,

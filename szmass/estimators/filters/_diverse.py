@@ -7,8 +7,14 @@ from scipy.interpolate import CubicSpline
 
 from szmass.estimators.filters._filters import FilterBank, Measured
 from szmass.estimators.filters._templates import SIZES, radial_templates, sample_blocks
-from szmass.physics.templates import disc_transform
-from szmass.physics.transforms import K_MAX, N_K, X_NODES, sphere_weights, transform_tables
+from szmass.physics.templates import (
+    K_MAX,
+    N_K,
+    X_NODES,
+    disc_transform,
+    sphere_weights,
+    transform_tables,
+)
 from szmass.simulations.bodies import profile_scatter as _diversity
 
 __all__ = ["DisplacedBank", "displaced_bank", "diverse_bank", "profile_components"]
@@ -51,7 +57,7 @@ def profile_components(profile, relaxed, disturbed, strength):
     deviation = _diversity.deviations(
         np.concatenate([normal, -normal]), (relaxed, disturbed), strength
     )
-    shapes = profile._shape(X_NODES) * _diversity.state_shapes(state)
+    shapes = profile.shape(X_NODES) * _diversity.state_shapes(state)
     shapes = shapes * np.exp(_diversity.interpolate(deviation))
     k = K_MAX * (np.arange(N_K) / (N_K - 1)) ** 2
     y500 = 4 * np.pi / 3 * (shapes @ sphere_weights(1.0))

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import fft
 
 from szmass.exceptions import InvalidInputError
-from szmass.physics.transforms import table_position
+from szmass.physics.templates import table_position
 
 __all__ = ["FieldGrid", "Window"]
 

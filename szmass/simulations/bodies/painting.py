@@ -11,7 +11,7 @@ from szmass.maps.cutouts import check_beam
 from szmass.maps.geometry import CutoutGeometry
 from szmass.physics.checks import check_mass, check_redshift
 from szmass.physics.cosmology import get_cosmology
-from szmass.physics.transforms import X_NODES, sphere_weights, transform_tables
+from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies import _substructure, _triaxial
 from szmass.simulations.bodies import profile_scatter as _diversity
 from szmass.simulations.bodies._fourier import FieldGrid, Window
@@ -111,7 +111,7 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     table["redshift"] = redshift
     table["mass_true"] = mass * u.solMass
     table["one_minus_b"] = model.one_minus_b * np.exp(bias)
-    theta, scale, *parameters = model.profile._scales(
+    theta, scale, *parameters = model.profile.scales(
         table["one_minus_b"] * mass, redshift, cosmology
     )
     table["theta500_true"] = theta * u.arcmin
@@ -166,11 +166,11 @@ class _Gas:
         self.model = model
         self.theta = table["theta500_true"].to_value("arcmin")
         n = len(table)
-        if model.profile._self_similar:
-            self.base = model.profile._shape(X_NODES)[np.newaxis]
+        if model.profile.self_similar:
+            self.base = model.profile.shape(X_NODES)[np.newaxis]
         else:
             columns = [np.asarray(p).reshape(n, 1) for p in parameters]
-            self.base = model.profile._shape(X_NODES, *columns)
+            self.base = model.profile.shape(X_NODES, *columns)
         state = np.array([_diversity.STATES.index(name) for name in table["state"]], dtype=int)
         deviation = _diversity.interpolate(np.asarray(table["profile_deviation"]))
         self.shape = self.base * _diversity.state_shapes(state) * np.exp(deviation)

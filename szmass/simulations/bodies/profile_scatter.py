@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from szmass.physics.pressure import get_pressure_profile
-from szmass.physics.transforms import X_NODES
+from szmass.physics.templates import X_NODES
 
 __all__ = ["SCATTER_NODES", "STATES", "deviations", "draw_states", "interpolate", "state_shapes"]
 

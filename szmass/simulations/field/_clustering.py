@@ -8,7 +8,7 @@ import numpy as np
 from scipy import fft
 
 from szmass.exceptions import InvalidInputError
-from szmass.physics.concentration import _colossus
+from szmass.physics.concentration import colossus_for
 from szmass.physics.mass_function import sky_density
 
 __all__ = ["REDSHIFT_MAX", "HaloClustering"]
@@ -77,7 +77,7 @@ class HaloClustering:
         redshift = self._root_z**2
         self._cluster_mass = np.linspace(*np.log(_CLUSTERS), 100)
         masses = np.concatenate([self.log_mass, self._cluster_mass])
-        with _colossus(cosmology):
+        with colossus_for(cosmology):
             from colossus.cosmology import cosmology as colossus_cosmology
             from colossus.lss import bias
 

@@ -5,8 +5,8 @@ import functools
 import numpy as np
 
 from szmass._utils.seeds import generator
-from szmass.physics.background import ARCMIN_PER_RADIAN, angular_diameter_distance
-from szmass.physics.transforms import transform_tables
+from szmass.physics.cosmology import ARCMIN_PER_RADIAN, angular_diameter_distance
+from szmass.physics.templates import transform_tables
 from szmass.simulations.bodies._fourier import FieldGrid
 from szmass.simulations.bodies._substructure import RADIUS_MAX
 
@@ -66,9 +66,7 @@ class Neighbours:
         distance = (1 + redshift) * angular_diameter_distance(redshift, environment.cosmology)
         scale = distance / ARCMIN_PER_RADIAN
         inner = RADIUS_MAX * clusters["theta500_true"].to_value("arcmin") * scale
-        pivots = model.profile._scales(
-            np.full(len(redshift), 1e14), redshift, environment.cosmology
-        )
+        pivots = model.profile.scales(np.full(len(redshift), 1e14), redshift, environment.cosmology)
         half = np.array([0.5 * (n - 1) for n in self._geometry.shape[::-1]])
         number = np.zeros(maps.shape[:2], dtype=int)
         total = np.zeros(maps.shape[:2])
@@ -97,7 +95,7 @@ class Neighbours:
         """Which image each halo has, shape (n, 3)."""
         keys = np.zeros((len(theta), 3), dtype=int)
         keys[:, 0] = np.rint(np.log(theta) / _SIZE_STEP)
-        if not self._environment.model.profile._self_similar:
+        if not self._environment.model.profile.self_similar:
             keys[:, 1] = np.rint(np.log(masses) / _MASS_STEP)
             keys[:, 2] = np.rint(redshift / _REDSHIFT_STEP)
         return keys
@@ -112,10 +110,10 @@ class Neighbours:
         environment = self._environment
         theta = np.exp(size * _SIZE_STEP)
         parameters = []
-        if not environment.model.profile._self_similar:
+        if not environment.model.profile.self_similar:
             scaled = environment.model.one_minus_b * np.exp([mass * _MASS_STEP])
             at = np.maximum([redshift * _REDSHIFT_STEP], 0.5 * _REDSHIFT_STEP)
-            _, _, *parameters = environment.model.profile._scales(scaled, at, environment.cosmology)
+            _, _, *parameters = environment.model.profile.scales(scaled, at, environment.cosmology)
         table = transform_tables(environment._shape(parameters)[np.newaxis])
         reach = int(self._reach(size))
         grid = FieldGrid((2 * reach + 1,) * 2, self._pixel, self._window)

@@ -10,12 +10,11 @@ from scipy import fft
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_count, check_seed, generator
 from szmass.exceptions import InvalidInputError
-from szmass.physics.background import efunc, h70
 from szmass.physics.checks import check_mass, check_redshift
-from szmass.physics.cosmology import get_cosmology
+from szmass.physics.cosmology import efunc, get_cosmology, h70
 from szmass.physics.mass_function import SkyAbundance
-from szmass.physics.transforms import X_NODES, sphere_weights, transform_tables
-from szmass.physics.transforms import table_position as position_of
+from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
+from szmass.physics.templates import table_position as position_of
 from szmass.simulations.bodies.models import ClusterModel, get_cluster_model
 from szmass.simulations.field._clustering import HaloClustering
 
@@ -197,7 +196,7 @@ class Environment:
         """theta500 [arcmin] and scale of y of 1e14 Msun."""
         # Distances are integrals: looked up instead of worked out for each of a million haloes.
         grid = np.linspace(*np.sqrt(self.redshift), 400) ** 2
-        pivots = self.model.profile._scales(np.full(grid.shape, 1e14), grid, self.cosmology)
+        pivots = self.model.profile.scales(np.full(grid.shape, 1e14), grid, self.cosmology)
         return [np.interp(redshift, grid, values) for values in pivots[:2]]
 
     def _signal(self, mass, redshift, pivots):
@@ -206,21 +205,21 @@ class Environment:
         theta, scale = pivots
         scaled = model.one_minus_b * mass
         theta = theta * np.cbrt(scaled / 1e14)
-        if model.profile._self_similar:
+        if model.profile.self_similar:
             # The profile's amplitude times R500 is a power law of mass at each redshift.
             scale = scale * (scaled / 1e14) ** (model.y_slope - 2 / 3)
             parameters = []
         else:
-            _, scale, *parameters = model.profile._scales(
+            _, scale, *parameters = model.profile.scales(
                 scaled, np.broadcast_to(redshift, scaled.shape), self.cosmology
             )
-        inner = model.profile._shape(X_NODES, *[p[:, np.newaxis] for p in parameters])
+        inner = model.profile.shape(X_NODES, *[p[:, np.newaxis] for p in parameters])
         inner = inner @ sphere_weights(1.0)
         return theta, scale * theta**2 * (4 * np.pi / 3) * inner, parameters
 
     def _shape(self, parameters):
         """Mean profile of a few haloes, of unit Y500."""
-        profile = self.model.profile._shape(X_NODES, *[p[:, np.newaxis] for p in parameters])
+        profile = self.model.profile.shape(X_NODES, *[p[:, np.newaxis] for p in parameters])
         profile = np.atleast_2d(profile)
         inner = profile @ sphere_weights(1.0) * (4 * np.pi / 3)
         return (profile / inner[:, np.newaxis]).mean(axis=0)
