@@ -5,7 +5,10 @@ import numpy as np
 from szmass.exceptions import InvalidInputError
 from szmass.physics.concentration import colossus_for
 
-__all__ = ["SkyAbundance", "sky_density"]
+__all__ = ["FULL_SKY", "SkyAbundance", "sky_density"]
+
+#: Solid angle of the sky [deg2].
+FULL_SKY = 41252.96124941927
 
 
 def sky_density(log_mass, redshift, cosmology):

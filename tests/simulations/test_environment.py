@@ -48,11 +48,11 @@ def test_fields_are_random_pieces():
     sky = environment.sky(PIXEL, window)
     keys = [(i, 0) for i in range(40)]
     maps = np.zeros((40, 20, 30), dtype=np.float32)
-    environment._add(maps, geometry, window, 1, keys)
+    environment.add_sky(maps, geometry, window, 1, keys)
     assert np.isin(maps, sky).all()
     assert len(np.unique(maps[:, 0, 0])) > 35
     again = np.zeros((1, 20, 30), dtype=np.float32)
-    environment._add(again, geometry, window, 1, keys[7:8])
+    environment.add_sky(again, geometry, window, 1, keys[7:8])
     np.testing.assert_array_equal(again[0], maps[7])
 
 

@@ -13,7 +13,7 @@ from szmass.physics.concentration import colossus_for
 from szmass.physics.mass_function import sky_density
 from szmass.simulations import CLUSTER_MODELS, Environment, from_masses, make_dataset, simulate
 from szmass.simulations.bodies._fourier import Window
-from szmass.simulations.field._clustering import HaloClustering
+from szmass.simulations.field._haloes import HaloClustering
 
 COSMOLOGY = get_cosmology("PSZ2")
 H = COSMOLOGY.h

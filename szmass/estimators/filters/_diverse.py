@@ -15,7 +15,7 @@ from szmass.physics.templates import (
     sphere_weights,
     transform_tables,
 )
-from szmass.simulations.bodies import profile_scatter as _diversity
+from szmass.simulations.bodies import profile_scatter
 
 __all__ = ["DisplacedBank", "displaced_bank", "diverse_bank", "profile_components"]
 
@@ -52,13 +52,13 @@ def profile_components(profile, relaxed, disturbed, strength):
         Mean, then components for a coefficient of variance 1, shape (1 + components, len(k)).
     """
     rng = np.random.default_rng(20)
-    state = _diversity.draw_states(rng.random(_DRAWN), (relaxed, disturbed))
-    normal = rng.standard_normal((_DRAWN // 2, len(_diversity.SCATTER_NODES)))
-    deviation = _diversity.deviations(
+    state = profile_scatter.draw_states(rng.random(_DRAWN), (relaxed, disturbed))
+    normal = rng.standard_normal((_DRAWN // 2, len(profile_scatter.SCATTER_NODES)))
+    deviation = profile_scatter.deviations(
         np.concatenate([normal, -normal]), (relaxed, disturbed), strength
     )
-    shapes = profile.shape(X_NODES) * _diversity.state_shapes(state)
-    shapes = shapes * np.exp(_diversity.interpolate(deviation))
+    shapes = profile.shape(X_NODES) * profile_scatter.state_shapes(state)
+    shapes = shapes * np.exp(profile_scatter.interpolate(deviation))
     k = K_MAX * (np.arange(N_K) / (N_K - 1)) ** 2
     y500 = 4 * np.pi / 3 * (shapes @ sphere_weights(1.0))
     transforms = transform_tables(shapes) / y500[:, np.newaxis]

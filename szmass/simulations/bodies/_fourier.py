@@ -23,15 +23,7 @@ _FINEST = 8
 
 
 class Window:
-    """Beam and pixel windows, all Gaussian to the precision that matters here.
-
-    Parameters
-    ----------
-    fwhm : float
-        FWHM of the beam [arcmin].
-    box_variance : float, optional
-        Variance per axis [arcmin2] that pixels and interpolation add.
-    """
+    """Windows of beam [arcmin] and pixels [arcmin2 per axis], Gaussian as far as it matters."""
 
     def __init__(self, fwhm, box_variance=0.0):
         self.sigma = np.sqrt(fwhm**2 / (8 * np.log(2)) + box_variance)
@@ -42,22 +34,7 @@ class Window:
 
 
 class FieldGrid:
-    """Adds up components of fields of one geometry and transforms them to maps.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Rows and columns of the fields.
-    pixel : float
-        Side of a pixel [arcmin].
-    window : Window
-        Beam and pixel windows.
-
-    Raises
-    ------
-    InvalidInputError
-        The pixels are too coarse for the beam.
-    """
+    """Adds up components of fields of one shape and pixel [arcmin] and transforms them to maps."""
 
     def __init__(self, shape, pixel, window):
         # A finer grid where the pixels do not resolve the beam, of which every n-th point is kept.

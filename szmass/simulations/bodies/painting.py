@@ -1,4 +1,4 @@
-"""From masses to maps: draw the gas of clusters, and paint it."""
+"""Gas of clusters of given masses: drawn, and painted on maps."""
 
 import astropy.units as u
 import numpy as np
@@ -12,8 +12,7 @@ from szmass.maps.geometry import CutoutGeometry
 from szmass.physics.checks import check_mass, check_redshift
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
-from szmass.simulations.bodies import _substructure, _triaxial
-from szmass.simulations.bodies import profile_scatter as _diversity
+from szmass.simulations.bodies import _substructure, _triaxial, profile_scatter
 from szmass.simulations.bodies._fourier import FieldGrid, Window
 from szmass.simulations.bodies.models import get_cluster_model
 
@@ -81,11 +80,11 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     normal = ndtri(uniform[:, : _NUMBER[0]])
     n = len(mass)
 
-    state = _diversity.draw_states(uniform[:, _STATE[0]], (model.relaxed, model.disturbed))
+    state = profile_scatter.draw_states(uniform[:, _STATE[0]], (model.relaxed, model.disturbed))
     bias = model.sigma_ln_one_minus_b * normal[:, _BIAS[0]]
     rest = np.sqrt(max(model.sigma_lny**2 - (model.y_slope * model.sigma_ln_one_minus_b) ** 2, 0))
     residual = rest * normal[:, _LNY[0]]
-    at_nodes = _diversity.deviations(
+    at_nodes = profile_scatter.deviations(
         normal[:, _NODES], (model.relaxed, model.disturbed), model.profile_scatter
     )
     # Companions go to disturbed clusters first.
@@ -116,7 +115,7 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     )
     table["theta500_true"] = theta * u.arcmin
     table["ln_y"] = residual + model.y_slope * bias
-    table["state"] = np.array(_diversity.STATES)[state]
+    table["state"] = np.array(profile_scatter.STATES)[state]
     table["profile_deviation"] = at_nodes
     table["axes"] = _triaxial.draw_axes(uniform[:, _AXES], model.axis_ratio_b, model.axis_ratio_c)
     table["gas_offset"] = offset[:, np.newaxis] * normal[:, _OFFSET]
@@ -171,9 +170,9 @@ class _Gas:
         else:
             columns = [np.asarray(p).reshape(n, 1) for p in parameters]
             self.base = model.profile.shape(X_NODES, *columns)
-        state = np.array([_diversity.STATES.index(name) for name in table["state"]], dtype=int)
-        deviation = _diversity.interpolate(np.asarray(table["profile_deviation"]))
-        self.shape = self.base * _diversity.state_shapes(state) * np.exp(deviation)
+        state = np.array([profile_scatter.STATES.index(name) for name in table["state"]], dtype=int)
+        deviation = profile_scatter.interpolate(np.asarray(table["profile_deviation"]))
+        self.shape = self.base * profile_scatter.state_shapes(state) * np.exp(deviation)
         self.base_inner = _sum(self.base, 1.0)
         self.inner = _sum(self.shape, 1.0)
         # Subhaloes and, last, the companion.

@@ -1,4 +1,4 @@
-"""How the pressure profiles of clusters of one mass differ from each other, on plain arrays."""
+"""Scatter of the pressure profiles of clusters of one mass, on plain arrays."""
 
 import functools
 
@@ -34,13 +34,37 @@ def _state_factors(at_scatter_nodes=False):
 
 
 def draw_states(uniform, fractions):
-    """Turn uniform numbers into indices of `STATES`; fractions of the first and the last."""
+    """Turn uniform numbers into dynamical states.
+
+    Parameters
+    ----------
+    uniform : ndarray
+        In (0, 1).
+    fractions : (float, float)
+        Fractions of relaxed and disturbed clusters.
+
+    Returns
+    -------
+    ndarray
+        Indices of `STATES`.
+    """
     relaxed, disturbed = fractions
     return np.where(uniform < relaxed, 0, np.where(uniform < 1 - disturbed, 1, 2))
 
 
 def state_shapes(state):
-    """Factors on the pressure at `X_NODES` for each cluster's state, shape (N, number of nodes)."""
+    """Give the factors on the pressure of dynamical states.
+
+    Parameters
+    ----------
+    state : ndarray of int
+        Indices of `STATES`, shape (N,).
+
+    Returns
+    -------
+    ndarray
+        At `X_NODES`, shape (N, number of nodes).
+    """
     return _state_factors()[state]
 
 
@@ -86,7 +110,18 @@ def deviations(normal, fractions, strength):
 
 
 def interpolate(at_nodes):
-    """Carry deviations of ln p from `SCATTER_NODES` to `X_NODES`, shape (N, number of nodes)."""
+    """Carry deviations of ln p to the nodes of profiles.
+
+    Parameters
+    ----------
+    at_nodes : ndarray
+        At `SCATTER_NODES`, shape (N, 6).
+
+    Returns
+    -------
+    ndarray
+        At `X_NODES`, shape (N, number of nodes).
+    """
     return _product(at_nodes, _interpolation())
 
 
