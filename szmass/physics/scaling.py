@@ -343,7 +343,7 @@ class Planck2013(ScalingRelation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planck2015(ScalingRelation):
+class Planck2015(Planck2013):
     """Relation of the Planck 2015 cluster counts: that of 2013, with the power of E(z) tested.
 
     Parameters
@@ -361,14 +361,7 @@ class Planck2015(ScalingRelation):
     """
 
     name: str = "planck2015"
-    log10_y_star: float = -0.19
-    alpha: float = 1.79
-    beta: float = 2 / 3
-    sigma_lny: float = 0.173
-    log10_y_star_err: float = 0.02
-    alpha_err: float = 0.08
     beta_err: float = 0.50
-    sigma_lny_err: float = 0.023
     references: tuple = field(default=("2016A&A...594A..24P",), repr=False)
 
 

@@ -9,8 +9,8 @@ of it and gives a sample with cutouts and truth; `simulate_sky` puts a sample on
 from szmass.simulations.bodies.models import CLUSTER_MODELS, ClusterModel, get_cluster_model
 from szmass.simulations.bodies.painting import ClusterPainter, draw_clusters
 from szmass.simulations.dataset import SimulationDataset
-from szmass.simulations.dataset._generate import make_dataset
-from szmass.simulations.dataset._import import import_maps
+from szmass.simulations.dataset.foreign import import_maps
+from szmass.simulations.dataset.mocks import make_dataset
 from szmass.simulations.field.environment import Environment, get_environment
 from szmass.simulations.field.ingredients import (
     INGREDIENTS,

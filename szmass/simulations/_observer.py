@@ -14,6 +14,7 @@ from szmass.maps.frames import lonlat
 from szmass.maps.noise.depth import DepthMap
 from szmass.simulations.bodies._triaxial import rotation_matrix
 from szmass.simulations.bodies.painting import ClusterPainter
+from szmass.simulations.field.environment import parts_of
 from szmass.simulations.field.ingredients import FieldSet
 
 __all__ = ["Observer"]
@@ -36,22 +37,10 @@ class _FieldGenerators(np.random.Generator):
 
 
 class Observer:
-    """Shows drawn clusters as an observation does.
-
-    Parameters
-    ----------
-    observation : `Observation`
-        How.
-    model : `ClusterModel`
-        What the clusters were drawn from.
-    environment : `Environment` or None
-        What else is there.
-    seed : int
-        Seed.
-    """
+    """Shows clusters drawn from a model, with an environment or None, as an observation does."""
 
     def __init__(self, observation, model, environment, seed):
-        self.observation, self.environment, self.seed = observation, environment, seed
+        self.observation, self.seed = observation, seed
         self.geometry = geometry = observation.geometry
         if observation.sampling == "nearest":
             shape = tuple(n + 2 * _sampling.MARGIN for n in geometry.shape)
@@ -64,9 +53,8 @@ class Observer:
             box_variance=_sampling.box_variance(observation.sampling, observation.nside),
             halo=None if environment is None else (environment.cib_fraction, 1.5),
         )
-        self.parts = []
-        if environment is not None:
-            self.parts = environment.parts(geometry, self.painter.window)
+        window = self.painter.window
+        self.parts = [] if environment is None else parts_of(environment, geometry, window)
 
     def observe(self, sample, clusters, projections, *, patch=True):
         """Give a sample with cutouts and truth, one row per cluster and projection.

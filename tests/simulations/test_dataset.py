@@ -36,8 +36,8 @@ from szmass.simulations import (
     make_dataset,
     simulate,
 )
-from szmass.simulations.dataset import _generate, _shards
-from szmass.simulations.dataset._splits import split_clusters
+from szmass.simulations.dataset import _shards, mocks
+from szmass.simulations.dataset._rows import split_clusters
 from szmass.simulations.dataset._workers import run
 from szmass.simulations.dataset.origin import plain
 
@@ -187,7 +187,7 @@ def test_two_processes_a_killed_one_and_dask_write_the_same_bytes(
 ):
     more = draw_flat(51, seed=1)
     with monkeypatch.context() as patch:
-        patch.setattr(_generate, "run", run_and_kill_a_worker)
+        patch.setattr(mocks, "run", run_and_kill_a_worker)
         with pytest.raises(WorkerError, match="run the same call again to go on"):
             make(tmp_path / "data.zarr", more, workers=2)
     left = SimulationDataset.open(tmp_path / "data.zarr", partial=True)

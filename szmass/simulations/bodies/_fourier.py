@@ -80,27 +80,11 @@ class FieldGrid:
         }
 
     def spectrum(self, n, tables, row, amplitude, stretch, offset):
-        """Add the components of one field up in Fourier space.
+        """Add the C components of one field up; the modes of a period of ``n`` pixels, complex64.
 
-        Parameters
-        ----------
-        n : int
-            Number of pixels of the period.
-        tables : ndarray
-            Transforms of the profiles, from `transform_tables`.
-        row : ndarray of int
-            Which of them each component has, shape (C,).
-        amplitude : ndarray
-            Its amplitude [arcmin2], shape (C,).
-        stretch : ndarray
-            xx, xy, yy of the matrix Q in k_scaled^2 = k Q k [arcmin2], shape (C, 3).
-        offset : ndarray
-            Its place right of and above the middle of the field [arcmin], shape (C, 2).
-
-        Returns
-        -------
-        ndarray
-            Values of the modes of a period of ``n`` pixels, complex64.
+        Each has the row ``row`` of the transforms ``tables``, an amplitude [arcmin2], the elements
+        xx, xy, yy of Q in k_scaled^2 = k Q k [arcmin2], shape (C, 3), and its place right of and
+        above the middle [arcmin], shape (C, 2).
         """
         modes = self._modes(n)
         stretch = stretch.astype(np.float32)[:, :, np.newaxis]

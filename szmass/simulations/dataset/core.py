@@ -14,8 +14,12 @@ from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError
 from szmass.maps.cutouts import CutoutStack, check_beam
 from szmass.maps.geometry import CutoutGeometry
 from szmass.simulations.dataset import _shards
-from szmass.simulations.dataset._batches import batches, even_blocks, mixed_blocks
-from szmass.simulations.dataset._splits import split_clusters
+from szmass.simulations.dataset._rows import (
+    batches,
+    even_blocks,
+    mixed_blocks,
+    split_clusters,
+)
 from szmass.simulations.dataset._truth import decode
 
 __all__ = ["SimulationDataset"]
@@ -390,7 +394,7 @@ class SimulationDataset:
         ------
         InvalidInputError
             A bin has fewer clusters than there are parts, a redshift is in no bin, or the
-            fractions make no sense.
+            fractions do not add up to at most 1.
 
         Notes
         -----

@@ -189,27 +189,6 @@ class Environment:
         """Excess of haloes around clusters."""
         return HaloClustering(self.halo_masses, self.cosmology)
 
-    def parts(self, geometry, window):
-        """Give all that acts on the fields of a simulation, in its order.
-
-        Parameters
-        ----------
-        geometry : `~szmass.maps.CutoutGeometry`
-            The grid of the fields.
-        window : callable
-            See `FieldSet`.
-
-        Returns
-        -------
-        list of Ingredient
-            The parts of the environment itself, and its ``ingredients``. Dust is no part here: it
-            has the shape of the cluster and is painted with it.
-        """
-        parts = [_HotElectrons(self), _Sky(self)]
-        if self.clustered:
-            parts.append(Neighbours(self, geometry, window))
-        return [*parts, *self.ingredients]
-
     def off(self, *names):
         """Give the environment without some of its parts.
 
@@ -280,42 +259,13 @@ class Environment:
         pivots = self.model.profile.scales(np.full(grid.shape, 1e14), grid, self.cosmology)
         return [np.interp(redshift, grid, values) for values in pivots[:2]]
 
-    def add_sky(self, maps, geometry, window, seed, keys):
-        """Add a random piece of the sky to each field.
 
-        Parameters
-        ----------
-        maps : ndarray
-            Compton-y, shape (N, ny, nx); changed in place.
-        geometry : `~szmass.maps.CutoutGeometry`
-            Their grid.
-        window : callable
-            Window of beam and pixels, see `sky`.
-        seed : int
-            Seed.
-        keys : sequence of tuple of int
-            What each field is known by: cluster_id and projection.
-
-        Raises
-        ------
-        InvalidInputError
-            The fields are larger than the patch.
-        """
-        ny, nx = geometry.shape
-        if max(ny, nx) > self.size:
-            raise InvalidInputError(
-                f"'size' of the environment must be at least that of the fields ({max(ny, nx)}). "
-                f"Received: {self.size}"
-            )
-        sky = self.sky(geometry.pixel_scale, window)
-        for image, key in zip(maps, keys, strict=True):
-            row, column, turn = generator(seed, "environment", *key).integers(0, self.size, 3)
-            turned = sky.T if turn & 4 else sky
-            rows = (row + np.arange(ny)) % self.size
-            columns = (column + np.arange(nx)) % self.size
-            image += turned[
-                np.ix_(rows[:: -1 if turn & 1 else 1], columns[:: -1 if turn & 2 else 1])
-            ]
+def parts_of(environment, geometry, window):
+    """All that acts on fields, in its order. Dust does not: it is painted with the cluster's gas."""
+    parts = [_HotElectrons(environment), _Sky(environment)]
+    if environment.clustered:
+        parts.append(Neighbours(environment, geometry, window))
+    return [*parts, *environment.ingredients]
 
 
 class _HotElectrons(Ingredient):
@@ -344,11 +294,24 @@ class _Sky(Ingredient):
         self._environment = environment
 
     def add(self, maps, fields):
-        """Add the pieces."""
-        views = range(maps.shape[1])
-        keys = [(int(i), view) for i in fields.clusters["cluster_id"] for view in views]
-        maps = maps.reshape(-1, *maps.shape[2:])
-        self._environment.add_sky(maps, fields.geometry, fields.window, fields.seed, keys)
+        """Add the pieces, each in one of eight orientations."""
+        (ny, nx), size = fields.geometry.shape, self._environment.size
+        if max(ny, nx) > size:
+            raise InvalidInputError(
+                "'size' of the environment must be at least that of the fields "
+                f"({max(ny, nx)}). Received: {size}"
+            )
+        sky = self._environment.sky(fields.geometry.pixel_scale, fields.window)
+        for views, key in zip(maps, fields.clusters["cluster_id"], strict=True):
+            for view, image in enumerate(views):
+                rng = generator(fields.seed, "environment", key, view)
+                row, column, turn = rng.integers(0, size, 3)
+                turned = sky.T if turn & 4 else sky
+                rows = (row + np.arange(ny)) % size
+                columns = (column + np.arange(nx)) % size
+                image += turned[
+                    np.ix_(rows[:: -1 if turn & 1 else 1], columns[:: -1 if turn & 2 else 1])
+                ]
 
 
 def get_environment(environment, *, cosmology):
