@@ -147,8 +147,13 @@ class Environment:
         given = self.ingredients
         if isinstance(given, str | Ingredient):
             given = [given]
-        options = given if isinstance(given, dict) else {}
-        added = tuple(get_ingredient(entry, options.get(entry)) for entry in given)
+        if not isinstance(given, list | tuple | dict):
+            raise InvalidInputError(
+                "'ingredients' must be names or ingredients, or a dict of names and options. "
+                f"Received: {given!r}"
+            )
+        pairs = given.items() if isinstance(given, dict) else ((entry, None) for entry in given)
+        added = tuple(get_ingredient(*pair) for pair in pairs)
         names = [*_OFF, *(entry.name for entry in added)]
         if double := [name for name in names if names.count(name) > 1]:
             raise InvalidInputError(
@@ -261,7 +266,7 @@ class Environment:
 
 
 def parts_of(environment, geometry, window):
-    """All that acts on fields, in its order. Dust does not: it is painted with the cluster's gas."""
+    """All that acts on fields, in its order; dust is painted with the gas of the cluster."""
     parts = [_HotElectrons(environment), _Sky(environment)]
     if environment.clustered:
         parts.append(Neighbours(environment, geometry, window))
