@@ -118,7 +118,7 @@ def test_data_sets_record_it(registered, tmp_path):
         return make_dataset(tmp_path / "data.zarr", sample, **options)
 
     made = make({**SMALL, "mass_min": "1e14 solMass", "ingredients": {"lobes": {"flux": 2e-4}}})
-    assert made.recipe["environment"]["ingredients"] == [
+    assert made.origin["environment"]["ingredients"] == [
         {"class": "Lobes", "ingredient": "lobes", "flux": 2e-4, "name": "lobes"}
     ]
     assert "lobes_y" in made.columns

@@ -57,8 +57,7 @@ def profile_components(profile, relaxed, disturbed, strength):
     deviation = profile_scatter.deviations(
         np.concatenate([normal, -normal]), (relaxed, disturbed), strength
     )
-    shapes = profile.shape(X_NODES) * profile_scatter.state_shapes(state)
-    shapes = shapes * np.exp(profile_scatter.interpolate(deviation))
+    shapes = profile_scatter.scattered(profile.shape(X_NODES), state, deviation)
     k = K_MAX * (np.arange(N_K) / (N_K - 1)) ** 2
     y500 = 4 * np.pi / 3 * (shapes @ sphere_weights(1.0))
     transforms = transform_tables(shapes) / y500[:, np.newaxis]

@@ -16,7 +16,7 @@ __all__ = ["CLUSTER_MODELS", "ClusterModel", "get_cluster_model"]
 #: Models known by name.
 CLUSTER_MODELS = Registry("cluster model", "szmass.cluster_models")
 
-# Not in ``references``, which data sets on disk have in their recipes.
+# Not in ``references``, which data sets on disk have in their records.
 _PROFILE_SCATTER = ("2022arXiv220600091S",)
 _STATES = ("2017arXiv170206961R",)
 _SHAPE = ("2018ApJ...860L...4S", "2011ApJ...734...93L")

@@ -171,8 +171,8 @@ class _Gas:
             columns = [np.asarray(p).reshape(n, 1) for p in parameters]
             self.base = model.profile.shape(X_NODES, *columns)
         state = np.array([profile_scatter.STATES.index(name) for name in table["state"]], dtype=int)
-        deviation = profile_scatter.interpolate(np.asarray(table["profile_deviation"]))
-        self.shape = self.base * profile_scatter.state_shapes(state) * np.exp(deviation)
+        at_nodes = np.asarray(table["profile_deviation"])
+        self.shape = profile_scatter.scattered(self.base, state, at_nodes)
         self.base_inner = _sum(self.base, 1.0)
         self.inner = _sum(self.shape, 1.0)
         # Subhaloes and, last, the companion.

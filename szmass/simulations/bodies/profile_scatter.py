@@ -7,7 +7,7 @@ import numpy as np
 from szmass.physics.pressure import get_pressure_profile
 from szmass.physics.templates import X_NODES
 
-__all__ = ["SCATTER_NODES", "STATES", "deviations", "draw_states", "interpolate", "state_shapes"]
+__all__ = ["SCATTER_NODES", "STATES", "deviations", "draw_states", "scattered"]
 
 #: Radii [R500] at which the scatter of ln p is given, and its standard deviation there: lowest
 #: near 0.5 R500 (Sayers et al. 2023), below 30 % beyond 0.2 R500 and rising inward (Arnaud et al.
@@ -52,22 +52,6 @@ def draw_states(uniform, fractions):
     return np.where(uniform < relaxed, 0, np.where(uniform < 1 - disturbed, 1, 2))
 
 
-def state_shapes(state):
-    """Give the factors on the pressure of dynamical states.
-
-    Parameters
-    ----------
-    state : ndarray of int
-        Indices of `STATES`, shape (N,).
-
-    Returns
-    -------
-    ndarray
-        At `X_NODES`, shape (N, number of nodes).
-    """
-    return _state_factors()[state]
-
-
 @functools.lru_cache(maxsize=32)
 def _root(fractions, strength):
     """Square root of the covariance of ln p that the mix of states does not bring already."""
@@ -109,20 +93,24 @@ def deviations(normal, fractions, strength):
     return _product(normal, _root(tuple(fractions), float(strength)).T)
 
 
-def interpolate(at_nodes):
-    """Carry deviations of ln p to the nodes of profiles.
+def scattered(shapes, state, at_nodes):
+    """Give mean profiles their dynamical states and deviations.
 
     Parameters
     ----------
+    shapes : ndarray
+        Mean pressure at `X_NODES`, shape (N or 1, number of nodes).
+    state : ndarray of int
+        Indices of `STATES`, shape (N,).
     at_nodes : ndarray
-        At `SCATTER_NODES`, shape (N, 6).
+        Deviations of ln p at `SCATTER_NODES`, shape (N, 6).
 
     Returns
     -------
     ndarray
-        At `X_NODES`, shape (N, number of nodes).
+        Pressure, shape (N, number of nodes).
     """
-    return _product(at_nodes, _interpolation())
+    return shapes * _state_factors()[state] * np.exp(_product(at_nodes, _interpolation()))
 
 
 def _product(rows, matrix):

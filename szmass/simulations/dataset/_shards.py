@@ -120,7 +120,7 @@ def _create_array(store, layout, node, dtype, shape, rows):
 
 
 def _prepare(path, attributes, layout, *, overwrite):
-    """Make the folder of a data set, or find the one of an earlier call with the same recipe."""
+    """Make the folder of a data set, or find the one of an earlier call of the same origin."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         try:
             stored = read_attributes(path)
@@ -284,10 +284,10 @@ def _finish(path):
     shutil.rmtree(Path(path) / _PARTIAL, ignore_errors=True)
 
 
-def build(path, recipe, layout, cutouts, meta, write_missing, *, verify, overwrite):
+def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwrite):
     """Write the shards of a data set that are not there yet, under a lock on its folder.
 
-    ``write_missing(path, numbers)`` yields whenever it has written one; ``recipe`` says which data
+    ``write_missing(path, numbers)`` yields whenever it has written one; ``origin`` says which data
     set it is, ``cutouts`` and ``meta`` are on record of it. ``verify`` reads finished shards, and
     makes the damaged ones anew.
     """
@@ -296,7 +296,8 @@ def build(path, recipe, layout, cutouts, meta, write_missing, *, verify, overwri
     attributes = {
         "format": FORMAT,
         "version": __version__,
-        "recipe": {**recipe, "version": __version__},
+        # The name that format 1 has for the origin.
+        "recipe": {**origin, "version": __version__},
         "cutouts": cutouts,
         "meta": meta,
     }

@@ -136,7 +136,7 @@ def import_maps(
         if views > 1:
             columns = with_longer_names(columns, len(f" p{views - 1}"))
         layout = _shards.Layout.plan(len(truth) * views, views, geometry.shape, shard_size, columns)
-        recipe = {
+        origin = {
             "kind": "import",
             "maps": {**about, "unit": u.Unit(unit).to_string(), "projections": views},
             "clusters": {"number": len(truth), "sha256": table_digest(truth)},
@@ -146,8 +146,8 @@ def import_maps(
             "shard": layout.shard,
         }
         cutouts = {
-            "geometry": recipe["geometry"],
-            "beam": recipe["beam"],
+            "geometry": origin["geometry"],
+            "beam": origin["beam"],
             "interpolation": interpolation,
             "meta": {"source": about.get("file", "import")},
         }
@@ -165,7 +165,7 @@ def import_maps(
 
         meta = {"source": about.get("file", "import"), "positions": coord or "drawn"}
         options = {"verify": verify, "overwrite": overwrite}
-        _shards.build(path, recipe, layout, cutouts, meta, write_missing, **options)
+        _shards.build(path, origin, layout, cutouts, meta, write_missing, **options)
     return SimulationDataset.open(path)
 
 

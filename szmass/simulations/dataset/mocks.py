@@ -113,7 +113,7 @@ def make_dataset(
         _shards.check_shard_size(shard_size),
         columns,
     )
-    recipe = {
+    origin = {
         "kind": "simulation",
         "clusters": {"number": len(sample), "sha256": table_digest(sample.table)},
         **{name: plain(value) for name, value in job.__getstate__().items()},
@@ -132,7 +132,7 @@ def make_dataset(
         yield from run(_write_shard, job, tasks, workers=workers, scheduler=scheduler)
 
     options = {"verify": verify, "overwrite": overwrite}
-    _shards.build(path, recipe, layout, cutouts, plain(dict(mock.meta)), write_missing, **options)
+    _shards.build(path, origin, layout, cutouts, plain(dict(mock.meta)), write_missing, **options)
     return SimulationDataset.open(path)
 
 
