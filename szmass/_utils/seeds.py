@@ -18,6 +18,7 @@ _PURPOSES = {
     "environment": 8,
     "sky": 9,
     "neighbours": 10,
+    "ingredient": 11,
 }
 
 

@@ -199,7 +199,7 @@ def _card(recipe, dataset):
         log10_mass_range=tuple(options["log10_mass_range"]),
         training={
             "recipe": recipe.to_dict(),
-            "data": dataset.recipe,
+            "data": dataset.origin,
             "data_digest": dataset.digest,
             "maps": len(dataset),
             "cosmology": str(get_cosmology(data["cosmology"]).name),

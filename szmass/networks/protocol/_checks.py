@@ -49,7 +49,7 @@ def check_noise(noise, dataset):
             "The data set does not say what beam is in its maps: networks must know. Make it with "
             "a beam."
         )
-    there = (dataset.recipe.get("observation") or {}).get("noise")
+    there = (dataset.origin.get("observation") or {}).get("noise")
     for model in models:
         if model is None:
             continue

@@ -1,4 +1,4 @@
-"""Clusters injected into a real Compton-y map: its noise and foregrounds as they are."""
+"""Fields of a real Compton-y map with its noise and foregrounds, and clusters injected there."""
 
 import astropy.units as u
 import numpy as np

@@ -11,11 +11,11 @@ from szmass.simulations._observer import Observer
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.simulations.bodies.painting import draw_clusters
 from szmass.simulations.dataset import _shards
-from szmass.simulations.dataset._build import build, check_shard_size, describe_geometry
 from szmass.simulations.dataset._truth import describe_columns, table_digest, with_longer_names
 from szmass.simulations.dataset._workers import check_workers, run
 from szmass.simulations.dataset.core import SimulationDataset
 from szmass.simulations.dataset.origin import plain
+from szmass.simulations.field.environment import get_environment
 from szmass.simulations.observe import get_observation
 
 __all__ = ["make_dataset"]
@@ -58,8 +58,8 @@ def make_dataset(
         Seed.
     projections : int, optional
         From how many random directions each cluster is seen; 27 in de Andres et al. (2022).
-    environment : `Environment`, optional
-        What else is in the field.
+    environment : `Environment` or bool or dict, optional
+        What else is in the field, as in `get_environment`.
     workers : int, optional
         Number of processes. A script that uses more than one must begin its work under
         ``if __name__ == "__main__":``.
@@ -81,7 +81,7 @@ def make_dataset(
     Raises
     ------
     InvalidInputError
-        The sample is empty, an argument makes no sense, or the folder holds something else.
+        The sample is empty, an argument is out of range, or the folder holds something else.
     DiskSpaceError
         The disk is full, or will be.
     WorkerError
@@ -95,7 +95,7 @@ def make_dataset(
     job = _Simulation(
         get_observation(observation),
         get_cluster_model(model),
-        environment,
+        get_environment(environment, cosmology=cosmology),
         get_cosmology(cosmology),
         check_seed(seed),
         check_count(projections, "projections"),
@@ -107,16 +107,20 @@ def make_dataset(
         columns = with_longer_names(columns, len(f" p{job.projections - 1}"))
     n_maps = len(sample) * job.projections
     layout = _shards.Layout.plan(
-        n_maps, job.projections, mock.cutouts.geometry.shape, check_shard_size(shard_size), columns
+        n_maps,
+        job.projections,
+        mock.cutouts.geometry.shape,
+        _shards.check_shard_size(shard_size),
+        columns,
     )
-    recipe = {
+    origin = {
         "kind": "simulation",
         "clusters": {"number": len(sample), "sha256": table_digest(sample.table)},
         **{name: plain(value) for name, value in job.__getstate__().items()},
         "shard": layout.shard,
     }
     cutouts = {
-        "geometry": describe_geometry(mock.cutouts.geometry),
+        "geometry": _shards.describe_geometry(mock.cutouts.geometry),
         "beam": str(mock.cutouts.beam),
         "interpolation": mock.cutouts.interpolation,
         "meta": mock.cutouts.meta,
@@ -128,7 +132,7 @@ def make_dataset(
         yield from run(_write_shard, job, tasks, workers=workers, scheduler=scheduler)
 
     options = {"verify": verify, "overwrite": overwrite}
-    build(path, recipe, layout, cutouts, plain(dict(mock.meta)), write_missing, **options)
+    _shards.build(path, origin, layout, cutouts, plain(dict(mock.meta)), write_missing, **options)
     return SimulationDataset.open(path)
 
 

@@ -1,5 +1,7 @@
-"""Data sets made of maps of other simulations."""
+"""Data sets made of maps of other simulations: arrays, FITS, HDF5, npy, one file or many."""
 
+import contextlib
+import hashlib
 import os
 from pathlib import Path
 
@@ -8,22 +10,29 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable, Table
 
+from szmass._io.download import file_sha256
+from szmass._io.fits import open_fits
 from szmass._io.tables import read_table
 from szmass._utils.attributes import column_parts, describe_rows, parse_unit
+from szmass._utils.optional import import_optional
 from szmass.clusters import ClusterSample
-from szmass.exceptions import InvalidInputError, InvalidUnitError
+from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.maps.cutouts import check_beam
 from szmass.maps.geometry import CutoutGeometry
 from szmass.physics.checks import check_mass, check_redshift
 from szmass.simulations.dataset import _shards
-from szmass.simulations.dataset._build import build, check_shard_size, describe_geometry
-from szmass.simulations.dataset._map_sources import open_maps
 from szmass.simulations.dataset._truth import describe_columns, table_digest, with_longer_names
 from szmass.simulations.dataset.core import SimulationDataset
+from szmass.simulations.dataset.origin import array_digest
 from szmass.simulations.population import from_masses
 
 __all__ = ["import_maps"]
 
+# Suffixes of files that maps may be in, beside .npy.
+_FITS = (".fits", ".fit", ".fits.gz", ".fit.gz")
+_HDF5 = (".h5", ".hdf5", ".hdf")
+
+# Columns that a data set has of its own.
 _OURS = ("name", "coord", "redshift", "mass_true", "cluster_id", "projection")
 
 
@@ -118,8 +127,8 @@ def import_maps(
             f"Received: {geometry!r}"
         )
     factor, beam = _unit_factor(unit, geometry), check_beam(beam)
-    shard_size = check_shard_size(shard_size)
-    with open_maps(maps, key) as (source, about):
+    shard_size = _shards.check_shard_size(shard_size)
+    with _open_maps(maps, key) as (source, about):
         views = _check_shape(source, geometry)
         truth = _truth(table, source.shape[0])
         truth = _renamed(truth, cluster, mass, redshift, coord, mass_unit, seed)
@@ -127,18 +136,18 @@ def import_maps(
         if views > 1:
             columns = with_longer_names(columns, len(f" p{views - 1}"))
         layout = _shards.Layout.plan(len(truth) * views, views, geometry.shape, shard_size, columns)
-        recipe = {
+        origin = {
             "kind": "import",
             "maps": {**about, "unit": u.Unit(unit).to_string(), "projections": views},
             "clusters": {"number": len(truth), "sha256": table_digest(truth)},
-            "geometry": describe_geometry(geometry),
+            "geometry": _shards.describe_geometry(geometry),
             "beam": None if beam is None else str(beam),
             "interpolation": interpolation,
             "shard": layout.shard,
         }
         cutouts = {
-            "geometry": recipe["geometry"],
-            "beam": recipe["beam"],
+            "geometry": origin["geometry"],
+            "beam": origin["beam"],
             "interpolation": interpolation,
             "meta": {"source": about.get("file", "import")},
         }
@@ -156,7 +165,7 @@ def import_maps(
 
         meta = {"source": about.get("file", "import"), "positions": coord or "drawn"}
         options = {"verify": verify, "overwrite": overwrite}
-        build(path, recipe, layout, cutouts, meta, write_missing, **options)
+        _shards.build(path, origin, layout, cutouts, meta, write_missing, **options)
     return SimulationDataset.open(path)
 
 
@@ -289,3 +298,114 @@ def _with_projections(truth, views):
         table["name"] = [f"{n} p{j:0{width}d}" for n, j in zip(table["name"], which, strict=True)]
     table["projection"] = which
     return table
+
+
+@contextlib.contextmanager
+def _open_maps(maps, key):
+    """Open maps, with ``shape`` and read by slices, and what tells them from others, a dict."""
+    if isinstance(maps, np.ndarray):
+        yield maps, {"sha256": array_digest(maps)}
+    elif isinstance(maps, str | os.PathLike):
+        path = Path(maps)
+        if not path.exists():
+            raise FileNotFoundError(f"There is no file {str(path)!r}.")
+        with _open_file(path, key) as data:
+            yield data, {"file": path.name, "key": key, "sha256": file_sha256(path)}
+    else:
+        files = _Files([Path(path) for path in maps], key)
+        yield files, {"files": len(files.paths), "key": key, "sha256": files.digest()}
+
+
+@contextlib.contextmanager
+def _open_file(path, key):
+    name = path.name.lower()
+    if name.endswith(".npy"):
+        try:
+            yield np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError) as err:
+            raise FileFormatError(f"{path} cannot be read as npy: {err}") from err
+    elif name.endswith(_FITS):
+        with open_fits(path) as hdus:
+            yield _hdu(hdus, key, path).data
+    elif name.endswith(_HDF5):
+        h5py = import_optional("h5py", extra="cnn", purpose="read HDF5 files")
+        try:
+            file = h5py.File(path, "r")
+        except OSError as err:
+            raise FileFormatError(f"{path} cannot be read as HDF5: {err}") from err
+        with file:
+            yield _hdf5_dataset(h5py, file, key, path)
+    else:
+        known = ", ".join([".npy", *_FITS, *_HDF5])
+        raise FileFormatError(f"{path} has none of the suffixes {known}.")
+
+
+def _hdu(hdus, key, path):
+    if key is not None:
+        try:
+            hdu = hdus[key]
+        except (KeyError, IndexError) as err:
+            raise InvalidInputError(f"{path} has no HDU {key!r}.") from err
+    else:
+        images = [hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2]
+        if len(images) != 1:
+            raise InvalidInputError(
+                f"{path} has {len(images)} images; say with 'key' which HDU holds the maps."
+            )
+        hdu = images[0]
+    if not hdu.is_image or hdu.data is None:
+        raise FileFormatError(f"The HDU {key!r} of {path} holds no image.")
+    return hdu
+
+
+def _hdf5_dataset(h5py, file, key, path):
+    if key is None:
+        found = []
+
+        def collect(name, node):
+            if isinstance(node, h5py.Dataset) and node.ndim >= 3:
+                found.append(name)
+
+        file.visititems(collect)
+        if len(found) != 1:
+            raise InvalidInputError(
+                f"{path} has {len(found)} data sets of maps ({', '.join(found[:5])}); say with "
+                "'key' which one."
+            )
+        key = found[0]
+    if key not in file or not isinstance(file[key], h5py.Dataset):
+        raise InvalidInputError(f"{path} has no data set {key!r}.")
+    return file[key]
+
+
+class _Files:
+    """One map per file, as if they were one array."""
+
+    def __init__(self, paths, key):
+        if not paths:
+            raise InvalidInputError("'maps' holds no files.")
+        self.paths, self.key = paths, key
+        first = self._read(paths[0])
+        self.shape = (len(paths), *first.shape)
+        self.dtype = first.dtype
+
+    def _read(self, path):
+        with _open_file(path, self.key) as data:
+            return np.array(data)
+
+    def __getitem__(self, index):
+        part = [self._read(path) for path in self.paths[index]]
+        for path, image in zip(self.paths[index], part, strict=True):
+            if image.shape != self.shape[1:]:
+                raise InvalidInputError(
+                    f"{path} has the shape {image.shape}, the first file has {self.shape[1:]}."
+                )
+        return np.stack(part)
+
+    def digest(self):
+        """SHA-256 of names, sizes and dates: reading a hundred thousand files twice takes long."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            stat = path.stat()
+            digest.update(repr((path.name, stat.st_size, stat.st_mtime_ns)).encode())
+        return digest.hexdigest()

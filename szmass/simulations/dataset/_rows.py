@@ -1,42 +1,18 @@
-"""Parts of a data set that share no cluster."""
+"""Rows of a data set: parts that share no cluster, and the order in which maps are read."""
 
 import numpy as np
 
 from szmass._utils.seeds import check_seed
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["split_clusters"]
+__all__ = ["batches", "even_blocks", "mixed_blocks", "split_clusters"]
 
-# Apart from the streams of `_seeds`, which make the clusters.
+# Apart from the streams that make the clusters.
 _STREAM = 1001
 
 
 def split_clusters(cluster_id, redshift, fractions, seed, redshift_bins):
-    """Assign rows to parts so that no cluster is in two of them.
-
-    Parameters
-    ----------
-    cluster_id : ndarray
-        What cluster each row shows.
-    redshift : ndarray
-        Its redshift.
-    fractions : sequence of float
-        Sizes of the parts, adding up to at most 1.
-    seed : int
-        Seed.
-    redshift_bins : sequence of float or None
-        Edges; clusters of each bin are split in these fractions by themselves.
-
-    Returns
-    -------
-    list of ndarray
-        The rows of each part, increasing.
-
-    Raises
-    ------
-    InvalidInputError
-        An argument makes no sense, or a bin has too few clusters for the parts.
-    """
+    """Rows of each part, increasing, so that no cluster is in two; by bins of redshift if any."""
     fractions = _check_fractions(fractions)
     rng = np.random.default_rng(np.random.SeedSequence(check_seed(seed), spawn_key=(_STREAM,)))
     clusters, first, inverse = np.unique(cluster_id, return_index=True, return_inverse=True)
@@ -119,3 +95,46 @@ def _check_bins_present(row_bins, parts, edges):
 
 def _text(edges, number):
     return f"({edges[number]:g}, {edges[number + 1]:g}]"
+
+
+def even_blocks(n, buffer):
+    """Yield the rows 0 to n - 1 in blocks of at most ``buffer``."""
+    for start in range(0, n, buffer):
+        yield np.arange(start, min(start + buffer, n))
+
+
+def mixed_blocks(shards, buffer, rng):
+    """Yield the rows of whole shards, in random order, in blocks of about ``buffer``."""
+    order = np.argsort(shards, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(shards[order])) + 1) if len(order) else []
+    block, size = [], 0
+    for i in rng.permutation(len(parts)):
+        if block and size + len(parts[i]) > buffer:
+            yield np.sort(np.concatenate(block))
+            block, size = [], 0
+        block.append(parts[i])
+        size += len(parts[i])
+    if block:
+        yield np.sort(np.concatenate(block))
+
+
+def batches(read, blocks, batch_size, rng=None):
+    """Yield batches of rows and maps (arrays of their own) of blocks, mixed each by ``rng``."""
+    rows, maps = np.arange(0), None
+    for block in blocks:
+        pixels = read(block)
+        order = np.arange(len(block)) if rng is None else rng.permutation(len(block))
+        start = 0
+        while start < len(order):
+            stop = start + batch_size - len(rows)
+            part = order[start:stop]
+            more = pixels[part]
+            maps = np.concatenate([maps, more]) if len(rows) else more
+            rows = np.concatenate([rows, block[part]])
+            start = stop
+            if len(rows) == batch_size:
+                yield rows, maps
+                rows = rows[:0]
+        del pixels  # before the next block is read
+    if len(rows):
+        yield rows, maps
