@@ -10,13 +10,13 @@ import numpy as np
 
 from szmass._io.files import atomic_path
 from szmass._utils.optional import import_optional
+from szmass._utils.workers import run_tasks
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
 from szmass.networks._density import mixture_loss
 from szmass.networks._ensemble import finish_ensemble
-from szmass.networks._fit import fit_network, seed_everything, use_one_thread
+from szmass.networks._fit import GO_ON, fit_network, seed_everything, use_one_thread
 from szmass.networks._inputs import NetworkInputs
-from szmass.networks._processes import run_in_processes
 from szmass.networks._stream import MapStream, prefetched
 from szmass.networks.architectures import ARCHITECTURES
 from szmass.networks.domain._mocks import draw_population
@@ -120,12 +120,10 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
     parts = dataset.split(recipe.training["split"], seed=recipe.seed)
     job = MemberJob(recipe, *parts[:2], folder, resume, tensorboard, workers > 1)
     members = [(number,) for number in range(recipe.training["members"])]
-    if workers == 1:
-        for (number,) in members:
-            train_member(job, number)
-    else:
-        for _ in run_in_processes(train_member, job, members, workers):
-            pass
+    for _ in run_tasks(
+        train_member, job, members, workers=workers, fresh=workers > 1, remedy=GO_ON
+    ):
+        pass
     noise = get_noise_models(recipe)
     streams = [make_stream(recipe, part, recipe.seed) for part in parts[1:]]
     return finish_ensemble(

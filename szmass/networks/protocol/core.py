@@ -16,8 +16,9 @@ from szmass._io.locks import file_lock
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count, check_seed
+from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError, SzmassWarning, TrainingError
-from szmass.networks._processes import run_in_processes
+from szmass.networks._fit import GO_ON
 from szmass.networks.binned import CARD, load_binned
 from szmass.networks.protocol._card import make_card
 from szmass.networks.protocol._checks import (
@@ -182,7 +183,7 @@ def train_selection(
         memory=check_positive(memory, "memory"),
         tensorboard=bool(tensorboard),
     )
-    models, workers = check_count(models, "models"), check_count(workers, "workers")
+    models, workers = check_count(models, "models"), check_workers(workers)
     free = {
         "models": models,
         "threshold": check_positive(threshold, "threshold"),
@@ -214,7 +215,16 @@ def train_selection(
         with progress_bar(
             total=total, initial=total - len(tasks), desc=folder.name, unit="training"
         ) as bar:
-            for record in run_in_processes(train_in_own_process, protocol, tasks, workers):
+            for record in run_tasks(
+                train_in_own_process,
+                protocol,
+                tasks,
+                workers=workers,
+                fresh=True,
+                # Backends never free all memory.
+                renew=20,
+                remedy=GO_ON,
+            ):
                 bar.set_postfix(bin=record["bin"], model=record["model"], refresh=False)
                 bar.update()
         table = selection_table(folder)
