@@ -23,7 +23,7 @@ class Registry(Mapping):
     """
 
     def __init__(self, kind, entry_point_group=None):
-        self.kind = kind
+        self.kind, self.group = kind, entry_point_group
         self._objects = {}
         self._pending_group = entry_point_group
 

@@ -1,4 +1,4 @@
-"""Maps for training: clean ones of a data set, with noise and position errors drawn afresh."""
+"""Stream of maps for training: clean ones, with noise and position errors drawn afresh."""
 
 import math
 from collections import deque
@@ -20,16 +20,8 @@ _CHUNK = 2048
 class MapBatch:
     """Noisy maps of one noise model.
 
-    Parameters
-    ----------
-    rows : ndarray of int
-        Rows of the data set, shape (N,).
-    maps : ndarray
-        Compton-y, float32, shape (N, ny, nx).
-    noise : int
-        Number of the noise model.
-    depth : ndarray
-        Factors of the noise amplitude as they are told, shape (N,).
+    ``rows`` of the data set (N,), their ``maps`` of Compton-y (N, ny, nx), the number of the noise
+    model, and factors of the noise amplitude as they are told (N,).
     """
 
     rows: np.ndarray
@@ -43,31 +35,13 @@ class MapStream:
 
     What it gives depends on the seed and on the number of the epoch alone.
 
-    Parameters
-    ----------
-    dataset : `~szmass.simulations.SimulationDataset`
-        Clean maps.
-    noise : sequence of `~szmass.maps.NoiseModel` or None
-        Noise models, which take turns; None stands for no noise.
-    batch_size : int
-        Maps of a batch. An epoch consists of whole batches.
-    seed : int
-        Seed.
-    centring : float, optional
-        Standard deviation per axis of the displacement [pixels]. Whole-pixel displacements are not
-        rounded: maps are interpolated.
-    depth : (float, float), optional
-        Range of the factor of the noise amplitude, even in its logarithm.
-    depth_error : float, optional
-        Standard deviation of the logarithm of the factor that is told about the one that is.
-    blocks : bool, optional
-        Average blocks of 2 x 2 pixels.
-    fields : int, optional
-        Noise maps drawn per epoch and noise model. Each is used in random orientations and with
-        either sign, until the epoch is over.
-    memory : float, optional
-        Maps are kept in memory if they take no more than so many bytes; else they are read from
-        disk in every epoch.
+    Noise models take turns; None stands for no noise. An epoch consists of whole batches.
+    ``centring`` is the standard deviation per axis of the displacement [pixels], for which maps are
+    interpolated; ``depth`` the range of the factor of the noise amplitude, even in its logarithm;
+    ``depth_error`` the standard deviation of the logarithm of the factor that is told about the one
+    that is. ``blocks`` averages 2 x 2 pixels. ``fields`` noise maps are drawn per epoch and noise
+    model, each used in random orientations and with either sign. Maps are kept if they take no more
+    ``memory`` than so many bytes, else they are read from disk in every epoch.
     """
 
     def __init__(
@@ -103,37 +77,13 @@ class MapStream:
         return len(self.dataset) // self.batch_size
 
     def batches(self, epoch=0):
-        """Give batches without end, beginning with an epoch.
-
-        Parameters
-        ----------
-        epoch : int, optional
-            Number of the first epoch.
-
-        Yields
-        ------
-        list of MapBatch
-            One per noise model.
-        """
+        """Batches without end, each a list of MapBatch, one per noise model, from an epoch on."""
         while True:
             yield from self.epoch(epoch)
             epoch += 1
 
     def epoch(self, number, *, in_order=False):
-        """Give the batches of one epoch.
-
-        Parameters
-        ----------
-        number : int
-            Number of the epoch.
-        in_order : bool, optional
-            Give all maps once, in the order of the data set and upright, as for validation.
-
-        Yields
-        ------
-        list of MapBatch
-            One per noise model.
-        """
+        """Batches of one epoch; in order, all maps once and upright, as for validation."""
         rng = np.random.default_rng([self.seed, number])
         banks = [self._bank(model, rng) for model in self.noise]
         for rows, maps in self._clean(number, in_order):

@@ -11,8 +11,7 @@ from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps.noise import NoiseModel
 from szmass.networks import DomainScore
 from szmass.networks._inputs import NetworkInputs, pooled, turned
-from szmass.networks.domain._conditional import ConditionalGaussian, SmoothBasis
-from szmass.networks.domain._strangeness import Rarity
+from szmass.networks.domain._anomaly import AnomalyScore, ConditionalGaussian, SmoothBasis
 from szmass.simulations import Observation, from_masses, simulate
 
 SIDE, PIXEL = 96, 1.7
@@ -221,4 +220,4 @@ def test_rarity_is_a_share():
     reference = np.random.default_rng(6).exponential(size=20000)
     values = np.array([0.5, 1.0, 3.0, 7.0, 20.0])
     expected = values / np.log(10)
-    np.testing.assert_allclose(Rarity.fit(reference)(values), expected, rtol=0.05, atol=0.01)
+    np.testing.assert_allclose(AnomalyScore.fit(reference)(values), expected, rtol=0.05, atol=0.01)
