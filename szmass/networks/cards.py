@@ -161,7 +161,7 @@ class ModelCard:
     Raises
     ------
     InvalidInputError
-        A value makes no sense; the message names it.
+        A value is not what it must be; the message names it.
     """
 
     name: str
@@ -239,7 +239,7 @@ class ModelCard:
         Raises
         ------
         FileFormatError
-            It is of a newer format, or a field is missing, unknown or makes no sense; the
+            It is of a newer format, or a field is missing, unknown or not what it must be; the
             message names it.
         """
         if not isinstance(values, dict):

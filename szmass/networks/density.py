@@ -157,7 +157,7 @@ class DensityNetworks:
         Returns
         -------
         ndarray
-            Shape (N,), -log10 of the share of clusters in domain that are as strange; NaN where
+            Shape (N,), -log10 of the share of clusters in domain that are as far off; NaN where
             the networks have no `DomainScore`.
 
         Raises

@@ -47,7 +47,7 @@ _REQUIRED = object()
 
 # A rule is what a value must satisfy, and that in words.
 _COUNT = (lambda v: _is_whole(v, 1), "a positive whole number")
-_COUNT_OR_NONE = (lambda v: v is None or _is_whole(v, 1), "a positive whole number")
+_COUNT_OR_NONE = (lambda v: v is None or _COUNT[0](v), _COUNT[1])
 _NUMBER = (_is_number, "a number that is not negative")
 _POSITIVE = (lambda v: _is_number(v, _SMALLEST), "a positive number")
 _YES_OR_NO = (lambda v: isinstance(v, bool), "true or false")
@@ -67,8 +67,8 @@ _NOISE = (
 
 
 def _one_of(names):
-    """Rule of a name in a registry or tuple, which is looked at when a recipe is."""
-    return (lambda v: isinstance(v, str) and v in names, f"one of {', '.join(names)}")
+    """Rule of a name in a registry or tuple; registries are read when a recipe is, not before."""
+    return (lambda v: isinstance(v, str) and v in names, lambda: f"one of {', '.join(names)}")
 
 
 #: Keys of the sections: rule and default.
@@ -320,6 +320,7 @@ def _checked(section, keys, values):
     for name, value in found.items():
         test, expected = keys[name][0]
         if not test(value):
+            expected = expected() if callable(expected) else expected
             raise InvalidInputError(f"'{section}.{name}' must be {expected}. Received: {value!r}")
     return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
 
@@ -359,17 +360,11 @@ def _checked_architecture(kind, values):
 
 def _check_combination(recipe):
     """Refuse values that are good each, but not together."""
-    bins = recipe.training.get("redshift_bins")
-    redshift = recipe.data["redshift"]
-    if bins is not None and (redshift[0] <= bins[0] or redshift[-1] > bins[-1]):
+    bins, redshift = recipe.training.get("redshift_bins"), recipe.data["redshift"]
+    if bins and not (bins[0] < redshift[0] < bins[1] and bins[-2] < redshift[-1] <= bins[-1]):
         raise InvalidInputError(
             "'training.redshift_bins' must hold all of 'data.redshift', "
-            f"{redshift[0]:g} to {redshift[-1]:g}. Received: {bins!r}"
-        )
-    if bins is not None and (bins[1] <= redshift[0] or bins[-2] >= redshift[-1]):
-        raise InvalidInputError(
-            "'training.redshift_bins' must have no bin without clusters: 'data.redshift' goes "
-            f"from {redshift[0]:g} to {redshift[-1]:g}. Received: {bins!r}"
+            f"{redshift[0]:g} to {redshift[-1]:g}, and have no bin beyond. Received: {bins!r}"
         )
     kinds = [kind for kind in recipe.observation["noise"] if not Path(kind).suffix]
     for kind in kinds:

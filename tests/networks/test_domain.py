@@ -125,7 +125,7 @@ def test_garbage(score, mocks):
         assert score.outside(*mocks.seen(maps)).all()
 
 
-def test_what_is_not_finite_is_infinitely_strange(score, mocks):
+def test_what_is_not_finite_is_infinitely_anomalous(score, mocks):
     planes, context, log10_mass = (part[:4].copy() for part in mocks.seen())
     planes[1, 3, 3, 2], context[2, 0], log10_mass[3] = np.nan, np.nan, np.inf
     values = score.score(planes, context, log10_mass)
@@ -216,7 +216,7 @@ def test_conditional_densities_of_multipoles():
     np.testing.assert_allclose(found.conj().T @ found / len(x), np.eye(2), atol=0.05)
 
 
-def test_rarity_is_a_share():
+def test_an_anomaly_score_is_a_share():
     reference = np.random.default_rng(6).exponential(size=20000)
     values = np.array([0.5, 1.0, 3.0, 7.0, 20.0])
     expected = values / np.log(10)

@@ -27,6 +27,7 @@ from szmass.networks import (
     train,
 )
 from szmass.networks._weights import load_arrays
+from szmass.results import MassFlag
 
 pytest.importorskip("keras")
 pytest.importorskip("zarr")
@@ -131,7 +132,7 @@ def test_recipes_that_make_no_sense_say_why(tmp_path, old, new, message):
     ("section", "changes", "message"),
     [
         ("training", {"redshift_bins": [0.0, 0.5]}, "'training.redshift_bins' must hold all of"),
-        ("training", {"redshift_bins": [0.0, 1.0, 2.0]}, "must have no bin without clusters"),
+        ("training", {"redshift_bins": [0.0, 1.0, 2.0]}, "and have no bin beyond"),
         ("training", {"members": 2}, "'training' of a recipe has no 'members'"),
         ("architecture", {"dropout": 0.2}, "'architecture' .* must be left out"),
         ("architecture", {"name": "density_cnn"}, "'architecture' .* must be left out"),
@@ -212,13 +213,15 @@ def test_an_architecture_of_another_package(foreign, dataset, tmp_path):
     assert "member-0/seen/kernel" in load_arrays(tmp_path / "tiny" / "model.npz")
     sample = dataset[:12]
     masses = CNNMass(weights=tmp_path / "tiny").predict(sample)
-    assert np.all(np.isfinite(masses["mass"].value) & (masses["flag"] == 0))
+    assert np.all(np.isfinite(masses["mass"].value))
+    # Two epochs leave densities that the ends of the prior cut off.
+    assert not np.any(masses["flag"] & ~MassFlag.EXTRAPOLATED)
     assert masses.meta["model_card_digest"] == card.digest
     foreign.undo()
     for load in (load_networks, lambda folder: CNNMass(weights=folder).predict(sample)):
         with pytest.raises(
             MissingDependencyError,
-            match=rf"'tiny', which no .*'szmass.architectures'.* was {__name__}:build_tiny.*Install",
+            match=rf"'tiny', which no .*'szmass.architectures'.*was {__name__}:build_tiny. Install",
         ):
             load(tmp_path / "tiny")
 

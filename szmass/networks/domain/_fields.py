@@ -23,7 +23,7 @@ _OUTSIDE = 1.5
 # they are [blocks of the core].
 _BEYOND, _CENTRE = (3.5, 2.2), 2.35
 _TINY = 1e-9
-# Planes are compressed by an inverse hyperbolic sine: beyond this all is equally strange.
+# Planes are compressed by an inverse hyperbolic sine: beyond this all is equally anomalous.
 _LARGEST = 40.0
 # Distances [blocks] of two equal clusters: in blocks of 3.4 arcmin, 3.5 to 9.5 arcmin.
 _DISTANCES = (1.03, 1.47, 1.91, 2.35, 2.79)

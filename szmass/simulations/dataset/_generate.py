@@ -85,7 +85,7 @@ def make_dataset(
     Raises
     ------
     InvalidInputError
-        The sample is empty, an argument makes no sense, or the folder holds something else.
+        The sample is empty, an argument is out of range, or the folder holds something else.
     DiskSpaceError
         The disk is full, or will be.
     WorkerError
