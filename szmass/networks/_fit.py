@@ -12,7 +12,7 @@ from szmass._io.files import atomic_path
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, MissingDependencyError, TrainingError
-from szmass.networks._weights import load_arrays, save_arrays, set_arrays
+from szmass.networks._weights import load_arrays, named_weights, save_arrays, set_arrays
 
 __all__ = [
     "GO_ON",
@@ -194,7 +194,7 @@ class _TrackedBatches:
 
 def model_arrays(model):
     """Weights of a network as arrays that are named ``layer/weight``."""
-    return {weight.path: np.asarray(weight.numpy()) for weight in model.weights}
+    return {name: np.asarray(weight.numpy()) for name, weight in named_weights(model).items()}
 
 
 def best_arrays(folder):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass.exceptions import InvalidInputError
+from szmass.maps.noise import NoiseModel
 from szmass.networks._inputs import displaced, pooled, turned
 
-__all__ = ["MapBatch", "MapStream", "prefetched"]
+__all__ = ["MapBatch", "MapStream", "check_noise", "prefetched"]
 
 # Maps that are read, or noise that is drawn, at a time.
 _CHUNK = 2048
@@ -150,6 +151,33 @@ class MapStream:
             maps = turned(maps, int(rng.integers(8)))
         told = depth * np.exp(self.depth_error * rng.standard_normal(n))
         return MapBatch(rows, maps, kind, told)
+
+
+def check_noise(noise, dataset):
+    """Give the noise models as a tuple; (None,) for none."""
+    models = tuple(noise) if isinstance(noise, list | tuple) else (noise,)
+    if not models or not all(isinstance(model, NoiseModel | None) for model in models):
+        raise InvalidInputError(
+            f"'noise' must be a NoiseModel, several of them, or None. Received: {noise!r}"
+        )
+    if dataset.beam is None:
+        raise InvalidInputError(
+            "The data set does not say what beam is in its maps: networks must know. Make it with "
+            "a beam."
+        )
+    there = (dataset.recipe.get("observation") or {}).get("noise")
+    for model in models:
+        if model is None:
+            continue
+        if there is not None:
+            raise InvalidInputError(
+                "The maps of the data set have noise already: pass noise=None, or make clean maps."
+            )
+        if model.beam is not None and not np.isclose(model.beam, dataset.beam, rtol=0.01):
+            raise InvalidInputError(
+                f"The noise has a beam of {model.beam:g}, the maps have one of {dataset.beam:g}."
+            )
+    return models
 
 
 def prefetched(iterator, ahead=4):

@@ -16,6 +16,7 @@ from szmass.exceptions import FileFormatError
 __all__ = [
     "cached_arrays",
     "load_arrays",
+    "named_weights",
     "read_keras2_weights",
     "save_arrays",
     "set_arrays",
@@ -89,9 +90,21 @@ def load_arrays(path):
         ) from err
 
 
+def named_weights(model):
+    """Weights of a Keras model by names ``layer/weight``, with layers in between if it has any."""
+    found = {}
+    for layer in model.layers:
+        for weight in layer.weights:
+            # The model's own name, which stands before some, may be another when it is built again.
+            parts = weight.path.split("/")
+            inside = parts[parts.index(layer.name) + 1 :] if layer.name in parts else parts[-1:]
+            found["/".join([layer.name, *inside])] = weight
+    return found
+
+
 def set_arrays(model, arrays):
     """Put arrays, one per weight named ``layer/weight``, into a Keras model."""
-    wanted = {weight.path: weight for weight in model.weights}
+    wanted = named_weights(model)
     if differing := sorted(wanted.keys() ^ arrays.keys()):
         raise FileFormatError(
             f"The weights do not fit the network {model.name!r}: "

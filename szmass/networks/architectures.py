@@ -9,6 +9,7 @@ from szmass._utils.optional import import_optional
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, MissingDependencyError
 from szmass.networks._inputs import CHANNELS, CONTEXT
+from szmass.networks._weights import named_weights
 
 __all__ = [
     "ARCHITECTURES",
@@ -121,7 +122,7 @@ def check_density_network(name, shape, *, log10_mass_range, **options):
             build(shape, log10_mass_range=log10_mass_range, **options) for _ in range(2)
         )
         found = [tuple(t.shape) for t in network.inputs], tuple(network.output_shape)
-        paths, others = ([weight.path for weight in n.weights] for n in (network, again))
+        names, others = (list(named_weights(n)) for n in (network, again))
     except MissingDependencyError:
         raise
     except Exception as err:
@@ -135,10 +136,10 @@ def check_density_network(name, shape, *, log10_mass_range, **options):
             f"The architecture {name!r} must take {inputs} and give (None, 3, components), as "
             f"density_inputs and density_head do. It takes {found[0]} and gives {found[1]}."
         )
-    if paths != others or len(set(paths)) < len(paths):
+    if names != others or len(names) < len(network.weights):
         raise InvalidInputError(
             f"The architecture {name!r} must give each layer a name of its own: its weights "
-            f"({', '.join(paths[:4])}, ...) share one, or are called otherwise the next time."
+            f"({', '.join(names[:4])}, ...) share one, or are called otherwise the next time."
         )
     return network
 
@@ -153,10 +154,12 @@ def density_inputs(shape):
 
     Returns
     -------
-    planes, context : keras.KerasTensor
-        What `szmass.networks.DensityNetworks` makes of cutouts: planes, shape (N, ny / 4, nx / 4,
-        4), the inner half of the field in blocks of 2 x 2 pixels and the whole in blocks of 4 x 4,
-        each as it is and after a matched filter; and numbers, shape (N, 6): redshift and noise.
+    planes : keras.KerasTensor
+        What `szmass.networks.DensityNetworks` makes of cutouts, shape (N, ny / 4, nx / 4, 4): the
+        inner half of the field in blocks of 2 x 2 pixels and the whole in blocks of 4 x 4, each as
+        it is and after a matched filter.
+    context : keras.KerasTensor
+        Numbers, shape (N, 6): redshift and noise.
     """
     keras = import_optional("keras", extra="cnn", purpose="build a network")
     planes = keras.Input((shape[0] // 4, shape[1] // 4, len(CHANNELS)), name="planes")

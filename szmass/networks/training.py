@@ -18,11 +18,11 @@ from szmass.networks._densities import mixture_loss
 from szmass.networks._ensemble import finish_ensemble
 from szmass.networks._fit import GO_ON, fit_network, seed_everything, use_one_thread
 from szmass.networks._inputs import NetworkInputs
-from szmass.networks._stream import MapStream, prefetched
+from szmass.networks._stream import MapStream, check_noise, prefetched
 from szmass.networks._weights import write_json
 from szmass.networks.architectures import ARCHITECTURES, check_density_network
 from szmass.networks.domain._mocks import draw_population
-from szmass.networks.protocol.core import check_noise, train_selection
+from szmass.networks.protocol.core import train_selection
 from szmass.networks.recipes import Recipe
 from szmass.simulations import Environment, SimulationDataset, get_observation, make_dataset
 

@@ -18,8 +18,8 @@ from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count, check_seed
 from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError, SzmassWarning, TrainingError
-from szmass.maps.noise import NoiseModel
 from szmass.networks._fit import GO_ON
+from szmass.networks._stream import check_noise
 from szmass.networks._weights import write_json
 from szmass.networks.binned import CARD, load_binned
 from szmass.networks.protocol._outcome import (
@@ -42,7 +42,7 @@ from szmass.networks.protocol._training import (
 from szmass.simulations.dataset import SimulationDataset
 from szmass.simulations.dataset.origin import array_digest, differences, plain
 
-__all__ = ["check_noise", "models_below_threshold", "selection_table", "train_selection"]
+__all__ = ["models_below_threshold", "selection_table", "train_selection"]
 
 _TABLE = "selection.csv"
 _REDSHIFT_BINS = (0.0, 0.1, 0.2, 0.4, 1.0)
@@ -256,33 +256,6 @@ def _check_fractions(fractions):
             f"Received: {fractions!r}"
         )
     return values
-
-
-def check_noise(noise, dataset):
-    """Give the noise models as a tuple; (None,) for none."""
-    models = tuple(noise) if isinstance(noise, list | tuple) else (noise,)
-    if not models or not all(isinstance(model, NoiseModel | None) for model in models):
-        raise InvalidInputError(
-            f"'noise' must be a NoiseModel, several of them, or None. Received: {noise!r}"
-        )
-    if dataset.beam is None:
-        raise InvalidInputError(
-            "The data set does not say what beam is in its maps: networks must know. Make it with "
-            "a beam."
-        )
-    there = (dataset.recipe.get("observation") or {}).get("noise")
-    for model in models:
-        if model is None:
-            continue
-        if there is not None:
-            raise InvalidInputError(
-                "The maps of the data set have noise already: pass noise=None, or make clean maps."
-            )
-        if model.beam is not None and not np.isclose(model.beam, dataset.beam, rtol=0.01):
-            raise InvalidInputError(
-                f"The noise has a beam of {model.beam:g}, the maps have one of {dataset.beam:g}."
-            )
-    return models
 
 
 def _check_data(protocol):
