@@ -25,8 +25,7 @@ class Registry(Mapping):
     """
 
     def __init__(self, kind, entry_point_group=None, check=None):
-        self.kind = kind
-        self._check = check
+        self.kind, self.group, self._check = kind, entry_point_group, check
         self._objects = {}
         self._pending_group = entry_point_group
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
-from szmass._utils.distributed import stream
 from szmass._utils.progress import progress_bar
+from szmass._utils.workers import run_tasks
 from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import (
     check_beam,
@@ -411,6 +411,8 @@ class ComptonMap:
             An argument has the wrong type, length or value.
         MissingDependencyError
             A client is given and the package distributed is not installed.
+        WorkerError
+            The cluster lost its workers.
         """
         coord = check_positions(coord)
         if not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
@@ -432,7 +434,7 @@ class ComptonMap:
         if client is None:
             yield from (_cut(self, *chunk) for chunk in chunks)
         else:
-            yield from stream(client, _cut, self, chunks)
+            yield from run_tasks(_cut, self, chunks, scheduler=client, in_order=True)
 
 
 def _cut(ymap, coord, options):

@@ -19,6 +19,7 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from szmass._utils.workers import run_tasks
 from szmass.exceptions import (
     DiskSpaceError,
     FileFormatError,
@@ -38,7 +39,6 @@ from szmass.simulations import (
 )
 from szmass.simulations.dataset import _shards, mocks
 from szmass.simulations.dataset._rows import split_clusters
-from szmass.simulations.dataset._workers import run
 from szmass.simulations.dataset.origin import plain
 
 zarr = pytest.importorskip("zarr")
@@ -189,7 +189,7 @@ def test_two_processes_a_killed_one_and_dask_write_the_same_bytes(
 ):
     more = draw_flat(51, seed=1)
     with monkeypatch.context() as patch:
-        patch.setattr(mocks, "run", run_and_kill_a_worker)
+        patch.setattr(mocks, "run_tasks", run_and_kill_a_worker)
         with pytest.raises(WorkerError, match="run the same call again to go on"):
             make(tmp_path / "data.zarr", more, workers=2)
     left = SimulationDataset.open(tmp_path / "data.zarr", partial=True)
@@ -211,7 +211,7 @@ def test_two_processes_a_killed_one_and_dask_write_the_same_bytes(
 
 
 def run_and_kill_a_worker(*args, **options):
-    for i, result in enumerate(run(*args, **options)):
+    for i, result in enumerate(run_tasks(*args, **options)):
         if i == 0:
             os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
         yield result

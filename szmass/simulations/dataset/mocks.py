@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from szmass._utils.seeds import check_count, check_seed
+from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError
 from szmass.physics.cosmology import get_cosmology
 from szmass.simulations._observer import Observer
@@ -12,13 +13,17 @@ from szmass.simulations.bodies.models import get_cluster_model
 from szmass.simulations.bodies.painting import draw_clusters
 from szmass.simulations.dataset import _shards
 from szmass.simulations.dataset._truth import describe_columns, table_digest, with_longer_names
-from szmass.simulations.dataset._workers import check_workers, run
 from szmass.simulations.dataset.core import SimulationDataset
 from szmass.simulations.dataset.origin import plain
 from szmass.simulations.field.environment import get_environment
 from szmass.simulations.observe import get_observation
 
 __all__ = ["make_dataset"]
+
+_REMEDY = (
+    "Finished shards are kept; run the same call again to go on, perhaps with fewer 'workers' or a "
+    "smaller 'shard_size'."
+)
 
 
 def make_dataset(
@@ -61,8 +66,7 @@ def make_dataset(
     environment : `Environment` or bool or dict, optional
         What else is in the field, as in `get_environment`.
     workers : int, optional
-        Number of processes. A script that uses more than one must begin its work under
-        ``if __name__ == "__main__":``.
+        Number of processes.
     scheduler : str or `distributed.Client`, optional
         Address of a Dask scheduler ("tcp://host:8786"), or a client, whose workers do it instead.
         They need the folder under the same name.
@@ -129,7 +133,9 @@ def make_dataset(
     def write_missing(folder, todo):
         step = layout.shard // job.projections
         tasks = ((folder, layout, i, sample[i * step : (i + 1) * step]) for i in todo)
-        yield from run(_write_shard, job, tasks, workers=workers, scheduler=scheduler)
+        yield from run_tasks(
+            _write_shard, job, tasks, workers=workers, scheduler=scheduler, remedy=_REMEDY
+        )
 
     options = {"verify": verify, "overwrite": overwrite}
     _shards.build(path, origin, layout, cutouts, plain(dict(mock.meta)), write_missing, **options)

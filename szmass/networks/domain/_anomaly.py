@@ -1,10 +1,16 @@
-"""Gaussian densities whose mean and covariance depend smoothly on a few numbers."""
+"""Anomaly scores: Gaussian densities that depend smoothly on a few numbers, and p-values."""
 
 from itertools import combinations_with_replacement
 
 import numpy as np
 
-__all__ = ["ConditionalGaussian", "SmoothBasis", "inverse_normal"]
+__all__ = [
+    "AnomalyScore",
+    "ConditionalGaussian",
+    "SmoothBasis",
+    "Standardisation",
+    "inverse_normal",
+]
 
 # Steps of iterative fits: of variances, and of coefficients given variances.
 _VARIANCE_STEPS, _ROUNDS = 8, 3
@@ -12,18 +18,14 @@ _VARIANCE_STEPS, _ROUNDS = 8, 3
 # mergers are not to set them.
 _LARGEST, _KNEE = 12.0, 8.0
 _EXPONENT = 60.0
+# Beyond this share of the reference values the distribution is taken as exponential.
+_TAIL = 0.05
+# Shares at which quantiles are kept.
+_SHARES = np.concatenate([np.linspace(1, 0.1, 91), np.geomspace(0.1, _TAIL, 12)[1:]])
 
 
 class SmoothBasis:
-    """Polynomials of a few variables, in the range that they were fitted in.
-
-    Parameters
-    ----------
-    low, high : ndarray
-        Range of each variable; values beyond are moved to it.
-    degree : int
-        Highest total degree.
-    """
+    """Polynomials up to a total degree, of variables that are moved into the range low to high."""
 
     def __init__(self, low, high, degree):
         self.low, self.high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
@@ -37,7 +39,7 @@ class SmoothBasis:
         return len(self._terms)
 
     def __call__(self, x):
-        """Give the polynomials (N, terms) at x (N, variables)."""
+        """Polynomials (N, terms) at x (N, variables)."""
         width = np.maximum(self.high - self.low, 1e-12)
         t = 2 * (np.clip(x, self.low, self.high) - self.low) / width - 1
         return np.stack([t[:, term].prod(axis=1) for term in self._terms], axis=1)
@@ -51,10 +53,8 @@ class ConditionalGaussian:
     regressions. Complex numbers have mean 0 and real coefficients, as multipoles of fields without
     a preferred direction have; their real and imaginary parts have variance 1/2 when whitened.
 
-    Parameters
-    ----------
-    means, slopes, variances : list of ndarray
-        Coefficients of the mean, of the numbers before, and of the logarithm of the variance.
+    ``means``, ``slopes`` and ``variances`` are lists of coefficients, one array per number: of the
+    mean, of the numbers before, and of the logarithm of the variance.
     """
 
     def __init__(self, means, slopes, variances):
@@ -62,11 +62,7 @@ class ConditionalGaussian:
 
     @classmethod
     def fit(cls, values, terms, few):
-        """Fit to values (N, K).
-
-        Means and variances are expanded in the terms of one basis, (N, terms), slopes in the few
-        of another.
-        """
+        """Fit to values (N, K): means and variances in terms (N, terms), slopes in few others."""
         inverse = inverse_normal(terms)
         found = []
         for k in range(values.shape[1]):
@@ -122,3 +118,44 @@ def _log_variance(square, terms, inverse, start):
         ratio = square / np.exp(np.clip(terms @ start, -_EXPONENT, _EXPONENT))
         start = start + np.clip(inverse @ (terms.T @ (np.minimum(ratio, _LARGEST) - 1)), -1, 1)
     return start
+
+
+class AnomalyScore:
+    """-log10 of the share of reference values above, extrapolated beyond the rarest 5 %.
+
+    ``quantiles`` are exceeded by known shares of the reference; ``scale`` is the mean excess of
+    what is beyond the last of them.
+    """
+
+    def __init__(self, quantiles, scale):
+        self.quantiles, self.scale = quantiles, scale
+
+    @classmethod
+    def fit(cls, reference):
+        """Fit to reference values (N,)."""
+        quantiles = np.quantile(reference, 1 - _SHARES)
+        return cls(quantiles, np.mean(reference[reference > quantiles[-1]] - quantiles[-1]))
+
+    def __call__(self, values):
+        """-log10 p of values (N,)."""
+        inside = np.interp(values, self.quantiles, -np.log10(_SHARES))
+        beyond = np.maximum(values - self.quantiles[-1], 0.0) / self.scale
+        return inside + beyond / np.log(10)
+
+
+class Standardisation:
+    """Takes what depends on x out of middle and width: coefficients of it, and of its logarithm."""
+
+    def __init__(self, middle, width):
+        self.middle, self.width = middle, width
+
+    @classmethod
+    def fit(cls, values, terms, inverse):
+        """Fit to values (N,) at terms of a basis (N, terms), whose normal matrix is inverted."""
+        middle = inverse @ (terms.T @ values)
+        distance = np.abs(values - terms @ middle)
+        return cls(middle, inverse @ (terms.T @ np.log(distance + 1e-6)))
+
+    def __call__(self, values, terms):
+        """Values (N,) with the same middle and width at all x."""
+        return (values - terms @ self.middle) * np.exp(-(terms @ self.width))

@@ -1,10 +1,10 @@
-"""Numbers that describe what a network sees of a field: multipoles, noise, texture, peaks."""
+"""Fields as numbers: multipoles, noise, texture, peaks, and templates of pairs of clusters."""
 
 from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["MULTIPOLES", "FieldStatistics"]
+__all__ = ["MULTIPOLES", "FieldStatistics", "PairTemplates"]
 
 #: Multipoles that fields are expanded in.
 MULTIPOLES = (0, 1, 2, 3, 4)
@@ -23,18 +23,21 @@ _OUTSIDE = 1.5
 # they are [blocks of the core].
 _BEYOND, _CENTRE = (3.5, 2.2), 2.35
 _TINY = 1e-9
-# Planes are compressed by an inverse hyperbolic sine: beyond this all is equally strange.
+# Planes are compressed by an inverse hyperbolic sine: beyond this all is equally anomalous.
 _LARGEST = 40.0
+# Distances [blocks] of two equal clusters: in blocks of 3.4 arcmin, 3.5 to 9.5 arcmin.
+_DISTANCES = (1.03, 1.47, 1.91, 2.35, 2.79)
+# Places of the two in units of their distance: about the middle of the field, or one there.
+_PLACES = ((-0.5, 0.5), (0.0, 1.0))
+_ANGLES = 48
+# Bright clusters weigh less in the mean image, beyond this multiple of the median brightness.
+_BRIGHT = 5.0
+# Share of the brightness in the middle that pairs are allowed to have lost.
+_FAINTEST = 0.2
 
 
 class FieldStatistics:
-    """Statistics of the planes that `szmass.networks._inputs.NetworkInputs` makes.
-
-    Parameters
-    ----------
-    n : int
-        Blocks along a side of the planes.
-    """
+    """Statistics of planes of n x n blocks, as `NetworkInputs` makes them."""
 
     def __init__(self, n):
         middle = np.arange(n) - (n - 1) / 2
@@ -68,17 +71,9 @@ class FieldStatistics:
         return [(w[::2] - 1j * w[1::2] if m else w).T for m, w in enumerate(found)]
 
     def multipoles(self, core, field=None):
-        """Expand a filtered core, and the field around it, in rings.
+        """Rings (N, radii) of each multipole of a filtered core (N, n, n) and the field around it.
 
-        Parameters
-        ----------
-        core, field : ndarray
-            Shape (N, n, n). Without a field, its rings are 0.
-
-        Returns
-        -------
-        list of ndarray
-            Of each multipole, shape (N, rings); complex but for the first.
+        Without a field its rings are 0; all but the first multipole are complex.
         """
         core = core.reshape(len(core), -1)
         inner = [core @ weights for weights in self._fits]
@@ -94,19 +89,7 @@ class FieldStatistics:
         return core[:, self._radius < _CENTRE].mean(axis=1)
 
     def __call__(self, planes):
-        """Give the statistics by name.
-
-        Parameters
-        ----------
-        planes : ndarray
-            Shape (N, n, n, 4).
-
-        Returns
-        -------
-        dict
-            "multipoles", as `multipoles` gives them; "amplitude"; "noise", "texture", "peaks" and
-            "holes", of shape (N, numbers).
-        """
+        """Statistics of planes (N, n, n, 4) by name."""
         # Scales drop out, since everything is compared with the same of other fields.
         planes = np.clip(np.asarray(planes, dtype=np.float32), -_LARGEST, _LARGEST)
         core, core_filtered, field, field_filtered = np.moveaxis(np.sinh(planes), 3, 0)
@@ -169,3 +152,78 @@ def _mixed_difference(a):
     """Second difference along rows and columns: a smooth signal has next to none."""
     rows = a[:, 2:] - 2 * a[:, 1:-1] + a[:, :-2]
     return rows[:, :, 2:] - 2 * rows[:, :, 1:-1] + rows[:, :, :-2]
+
+
+class PairTemplates:
+    """Multipoles of pairs of average clusters.
+
+    The mean image of a single cluster, in units of its brightness, is a smooth function of x;
+    pairs are two of it side by side, of the same brightness together.
+
+    ``rings`` are multipoles of the mean image and of each pair, in terms of the basis: shape
+    (terms, 1 + pairs, rings), for each multipole; ``brightness`` has shape (terms, 1 + pairs).
+    """
+
+    def __init__(self, rings, brightness):
+        self.rings, self.brightness = rings, brightness
+
+    @classmethod
+    def fit(cls, core, terms, statistics, directions):
+        """Fit the mean image to cores (N, n, n), in directions (kept, rings) of each multipole."""
+        from scipy.ndimage import shift
+
+        bright = np.maximum(statistics.amplitude(core), 0.0)
+        weight = (1 + (bright / (_BRIGHT * np.median(bright))) ** 2) ** -0.5
+        design = terms * (bright * weight)[:, np.newaxis]
+        normal = design.T @ design
+        normal += 1e-7 * np.trace(normal) * np.eye(len(normal))
+        target = core.reshape(len(core), -1) * weight[:, np.newaxis]
+        image = np.linalg.solve(normal, design.T @ target).reshape(-1, *core.shape[1:])
+        # It has no preferred direction.
+        image = sum(
+            np.rot90(flipped, k, axes=(1, 2))
+            for flipped in (image, image[:, ::-1])
+            for k in range(4)
+        )
+        images = [image / 8]
+        for near, far in _PLACES:
+            for distance in _DISTANCES:
+                places = ((0, 0, place * distance) for place in (near, far))
+                images.append(sum(shift(images[0], place, mode="nearest") for place in places) / 2)
+        images = np.stack(images, axis=1)
+        flat = images.reshape(-1, *core.shape[1:])
+        shape = images.shape[:2]
+        rings = [
+            (values @ kept.T).reshape(*shape, -1)
+            for values, kept in zip(statistics.multipoles(flat), directions, strict=True)
+        ]
+        return cls(rings, statistics.amplitude(flat).reshape(shape))
+
+    def log_evidence(self, white, amplitude, terms, few, densities):
+        """ln of the evidence of pairs over that of single clusters, shape (N,).
+
+        Averaged over distances, places and angles. ``white`` are the rings of the fields, which
+        ``densities`` whitened, (N, kept) for each multipole; ``amplitude`` is their brightness.
+        """
+        amplitude = np.maximum(amplitude, 0.0)
+        brightness = terms @ self.brightness
+        scale = amplitude[:, np.newaxis] / np.maximum(brightness, _FAINTEST)
+        angle = 2 * np.pi * np.arange(_ANGLES) / _ANGLES
+        ratios = np.zeros((len(terms), self.brightness.shape[1] - 1, _ANGLES))
+        for m, (values, rings, density) in enumerate(
+            zip(white, self.rings, densities, strict=True)
+        ):
+            expected = np.einsum("nt,tpk->npk", terms, rings) * scale[:, :, np.newaxis]
+            for pair in range(ratios.shape[1]):
+                change = expected[:, pair + 1] - expected[:, 0]
+                change = density.whiten(change, terms, few, difference=True)
+                overlap = (change.conj() * values).sum(axis=1)
+                square = (np.abs(change) ** 2).sum(axis=1)
+                if m == 0:
+                    ratios[:, pair] += (overlap - 0.5 * square)[:, np.newaxis]
+                else:
+                    turned = (overlap[:, np.newaxis] * np.exp(1j * m * angle)).real
+                    ratios[:, pair] += 2 * turned - square[:, np.newaxis]
+        ratios = ratios.reshape(len(terms), -1)
+        largest = ratios.max(axis=1)
+        return largest + np.log(np.exp(ratios - largest[:, np.newaxis]).mean(axis=1))

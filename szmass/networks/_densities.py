@@ -1,11 +1,15 @@
-"""Recalibration of densities on a validation set."""
+"""Densities of log-mass from the mixtures that a network gives: loss, values, calibration."""
+
+import math
 
 import numpy as np
+from scipy.special import logsumexp, ndtr
 
-from szmass.networks._density import normalised
+from szmass._utils.optional import import_optional
 
-__all__ = ["Calibration"]
+__all__ = ["Calibration", "log_density", "mixture_loss", "normalised"]
 
+_LOG_2PI = math.log(2 * math.pi)
 # Middles of the redshift bins of de Andres et al. (2022), between which coefficients are linear.
 _KNOTS = np.log([0.055, 0.15, 0.3, 0.7])
 # Middle and scale of the masses [dex], and middle of the noise level: coefficients are of order
@@ -21,42 +25,57 @@ _GAIN = 1e-3
 _CHUNK = 4096
 
 
+def mixture_loss(log10_mass_range):
+    """Loss for Keras: -ln of the density, which is cut off at the range, at the true log10 M."""
+    ops = import_optional("keras", extra="cnn", purpose="train a network").ops
+    low, high = map(float, log10_mass_range)
+
+    def loss(truth, mixture):
+        weights, means, sigmas = mixture[:, 0], mixture[:, 1], mixture[:, 2]
+        pull = (ops.reshape(truth, (-1, 1)) - means) / sigmas
+        terms = weights - 0.5 * pull**2 - ops.log(sigmas) - 0.5 * _LOG_2PI
+
+        def below(edge):
+            return 0.5 + 0.5 * ops.erf((edge - means) / (sigmas * math.sqrt(2)))
+
+        inside = ops.sum(ops.exp(weights) * (below(high) - below(low)), axis=-1)
+        return ops.log(inside + 1e-9) - ops.logsumexp(terms, axis=-1)
+
+    return loss
+
+
+def log_density(mixture, grid):
+    """ln of the density per dex, of integral one on the grid, of mixtures (N, 3, components)."""
+    weights, means, sigmas = np.moveaxis(np.asarray(mixture, dtype=float), 1, 0)
+    inside = ndtr((grid[-1] - means) / sigmas) - ndtr((grid[0] - means) / sigmas)
+    weights = weights - np.log((np.exp(weights) * inside).sum(axis=1) + 1e-300)[:, np.newaxis]
+    weights = weights - np.log(sigmas) - 0.5 * _LOG_2PI
+    pull = (grid[:, np.newaxis] - means[:, np.newaxis]) / sigmas[:, np.newaxis]
+    return logsumexp(weights[:, np.newaxis] - 0.5 * pull**2, axis=-1)
+
+
+def normalised(log_density, grid):
+    """Logarithms of densities (N, nodes), of integral one."""
+    log_density = log_density - log_density.max(axis=1, keepdims=True)
+    return log_density - np.log(np.trapezoid(np.exp(log_density), grid, axis=1))[:, np.newaxis]
+
+
 class Calibration:
     """Widths and tilts that make densities agree with the truth of a validation set.
 
     A density p(t), t = log10 M, becomes proportional to p(t)^(1 + a) exp(b t). The numbers a and b
-    are smooth functions of redshift, of the mean of p and of the noise level. Fitting them by
-    maximum likelihood is a convex problem, whose solution has the right mean of t and of ln p,
-    which is the spread, for each of these functions.
-
-    Parameters
-    ----------
-    coefficients : ndarray, optional
-        Shape (2, functions); zero by default, which changes nothing.
+    are smooth functions of redshift, of the mean of p and of the noise level, with coefficients of
+    shape (2, functions). Fitting them by maximum likelihood is a convex problem, whose solution has
+    the right mean of t and of ln p, which is the spread, for each of these functions.
     """
 
     def __init__(self, coefficients=None):
-        self.coefficients = (
-            np.zeros((2, 4 * len(_KNOTS))) if coefficients is None else np.asarray(coefficients)
-        )
+        if coefficients is None:  # nothing is changed
+            coefficients = np.zeros((2, 4 * len(_KNOTS)))
+        self.coefficients = np.asarray(coefficients)
 
     def apply(self, log_density, grid, redshift, level):
-        """Recalibrate.
-
-        Parameters
-        ----------
-        log_density : ndarray
-            ln of densities, shape (N, nodes).
-        grid : ndarray
-            log10 M, evenly spaced, shape (nodes,).
-        redshift, level : ndarray
-            Redshift, and logarithm of the noise amplitude, shape (N,).
-
-        Returns
-        -------
-        ndarray
-            ln of densities of integral one.
-        """
+        """Recalibrate ln p (N, nodes) on an even grid, at redshift and log noise (N,)."""
         functions = _functions(log_density, grid, redshift, level)
         width, tilt = self.coefficients @ functions.T
         total = (1 + width)[:, np.newaxis] * _floored(log_density)
@@ -65,20 +84,7 @@ class Calibration:
 
     @classmethod
     def fit(cls, log_density, grid, redshift, level, truth):
-        """Fit the coefficients.
-
-        Parameters
-        ----------
-        log_density, grid, redshift, level
-            As in `apply`.
-        truth : ndarray
-            True log10 M, shape (N,).
-
-        Returns
-        -------
-        Calibration
-            That of the largest likelihood.
-        """
+        """Fit to densities, as in `apply`, and true log10 M (N,)."""
         functions, log_density = (
             _functions(log_density, grid, redshift, level),
             _floored(log_density),
