@@ -22,7 +22,7 @@ LAYERS = [
     {"simulations"},
     {"networks"},
     {"estimators"},
-    {"citations", "_bibliography"},
+    {"citations"},
     {"comparison"},
     {"plots"},
     {"report", "reproduce", "demo"},

@@ -114,12 +114,19 @@ def main(progress):
     help="Also draw N masses per cluster from each posterior, as columns samples_TAG.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of these draws.")
+@click.option("--mean", is_flag=True, help="Also write the mean of M of each posterior: mean_TAG.")
+@click.option(
+    "--one-minus-b",
+    type=float,
+    metavar="1-b",
+    help="Bring all masses on the scale of a 1-b to this one, for instance 0.8.",
+)
 @column_options()
 @offline_option
 def estimate(
     catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
-    ordering, frame, beam, covered, posteriors, posterior_samples, seed, columns, units, missing,
-    offline,
+    ordering, frame, beam, covered, posteriors, posterior_samples, seed, mean, one_minus_b, columns,
+    units, missing, offline,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
 
@@ -134,14 +141,14 @@ def estimate(
     from szmass.catalogs import load_sample
     from szmass.estimators import ESTIMATORS, estimate_masses
     from szmass.maps import open_map
-    from szmass.results.masses import column_suffix
+    from szmass.results import masses_of
 
     form = table_format(output)
     unused = set(options) - set(estimators)
     if unused:
         raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
     chosen = {tag: build_estimator(ESTIMATORS[tag], options.get(tag, {})) for tag in estimators}
-    with_posterior = [tag for tag, entry in chosen.items() if hasattr(entry, "predict_posterior")]
+    with_posterior = [tag for tag, entry in chosen.items() if entry.gives_posterior]
     if posteriors and (not with_posterior or table_format(posteriors) == "csv"):
         raise click.UsageError(
             "--posteriors needs a name that ends in .ecsv, .fits or .vot, and an estimator that "
@@ -171,15 +178,16 @@ def estimate(
                 sample = sample[sample.cutouts.complete]
         found = {} if posteriors else None
         table = estimate_masses(
-            sample, chosen, posteriors=found, posterior_samples=posterior_samples or 0, seed=seed
-        )
+            sample, chosen, posteriors=found, posterior_samples=posterior_samples or 0, seed=seed,
+            mean=mean, one_minus_b=one_minus_b,
+        )  # fmt: skip
         write_table(table, output, overwrite=overwrite)
         for tag, file in files.items():
             found[tag].write(file, overwrite=overwrite)
     click.echo(f"{len(table)} clusters written to {output}")
     for tag, file in files.items():
         click.echo(f"Posteriors of {tag} written to {file}")
-    weighed = {tag: np.isfinite(table[f"mass_{column_suffix(tag)}"]).sum() for tag in chosen}
+    weighed = {tag: np.isfinite(masses_of(table, tag).mass).sum() for tag in chosen}
     for tag, n in weighed.items():
         click.echo(f"  {tag}: {n} weighed")
     if len(table) and not any(weighed.values()):

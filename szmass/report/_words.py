@@ -6,26 +6,9 @@ from urllib.parse import quote_plus
 
 import numpy as np
 
-from szmass.results import MassFlag
+from szmass.results import FLAG_WORDS, MassFlag
 
 __all__ = ["FLAG_WORDS", "flag_names", "page_name", "position_facts", "sky_links"]
-
-#: What each flag means for the reader of a report.
-FLAG_WORDS = {
-    MassFlag.NO_REDSHIFT: "No redshift is known, and this method needs one.",
-    MassFlag.REDSHIFT_OUT_OF_RANGE: "The redshift is outside the range the method was made for.",
-    MassFlag.NO_CUTOUT: "The map does not cover the cluster at all.",
-    MassFlag.INCOMPLETE_CUTOUT: "The map covers only a part of the field around the cluster.",
-    MassFlag.NO_MEASUREMENT: "A catalogue value that the method needs is missing.",
-    MassFlag.NOT_POSITIVE: "A value that must be positive, such as Y, is not.",
-    MassFlag.EXTRAPOLATED: "The mass is outside the range the method was made for: take it with "
-    "care.",
-    MassFlag.NO_ERROR: "There is a mass but no known error.",
-    MassFlag.BLENDED: "A neighbour in the field changes the signal by more than its error.",
-    MassFlag.CUTOUT_TOO_SMALL: "The cluster reaches beyond the cutout: only a part of it was used.",
-    MassFlag.NO_MATCH: "The cluster is not in the table that masses are looked up in.",
-    MassFlag.OUT_OF_DOMAIN: "The cutout looks unlike those that the network was trained on.",
-}
 
 _SLUG_LENGTH = 40
 
