@@ -1,8 +1,9 @@
-"""Options that several commands of the shell share, and how their values are read."""
+"""Options that several commands share, and how their values are read."""
 
 import ast
 import contextlib
 import inspect
+import os
 import warnings
 
 import click
@@ -10,21 +11,31 @@ import click
 from szmass.exceptions import SzmassWarning
 
 __all__ = [
-    "asking_no_server",
+    "NOTHING_FOUND",
     "build_estimator",
     "by_prefix",
     "column_options",
     "map_options",
+    "offline_mode",
     "offline_option",
     "output_option",
     "overwrite_option",
     "parse_pairs",
     "parse_settings",
+    "quiet_tensorflow",
     "read_table_options",
     "redshift_option",
     "split_names",
     "warnings_as_lines",
 ]
+
+#: Exit code where the output was written, but no cluster was weighed or matched.
+NOTHING_FOUND = 3
+
+
+def quiet_tensorflow():
+    """Keep TensorFlow's notes on the machine that it found from users of the command line."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextlib.contextmanager
@@ -144,7 +155,8 @@ def read_table_options(columns, units, missing):
 
 
 @contextlib.contextmanager
-def asking_no_server(offline):
+def offline_mode(offline):
+    """Ask no server for catalogues within the block, if ``offline`` is set."""
     from szmass.catalogs import conf
 
     if not offline:

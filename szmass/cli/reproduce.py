@@ -1,17 +1,17 @@
 """The command 'reproduce'."""
 
-import os
 from pathlib import Path
 
 import click
 
 from szmass.cli.options import (
-    asking_no_server,
     build_estimator,
     map_options,
+    offline_mode,
     offline_option,
     parse_pairs,
     parse_settings,
+    quiet_tensorflow,
     split_names,
     warnings_as_lines,
 )
@@ -110,8 +110,7 @@ def reproduce(
     --map, or --published, give that of real clusters, --lensing the comparison with weak
     lensing. What has no data says so.
     """
-    # TensorFlow's notes on the machine it found are not for a user of the shell.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet_tensorflow()
     from szmass.maps import open_map
     from szmass.reproduce import check_folder
     from szmass.reproduce import reproduce as run
@@ -122,7 +121,7 @@ def reproduce(
         raise click.UsageError("--map needs --catalog")
     check_folder(folder, overwrite=overwrite)
     chosen = _estimators(estimators, options, weights)
-    with warnings_as_lines(), asking_no_server(offline):
+    with warnings_as_lines(), offline_mode(offline):
         ymap = None
         if map_path:
             ymap = open_map(map_path, column=map_column, ordering=ordering, frame=frame, beam=beam)
