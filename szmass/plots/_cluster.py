@@ -1,4 +1,4 @@
-"""All there is to see of one cluster, on one page."""
+"""Page of one cluster: all there is to see of it in one figure."""
 
 import astropy.units as u
 import numpy as np
@@ -9,9 +9,9 @@ from szmass.clusters import Cluster
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutStack, radial_profile
 from szmass.plots._cutouts import plot_cutout
-from szmass.plots._posteriors import plot_mass_posteriors, plot_signal_surface
+from szmass.plots._masses import plot_mass_posteriors, plot_signal_surface
 from szmass.plots._profiles import plot_profile
-from szmass.plots.style import new_figure
+from szmass.plots.style import draw_image, new_figure
 
 __all__ = ["plot_cluster"]
 
@@ -139,24 +139,16 @@ def _checked_saliency(saliency, cutout):
 
 
 def _saliency(cutout, saliency, ax):
-    unit = u.one if cutout.geometry.relative else u.arcmin
-    height, width = cutout.geometry.size.to_value(unit) / 2
-    where = {"extent": (width, -width, -height, height), "origin": "lower"}
     limit = float(np.nanmax(np.abs(saliency), initial=0)) or 1.0
     signed = np.nanmin(saliency) < 0
-    shown = ax.imshow(
-        saliency,
-        cmap="RdBu_r" if signed else "cividis",
-        vmin=-limit if signed else 0,
-        vmax=limit,
-        **where,
-    )
+    left, right, low, high = draw_image(
+        ax, saliency, cutout.geometry, "saliency", plain=True,
+        cmap="RdBu_r" if signed else "cividis", vmin=-limit if signed else 0, vmax=limit,
+    )  # fmt: skip
     peak = float(np.nanmax(cutout.data, initial=0))
     if peak > 0:
         ax.contour(
             np.where(cutout.footprint, cutout.data, np.nan), levels=peak * np.array([0.25, 0.5]),
-            colors="k" if signed else "w", linewidths=0.8, **where,
+            colors="k" if signed else "w", linewidths=0.8, origin="lower",
+            extent=(left, right, low, high),
         )  # fmt: skip
-    label = "[arcmin]" if unit == u.arcmin else r"[$\theta_{500}$]"
-    ax.set(xlabel=f"offset {label}", ylabel=f"offset {label}")
-    ax.figure.colorbar(shown, ax=ax, pad=0.02, fraction=0.046, label="saliency")

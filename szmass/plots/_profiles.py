@@ -1,13 +1,25 @@
-"""Plots of profiles and of stacked cutouts."""
+"""Plots of profiles, of stacked cutouts, and of what a network looks at."""
 
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
+from szmass.maps import Cutout
 from szmass.maps.measure.stacking import StackResult
-from szmass.plots.style import COLOURS, MARKERS, MICRO, new_axes
+from szmass.networks.saliency import SaliencyStack
+from szmass.plots.style import (
+    COLOURS,
+    MARKERS,
+    MICRO,
+    Y_LABEL,
+    draw_circle,
+    draw_image,
+    new_axes,
+    symmetric_limit,
+)
 
-__all__ = ["plot_profile", "plot_stack"]
+__all__ = ["plot_profile", "plot_saliency", "plot_stack"]
 
 _MAX_LABELLED = 7
 
@@ -85,7 +97,7 @@ def plot_profile(profile, *, ax=None, labels=None, beam=None):
     ax.axhline(0, color="0.5", lw=0.8, zorder=0)
     ax.set_xlim(left=0)
     ax.set_xlabel(_radius_label(unit))
-    ax.set_ylabel(r"Compton-$y$ [$10^{-6}$]")
+    ax.set_ylabel(Y_LABEL)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False)
     return ax
@@ -119,35 +131,15 @@ def plot_stack(result, *, ax=None, limit=None):
         raise InvalidInputError(
             f"'result' must be a StackResult, which stack gives. Received: {type(result).__name__}"
         )
-    limit = float(np.nanmax(np.abs(result.image))) if limit is None else limit
-    if not limit > 0:
-        raise InvalidInputError(f"'limit' must be positive. Received: {limit!r}")
+    limit = symmetric_limit(result.image, limit) / MICRO
     ax = new_axes(ax, (5.6, 4.6))
-    unit = result.geometry.pixel_scale.unit
-    height, width = result.geometry.size.value / 2
-    image = ax.imshow(
-        result.image / MICRO,
-        origin="lower",
-        extent=(width, -width, -height, height),  # longitude increases to the left
-        cmap="RdBu_r",
-        vmin=-limit / MICRO,
-        vmax=limit / MICRO,
-        interpolation="nearest",
-    )
-    bar = ax.figure.colorbar(image, ax=ax, pad=0.03, fraction=0.046)
-    bar.set_label(r"mean Compton-$y$ [$10^{-6}$]")
-    circles = [(result.radius.value, "-", "aperture")]
-    if result.background is not None:
-        circles += [(value, ":", None) for value in result.background.value]
-    for radius, style, label in circles:
-        angle = np.linspace(0, 2 * np.pi, 361)
-        ax.plot(radius * np.cos(angle), radius * np.sin(angle), "k", ls=style, lw=1.1, label=label)
-    ax.set_xlim(width, -width)
-    ax.set_ylim(-height, height)
-    label = "[arcmin]" if unit != u.one else r"[$\theta_{500}$]"
-    turned = result.geometry.rotation.value != 0
-    ax.set_xlabel(f"offset {label}" if turned else f"offset in longitude {label}")
-    ax.set_ylabel(f"offset {label}" if turned else f"offset in latitude {label}")
+    draw_image(
+        ax, result.image / MICRO, result.geometry, f"mean {Y_LABEL}", cmap="RdBu_r",
+        vmin=-limit, vmax=limit, interpolation="nearest",
+    )  # fmt: skip
+    draw_circle(ax, result.radius.value, label="aperture")
+    for radius in () if result.background is None else result.background.value:
+        draw_circle(ax, radius, ":")
     ax.set_title(_title(result), fontsize="medium")
     return ax
 
@@ -169,3 +161,82 @@ def _radius_label(unit):
 
 def _plain(values):
     return np.asarray(getattr(values, "value", values), dtype=float)
+
+
+def plot_saliency(saliency, *, ax=None, theta500=None, limit=None, numbers=False):
+    """Plot how log M changes when the light of a part of the cutout is taken away.
+
+    Parameters
+    ----------
+    saliency : `~szmass.maps.Cutout` or `~szmass.networks.SaliencyStack`
+        One map of `~szmass.networks.occlusion_map`, or the mean of several from
+        `~szmass.networks.stack_saliency`.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; by default new axes.
+    theta500 : `~astropy.units.Quantity`, optional
+        Radius of a dashed circle around the middle. Maps in units of theta500 have it anyway.
+    limit : float, optional
+        Largest absolute change [dex] of the colours, which are symmetric about 0; by default that
+        of the map.
+    numbers : bool, optional
+        Write the changes [1e-3 dex] into the patches.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes. The image is ``ax.images[0]``.
+
+    Raises
+    ------
+    InvalidInputError
+        It is no map of saliency, has no value, or the limit is not positive.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    image, geometry, title = _parts(saliency)
+    limit = symmetric_limit(image, limit)
+    radius = 1.0 if geometry.relative else None
+    if theta500 is not None and not geometry.relative:
+        radius = float(as_floats(theta500, u.arcmin, "theta500", positive=True, finite=True))
+    ax = new_axes(ax, (5.4, 4.4))
+    extent = draw_image(
+        ax, image, geometry, r"$\Delta\,\log_{10} M_{500}$ [dex] of the light of a patch",
+        plain=geometry.relative, cmap="RdBu_r", vmin=-limit, vmax=limit,
+    )  # fmt: skip
+    if numbers:
+        _write(ax, image, extent)
+    if radius is not None:
+        draw_circle(ax, radius, "--")
+    if title:
+        ax.set_title(title, fontsize="medium")
+    return ax
+
+
+def _parts(saliency):
+    if isinstance(saliency, SaliencyStack):
+        image, geometry = saliency.image, saliency.geometry
+        title = f"mean of {int(np.max(saliency.number))} clusters"
+    elif isinstance(saliency, Cutout) and "fill" in saliency.meta:
+        image, geometry, title = saliency.data, saliency.geometry, saliency.name
+    else:
+        raise InvalidInputError(
+            "'saliency' must be one map of occlusion_map, such as saliency[0], or what "
+            f"stack_saliency gives. Received: {type(saliency).__name__}"
+        )
+    if not np.isfinite(image).any():
+        raise InvalidInputError("'saliency' has no value: there is nothing to plot.")
+    return np.asarray(image, dtype=float), geometry, title
+
+
+def _write(ax, image, extent):
+    left, right, low, high = extent
+    ny, nx = image.shape
+    for row, column in np.argwhere(np.isfinite(image)):
+        ax.text(
+            left + (column + 0.5) * (right - left) / nx,
+            low + (row + 0.5) * (high - low) / ny,
+            f"{1e3 * image[row, column]:.0f}",
+            ha="center",
+            va="center",
+            fontsize=6,
+        )
