@@ -214,7 +214,7 @@ def test_offline_asks_no_server(first, tmp_path, monkeypatch, command):
 
 @pytest.mark.real_data
 def test_offline_uses_the_snapshot(real_data, tmp_path):
-    from szmass.catalogs._snapshots import write_snapshot
+    from szmass.catalogs._remote import write_snapshot
 
     psz2 = PSZ2Catalog.read(real_data("psz2/HFI_PCCS_SZ-union_R2.08.fits"))
     write_snapshot(psz2.table, "psz2")

@@ -1,9 +1,9 @@
 """Download of one file of known content."""
 
 import hashlib
-import os
 from pathlib import Path
 
+from szmass._io.files import put_in_place
 from szmass._io.locks import file_lock
 from szmass._io.transfer import PartFile, transfer
 from szmass._utils.paths import cache_folder
@@ -113,7 +113,7 @@ def _download(url, sha256, path):
                 f"Nothing was kept. Try again, or if there is a copy with SHA-256 {sha256} "
                 f"elsewhere, {by_hand}."
             )
-        os.replace(part.path, path)
+        put_in_place(part.path, path)
     except RemoteDataError as err:
         raise RemoteDataError(f"{err}. Check the connection and try again, or {by_hand}.") from err
     finally:

@@ -2,12 +2,11 @@
 
 import contextlib
 import json
-import os
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
 from szmass._io.download import file_sha256
+from szmass._io.files import atomic_path
 from szmass.exceptions import IntegrityError
 
 __all__ = ["confirm", "read_record", "record_path", "refuse_changed", "write_record"]
@@ -73,13 +72,8 @@ def write_record(path, sha256, *, url=None, member=None):
         "mtime_ns": stat.st_mtime_ns,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    target = record_path(path)
-    temporary = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
-    try:
+    with atomic_path(record_path(path), overwrite=True) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n")
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def confirm(path, *, sha256=None):

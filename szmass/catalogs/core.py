@@ -15,8 +15,12 @@ from szmass._utils.registry import Registry
 from szmass.catalogs._columns import CatalogColumn, add_published_units, standardise
 from szmass.catalogs._config import require_consistent
 from szmass.catalogs._forms import read_form
-from szmass.catalogs._snapshots import latest_snapshot, read_snapshot, write_snapshot
-from szmass.catalogs._vizier import query_vizier
+from szmass.catalogs._remote import (
+    latest_snapshot,
+    query_vizier,
+    read_snapshot,
+    write_snapshot,
+)
 from szmass.clusters import ClusterSample
 from szmass.exceptions import (
     FileFormatError,

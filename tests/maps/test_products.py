@@ -22,7 +22,7 @@ import pytest
 from astropy.io import fits
 from file_server import FileServer
 
-from szmass._utils import transfer
+from szmass._io import retry, transfer
 from szmass._utils.registry import Registry
 from szmass.exceptions import (
     DiskSpaceError,
@@ -73,7 +73,7 @@ def make_archive(content, name="milca_ymaps.fits", before=(), mode="w:gz"):
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(transfer, "_PAUSE", 0.001)
+    monkeypatch.setattr(retry, "_PAUSE", 0.001)
     with FileServer().running() as server:
         yield server
 

@@ -1,10 +1,10 @@
 """Fetching of a product from one of its homes, straight or out of an archive."""
 
-import os
 import warnings
 
 from szmass._io.archive import extract_member
 from szmass._io.download import file_sha256
+from szmass._io.files import put_in_place
 from szmass._io.fits import open_fits
 from szmass._io.locks import file_lock
 from szmass._io.provenance import confirm, read_record, record_path, refuse_changed, write_record
@@ -140,7 +140,7 @@ def _fetch_archive(source, archive, room):
     if source.sha256 not in (None, digest):
         part.discard()
         raise _wrong_content(source, digest, source.sha256)
-    os.replace(part.path, archive)
+    put_in_place(part.path, archive)
     part.discard()
     write_record(archive, digest, url=source.url)
 
@@ -175,7 +175,7 @@ def _wrong_content(source, found, sha256):
 def _place(arrived, path, digest, source):
     """Give a complete file its final name."""
     refuse_changed(path, digest, url=source.url, member=source.member)
-    os.replace(arrived, path)
+    put_in_place(arrived, path)
     write_record(path, digest, url=source.url, member=source.member)
 
 
