@@ -91,6 +91,8 @@ def write_table(table, path, *, overwrite=False, format=None):
         The format is CSV, which keeps neither units nor descriptions nor ``meta``.
     """
     format = table_format(path, format)
+    if isinstance(table, QTable):  # a sub-class may have writers of its own, which end here
+        table = QTable(table, copy=False)
     with atomic_path(path, overwrite=overwrite) as temporary:
         if format == "ecsv":
             _with_text_masks(table).write(temporary, format="ascii.ecsv")

@@ -291,7 +291,7 @@ def estimate_masses(
 def _with_posterior(estimator, sample):
     """What `predict` gives, and the posterior that it is from."""
     posterior = estimator.predict_posterior(sample)
-    estimates = posterior._estimates()
+    estimates = MassEstimates.of_posterior(posterior)
     estimator._warn_unweighed(estimates)
     meta = estimator._meta(sample)
     return estimates.to_table(sample.names, sample.redshift, estimator.tag, meta), posterior

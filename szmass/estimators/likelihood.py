@@ -321,6 +321,6 @@ class LikelihoodMass(MassEstimator):
             part = sample[start : start + _CHUNK]
             posterior = self._posterior(part, self._log_likelihood(part), np.zeros(len(part), int))
             posterior.flag = self._flags(part, posterior)
-            parts.append(posterior._estimates())
+            parts.append(MassEstimates.of_posterior(posterior))
         names = ("mass", "errn", "errp", "flag")
         return MassEstimates(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
