@@ -98,7 +98,7 @@ def estimate(
     from szmass.catalogs import load_sample
     from szmass.estimators import ESTIMATORS, estimate_masses
     from szmass.maps import open_map
-    from szmass.results.masses import column_suffix
+    from szmass.results import masses_of
 
     form = table_format(output)
     unused = set(options) - set(estimators)
@@ -143,7 +143,7 @@ def estimate(
     click.echo(f"{len(table)} clusters written to {output}")
     for tag, file in files.items():
         click.echo(f"Posteriors of {tag} written to {file}")
-    weighed = {tag: np.isfinite(table[f"mass_{column_suffix(tag)}"]).sum() for tag in chosen}
+    weighed = {tag: np.isfinite(masses_of(table, tag).mass).sum() for tag in chosen}
     for tag, n in weighed.items():
         click.echo(f"  {tag}: {n} weighed")
     if len(table) and not any(weighed.values()):

@@ -49,6 +49,9 @@ __all__ = ["report"]
     metavar="METHOD",
     help="What the others are compared with.  [default: the truth, else msz, else the first]",
 )
+@click.option(
+    "--one-minus-b", type=float, metavar="X", help="Bring masses of another 1-b to this one."
+)
 @click.option("--title", help="Title of the report.")
 @click.option(
     "--max-pages",
@@ -61,7 +64,7 @@ __all__ = ["report"]
 @offline_option
 def report(
     masses, output, catalog, cutouts_path, map_path, map_column, ordering, frame, beam,
-    posteriors, reference, title, max_pages, figures, offline,
+    posteriors, reference, one_minus_b, title, max_pages, figures, offline,
 ):  # fmt: skip
     """Write pages about a table of masses that open in a browser without a network.
 
@@ -95,6 +98,7 @@ def report(
             table,
             output,
             reference=reference,
+            one_minus_b=one_minus_b,
             max_pages=max_pages,
             figures=figures,
             inputs={what: file for what, file in inputs.items() if file and os.path.isfile(file)},

@@ -20,7 +20,7 @@ from szmass.plots.style import (
     new_axes,
     running_quantiles,
 )
-from szmass.results import LogMassPosterior, masses_of, methods_of
+from szmass.results import LogMassPosterior, MassScale, masses_of, methods_of
 
 __all__ = [
     "known_masses",
@@ -49,7 +49,10 @@ def method_name(name):
 
 def method_label(table, name):
     """Say whose masses they are, and their scale where it is known."""
-    scale = masses_of(table, name).mass_scale
+    return _with_scale(name, masses_of(table, name).mass_scale)
+
+
+def _with_scale(name, scale):
     return f"{method_name(name)} ({scale})" if scale.known else method_name(name)
 
 
@@ -346,6 +349,8 @@ def plot_mass_posteriors(masses=None, *, posteriors=None, ax=None):
     curves, labels, truth = _mass_curves(masses)
     for name, posterior in _checked(posteriors).items():
         curves[name] = (10**posterior.log10_mass / MASS_UNIT, posterior.density[0])
+        scale = MassScale(posterior.meta.get("mass_scale", "unknown"))
+        labels.setdefault(name, _with_scale(name, scale))
     curves = {
         name: (mass, density)
         for name, (mass, density) in curves.items()
@@ -359,7 +364,7 @@ def plot_mass_posteriors(masses=None, *, posteriors=None, ax=None):
         style = {
             "color": COLOURS[i % len(COLOURS)],
             "ls": LINE_STYLES[i % len(LINE_STYLES)],
-            "label": labels.get(name, method_name(name)),
+            "label": labels[name],
         }
         if density is None:
             ax.axvline(mass, lw=1.6, **style)
