@@ -50,6 +50,10 @@ class LensingMass(MassEstimator):
 
     tag = "lensing"
     description = "Weak-lensing masses looked up in a published table"
+    kind = "lensing"
+    mass_scale = "lensing"
+    errors_hold = ("noise",)
+    point_estimate = "published mass"
 
     def __init__(
         self,

@@ -15,6 +15,9 @@ from szmass.results.scale import MassScale
 
 __all__ = ["LogMassPosterior"]
 
+# A density at an end of the grid above this part of its maximum is cut off.
+_CUT_OFF = 0.1
+
 
 class LogMassPosterior:
     """Densities of log10(M500c / Msun) on one shared grid, and the prior they were computed under.
@@ -234,15 +237,17 @@ class LogMassPosterior:
         return part
 
     @classmethod
-    def joined(cls, parts, rows, *, names, redshift, flag, meta):
+    def joined(cls, parts, rows, *, grid=None, names, redshift, flag, meta):
         """Join posteriors of some clusters to those of all; what is in no part stays unknown.
 
         Parameters
         ----------
         parts : sequence of LogMassPosterior
-            At least one, all on one grid.
+            All on one grid.
         rows : sequence of array-like
-            Numbers of the clusters of each part.
+            Numbers of the clusters of each part, or slices.
+        grid : array-like, optional
+            The grid where there are no parts.
         names, redshift, flag, meta
             Of all clusters, as in the class.
 
@@ -256,7 +261,7 @@ class LogMassPosterior:
         InvalidInputError
             The grids differ.
         """
-        grid = parts[0].log10_mass
+        grid = parts[0].log10_mass if parts else np.asarray(grid, dtype=float)
         if not all(np.array_equal(part.log10_mass, grid) for part in parts):
             raise InvalidInputError("'parts' must be posteriors on one grid of log10_mass.")
         unknown = np.full((len(names), len(grid)), np.nan)
@@ -362,6 +367,12 @@ class LogMassPosterior:
         """
         grid = self.log10_mass
         return np.trapezoid(self.density * 10**grid, grid, axis=1) * u.solMass
+
+    @property
+    def cut_off(self):
+        """Where an end of the grid cuts a density off that is not small there, a bool array."""
+        ends = self.density[:, [0, -1]].max(axis=1)
+        return ends > _CUT_OFF * self.density.max(axis=1)
 
     def std(self):
         """Give the standard deviation of log10 M.

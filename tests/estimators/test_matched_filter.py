@@ -439,7 +439,7 @@ def test_chunks_change_nothing(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnweighedClustersWarning)
         whole = MatchedFilterMass().predict(sample)
-        monkeypatch.setattr("szmass.estimators.matched_filter._CHUNK", 3)
+        monkeypatch.setattr(MatchedFilterMass, "at_a_time", 3)
         parts = MatchedFilterMass().predict(sample)
     np.testing.assert_allclose(parts["mass"].value, whole["mass"].value, rtol=1e-5)
 
