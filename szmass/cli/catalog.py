@@ -8,7 +8,7 @@ from szmass.cli.options import (
     offline_option,
     output_option,
     overwrite_option,
-    read_table_options,
+    read_sample,
     redshift_option,
     warnings_as_lines,
 )
@@ -26,16 +26,9 @@ __all__ = ["catalog"]
 def catalog(catalog, output, overwrite, redshift, columns, units, missing, offline):
     """Read or fetch a catalogue and write it with one set of names and units."""
     from szmass._io.tables import table_format, write_table
-    from szmass.catalogs import load_sample
 
     table_format(output)
-    table_options = read_table_options(columns, units, missing)
     with warnings_as_lines(), offline_mode(offline):
-        sample = load_sample(
-            catalog,
-            redshift=redshift or None,
-            redshift_column=table_options.pop("redshift", None),
-            **table_options,
-        )
+        sample = read_sample(catalog, redshift, columns, units, missing)
         write_table(sample.table, output, overwrite=overwrite)
     click.echo(f"{len(sample)} clusters written to {output}")

@@ -7,17 +7,17 @@ import click
 
 from szmass.cli.options import (
     NOTHING_FOUND,
-    build_estimator,
+    build_estimators,
     column_options,
     map_options,
     offline_mode,
     offline_option,
     output_option,
     overwrite_option,
-    parse_settings,
     quiet_tensorflow,
-    read_table_options,
+    read_sample,
     redshift_option,
+    settings_option,
     split_names,
     warnings_as_lines,
 )
@@ -49,14 +49,7 @@ __all__ = ["estimate"]
 @output_option
 @overwrite_option
 @redshift_option
-@click.option(
-    "--set",
-    "options",
-    multiple=True,
-    callback=parse_settings,
-    metavar="TAG.OPTION=VALUE",
-    help="Option of an estimator, for instance scaling.one_minus_b=0.8; may be repeated.",
-)
+@settings_option
 @click.option(
     "--interpolation",
     type=click.Choice(["nearest", "bilinear"]),
@@ -95,16 +88,12 @@ def estimate(
 
     quiet_tensorflow()
     from szmass._io.tables import table_format, write_table
-    from szmass.catalogs import load_sample
-    from szmass.estimators import ESTIMATORS, estimate_masses
+    from szmass.estimators import estimate_masses
     from szmass.maps import open_map
     from szmass.results import masses_of
 
     form = table_format(output)
-    unused = set(options) - set(estimators)
-    if unused:
-        raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
-    chosen = {tag: build_estimator(ESTIMATORS[tag], options.get(tag, {})) for tag in estimators}
+    chosen = build_estimators(estimators, options)
     with_posterior = [tag for tag, entry in chosen.items() if hasattr(entry, "predict_posterior")]
     if posteriors and (not with_posterior or table_format(posteriors) == "csv"):
         raise click.UsageError(
@@ -120,14 +109,8 @@ def estimate(
         raise click.UsageError("--posterior-samples does not go into CSV: write .ecsv or .fits")
     if covered and not map_path:
         raise click.UsageError("--covered needs --map")
-    table_options = read_table_options(columns, units, missing)
     with warnings_as_lines(), offline_mode(offline):
-        sample = load_sample(
-            catalog,
-            redshift=redshift or None,
-            redshift_column=table_options.pop("redshift", None),
-            **table_options,
-        )
+        sample = read_sample(catalog, redshift, columns, units, missing)
         if map_path:
             ymap = open_map(map_path, column=map_column, ordering=ordering, frame=frame, beam=beam)
             sample.attach_cutouts(ymap, interpolation=interpolation)

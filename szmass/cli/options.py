@@ -12,7 +12,7 @@ from szmass.exceptions import SzmassWarning
 
 __all__ = [
     "NOTHING_FOUND",
-    "build_estimator",
+    "build_estimators",
     "by_prefix",
     "column_options",
     "map_options",
@@ -21,10 +21,11 @@ __all__ = [
     "output_option",
     "overwrite_option",
     "parse_pairs",
-    "parse_settings",
     "quiet_tensorflow",
+    "read_sample",
     "read_table_options",
     "redshift_option",
+    "settings_option",
     "split_names",
     "warnings_as_lines",
 ]
@@ -69,10 +70,17 @@ output_option = click.option(
 )
 
 
+settings_option = click.option(
+    "--set",
+    "options",
+    multiple=True,
+    callback=lambda ctx, param, values: parse_settings(values),
+    metavar="TAG.OPTION=VALUE",
+    help="Option of an estimator, for instance scaling.one_minus_b=0.8; may be repeated.",
+)
 offline_option = click.option(
     "--offline", is_flag=True, help="Ask no server for catalogues: use what was kept of them."
 )
-
 
 _MAP_OPTIONS = (
     ("--map-column", {"help": "Column of the map file, where there are several."}),
@@ -166,6 +174,17 @@ def offline_mode(offline):
         yield
 
 
+def read_sample(catalog, redshift, columns, units, missing):
+    """Read or fetch the clusters of a catalogue, as the column options say."""
+    from szmass.catalogs import load_sample
+
+    options = read_table_options(columns, units, missing)
+    redshift_column = options.pop("redshift", None)
+    return load_sample(
+        catalog, redshift=redshift or None, redshift_column=redshift_column, **options
+    )
+
+
 def split_names(ctx, param, value):
     names = [name.strip() for name in value.split(",") if name.strip()]
     if not names:
@@ -173,7 +192,8 @@ def split_names(ctx, param, value):
     return names
 
 
-def parse_settings(ctx, param, values):
+def parse_settings(values):
+    """Read TAG.OPTION=VALUE, any number of them, into dicts of options by tag."""
     options = {}
     for value in values:
         key, equals, text = value.partition("=")
@@ -188,7 +208,17 @@ def parse_settings(ctx, param, values):
     return options
 
 
-def build_estimator(cls, options):
+def build_estimators(tags, options):
+    """Make estimators by tag, with the options of `parse_settings`."""
+    from szmass.estimators import ESTIMATORS
+
+    unused = set(options) - set(tags)
+    if unused:
+        raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
+    return {tag: _build(ESTIMATORS[tag], options.get(tag, {})) for tag in tags}
+
+
+def _build(cls, options):
     known = inspect.signature(cls).parameters
     for name in options:
         if name not in known:
