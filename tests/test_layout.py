@@ -20,7 +20,7 @@ LAYERS = [
     {"simulations"},
     {"networks"},
     {"estimators"},
-    {"citations", "_bibliography"},
+    {"citations"},
     {"comparison"},
     {"plots"},
     {"report", "reproduce", "demo"},

@@ -72,11 +72,18 @@ __all__ = ["estimate"]
     help="Also draw N masses per cluster from each posterior, as columns samples_TAG.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of these draws.")
+@click.option("--mean", is_flag=True, help="Also write the mean of M of each posterior: mean_TAG.")
+@click.option(
+    "--one-minus-b",
+    type=float,
+    metavar="1-b",
+    help="Bring all masses on the scale of a 1-b to this one, for instance 0.8.",
+)
 @column_options()
 @offline_option
 def estimate(
     catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
-    ordering, frame, beam, covered, posteriors, posterior_samples, seed, columns, units, missing,
+    ordering, frame, beam, covered, posteriors, posterior_samples, seed, mean, one_minus_b, columns, units, missing,
     offline,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
@@ -94,7 +101,7 @@ def estimate(
 
     form = table_format(output)
     chosen = build_estimators(estimators, options)
-    with_posterior = [tag for tag, entry in chosen.items() if hasattr(entry, "predict_posterior")]
+    with_posterior = [tag for tag, entry in chosen.items() if entry.gives_posterior]
     if posteriors and (not with_posterior or table_format(posteriors) == "csv"):
         raise click.UsageError(
             "--posteriors needs a name that ends in .ecsv, .fits or .vot, and an estimator that "
@@ -118,8 +125,9 @@ def estimate(
                 sample = sample[sample.cutouts.complete]
         found = {} if posteriors else None
         table = estimate_masses(
-            sample, chosen, posteriors=found, posterior_samples=posterior_samples or 0, seed=seed
-        )
+            sample, chosen, posteriors=found, posterior_samples=posterior_samples or 0, seed=seed,
+            mean=mean, one_minus_b=one_minus_b,
+        )  # fmt: skip
         write_table(table, output, overwrite=overwrite)
         for tag, file in files.items():
             found[tag].write(file, overwrite=overwrite)

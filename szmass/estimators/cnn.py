@@ -46,13 +46,16 @@ class NetworkMass(MassEstimator):
 
     def _extra_meta(self, sample):
         card = self._card()
-        model = card.training.get("data", {}).get("model") or {}
+        data = card.training.get("data") or {}
+        model = data.get("model") if isinstance(data, dict) else None
         simulation = card.training.get("simulation")
-        known = "unknown" if simulation is None else f"true (simulation {simulation})"
+        scale = "unknown" if simulation is None else f"true (simulation {simulation})"
+        if isinstance(model, dict):
+            scale = model.get("one_minus_b", scale)
         backend = sys.modules["keras"].backend.backend() if "keras" in sys.modules else None
         used = {"numpy", "scipy", "keras", backend or "tensorflow"}
         return {
-            "mass_scale": model.get("one_minus_b", known),
+            "mass_scale": scale,
             "software": sorted(used),
             **({} if backend is None else {"backend": backend}),
             "model_card": card.name,

@@ -1,4 +1,4 @@
-"""What to cite: the papers behind a table, a sample, an estimator, a map, or a name."""
+"""Papers behind a table, a sample, an estimator, a map, or a name."""
 
 import functools
 import inspect
@@ -10,11 +10,11 @@ from dataclasses import replace
 from astropy.cosmology import FLRW
 from astropy.table import Table
 
-from szmass._bibliography import BIBLIOGRAPHY, Paper, add_papers
 from szmass._utils.registry import Registry
+from szmass.citations.bibliography import BIBLIOGRAPHY, Paper
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
 
-__all__ = ["BIBLIOGRAPHY", "Paper", "add_papers", "cite", "find_papers"]
+__all__ = ["cite", "find_papers"]
 
 # Software by the name of its package.
 _SOFTWARE = {
@@ -114,7 +114,8 @@ def find_papers(*what):
     for thing in what:
         _look_at(thing, found)
     for package in ("szmass", "astropy", *sorted(found.software)):
-        found.add(f"software {package}", _SOFTWARE[package])
+        own = (package,) if package in BIBLIOGRAPHY else ()  # of a plug-in, by add_papers
+        found.roles[f"software {package}"] = list(_SOFTWARE.get(package, own))
     # Files do not keep the order of ``meta``: here it is that of the alphabet, software last.
     order = {"software szmass": 1, "software astropy": 2}
     roles = sorted(
@@ -231,10 +232,10 @@ def _add_named(kind, name, thing, found):
     if kind == "catalogue" and isinstance(getattr(thing, "table", None), Table):
         _read_meta(thing.table.meta, found, f"{kind} {name}")
     if kind == "estimator":
-        found.software |= {"numpy", "scipy"}
+        found.software |= set(thing.software)
         options = thing.options if not inspect.isclass(thing) else _defaults(thing)
         _read_options(options, found)
-    if kind == "network" or "cnn" in str(name):
+    if kind == "network":
         found.software |= {"keras", "tensorflow"}
 
 
@@ -301,28 +302,38 @@ def _read_meta(meta, found, role):
 
 def _trace(meta, found):
     """Papers and software that follow from what ``meta`` says was done."""
-    if "estimator" in meta or "method" in meta:
-        found.software |= {"numpy", "scipy"}
     if isinstance(meta.get("szmass_version"), str):
         found.versions.add(meta["szmass_version"])
-    if "model_card" in meta:
-        found.software |= {"keras", str(meta.get("backend", "tensorflow"))} & {*_SOFTWARE}
+    software = meta.get("software")
+    if isinstance(software, list | tuple):
+        found.software |= {str(package) for package in software}
+    else:
+        _trace_schema_1(meta, found)
     if str(meta.get("source", "")).startswith("VizieR"):
         found.add("VizieR", _VIZIER)
         found.software.add("astroquery")
-    if "tinker08" in str(meta.get("prior", "")) or "MassFunction" in str(meta.get("prior", "")):
-        found.add("mass function", _TINKER2008)
-        found.software.add("colossus")
     if str(meta.get("noise", "")).startswith(("planck", "mmf")):
         found.add("noise", _PLANCK_NOISE)
+    if "simulation_seed" in meta:
+        found.software |= {"numpy", "scipy", "healpy"} if "nside" in meta else {"numpy", "scipy"}
+
+
+def _trace_schema_1(meta, found):
+    """What records without ``software`` tell by their other entries."""
+    if "estimator" in meta or "method" in meta:
+        found.software |= {"numpy", "scipy"}
+    if "model_card" in meta:
+        found.software |= {"keras", str(meta.get("backend", "tensorflow"))} & {*_SOFTWARE}
+    prior = str(meta.get("prior", ""))
+    if "tinker08" in prior or "MassFunction" in prior:
+        found.add("mass function", _TINKER2008)
+        found.software.add("colossus")
     steps = meta.get("conversion")
     if isinstance(steps, list | tuple):
         if any("NFW with concentration" in str(step) for step in steps):
             found.software.add("colossus")
         if any("diemer19" in str(step) for step in steps):
             found.add("concentration", _DIEMER2019)
-    if "simulation_seed" in meta:
-        found.software |= {"numpy", "scipy", "healpy"} if "nside" in meta else {"numpy", "scipy"}
 
 
 def _read_map(about, found):

@@ -1,4 +1,4 @@
-"""The papers that szmass cites: BibTeX entries by ADS bibcode."""
+"""Papers that szmass cites: BibTeX entries by ADS bibcode."""
 
 import importlib.resources
 import re
