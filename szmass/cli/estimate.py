@@ -83,8 +83,8 @@ __all__ = ["estimate"]
 @offline_option
 def estimate(
     catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
-    ordering, frame, beam, covered, posteriors, posterior_samples, seed, mean, one_minus_b, columns, units, missing,
-    offline,
+    ordering, frame, beam, covered, posteriors, posterior_samples, seed, mean, one_minus_b, columns,
+    units, missing, offline,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
 
