@@ -68,7 +68,7 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
     )
     if n == 0:
         return None, None, about
-    named = {name: _tell(estimator, observation) for name, estimator in named.items()}
+    named = {name: _with_known_noise(estimator, observation) for name, estimator in named.items()}
     if planck_like is None and clean is None:
         noisy, without, what = _simulate_and_weigh(
             named, n=n, seed=seed, observation=observation, **options
@@ -92,12 +92,12 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
     return noisy, without, about
 
 
-def _tell(estimator, observation):
+def _with_known_noise(estimator, observation):
     """Tell an estimator that takes the noise for Planck's what it is in the mocks.
 
     The factor of depth is that of the column ``depth``: mocks without noise have 1 there.
     """
-    known = _known_of(get_observation(observation))
+    known = _known_noise(get_observation(observation))
     if not isinstance(estimator.options.get("noise"), str):
         return estimator
     told = {name: value for name, value in estimator.options.items() if name not in known}
@@ -107,7 +107,7 @@ def _tell(estimator, observation):
     return type(estimator)(**told)
 
 
-def _known_of(observation):
+def _known_noise(observation):
     """Give what is known of mocks, by name of the estimators' options."""
     if observation.noise is None:
         raise InvalidInputError(
@@ -121,7 +121,7 @@ def _known_of(observation):
 
 def _sz_estimator(observation):
     """Make the estimator that measures mocks as Planck measured MSZ: its 1-b is 1."""
-    return MatchedFilterMass(cosmology=_COSMOLOGY, **_known_of(get_observation(observation)))
+    return MatchedFilterMass(cosmology=_COSMOLOGY, **_known_noise(get_observation(observation)))
 
 
 def _simulate_and_weigh(named, *, n, seed, observation, model, real, population, min_snr):

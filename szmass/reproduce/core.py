@@ -266,9 +266,9 @@ def reproduce(
         Lensing clusters to leave out. A2163 is an extreme merger that Herbonnet et al. (2020) leave
         out. Several lensing clusters in one SZ source are left out in any case.
     models : `~astropy.table.Table`, optional
-        Metrics of trained models, for `~szmass.comparison.plot_selection`.
+        Metrics of trained models, for `~szmass.plots.plot_selection`.
     histories : `~astropy.table.Table` or dict, optional
-        Losses by epoch, for `~szmass.comparison.plot_training`.
+        Losses by epoch, for `~szmass.plots.plot_training`.
     folder : path-like, optional
         Write all of it there, as `Reproduction.write` does.
     overwrite : bool, optional
