@@ -95,10 +95,12 @@ def plot_cutouts(sample):
         for row in rows
     ]
     limits = (-5 * MICRO, 60 * MICRO)
-    return plot_gallery(
+    fig = plot_gallery(
         sample.cutouts[np.array(rows)], columns=len(ordered), titles=titles, limits=limits,
         contours=False, cmap="magma",
     )  # fmt: skip
+    fig.suptitle("Above the highest S/N of a redshift bin, below the median", fontsize="medium")
+    return fig
 
 
 def plot_masses(table, methods):
@@ -120,6 +122,8 @@ def plot_masses(table, methods):
     axes = fig.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     for ax, method in zip(axes, methods, strict=True):
         plot_mass_comparison(table, "mass_true", method, ax=ax, density=False, median=True)
+    for ax in axes[1:]:
+        ax.get_legend().remove()
     known = [masses_of(table, method).mass / 1e14 for method in methods]
     axes[0].set_ylim(0.9 * np.nanmin(known), 1.1 * np.nanmax(known))
     return fig
