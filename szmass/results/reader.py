@@ -43,12 +43,12 @@ _MORE = {
 
 # What tables of schema 1 say of the estimators and networks of their time by name alone.
 _KINDS_OF_OLD = {
-    "scaling": "relation",
-    "matched_filter": "filter",
-    "likelihood": "likelihood",
-    "lensing": "lensing",
-    "cnn": "network",
-    "cnn-deandres2022": "network",
+    "ScalingRelationMass": "relation",
+    "MatchedFilterMass": "filter",
+    "LikelihoodMass": "likelihood",
+    "LensingMass": "lensing",
+    "CNNMass": "network",
+    "DeAndres2022": "network",
 }
 _SCALES_OF_OLD = {
     "szmass-density": 0.8,
@@ -114,12 +114,11 @@ def _scale(about):
 def complete_record(about):
     """Add to the record of a method of schema 1 what today's says outright."""
     about = dict(about) if isinstance(about, Mapping) else {}
-    if "kind" not in about and about.get("method") in _KINDS_OF_OLD:
-        about["kind"] = _KINDS_OF_OLD[about["method"]]
-    if "mass_scale" not in about and "method" in about:
-        scale = "lensing" if about.get("kind") == "lensing" else "unknown"
-        scale = _SCALES_OF_OLD.get(about.get("model_card"), about.get("one_minus_b", scale))
-        about["mass_scale"] = scale
+    kind = _KINDS_OF_OLD.get(str(about.get("estimator")).partition("(")[0])
+    if "kind" not in about and kind is not None:
+        scale = "lensing" if kind == "lensing" else about.get("one_minus_b", "unknown")
+        scale = _SCALES_OF_OLD.get(about.get("model_card"), scale)
+        about = {"kind": kind, "mass_scale": scale} | about
     return about
 
 
