@@ -1,4 +1,4 @@
-"""Catalogues on the shell: match, columns that have to be told, no server asked."""
+"""Catalogues on the command line: match, columns that have to be told, no server asked."""
 
 import astropy.units as u
 import numpy as np
@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from szmass._io.tables import read_table
 from szmass.catalogs import PSZ2Catalog, conf
 from szmass.cli import main
-from szmass.cli.core import NOTHING_FOUND
+from szmass.cli.options import NOTHING_FOUND
 from szmass.estimators.checks import make_check_sample
 
 

@@ -1,4 +1,4 @@
-"""What the report says in words: flags, links to other services, file names of pages."""
+"""Words of a report: flags, positions, links to other services, file names of pages."""
 
 import re
 import unicodedata
@@ -8,24 +8,13 @@ import numpy as np
 
 from szmass.results import FLAG_WORDS, MassFlag
 
-__all__ = ["FLAG_WORDS", "flag_names", "page_name", "position_facts", "sky_links"]
+__all__ = ["flag_names", "page_name", "position_facts", "sky_links"]
 
 _SLUG_LENGTH = 40
 
 
 def flag_names(value):
-    """Split a flag into its bits.
-
-    Parameters
-    ----------
-    value : int
-        Sum of bits of `~szmass.results.MassFlag`.
-
-    Returns
-    -------
-    list of (str, str)
-        Name and meaning of each bit; bits that this version does not know stand as numbers.
-    """
+    """Split a flag into (name, meaning) of its bits; those not known stand as numbers."""
     value = int(value)
     found = [(bit.name, FLAG_WORDS.get(bit, bit.name)) for bit in MassFlag if value & bit]
     unknown = value & ~sum(MassFlag)
@@ -35,21 +24,9 @@ def flag_names(value):
 
 
 def page_name(number, total, name):
-    """Make the file name of a cluster's page.
+    """Make the file name of a cluster's page: lower-case letters, digits and hyphens, no suffix.
 
-    Parameters
-    ----------
-    number : int
-        Number of the cluster, from 1; it makes the name unique, also where case does not count.
-    total : int
-        How many there are.
-    name : str
-        Name of the cluster, any text.
-
-    Returns
-    -------
-    str
-        Lower-case letters, digits and hyphens, without suffix.
+    The number, from 1, makes the name unique, also where case does not count.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"[^a-z0-9]+", "-", plain)[:_SLUG_LENGTH].strip("-")
@@ -57,21 +34,9 @@ def page_name(number, total, name):
 
 
 def sky_links(name, ra, dec, radius=5.0):
-    """Make links to pages of other services about a place on the sky.
+    """Make links to other services about a place (ICRS [deg]), and objects in a radius [arcmin].
 
-    Parameters
-    ----------
-    name : str
-        Name of the cluster, used where the position is not known.
-    ra, dec : float
-        ICRS [deg]; NaN where not known.
-    radius : float, optional
-        Radius of the search [arcmin].
-
-    Returns
-    -------
-    list of (str, str, str)
-        Label, address, and what is there.
+    Each is (label, address, what is there). The name is used where the position is not known.
     """
     if not (np.isfinite(ra) and np.isfinite(dec)):
         ident = quote_plus(name)
@@ -113,17 +78,9 @@ def sky_links(name, ra, dec, radius=5.0):
 
 
 def position_facts(ra, dec):
-    """Write positions in the usual ways.
+    """Write ICRS positions [deg] in degrees, in hours and degrees, and Galactic.
 
-    Parameters
-    ----------
-    ra, dec : ndarray
-        ICRS [deg], NaN where not known.
-
-    Returns
-    -------
-    list of (str, str, str) or None
-        For each ICRS in degrees, in hours and degrees, and Galactic; None where not known.
+    There are three str for each, or None where it is not known.
     """
     from astropy.coordinates import SkyCoord
 

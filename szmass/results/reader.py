@@ -249,6 +249,9 @@ def masses_of(table, method):
     elif method in table.colnames:
         name, columns = method, {"mass": method, "errn": f"{method}_errn", "errp": f"{method}_errp"}
         about = {"kind": "truth" if method == TRUE_MASS else "catalog"}
+    elif columns_of_method(method)["mass"] in table.colnames:
+        # It has neither errors nor a unit, of which the reader is told below.
+        name, columns, about = method, columns_of_method(method), {}
     else:
         raise InvalidInputError(
             f"The table has no masses {method!r}: neither a method nor a column of that name. It "

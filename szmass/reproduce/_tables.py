@@ -1,4 +1,4 @@
-"""Table 1 of de Andres et al. (2022): mean and scatter of relative differences."""
+"""Tables of a reproduction: Table 1 of de Andres et al. (2022), and ratios to lensing masses."""
 
 import itertools
 
@@ -6,10 +6,25 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable, vstack
 
+from szmass.comparison.regression import fit_mass_ratio
 from szmass.comparison.statistics import REDSHIFT_BINS, relative_difference_table
-from szmass.results.masses import column_suffix
+from szmass.results import masses_of, methods_of
 
-__all__ = ["COLUMNS", "format_table1", "make_table1"]
+__all__ = [
+    "COLUMNS",
+    "LENSING",
+    "find_masses",
+    "fit_ratios",
+    "fit_table",
+    "format_fits",
+    "format_table1",
+    "make_table1",
+]
+
+#: Name of the method of lensing masses beside others.
+LENSING = "wl"
+# Fewer clusters do not determine a ratio and its scatter.
+_LEAST = 4
 
 #: The columns: heading, and what is compared with what.
 COLUMNS = {
@@ -19,11 +34,11 @@ COLUMNS = {
     "planck": ("Planck clusters", "(M - MSZ) / M"),
 }
 
-# Which masses they are of, and the column that these are compared with.
+# Which masses they are of, and the column or method that these are compared with.
 _DATA = {
     "clean": ("clean", "mass_true"),
     "planck_like": ("planck_like", "mass_true"),
-    "planck_like_sz": ("planck_like", "mass_sz"),
+    "planck_like_sz": ("planck_like", "sz"),
     "planck": ("planck", "msz"),
 }
 
@@ -53,21 +68,11 @@ _HALVES = (("", "all"), ("_massive", "log10 M > 14.7"))
 
 
 def make_table1(methods, masses):
-    """Compute the table.
+    """Compute five rows per method and column, of ``masses`` by data, None for no data.
 
-    Parameters
-    ----------
-    methods : sequence of str
-        Names of the methods.
-    masses : dict of str to `~astropy.table.QTable` or None
-        Masses side by side of "clean", "planck_like" and "planck"; None for no data.
-
-    Returns
-    -------
-    `~astropy.table.QTable`
-        Five rows per method and column: ``method``, ``data`` (key of `COLUMNS`), the columns of
-        `~szmass.comparison.relative_difference_table`, and the published means and standard
-        deviations. Without data the numbers are 0, and the means NaN.
+    Columns are ``method``, ``data`` (key of `COLUMNS`), those of
+    `~szmass.comparison.relative_difference_table`, and the published means and standard deviations.
+    Without data the numbers are 0, and the means NaN.
     """
     rows = []
     for method in methods:
@@ -83,12 +88,10 @@ def make_table1(methods, masses):
 
 
 def _rows(method, column, table, reference):
-    name = f"mass_{column_suffix(method)}"
-    if table is not None and name in table.colnames:
-        found = relative_difference_table(table[name], table[reference], table["redshift"])
-    else:
-        nothing = np.zeros(0) * u.solMass
-        found = relative_difference_table(nothing, nothing, np.zeros(0))
+    masses, redshift = [np.zeros(0), np.zeros(0)], np.zeros(0)
+    if (ours := find_masses(table, method)) is not None:
+        masses, redshift = [ours.mass, masses_of(table, reference).mass], table["redshift"]
+    found = relative_difference_table(*(mass * u.solMass for mass in masses), redshift)
     rows = QTable({"method": [method] * len(found), "data": [column] * len(found)})
     for name in found.colnames:
         rows[name] = found[name]
@@ -98,20 +101,7 @@ def _rows(method, column, table, reference):
 
 
 def format_table1(table, methods):
-    """Write the table as Markdown.
-
-    Parameters
-    ----------
-    table : `~astropy.table.QTable`
-        From `make_table1`.
-    methods : sequence of str
-        Methods in order.
-
-    Returns
-    -------
-    str
-        A table per method, the published one first.
-    """
+    """Write Table 1 as Markdown, a block per method, the published one first."""
     head = " | ".join(f"{title}<br>{what}" for title, what in COLUMNS.values())
     blocks = [_block("de Andres et al. (2022), from the talk", head, _published_cells())]
     for method in methods:
@@ -168,3 +158,64 @@ def _published_cells():
             ]
             for i, n in enumerate(numbers)
         ]
+
+
+def find_masses(table, method):
+    """Give the masses of a method or a column, None where there are none."""
+    known = () if table is None else {*methods_of(table), *table.colnames}
+    return masses_of(table, method) if method in known else None
+
+
+def fit_ratios(pairs, methods):
+    """Fit the ratio of each method's masses to those of lensing, of `match_lensing`.
+
+    Fits are by (method, lensing table); "msz" is the catalogue's mass, "all" takes each cluster
+    from the first table that has it. What has less than four clusters is not there.
+    """
+    names = np.asarray(pairs["table"], dtype=str)
+    first = np.zeros(len(pairs), dtype=bool)
+    first[np.unique(np.asarray(pairs["name"], dtype=str), return_index=True)[1]] = True
+    groups = {tag: names == tag for tag in dict.fromkeys(names)}
+    if len(groups) > 1:
+        groups["all"] = first
+    fits = {}
+    for method in methods:
+        ours = find_masses(pairs, method)
+        if ours is None:
+            continue
+        values, lensing = ((m.mass, m.errn, m.errp) for m in (ours, masses_of(pairs, LENSING)))
+        known = np.isfinite(np.sum([*values, *lensing], axis=0))
+        for tag, inside in groups.items():
+            rows = known & inside
+            if np.count_nonzero(rows) < _LEAST:
+                continue
+            (a, *err_a), (b, *err_b) = (
+                [value[rows] * u.solMass for value in part] for part in (values, lensing)
+            )
+            fits[method, tag] = fit_mass_ratio(a, b, err_a=tuple(err_a), err_b=tuple(err_b))
+    return fits
+
+
+def fit_table(fits):
+    """Put the fits into a table, a row per method and lensing table."""
+    rows = []
+    for (method, tag), fit in fits.items():
+        row = fit.to_table()
+        row.add_columns([[method], [tag]], names=["mass", "table"], indexes=[0, 0])
+        rows.append(row)
+    return vstack(rows)
+
+
+def format_fits(fits):
+    """Write the fits as Markdown, a line per method and lensing table."""
+    lines = [
+        "| masses | lensing table | clusters | ratio to the lensing mass | scatter in ln |",
+        "|---|---|---|---|---|",
+    ]
+    for (method, tag), fit in fits.items():
+        name = "MSZ (1-b)" if method == "msz" else method
+        lines.append(
+            f"| {name} | {tag} | {fit.n} | {fit.value:.2f} -{fit.errn:.2f} +{fit.errp:.2f} | "
+            f"{fit.scatter:.2f} -{fit.scatter_errn:.2f} +{fit.scatter_errp:.2f} |"
+        )
+    return "\n".join(lines)

@@ -192,7 +192,7 @@ def test_relative_error_by_mass():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda t: plot_mass_comparison(t, "nn", "cnn-a"), "no masses 'nn'.*mass_cnn_a"),
+        (lambda t: plot_mass_comparison(t, "nn", "cnn-a"), "no masses 'nn'.*cnn-a"),
         (lambda t: plot_mass_comparison([1], "a", "b"), "'table' must be a table of masses"),
         (lambda t: plot_mass_comparison(t, "cnn-a", "cnn-a", colour="x"), "'colour' must be"),
         (lambda t: plot_mass_comparison(t, "cnn-a", "cnn-a", fit=1), "'fit' must be a RelationFit"),

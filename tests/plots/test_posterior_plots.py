@@ -7,7 +7,7 @@ import pytest
 from szmass.estimators import MatchedFilterMass
 from szmass.estimators.checks import make_check_sample
 from szmass.exceptions import InvalidInputError
-from szmass.plots._posteriors import plot_signal_surface
+from szmass.plots import plot_signal_surface
 
 pytest.importorskip("matplotlib").use("Agg")
 

@@ -14,7 +14,7 @@ from szmass.maps import CutoutGeometry, CutoutStack
 from szmass.maps.measure.photometry import radial_profile
 from szmass.maps.measure.stacking import stack
 from szmass.maps.noise import NoiseModel
-from szmass.plots._profiles import plot_profile, plot_stack
+from szmass.plots import plot_profile, plot_stack
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -137,7 +137,7 @@ def test_bad_input(call, message):
 
 
 def test_matplotlib_is_asked_for_only_when_needed(monkeypatch):
-    code = "import sys, szmass.plots._profiles; print('matplotlib' in sys.modules)"
+    code = "import sys, szmass.plots; print('matplotlib' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert out.stdout.strip() == "False"
     table = radial_profile(make(2), EDGES)
