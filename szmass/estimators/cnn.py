@@ -32,7 +32,8 @@ class CNNMass(MassEstimator):
     weights : path-like, optional
         Folder that `szmass.networks.train` wrote; by default the networks that ship.
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
-        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``.
+        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``. By
+        default that of the map that the cutouts are from; if that is not known, it must be said.
     depth : float or str, optional
         Factor of the noise amplitude, as in `MatchedFilterMass`. The networks need it: errors, and
         with them masses of faint clusters, follow from it.
@@ -61,7 +62,7 @@ class CNNMass(MassEstimator):
     references = ("2022NatAs...6.1325D",)
     extra = "cnn"
 
-    def __init__(self, *, weights=None, noise="planck", depth=None, prior="flat", batch_size=256):
+    def __init__(self, *, weights=None, noise=None, depth=None, prior="flat", batch_size=256):
         self.weights = weights
         self.noise = noise
         self.depth = depth
@@ -188,7 +189,6 @@ class CNNMass(MassEstimator):
 
     def _extra_meta(self, sample):
         card = self._networks().card
-        noise = self._setup(sample.cutouts).noise
         return {
             "references": list(card.references),
             "model_card": card.name,
@@ -196,7 +196,6 @@ class CNNMass(MassEstimator):
             "model_card_notes": list(card.check_cutouts(sample.cutouts)),
             "prior": self.prior if isinstance(self.prior, str) else repr(self.prior),
             "cosmology": card.training["cosmology"],
-            "noise": str(noise.meta.get("source", "user")),
-            "noise_rms": float(noise.rms()),
+            **self._setup(sample.cutouts).meta,
             "estimate": "mean of M; errors reach to the 16 and 84 % quantiles",
         }
