@@ -15,7 +15,7 @@ from szmass.maps.frames import frame_named, lonlat
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap
-from szmass.maps.sampling import _axes, box_variance
+from szmass.maps.sampling import box_variance, tangent_axes
 from szmass.physics.cosmology import get_cosmology
 from szmass.simulations.bodies import _triaxial
 from szmass.simulations.bodies._fourier import FieldGrid
@@ -129,7 +129,8 @@ def simulate_sky(
     if noise is not None and isinstance(noise.depth, DepthMap):
         mocks.table["depth"] = noise.depth.at(sample.coord)
     mocks.table.meta.update(clusters.meta, observation=f"sky, nside={nside}")
-    ymap = ComptonMap.from_healpix(sky, ordering="ring", frame=frame, beam=beam)
+    facts = {"beam": beam, "noise": noise, "sampling": "window"}
+    ymap = ComptonMap.from_healpix(sky, ordering="ring", frame=frame, **facts)
     ymap.meta.update(MODEL=model.name, SEED=seed, COSMO=str(cosmology.name))
     return ymap, mocks
 
@@ -167,7 +168,7 @@ def write_sky(ymap, path, *, overwrite=False):
     values = np.empty(npix, dtype=">f4")
     for start in range(0, npix, 2**22):
         pixels = np.arange(start, min(start + 2**22, npix))
-        values[pixels] = ymap._pixels.take(pixels)
+        values[pixels] = ymap.values(pixels)
     column = fits.Column("FULL", f"{row}E", array=values.reshape(-1, row))
     hdu = fits.BinTableHDU.from_columns([column], name="COMPTON-Y")
     hdu.header.update(
@@ -268,7 +269,7 @@ def _add_patch(sky, nside, image, pixel, lon, lat):
     middle = (len(image) - 1) / 2
     # The circle about the square, in the plane and on the sphere.
     corner = min(np.sqrt(2) * (middle + 1) * pixel / _RADIAN, 1.9)
-    centre, (to_east, to_north) = _axes(lon, lat)
+    centre, (to_east, to_north) = tangent_axes(lon, lat)
     pixels = healpy.query_disc(nside, centre, 2 * np.arcsin(corner / 2))
     directions = np.array(healpy.pix2vec(nside, pixels))
     scale = np.sqrt(2 / (1 + centre @ directions)) * (_RADIAN / pixel)

@@ -92,8 +92,8 @@ def plain(value):
             for f in dataclasses.fields(value)
             if not (f.metadata == UNRECORDED_DEFAULT and getattr(value, f.name) == f.default)
         }
-    elif hasattr(value, "_to_dict"):  # the depth of a noise model
-        state = plain({**value._to_dict(), "values": getattr(value, "values", None)})
+    elif hasattr(value, "to_dict"):  # the depth of a noise model
+        state = plain({**value.to_dict(), "values": getattr(value, "values", None)})
     elif " at 0x" not in repr(value):
         return repr(value)
     else:
