@@ -190,6 +190,7 @@ class CNNMass(NetworkMass):
         return found
 
     def _extra_meta(self, sample):
+        card = self._card()
         return super()._extra_meta(sample) | {
             "references": list(card.references),
             "prior": self.prior if isinstance(self.prior, str) else repr(self.prior),
