@@ -17,6 +17,7 @@ __all__ = [
     "InvalidInputError",
     "InvalidUnitError",
     "MissingDependencyError",
+    "MixedScalesWarning",
     "RemoteDataError",
     "SzmassError",
     "SzmassWarning",
@@ -85,3 +86,7 @@ class SzmassWarning(AstropyUserWarning):
 
 class UnweighedClustersWarning(SzmassWarning):
     """Some clusters could not be weighed; their rows carry NaN and a flag."""
+
+
+class MixedScalesWarning(SzmassWarning):
+    """The masses of one table are on different scales, such as 1-b = 1 and 1-b = 0.8."""

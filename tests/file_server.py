@@ -28,7 +28,7 @@ class FileServer:
     """Serves ``pages``; ``log`` has the path, Range, If-Range and status of each request."""
 
     def __init__(self):
-        self.pages, self.log = {}, []
+        self.pages, self.log, self.refusal_headers = {}, [], {}
         handler = type("Handler", (_Handler,), {"files": self})
         self._httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._httpd.daemon_threads = True
@@ -122,6 +122,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._log(status)
         self.send_response(status)
         self.send_header("Content-Length", "0")
+        for name, value in self.files.refusal_headers.items():
+            self.send_header(name, value)
         self.end_headers()
 
     def _log(self, status):

@@ -10,9 +10,9 @@ from astropy.cosmology import FlatLambdaCDM
 from click.testing import CliRunner
 
 import szmass
-from szmass._bibliography import BIBLIOGRAPHY, Paper, parse_bibtex
 from szmass.catalogs import CATALOGS
-from szmass.citations import add_papers, cite, find_papers
+from szmass.citations import BIBLIOGRAPHY, Paper, add_papers, cite, find_papers
+from szmass.citations.bibliography import parse_bibtex
 from szmass.cli import main
 from szmass.clusters import ClusterSample
 from szmass.estimators import ESTIMATORS, ScalingRelationMass, estimate_masses

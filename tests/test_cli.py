@@ -1,4 +1,4 @@
-"""The shell, as a user calls it."""
+"""The command line, as a user calls it."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from szmass._io.tables import read_table
 from szmass.cli import main
-from szmass.cli.core import NOTHING_FOUND
+from szmass.cli.options import NOTHING_FOUND
 from szmass.estimators.checks import make_check_sample
 from szmass.results import LogMassPosterior
 

@@ -1,4 +1,4 @@
-"""Catalogues on the shell: match, columns that have to be told, no server asked."""
+"""Catalogues on the command line: match, columns that have to be told, no server asked."""
 
 import astropy.units as u
 import numpy as np
@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from szmass._io.tables import read_table
 from szmass.catalogs import PSZ2Catalog, conf
 from szmass.cli import main
-from szmass.cli.core import NOTHING_FOUND
+from szmass.cli.options import NOTHING_FOUND
 from szmass.estimators.checks import make_check_sample
 
 
@@ -214,7 +214,7 @@ def test_offline_asks_no_server(first, tmp_path, monkeypatch, command):
 
 @pytest.mark.real_data
 def test_offline_uses_the_snapshot(real_data, tmp_path):
-    from szmass.catalogs._snapshots import write_snapshot
+    from szmass.catalogs._remote import write_snapshot
 
     psz2 = PSZ2Catalog.read(real_data("psz2/HFI_PCCS_SZ-union_R2.08.fits"))
     write_snapshot(psz2.table, "psz2")

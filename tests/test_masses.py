@@ -1,24 +1,68 @@
 """The mass-table schema, its flags, and tables of several methods."""
 
+import copy
 import warnings
+from dataclasses import replace
 
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.table import QTable
+from astropy.table import Column, QTable, Table, join, vstack
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError, SzmassWarning
 from szmass.results import (
+    FLAG_WORDS,
     MASS_COLUMNS,
+    LogMassPosterior,
     MassEstimates,
     MassFlag,
+    MassScale,
+    MassTable,
+    MethodMasses,
+    add_method,
+    columns_of_method,
+    masses_of,
+    methods_of,
     one_method,
     read_masses,
+    rescale_masses,
     side_by_side,
     write_masses,
 )
+
+# As szmass 0.1 wrote it: no kind, no scale of masses.
+SCHEMA_1 = """\
+# %ECSV 1.0
+# ---
+# datatype:
+# - {name: name, datatype: string, description: Name of the cluster}
+# - {name: redshift, datatype: float64}
+# - {name: mass_scaling, unit: solMass, datatype: float64}
+# - {name: mass_errn_scaling, unit: solMass, datatype: float64}
+# - {name: mass_errp_scaling, unit: solMass, datatype: float64}
+# - {name: flag_scaling, datatype: int64}
+# - {name: mass_cnn, unit: solMass, datatype: float64}
+# - {name: mass_errn_cnn, unit: solMass, datatype: float64}
+# - {name: mass_errp_cnn, unit: solMass, datatype: float64}
+# - {name: flag_cnn, datatype: int64}
+# - {name: mass_wl, unit: solMass, datatype: float64}
+# - {name: mass_errn_wl, unit: solMass, datatype: float64}
+# - {name: mass_errp_wl, unit: solMass, datatype: float64}
+# - {name: flag_wl, datatype: int64}
+# meta: !!omap
+# - {schema_version: 1}
+# - methods:
+#     scaling: {method: scaling, estimator: ScalingRelationMass(one_minus_b=0.9), one_minus_b: 0.9}
+#     cnn: {method: cnn, estimator: CNNMass(weights=None), model_card: szmass-density}
+#     wl: {method: weak lensing, estimator: LensingMass(table='lc2'), table: lc2}
+# schema: astropy-2.0
+name redshift mass_scaling mass_errn_scaling mass_errp_scaling flag_scaling mass_cnn mass_errn_cnn \
+mass_errp_cnn flag_cnn mass_wl mass_errn_wl mass_errp_wl flag_wl
+a 0.1 4e14 1e13 2e13 0 5e14 1e13 2e13 2048 6e14 1e14 1e14 0
+b "" nan nan nan 1 nan nan nan 1 nan nan nan 1024
+""".replace(" \\\n", " ")
 
 
 def make_table(method, masses=(1e14, np.nan), names=("a", "b")):
@@ -87,7 +131,7 @@ def test_read_masses_gives_what_was_written(make, suffix, tmp_path):
     back = read_masses(tmp_path / f"m{suffix}")
     assert back.colnames == table.colnames
     assert back.meta == table.meta
-    assert back.meta["schema_version"] == 1
+    assert back.meta["schema_version"] == 2
     for name in table.colnames:
         assert getattr(back[name], "unit", None) == getattr(table[name], "unit", None)
         assert back[name].info.description == table[name].info.description
@@ -100,7 +144,8 @@ def test_read_masses_restores_the_units_of_csv(tmp_path):
     table = joined()
     with pytest.warns(SzmassWarning, match="CSV keeps neither"):
         write_masses(table, tmp_path / "m.csv")
-    back = read_masses(tmp_path / "m.csv")
+    with pytest.warns(SzmassWarning, match="does not say how its masses were made"):
+        back = read_masses(tmp_path / "m.csv")
     for name in ("mass_scaling", "mass_errn_cnn_x_2", "mass_errp_scaling"):
         assert back[name].unit == u.solMass
         np.testing.assert_array_equal(back[name].value, table[name].value)
@@ -142,7 +187,7 @@ def test_older_table_is_completed_and_says_so(tmp_path):
     assert list(back["flag_scaling"]) == [MassFlag.NO_ERROR, MassFlag.NO_CUTOUT]
     assert list(back["flag_cnn_x_2"]) == [0, 0]
     assert one_method(back, "scaling").colnames == list(MASS_COLUMNS)
-    assert back.meta["schema_version"] == 1
+    assert back.meta["schema_version"] == 2
 
 
 def test_tables_that_cannot_be_read_as_masses(tmp_path):
@@ -194,3 +239,222 @@ def test_any_masses_come_back(rows, suffix, tmp_path):
     known = np.ma.filled(np.ma.asarray(back["redshift"], dtype=float), np.nan)
     np.testing.assert_array_equal(known, redshift)
     assert suffix == ".csv" or back.meta == table.meta
+
+
+def table_of_two():
+    known = {"kind": "relation", "mass_scale": 1.0, "estimator": "A()"}
+    first = make_table("scaling")
+    first.meta |= known
+    second = make_table("wl", (3e14, np.nan))
+    second.meta |= {"kind": "lensing", "mass_scale": "lensing", "references": ["x"]}
+    table = side_by_side({"scaling": first, "wl": second})
+    table["seen"] = np.ma.MaskedArray(["yes", ""], mask=[False, True])
+    return table
+
+
+class TestMassTable:
+    @pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".vot"])
+    @pytest.mark.parametrize("make", [table_of_two, lambda: make_table("scaling")])
+    def test_astropys_own_read_and_write_keep_all(self, make, suffix, tmp_path):
+        table, path = make(), tmp_path / f"m{suffix}"
+        table.write(path)
+        with pytest.raises((InvalidInputError, OSError), match="exist"):
+            table.write(path)
+        table.write(str(path), overwrite=True)
+        for back in (MassTable.read(path), MassTable.read(str(path)), read_masses(path)):
+            assert type(back) is MassTable
+            assert back.meta == table.meta
+            assert back.colnames == table.colnames
+            for method in methods_of(table):
+                ours, theirs = masses_of(back, method), masses_of(table, method)
+                for name in ("mass", "errn", "errp", "flag"):
+                    np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+            if "seen" in table.colnames:
+                assert list(back["seen"].mask) == [False, True]
+                assert back["seen"][0] == "yes"
+
+    def test_formats_by_name_streams_and_options_of_astropy(self, tmp_path):
+        table = table_of_two()
+        for format in ("ecsv", "ascii.ecsv", "fits", "votable"):
+            table.write(tmp_path / "m.dat", format=format, overwrite=True)
+            assert MassTable.read(tmp_path / "m.dat", format=format).meta == table.meta
+        with (tmp_path / "stream.ecsv").open("w") as stream:
+            table.write(stream, format="ascii.ecsv")
+        assert MassTable.read(tmp_path / "stream.ecsv").meta == table.meta
+        table.write(tmp_path / "t.ecsv", delimiter=",")
+        assert QTable.read(tmp_path / "t.ecsv", format="ascii.ecsv").colnames == table.colnames
+        part = table["name", "mass_wl"]
+        part.meta.clear()
+        part.write(tmp_path / "m.fits.gz")
+        assert len(QTable.read(tmp_path / "m.fits.gz")) == 2
+        table.write(tmp_path / "m.tex", format="ascii.latex")
+        with pytest.warns(SzmassWarning, match="CSV keeps neither"):
+            table.write(tmp_path / "m.csv")
+
+    def test_slices_copies_and_joins_stay_mass_tables(self):
+        table = table_of_two()
+        for part in (table[:1], table[[1]], table.copy(), copy.deepcopy(table)):
+            assert type(part) is MassTable
+            assert list(methods_of(part)) == ["scaling", "wl"]
+        assert masses_of(table[:1], "wl").mass == [3e14]
+        del table["seen"]
+        assert type(vstack([table[:1], table[1:]])) is MassTable
+        more = Table({"name": ["b", "a"], "richness": [3, 5]})
+        joined = join(table, more, keys="name")
+        assert type(joined) is MassTable
+        assert masses_of(joined, "scaling").mass[0] == 1e14
+        assert list(joined["richness"]) == [5, 3]
+        assert methods_of(table["name", "redshift"]) == {}
+
+
+class TestReader:
+    def test_tables_of_one_of_several_and_without_meta(self, tmp_path):
+        single = make_table("scaling")
+        assert list(methods_of(single)) == ["scaling"]
+        assert masses_of(single, "scaling").method == "scaling"
+        table = table_of_two()
+        assert masses_of(table, "wl").kind == "lensing"
+        assert str(masses_of(table, "scaling").mass_scale) == "1-b = 1"
+        table.meta.clear()
+        assert list(methods_of(table)) == ["scaling", "wl"]
+        unknown = masses_of(table, "wl")
+        assert (unknown.kind, str(unknown.mass_scale)) == ("other", "unknown")
+        with pytest.warns(SzmassWarning, match="CSV keeps"):
+            write_masses(table["name", "mass_wl", "mass_errn_wl"], tmp_path / "m.csv")
+        with pytest.warns(SzmassWarning) as caught:
+            back = read_masses(tmp_path / "m.csv")
+        assert len(caught) == 2  # what was added, and that nothing is known of it
+        assert list(methods_of(back)) == ["wl"]
+
+    def test_columns_that_are_no_methods(self):
+        table = QTable({"name": ["a"], "mass_true": [1e14] * u.solMass})
+        table["mass_definition"] = ["500c"]
+        table["mass_grid"] = np.ones((1, 3)) * u.solMass
+        table["msz"], table["msz_errn"] = [2e14] * u.solMass, [1e13] * u.solMass
+        assert methods_of(table) == {}
+        table["mass_sz"] = [3e14] * u.solMass
+        assert list(methods_of(table)) == ["sz"]
+        assert methods_of(table, whole=True) == {}
+        assert masses_of(table, "mass_true").kind == "truth"
+        msz = masses_of(table, "msz")
+        assert (msz.kind, msz.mass[0], msz.errn[0]) == ("catalog", 2e14, 1e13)
+        assert np.isnan(msz.errp[0])
+        with pytest.raises(InvalidInputError, match=r"no masses 'cnn'.*It has the methods: sz"):
+            masses_of(table, "cnn")
+        with pytest.raises(InvalidInputError, match="'table' must be a table"):
+            masses_of([1], "cnn")
+
+    def test_bad_columns_are_named(self):
+        table = table_of_two()
+        table["flag_wl"] = Column(["x", "y"])
+        with pytest.raises(FileFormatError, match="'flag_wl' does not hold whole numbers"):
+            masses_of(table, "wl")
+        table["mass_scaling"] = [1.0, 2.0]
+        with pytest.raises(InvalidUnitError, match="mass_scaling"):
+            masses_of(table, "scaling")
+
+    def test_what_is_added_is_read_again(self):
+        table = QTable({"name": ["a", "b"]})
+        mass = np.array([1e14, 2e14])
+        masses = MethodMasses(
+            "my-way", mass, 0.1 * mass, 0.2 * mass, np.array([0, 8]),
+            samples=np.ones((2, 3)) * 1e14, mean=1.1 * mass, about={"kind": "catalog"},
+        )  # fmt: skip
+        back = masses_of(add_method(table, masses), "my-way")
+        for name in columns_of_method("my-way"):
+            np.testing.assert_array_equal(getattr(back, name), getattr(masses, name))
+        assert back.about["kind"] == "catalog"
+        with pytest.raises(InvalidInputError, match=r"share the column name 'mass_my_way'"):
+            add_method(table, replace(masses, method="my.way"))
+        with pytest.raises(InvalidInputError, match="one entry per row"):
+            add_method(table[:1], masses)
+        with pytest.raises(InvalidInputError, match="one entry per row"):
+            add_method(make_table("a"), masses)
+
+
+class TestScale:
+    def test_what_a_scale_says(self):
+        assert str(MassScale(0.8)) == "1-b = 0.8"
+        assert MassScale(0.8).factor_to(1) == 0.8
+        for text in ("lensing", "true (simulation X)", "unknown"):
+            assert str(MassScale(text)) == text
+            assert MassScale(text).one_minus_b is None
+        assert not MassScale().known
+        for bad in (0.0, 3, np.nan, True, None, ""):
+            with pytest.raises(InvalidInputError):
+                MassScale(bad)
+
+    def test_only_a_1_b_is_rescaled(self):
+        table = table_of_two()
+        before = table.copy()
+        true = rescale_masses(table, 0.8)
+        for name in ("mass_scaling", "mass_errn_scaling", "mass_errp_scaling"):
+            np.testing.assert_allclose(true[name], table[name] / 0.8)
+            assert true[name].unit == u.solMass
+            assert true[name].info.description == table[name].info.description
+        np.testing.assert_array_equal(true["mass_wl"], table["mass_wl"])
+        np.testing.assert_array_equal(true["flag_scaling"], table["flag_scaling"])
+        assert true.meta["common_scale"]["kept"] == ["wl"]
+        assert masses_of(true, "scaling").mass_scale == MassScale(0.8)
+        assert table.meta == before.meta
+        np.testing.assert_array_equal(table["mass_scaling"], before["mass_scaling"])
+        np.testing.assert_allclose(rescale_masses(true, 1)["mass_scaling"], table["mass_scaling"])
+        single = one_method(table, "scaling")
+        assert rescale_masses(single, 0.5)["mass"][0] == 2e14 * u.solMass
+        assert rescale_masses(single, 0.5).meta["mass_scale"] == 0.5
+
+    def test_posteriors_are_rescaled_with_their_prior(self):
+        grid = np.linspace(13, 16, 61)
+        density = np.exp(-0.5 * ((grid - 14.5) / 0.2) ** 2)[np.newaxis]
+        posterior = LogMassPosterior(grid, density, 10 ** (-grid), meta={"mass_scale": 1.0})
+        moved = posterior.rescaled(0.8)
+        np.testing.assert_allclose(moved.median(), posterior.median() / 0.8)
+        np.testing.assert_allclose(moved.mean_mass(), posterior.mean_mass() / 0.8)
+        np.testing.assert_array_equal(moved.prior, posterior.prior)
+        assert moved.meta == {"mass_scale": 0.8, "rescaled_from": 1.0}
+        assert posterior.log10_mass[0] == 13
+        for scale in ("lensing", "unknown", 0.8):
+            posterior.meta["mass_scale"] = scale
+            assert posterior.rescaled(0.8) is posterior
+
+
+def test_a_table_of_schema_1(tmp_path):
+    (tmp_path / "old.ecsv").write_text(SCHEMA_1)
+    table = read_masses(tmp_path / "old.ecsv")
+    assert table.meta["schema_version"] == 2
+    found = {method: masses_of(table, method) for method in methods_of(table)}
+    assert {m: f.kind for m, f in found.items()} == {
+        "scaling": "relation", "cnn": "network", "wl": "lensing",
+    }  # fmt: skip
+    assert {m: str(f.mass_scale) for m, f in found.items()} == {
+        "scaling": "1-b = 0.9", "cnn": "1-b = 0.8", "wl": "lensing",
+    }  # fmt: skip
+    assert found["cnn"].flag[0] == MassFlag.OUT_OF_DOMAIN
+    assert table.meta["methods"]["wl"]["mass_scale"] == "lensing"
+    # The same without read_masses.
+    plain = QTable.read(tmp_path / "old.ecsv")
+    assert {m: str(masses_of(plain, m).mass_scale) for m in methods_of(plain)} == {
+        m: str(f.mass_scale) for m, f in found.items()
+    }
+    assert read_masses(tmp_path / "old.ecsv").meta == table.meta
+    single = one_method(table, "scaling")
+    assert single.colnames == list(MASS_COLUMNS)
+    assert single.meta["mass_scale"] == 0.9
+
+
+def test_what_does_not_say_how_it_was_made(tmp_path):
+    table = table_of_two()
+    del table.meta["methods"]
+    table.write(tmp_path / "m.fits")
+    with pytest.warns(SzmassWarning, match="does not say how its masses were made.*on which scale"):
+        read_masses(tmp_path / "m.fits")
+    single = make_table("scaling")
+    QTable({name: single[name] for name in single.colnames}).write(tmp_path / "s.ecsv")
+    with pytest.warns(SzmassWarning, match="does not say how its masses were made"):
+        assert list(methods_of(read_masses(tmp_path / "s.ecsv"))) == ["scaling"]
+
+
+def test_every_flag_has_words():
+    assert set(FLAG_WORDS) == set(MassFlag)
+    assert all(words.endswith(".") for words in FLAG_WORDS.values())
+    assert MassFlag(4).words == FLAG_WORDS[MassFlag.NO_CUTOUT]

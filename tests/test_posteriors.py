@@ -10,7 +10,7 @@ from scipy.stats import kstest, norm
 from szmass._io.tables import write_table
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.results import MASS_COLUMNS, LogMassPosterior, MassFlag
-from szmass.results._posterior_files import to_table
+from szmass.results.files import posterior_to_table as to_table
 
 GRID = np.linspace(13.5, 15.8, 231)
 

@@ -180,7 +180,7 @@ for name in ("relation", "one_minus_b", "cosmology", "references"):
     print(f"{name:12} {back.meta['methods']['filter'][name]}")
 
 # %%
-# The same on the shell, with pages to look at in a browser at the end (:doc:`/guide/report`)::
+# The same on the command line, with pages to look at in a browser at the end (:doc:`/guide/report`)::
 #
 #     szmass estimate --catalog psz2 --map milca --redshift 0 1 --estimators matched_filter,likelihood -o masses.ecsv
 #     szmass report masses.ecsv -o report --catalog psz2 --map milca

@@ -170,6 +170,6 @@ with warnings.catch_warnings(record=True) as caught:
 print(caught[0].message)
 
 # %%
-# :doc:`/guide/crossmatching_workflow` goes this way with catalogues alone, and on the shell. Apply
+# :doc:`/guide/crossmatching_workflow` goes this way with catalogues alone, and on the command line. Apply
 # the measured 1-b by ``MatchedFilterMass(one_minus_b=0.80)``, which also shrinks theta500 as it
 # should; dividing masses by 0.80 afterwards gives nearly the same.

@@ -163,7 +163,7 @@ import shutil
 shutil.rmtree(folder)
 
 # %%
-# On the shell::
+# On the command line::
 #
 #     szmass train default -o mine --quick
 #     szmass estimate --catalog psz2 --map milca --estimators cnn --set cnn.weights=mine -o masses.ecsv

@@ -176,7 +176,7 @@ register_estimator(ApertureMass)
 print("aperture" in list(ESTIMATORS))
 
 # %%
-# In every process, the shell included, by the metadata of your package:
+# In every process, the command line included, by the metadata of your package:
 #
 # .. code-block:: toml
 #

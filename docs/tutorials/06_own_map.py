@@ -175,7 +175,7 @@ cutout = ymap.cutout(SkyCoord(100, 20.5, unit="deg", frame="galactic"))
 print(f"{100 * cutout.footprint.mean():.0f} % of the cutout is covered")
 
 # %%
-# On the shell a file is enough::
+# On the command line a file is enough::
 #
 #     szmass estimate --catalog mine.ecsv --map mine.fits --beam "5 arcmin" --estimators matched_filter -o masses.ecsv
 #

@@ -16,19 +16,11 @@ _DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 
 def extract_member(archive, member, path):
-    """Write one file of a tar archive to a path of the caller's choice.
+    """Write one file of a tar archive (plain, gzip, bzip2 or xz) to a path of the caller's choice.
 
-    The name of the member decides only *which* it is, never where it is written. Links,
-    devices and names that point out of the archive are passed over.
-
-    Parameters
-    ----------
-    archive : path-like
-        A tar file, plain or compressed with gzip, bzip2 or xz.
-    member : str
-        Name of the wanted file without folders; the first one of that name is taken.
-    path : path-like
-        Where it is written; an existing file is replaced. Nothing is left there after a failure.
+    The first regular file named ``member``, whatever folder it is in, is taken: the name decides
+    only *which* it is, never where it is written. Links, devices and names that point out of the
+    archive are passed over. A file at ``path`` is replaced; nothing is left there after a failure.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """Download of one file of known content."""
 
 import hashlib
-import os
 from pathlib import Path
 
+from szmass._io.files import put_in_place
 from szmass._io.locks import file_lock
 from szmass._io.transfer import PartFile, transfer
 from szmass._utils.paths import cache_folder
@@ -13,38 +13,15 @@ __all__ = ["check_sha256", "fetch_file", "file_sha256"]
 
 
 def file_sha256(path):
-    """Compute the SHA-256 of a file.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
+    """Compute the SHA-256 of a file, 64 hexadecimal digits."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def check_sha256(path, sha256, *, remedy):
-    """Refuse a file that is not the one on record.
+    """Refuse a file that has another SHA-256 than the one on record.
 
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    sha256 : str
-        What its SHA-256 must be.
-    remedy : str
-        What the user can do about it: the last sentence of the message.
-
-    Raises
-    ------
-    IntegrityError
-        The file has another SHA-256.
+    ``remedy`` is what the user can do about it, the last sentence of the `IntegrityError`.
     """
     found = file_sha256(path)
     if found != sha256:
@@ -113,7 +90,7 @@ def _download(url, sha256, path):
                 f"Nothing was kept. Try again, or if there is a copy with SHA-256 {sha256} "
                 f"elsewhere, {by_hand}."
             )
-        os.replace(part.path, path)
+        put_in_place(part.path, path)
     except RemoteDataError as err:
         raise RemoteDataError(f"{err}. Check the connection and try again, or {by_hand}.") from err
     finally:

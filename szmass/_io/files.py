@@ -1,8 +1,9 @@
-"""Output files that are either complete or not there."""
+"""Output files and folders that are either complete or not there."""
 
 import contextlib
 import os
 import secrets
+import shutil
 import warnings
 from pathlib import Path
 
@@ -11,7 +12,60 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["atomic_path", "damaged_fits_raises"]
+__all__ = ["atomic_path", "damaged_fits_raises", "put_in_place", "temporary_beside"]
+
+
+@contextlib.contextmanager
+def temporary_beside(path, *, folder=None):
+    """Give a free name beside a path, and remove what is still there under it at the end.
+
+    Parameters
+    ----------
+    path : path-like
+        The target.
+    folder : path-like, optional
+        Where the name is, on the disk of the target; by default the target's folder.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to make a file or a folder; it has the target's suffix.
+    """
+    path = Path(path)
+    folder = path.parent if folder is None else Path(folder)
+    temporary = folder / f".{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+    try:
+        yield temporary
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def put_in_place(made, path):
+    """Give a complete file or folder its final name; what had that name before is replaced.
+
+    A folder that cannot be replaced stays as it was.
+
+    Parameters
+    ----------
+    made : path-like
+        The file or folder, on the disk of the target.
+    path : path-like
+        The target.
+    """
+    made, path = Path(made), Path(path)
+    if not (made.is_dir() and path.is_dir()):
+        os.replace(made, path)
+        return
+    with temporary_beside(path) as former:
+        os.replace(path, former)
+        try:
+            os.replace(made, path)
+        except BaseException:
+            os.replace(former, path)
+            raise
 
 
 @contextlib.contextmanager
@@ -48,12 +102,9 @@ def atomic_path(path, *, overwrite=False):
         )
     if not path.parent.is_dir():
         raise InvalidInputError(f"The output folder {str(path.parent)!r} does not exist.")
-    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
-    try:
+    with temporary_beside(path) as temporary:
         yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        put_in_place(temporary, path)
 
 
 @contextlib.contextmanager

@@ -53,22 +53,10 @@ def open_fits(path, *, memmap=True):
 
 
 def read_column(path, hdu, name):
-    """Give one column of a table without reading the others.
+    """Give the column ``name`` of the table ``hdu`` of a file without reading the others.
 
-    Parameters
-    ----------
-    path : path-like
-        The file that ``hdu`` belongs to.
-    hdu : `~astropy.io.fits.BinTableHDU`
-        The table.
-    name : str
-        Name of the column.
-
-    Returns
-    -------
-    `~numpy.ndarray`
-        One entry or one row per row of the table. It is memory-mapped, with the file's byte
-        order, unless the file is compressed or the column is scaled.
+    It is memory-mapped, with the file's byte order, unless the file is compressed or the column
+    is scaled.
     """
     column = hdu.columns[name]
     with open(path, "rb") as file:

@@ -1,21 +1,17 @@
 """A lock between processes, so that two of them do not write one file at the same time."""
 
 import contextlib
-import os
-import time
+import errno
 from pathlib import Path
 
-from szmass._utils.progress import progress_bar
+from filelock import FileLock, Timeout
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-    import msvcrt
+from szmass._utils.progress import progress_bar
 
 __all__ = ["file_lock"]
 
 _POLL = 0.2  # s between two looks at a lock that another process holds
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 @contextlib.contextmanager
@@ -37,50 +33,34 @@ def file_lock(path):
         Inside the block no other process, and no other thread, holds the lock.
     """
     path = Path(path)
-    lock = path.with_name(f".{path.name}.lock")
-    stream = _acquire(lock, path.name)
+    folder = path.parent.resolve(strict=True)  # which filelock would make
+    lock = FileLock(folder / f".{path.name}.lock")
+    try:
+        _acquire(lock, path.name)
+    except NotImplementedError:
+        pass  # a file system without locks: better unguarded than not at all
+    except OSError as err:
+        if err.errno not in _NO_LOCKS:
+            raise
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # Windows does not remove open files
-            lock.unlink()
-        stream.close()
+        if lock.is_locked:
+            with contextlib.suppress(OSError):  # Windows does not remove open files
+                Path(lock.lock_file).unlink()
+            lock.release()
 
 
 def _acquire(lock, name):
     with contextlib.ExitStack() as waiting:
         bar = None
         while True:
-            stream = lock.open("a")
-            if _try_lock(stream):
-                # Whoever held it before removed the file: then this lock guards nothing.
-                if _is_same_file(stream, lock):
-                    return stream
-                stream.close()
-                continue
-            stream.close()
-            if bar is None:
-                text = f"{name}: waiting for another process"
-                bar = waiting.enter_context(progress_bar(desc=text, bar_format="{desc} {elapsed}"))
-            bar.refresh()
-            time.sleep(_POLL)
-
-
-def _try_lock(stream):
-    try:
-        if fcntl is not None:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        return True  # a file system without locks: better unguarded than not at all
-    return True
-
-
-def _is_same_file(stream, lock):
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), lock.stat())
-    except FileNotFoundError:
-        return False
+            try:
+                lock.acquire(timeout=0 if bar is None else _POLL, poll_interval=_POLL)
+                return
+            except Timeout:
+                if bar is None:
+                    text = f"{name}: waiting for another process"
+                    bar = progress_bar(desc=text, bar_format="{desc} {elapsed}")
+                    waiting.enter_context(bar)
+                bar.refresh()

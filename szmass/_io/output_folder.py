@@ -2,11 +2,9 @@
 
 import contextlib
 import json
-import os
-import secrets
-import shutil
 from pathlib import Path
 
+from szmass._io.files import put_in_place, temporary_beside
 from szmass.exceptions import InvalidInputError
 
 __all__ = ["check_output_folder", "output_folder"]
@@ -78,19 +76,16 @@ def output_folder(folder, *, overwrite=False, marker=None):
         See `check_output_folder`.
     """
     folder = check_output_folder(folder, overwrite=overwrite, marker=marker)
-    temporary = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
-    temporary.mkdir()
-    try:
+    with temporary_beside(folder) as temporary:
+        temporary.mkdir()
         yield temporary
         folder.mkdir(exist_ok=True)
         former = _files(folder / marker) if marker is not None else []
         new = sorted(file.name for file in temporary.iterdir())
         for name in new:
-            os.replace(temporary / name, folder / name)
+            put_in_place(temporary / name, folder / name)
         for name in set(former) - set(new):
             (folder / name).unlink(missing_ok=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _files(marker):

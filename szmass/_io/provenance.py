@@ -2,47 +2,26 @@
 
 import contextlib
 import json
-import os
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
 from szmass._io.download import file_sha256
+from szmass._io.files import atomic_path
 from szmass.exceptions import IntegrityError
 
 __all__ = ["confirm", "read_record", "record_path", "refuse_changed", "write_record"]
 
 
 def record_path(path):
-    """Give the name of the record of a file.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    pathlib.Path
-        A JSON file beside it.
-    """
+    """Give the name of the record of a file, a JSON file beside it."""
     path = Path(path)
     return path.with_name(f"{path.name}.json")
 
 
 def read_record(path):
-    """Read the record of a file.
+    """Read the record of a file, which need not exist: a dict, empty if there is no record.
 
-    Parameters
-    ----------
-    path : path-like
-        The file, which need not exist.
-
-    Returns
-    -------
-    dict
-        ``url``, ``member`` (of an archive), ``sha256``, ``size``, ``mtime_ns``, ``date``; empty
-        if there is no record.
+    Its keys are ``url``, ``member`` (of an archive), ``sha256``, ``size``, ``mtime_ns``, ``date``.
     """
     try:
         return dict(json.loads(record_path(path).read_text()))
@@ -51,18 +30,9 @@ def read_record(path):
 
 
 def write_record(path, sha256, *, url=None, member=None):
-    """Write the record of a file.
+    """Write the record of a file: its SHA-256, and where it was fetched from.
 
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    sha256 : str
-        Its SHA-256.
-    url : str, optional
-        Where it was fetched from; None if it was put there by hand.
-    member : str, optional
-        Which member of the archive at ``url`` it is.
+    ``url`` is None if it was put there by hand; ``member`` is which of an archive at ``url`` it is.
     """
     stat = Path(path).stat()
     record = {
@@ -73,32 +43,15 @@ def write_record(path, sha256, *, url=None, member=None):
         "mtime_ns": stat.st_mtime_ns,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    target = record_path(path)
-    temporary = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
-    try:
+    with atomic_path(record_path(path), overwrite=True) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n")
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def confirm(path, *, sha256=None):
-    """Make sure that a file that is there is the one on record.
+    """Make sure that a file that is there is the one on record, else raise `IntegrityError`.
 
-    The file is read only if it changed size or date since it was last confirmed.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    sha256 : str, optional
-        What its SHA-256 must be. Without it the record counts, and without a record the file is
-        taken as it is and put on record.
-
-    Raises
-    ------
-    IntegrityError
-        It is another file.
+    The file is read only if it changed size or date since it was last confirmed. Without a given
+    ``sha256`` the record counts, and without a record the file is taken as it is and put on record.
     """
     path, record = Path(path), read_record(path)
     expected = sha256 or record.get("sha256")
@@ -119,23 +72,10 @@ def confirm(path, *, sha256=None):
 
 
 def refuse_changed(path, sha256, *, url, member=None):
-    """Notice that a file was changed at its home since it was first fetched from there.
+    """Refuse a file (`IntegrityError`) that was changed on its server since it was first fetched.
 
-    Parameters
-    ----------
-    path : path-like
-        Where the file was kept.
-    sha256 : str
-        What it is now.
-    url : str
-        Where it was fetched from.
-    member : str, optional
-        Which member of the archive at ``url`` it is.
-
-    Raises
-    ------
-    IntegrityError
-        The record has another SHA-256 for the same home.
+    ``path`` is where it was kept, ``sha256`` what it is now; its record counts if it is of the same
+    ``url`` and ``member`` of an archive.
     """
     record = read_record(path)
     if (record.get("url"), record.get("member")) != (url, member):
@@ -143,6 +83,6 @@ def refuse_changed(path, sha256, *, url, member=None):
     if record.get("sha256") not in (None, sha256):
         raise IntegrityError(
             f"The file at {url} has SHA-256 {sha256}; the one fetched from there on "
-            f"{record.get('date')} had {record['sha256']}: it was changed at its home. To accept "
+            f"{record.get('date')} had {record['sha256']}: it was changed on its server. To accept "
             f"the new one, delete the record {str(record_path(path))!r} and try again"
         )

@@ -28,35 +28,14 @@ _UCDS = (
 
 
 def ucd_of(name):
-    """Give the UCD of a column.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-
-    Returns
-    -------
-    str or None
-        For instance ``"phys.mass"``, None where nothing is known.
-    """
+    """Give the UCD of a column by its name, None where nothing is known."""
     return next((ucd for pattern, ucd in _UCDS if re.fullmatch(pattern, name)), None)
 
 
 def pack_columns(table, format):
-    """Change columns in place so that a format holds them, and say what was done.
+    """Change columns in place so that FITS or VOTable holds them; give what `unpack_columns` needs.
 
-    Parameters
-    ----------
-    table : `~astropy.table.QTable`
-        The table; its columns are replaced, not changed.
-    format : {"fits", "votable"}
-        The format.
-
-    Returns
-    -------
-    dict
-        For `unpack_columns`; of plain JSON types.
+    The columns of the table are replaced, not changed; the dict is of plain JSON types.
     """
     record = {"masked": [], "masks": {}, "int8": [], "escaped": [], "descriptions": {}}
     key = _key_of(table)
@@ -84,19 +63,9 @@ def pack_columns(table, format):
 
 
 def unpack_columns(table, record):
-    """Undo `pack_columns`, in place.
+    """Undo `pack_columns`, in place, on a table as it was read.
 
-    Parameters
-    ----------
-    table : `~astropy.table.QTable`
-        As it was read.
-    record : dict
-        What `pack_columns` gave.
-
-    Returns
-    -------
-    list of str
-        Columns whose masks were not restored, because the table was changed since.
+    Gives the columns whose masks were not restored, because the table was changed since.
     """
     for name in table.colnames:
         column = table[name]

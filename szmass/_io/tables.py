@@ -36,19 +36,7 @@ _META_KEY = "SZMETA"
 
 
 def table_format(path, format=None):
-    """Tell the table format from a file name.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    format : str, optional
-        ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``; wins over the suffix.
-
-    Returns
-    -------
-    str
-        The format.
+    """Tell the table format from a file name, or check a given one, which wins over the suffix.
 
     Raises
     ------
@@ -91,6 +79,8 @@ def write_table(table, path, *, overwrite=False, format=None):
         The format is CSV, which keeps neither units nor descriptions nor ``meta``.
     """
     format = table_format(path, format)
+    if isinstance(table, QTable):  # a sub-class may have writers of its own, which end here
+        table = QTable(table, copy=False)
     with atomic_path(path, overwrite=overwrite) as temporary:
         if format == "ecsv":
             _with_text_masks(table).write(temporary, format="ascii.ecsv")

@@ -5,12 +5,11 @@ import errno
 import json
 import re
 import shutil
-import time
 from pathlib import Path
 
+from szmass._io.retry import HEADERS, GaveUpError, PassingError, may_pass, persistently
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, IntegrityError, RemoteDataError
-from szmass.version import __version__
 
 __all__ = ["PartFile", "check_room", "full_disk_raises", "transfer"]
 
@@ -18,20 +17,11 @@ _CHUNK = 1 << 17  # bytes
 _TIMEOUT = (15, 60)  # s: to connect, between two packets
 _ATTEMPTS = 4  # in a row without progress
 _PROGRESS = 1 << 20  # bytes that count as progress
-_PAUSE = 1.0  # s before the second attempt, doubled before each further one
-_LONGEST_PAUSE = 30.0  # s
-_TRY_AGAIN = {408, 425, 429}  # and all of 500 to 599
 _ORIGIN = ("url", "etag", "last_modified", "size", "sha256")
 
 
 class PartFile:
-    """The part of a file that has arrived, and where it comes from.
-
-    Parameters
-    ----------
-    path : path-like
-        Where the bytes are collected. The origin is written beside it, as JSON.
-    """
+    """The part of a file that has arrived, and where it comes from, as JSON beside it."""
 
     def __init__(self, path):
         self.path = Path(path)
@@ -52,13 +42,7 @@ class PartFile:
         return {key: origin.get(key) for key in _ORIGIN}
 
     def begin(self, origin):
-        """Forget what has arrived and note where the next bytes come from.
-
-        Parameters
-        ----------
-        origin : dict
-            As in `origin`.
-        """
+        """Forget what has arrived; note the `origin` of the next bytes."""
         self.discard()
         self._origin_path.write_text(json.dumps(origin, indent=1))
 
@@ -66,10 +50,6 @@ class PartFile:
         """Remove the part and the note of its origin."""
         for path in (self.path, self._origin_path):
             path.unlink(missing_ok=True)
-
-
-class _PassingError(Exception):
-    """A failure that may be over at the next attempt."""
 
 
 def transfer(url, part, *, size=None, sha256=None, label=None, room=0):
@@ -104,23 +84,26 @@ def transfer(url, part, *, size=None, sha256=None, label=None, room=0):
         There is not enough room.
     """
     import requests
-    import urllib3
 
-    failures, best = 0, part.size
+    best = part.size
+
+    def progressed():
+        nonlocal best
+        further = part.size >= best + _PROGRESS
+        best = max(best, part.size)
+        return further
+
     with requests.Session() as session:
-        while True:
-            try:
-                _attempt(session, url, part, size, sha256, label, room)
-                return
-            except (requests.RequestException, urllib3.exceptions.HTTPError, _PassingError) as err:
-                failures = 1 if part.size >= best + _PROGRESS else failures + 1
-                best = max(best, part.size)
-                if failures >= _ATTEMPTS:
-                    raise RemoteDataError(
-                        f"{url} did not deliver ({_reason(err)}); gave up after {failures} "
-                        "attempts without progress"
-                    ) from err
-            time.sleep(min(_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE))
+        try:
+            persistently(
+                lambda: _attempt(session, url, part, size, sha256, label, room),
+                attempts=_ATTEMPTS,
+                progressed=progressed,
+            )
+        except GaveUpError as err:
+            raise RemoteDataError(
+                f"{url} did not deliver ({_reason(err.__cause__)}); {err} without progress"
+            ) from err.__cause__
 
 
 def _reason(err):
@@ -135,7 +118,7 @@ def _attempt(session, url, part, size, sha256, label, room):
     offset = part.size if _may_continue(origin, url, sha256) else 0
     if offset and offset == origin["size"]:
         return
-    headers = {"User-Agent": f"szmass/{__version__}", "Accept-Encoding": "identity"}
+    headers = {**HEADERS, "Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
         if origin["url"] == url and _validator(origin):
@@ -149,7 +132,7 @@ def _attempt(session, url, part, size, sha256, label, room):
                 return
             if not (continues and start == offset):
                 part.discard()
-                raise _PassingError("the file at the server is not the one begun")
+                raise PassingError("the file at the server is not the one begun")
         elif response.status_code != 200:
             _refuse(response, url)
         if not continues:
@@ -203,8 +186,8 @@ def _content_range(response):
 
 def _refuse(response, url):
     answer = f"{url} answered {response.status_code} {response.reason}"
-    if response.status_code in _TRY_AGAIN or response.status_code >= 500:
-        raise _PassingError(answer)
+    if may_pass(response):
+        raise PassingError(answer, response)
     raise RemoteDataError(answer)
 
 
@@ -226,24 +209,11 @@ def _receive(response, part, offset, total, label):
             stream.write(chunk)
             bar.update(len(chunk))
     if total is not None and part.size != total:
-        raise _PassingError(f"{part.size} bytes came instead of {total}")
+        raise PassingError(f"{part.size} bytes came instead of {total}")
 
 
 def check_room(folder, needed):
-    """Refuse to write more than fits.
-
-    Parameters
-    ----------
-    folder : path-like
-        A folder on the disk.
-    needed : int
-        Bytes to be written.
-
-    Raises
-    ------
-    DiskSpaceError
-        There is less room.
-    """
+    """Raise `DiskSpaceError` where fewer bytes than needed are free on the disk of a folder."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DiskSpaceError(
@@ -254,18 +224,7 @@ def check_room(folder, needed):
 
 @contextlib.contextmanager
 def full_disk_raises(path):
-    """Turn the system's "no space left" into our error.
-
-    Parameters
-    ----------
-    path : path-like
-        The file being written.
-
-    Yields
-    ------
-    None
-        Inside the block a full disk, or a used-up quota, raises `DiskSpaceError`.
-    """
+    """Raise `DiskSpaceError` where the disk, or a quota, is full inside the block."""
     try:
         yield
     except OSError as err:

@@ -50,18 +50,7 @@ class Attribute:
         obj.__dict__[self.name] = self.check(value)
 
     def check(self, value):
-        """Give the value as it is stored, or raise an error that names the attribute.
-
-        Parameters
-        ----------
-        value : object
-            What was assigned.
-
-        Returns
-        -------
-        object
-            What is stored.
-        """
+        """Give the value as it is stored, or raise an error that names the attribute."""
         raise NotImplementedError
 
 
@@ -129,25 +118,10 @@ class Number(Attribute):
         return number if self.unit is None else number * self.unit
 
     def check_column(self, column, names, *, unit=None, missing=None):
-        """Check the column of a table.
+        """Check the column of a table; give its values in our unit, NaN where masked, and the mask.
 
-        Parameters
-        ----------
-        column : `~astropy.table.Column` or `~astropy.units.Quantity`
-            One value per row, masked or NaN where it is not known.
-        names : sequence of str
-            Names of the rows, for the messages.
-        unit : unit-like, optional
-            The unit of a column that has none.
-        missing : float, optional
-            The number that stands for "not known", in the unit of the column.
-
-        Returns
-        -------
-        values : `~numpy.ndarray`
-            float64, in the unit of this attribute, NaN where not known.
-        mask : `~numpy.ndarray`
-            True where not known.
+        ``names`` are those of the rows, for the messages; ``unit`` is for a column that has none,
+        ``missing`` the number that stands for "not known", in the unit of the column.
 
         Raises
         ------
@@ -216,22 +190,7 @@ class Number(Attribute):
 
 
 def column_parts(column):
-    """Take a table column apart, whatever its class.
-
-    Parameters
-    ----------
-    column : `~astropy.table.Column` or `~astropy.units.Quantity` or array-like
-        The column; it is not changed.
-
-    Returns
-    -------
-    values : `~numpy.ndarray`
-        A copy of the plain values.
-    mask : `~numpy.ndarray` of bool
-        True where masked.
-    unit : `~astropy.units.UnitBase` or None
-        Its unit.
-    """
+    """Take a column of any class apart: a copy of its values, its mask, its unit or None."""
     unit = getattr(column, "unit", None)
     if isinstance(column, Masked):
         mask, column = np.array(column.mask), column.unmasked
@@ -243,20 +202,7 @@ def column_parts(column):
 
 
 def describe_rows(names, selected):
-    """Name some rows of a table.
-
-    Parameters
-    ----------
-    names : sequence of str
-        One per row.
-    selected : array-like of bool
-        Which rows are meant.
-
-    Returns
-    -------
-    str
-        For instance ``"row 3 ('A2142')"``; at most five are named.
-    """
+    """Name the selected rows of a table, at most five, as ``"row 3 ('A2142')"``."""
     rows = np.flatnonzero(selected)
     listed = ", ".join(f"{row} ({str(names[row])!r})" for row in rows[:5])
     more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
@@ -264,18 +210,7 @@ def describe_rows(names, selected):
 
 
 def known_positions(coord):
-    """Tell which positions are neither masked nor NaN.
-
-    Parameters
-    ----------
-    coord : `~astropy.coordinates.SkyCoord`
-        Positions of any shape.
-
-    Returns
-    -------
-    `~numpy.ndarray` of bool
-        Of that shape.
-    """
+    """Tell which positions of a SkyCoord of any shape are neither masked nor NaN."""
     data = coord.spherical
     known = np.ones(coord.shape, dtype=bool)
     for angle in (data.lon, data.lat):
@@ -285,18 +220,9 @@ def known_positions(coord):
 
 
 def parse_unit(text):
-    """Read a unit as published tables spell it.
+    """Read a unit as published tables spell it: ``"10^14 Msol"``, ``"10+14Msun"``, ``"None"``.
 
-    Parameters
-    ----------
-    text : str or `~astropy.units.UnitBase` or None
-        For instance ``"10^14 Msol"``, ``"10+14Msun"``, ``"None"``.
-
-    Returns
-    -------
-    `~astropy.units.UnitBase` or None
-        None where there is no unit; an `~astropy.units.UnrecognizedUnit` where it cannot
-        be told.
+    None where there is no unit; an `~astropy.units.UnrecognizedUnit` where it cannot be told.
     """
     if text is None or (isinstance(text, u.UnitBase) and text.physical_type != "unknown"):
         return text
@@ -317,22 +243,9 @@ def parse_unit(text):
 
 
 def unit_factor(unit, wanted):
-    """Tell by what numbers in one unit are multiplied to be in another.
+    """Tell by what numbers in one unit are multiplied to be in another of the same kind.
 
-    Parameters
-    ----------
-    unit, wanted : `~astropy.units.UnitBase`
-        The units.
-
-    Returns
-    -------
-    float
-        The factor, without rounding error where the units differ by a power of ten only.
-
-    Raises
-    ------
-    UnitConversionError
-        The units are not of the same kind.
+    There is no rounding error where the units differ by a power of ten only.
     """
     ratio = unit / wanted
     return unit.to(wanted) if getattr(ratio, "bases", None) else ratio.scale

@@ -8,6 +8,7 @@ import numpy as np
 
 __all__ = [
     "SHOWN",
+    "density_points",
     "density_svg",
     "facts",
     "measured",
@@ -15,6 +16,8 @@ __all__ = [
     "rows_of",
     "short",
     "side_by_side",
+    "svg_points",
+    "svg_scale",
 ]
 
 #: So many of a stack, or of posteriors, are drawn.
@@ -26,37 +29,16 @@ _WIDTH, _HEIGHT, _MARGIN = 300, 110, 22
 
 
 def short(value):
-    """Give any value as escaped text of bounded length.
-
-    Parameters
-    ----------
-    value : object
-        The value.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+    """Give any value as escaped text of bounded length."""
     text = "\N{EM DASH}" if value is None else str(value)
     text = text if len(text) <= _CHARACTERS else text[: _CHARACTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
     return html.escape(text)
 
 
 def measured(value, errn=None, errp=None, unit=""):
-    """Write a measurement with its errors, in powers of ten where that is shorter.
+    """Write a measurement with the distances down and up, in powers of ten where that is shorter.
 
-    Parameters
-    ----------
-    value, errn, errp : float or None
-        The value, and the distances down and up.
-    unit : str, optional
-        Its unit.
-
-    Returns
-    -------
-    str
-        HTML, for instance ``(5.1 <sup>+0.2</sup><sub>-0.3</sub>) 10<sup>14</sup> solMass``.
+    For instance ``(5.1 <sup>+0.2</sup><sub>-0.3</sub>) 10<sup>14</sup> solMass``.
     """
     numbers = [np.nan if v is None else float(v) for v in (value, errn, errp)]
     power = 0
@@ -78,21 +60,9 @@ def measured(value, errn=None, errp=None, unit=""):
 
 
 def facts(title, values, *, beside=""):
-    """Lay out a title and facts by name.
+    """Lay out a title and facts by name, with HTML to the left of them.
 
-    Parameters
-    ----------
-    title : str
-        The title, which is escaped.
-    values : dict of str to str
-        By name, which is escaped; values are HTML.
-    beside : str, optional
-        HTML to the left.
-
-    Returns
-    -------
-    str
-        HTML.
+    Title and names are escaped here; values are HTML.
     """
     left = "text-align:left"
     listed = list(values.items())
@@ -110,18 +80,7 @@ def facts(title, values, *, beside=""):
 
 
 def side_by_side(cells):
-    """Put pieces of HTML beside each other, as far as there is room.
-
-    Parameters
-    ----------
-    cells : list of str
-        HTML.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+    """Put pieces of HTML beside each other, as far as there is room."""
     divisions = "".join(f"<div>{cell}</div>" for cell in cells)
     return (
         f'<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-end">{divisions}</div>'
@@ -129,20 +88,7 @@ def side_by_side(cells):
 
 
 def rows_of(table, columns=None):
-    """Show the head and the tail of a table.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The table.
-    columns : list of str, optional
-        Its columns in the order in which they are shown.
-
-    Returns
-    -------
-    str
-        HTML of at most 8 rows and 12 columns, with a line on what is left out.
-    """
+    """Show 8 rows at most and 12 columns, from head and tail, and say what is left out."""
     columns = table.colnames if columns is None else columns
     n, names = len(table), columns[:_COLUMNS]
     rows = list(range(n)) if n <= _HEAD + _TAIL else [*range(_HEAD), None, *range(n - _TAIL, n)]
@@ -184,21 +130,9 @@ def _cell(entry):
 
 
 def picture(data, *, size=160, title=""):
-    """Draw an image of a map, north of the grid up, as an inline PNG.
+    """Draw an image of a map (ny, nx), north of the grid up, as an inline PNG of a height [pixel].
 
-    Parameters
-    ----------
-    data : `~numpy.ndarray`
-        Two-dimensional; what is NaN stays blank.
-    size : int, optional
-        Its height on the page [pixel].
-    title : str, optional
-        Text for those who do not see it; it is escaped.
-
-    Returns
-    -------
-    str
-        HTML; empty without matplotlib, or if there is nothing finite.
+    NaN stays blank. It is empty without matplotlib, or if nothing is finite.
     """
     try:
         from matplotlib.image import imsave
@@ -225,55 +159,53 @@ def picture(data, *, size=160, title=""):
     )
 
 
+def svg_scale(low, high, start, end):
+    """Make the linear function that takes values from low to high to places from start to end."""
+    return lambda value: start + (value - low) / (high - low) * (end - start)
+
+
+def svg_points(x, y):
+    """Write places (N,) as the points of a line."""
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+
+
+def density_points(x, density, limits, across, up, *, highest=None):
+    """Write the points of a density (N,) between two limits, as far as there is something to see.
+
+    ``across`` and ``up`` take values of x and heights from 0 to 1 to places, 1 being ``highest``,
+    by default the maximum.
+    """
+    grid = np.linspace(*limits, 161)
+    height = np.interp(grid, x, density / (highest or density.max()), left=0.0, right=0.0)
+    seen = height > 1e-4
+    return svg_points(across(grid[seen]), up(height[seen]))
+
+
 def density_svg(x, density, *, low, middle, high, label):
-    """Draw a probability density with its median and 68 % interval.
+    """Draw a density (N,) with its median and 68 % interval, as an inline SVG.
 
-    Parameters
-    ----------
-    x, density : `~numpy.ndarray`
-        The curve.
-    low, middle, high : float
-        Ends of the interval and median, on the axis of ``x``.
-    label : str
-        Name of the axis, which is escaped.
-
-    Returns
-    -------
-    str
-        An inline SVG in the colour of the text around it.
+    It takes the colour of the text around it.
     """
     # Only where there is something to see, with a little room beside.
     seen = np.flatnonzero(density > 1e-3 * density.max())
-    first, last = max(seen[0] - 1, 0), min(seen[-1] + 1, len(x) - 1)
-    step = max(1, (last - first) // 300)
-    part = np.unique(np.append(np.arange(first, last + 1, step), last))
-    x, y = x[part], density[part] / density.max()
-
-    def place(value):
-        return _MARGIN + (value - x[0]) / (x[-1] - x[0]) * (_WIDTH - 2 * _MARGIN)
-
-    def points(horizontal, vertical):
-        heights = _HEIGHT - _MARGIN - vertical * (_HEIGHT - _MARGIN - 6)
-        return " ".join(f"{place(a):.1f},{b:.1f}" for a, b in zip(horizontal, heights, strict=True))
-
-    inside = np.linspace(low, high, 60)
-    area = points([low, *inside, high], np.array([0, *np.interp(inside, x, y), 0]))
-    base, top = (
-        _HEIGHT - _MARGIN,
-        _HEIGHT - _MARGIN - float(np.interp(middle, x, y)) * (_HEIGHT - _MARGIN - 6),
-    )
+    ends = x[max(seen[0] - 1, 0)], x[min(seen[-1] + 1, len(x) - 1)]
+    base = _HEIGHT - _MARGIN
+    across, up = svg_scale(*ends, _MARGIN, _WIDTH - _MARGIN), svg_scale(0, 1, base, 6)
+    area = density_points(x, density, (low, high), across, up)
+    place, top = across(middle), up(np.interp(middle, x, density) / density.max())
     ticks = "".join(
-        f'<text x="{place(value):.1f}" y="{base + 14}" text-anchor="middle">{value:.2f}</text>'
-        for value in (x[0], middle, x[-1])
+        f'<text x="{across(value):.1f}" y="{base + 14}" text-anchor="middle">{value:.2f}</text>'
+        for value in (ends[0], middle, ends[1])
     )
     return (
         f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" font-size="10" fill="currentColor" '
         f'xmlns="http://www.w3.org/2000/svg"><title>{short(label)}</title>'
-        f'<polygon points="{area}" fill="#0072b2" fill-opacity="0.35"/>'
-        f'<polyline points="{points(x, y)}" fill="none" stroke="currentColor"/>'
-        f'<line x1="{_MARGIN}" y1="{base}" x2="{_WIDTH - _MARGIN}" y2="{base}" '
-        f'stroke="currentColor"/><line x1="{place(middle):.1f}" y1="{base}" '
-        f'x2="{place(middle):.1f}" y2="{top:.1f}" stroke="currentColor" stroke-dasharray="3"/>'
+        f'<polygon points="{across(low):.1f},{base} {area} {across(high):.1f},{base}" '
+        'fill="#0072b2" fill-opacity="0.35"/>'
+        f'<polyline points="{density_points(x, density, ends, across, up)}" fill="none" '
+        f'stroke="currentColor"/><line x1="{_MARGIN}" y1="{base}" x2="{_WIDTH - _MARGIN}" '
+        f'y2="{base}" stroke="currentColor"/><line x1="{place:.1f}" y1="{base}" x2="{place:.1f}" '
+        f'y2="{top:.1f}" stroke="currentColor" stroke-dasharray="3"/>'
         f'{ticks}<text x="2" y="10">{short(label)}</text>'
         "</svg>"
     )

@@ -9,26 +9,10 @@ __all__ = ["import_optional"]
 
 
 def import_optional(module, *, extra, purpose):
-    """Import a module that only an extra installs.
+    """Import a module that only an extra of szmass installs.
 
-    Parameters
-    ----------
-    module : str
-        Name of the module, for instance ``"keras"``.
-    extra : str
-        The extra of szmass that installs it.
-    purpose : str
-        What it is needed for, completing "... is needed to".
-
-    Returns
-    -------
-    module
-        The imported module.
-
-    Raises
-    ------
-    MissingDependencyError
-        The module, or something it imports, is not installed.
+    ``purpose`` completes "... is needed to". `MissingDependencyError` where the module, or
+    something it imports, is not installed.
     """
     try:
         return importlib.import_module(module)

@@ -20,10 +20,12 @@ class Registry(Mapping):
     entry_point_group : str, optional
         Group of entry points through which other packages add objects; read at
         the first look-up.
+    check : callable, optional
+        Called with a name and an object before it is added; raises where they do not fit.
     """
 
-    def __init__(self, kind, entry_point_group=None):
-        self.kind = kind
+    def __init__(self, kind, entry_point_group=None, check=None):
+        self.kind, self.group, self._check = kind, entry_point_group, check
         self._objects = {}
         self._pending_group = entry_point_group
 
@@ -47,6 +49,8 @@ class Registry(Mapping):
         DuplicateNameError
             Another object has that name.
         """
+        if self._check is not None:
+            self._check(name, obj)
         present = self._objects.get(name)
         if present is not None and present is not obj:
             raise DuplicateNameError(

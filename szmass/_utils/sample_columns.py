@@ -9,7 +9,14 @@ from astropy.utils.masked import Masked
 from szmass._utils.attributes import column_parts, describe_rows, known_positions, parse_unit
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
-__all__ = ["check_columns", "map_columns"]
+__all__ = [
+    "angles_in_degrees",
+    "check_columns",
+    "find_column",
+    "frame_of",
+    "map_columns",
+    "position_columns",
+]
 
 # Usual names of longitude and latitude, in the order in which they are looked for. "l" and
 # "b" are too short to be matched in upper case as well.
@@ -26,19 +33,8 @@ _PAIRS = (
 def map_columns(table, *, name, coord, redshift, frame, columns, units, missing):
     """Find the columns of a table that a sample needs.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        Any table.
-    name, coord, redshift, frame, columns, units, missing
-        The arguments of `szmass.ClusterSample.from_table`.
-
-    Returns
-    -------
-    columns : dict of str to column
-        ``name``, ``coord`` and all others by our names.
-    units, missing : dict
-        As given, by our names.
+    The arguments are those of `szmass.ClusterSample.from_table`. Gives the columns by our names,
+    ``name`` and ``coord`` first, and ``units`` and ``missing`` by our names.
 
     Raises
     ------
@@ -77,21 +73,11 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
 
 
 def check_columns(columns, numbers, units, missing):
-    """Check the columns of a sample and copy them.
+    """Check the columns of a sample and copy them: names, positions, redshifts, then the others.
 
-    Parameters
-    ----------
-    columns : dict of str to column
-        ``name``, ``coord`` and others.
-    numbers : dict of str to `~szmass._utils.attributes.Number`
-        What is known about some of them; a ``redshift`` is added if there is none.
-    units, missing : dict
-        Unit of columns that have none; number that stands for "not known".
-
-    Returns
-    -------
-    dict of str to column
-        Names, positions, redshifts, then the others in their order.
+    ``numbers`` is what is known about some of them (`~szmass._utils.attributes.Number`); ``units``
+    are for columns that have none, ``missing`` has numbers that stand for "not known". A column of
+    redshifts is added if there is none.
 
     Raises
     ------
@@ -122,23 +108,7 @@ def check_columns(columns, numbers, units, missing):
 
 
 def row_names(column):
-    """Give the names of the rows as strings.
-
-    Parameters
-    ----------
-    column : column
-        Strings, bytes or numbers.
-
-    Returns
-    -------
-    `~numpy.ndarray` of str
-        Without blanks around them.
-
-    Raises
-    ------
-    InvalidInputError
-        Some are masked or empty.
-    """
+    """Give the names of rows (text, bytes or numbers) without blanks around them; none is empty."""
     values, mask, _ = column_parts(column)
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8")
@@ -178,28 +148,34 @@ def _copy(name, column, unit, missing):
     return result
 
 
-def _find(table, given, what, usual):
-    if given is not None:
-        if given not in table.colnames:
-            raise InvalidInputError(
-                f"The table has no column {given!r} for '{what}'. It has "
-                f"{', '.join(table.colnames) or 'no columns'}."
-            )
-        return given
-    for name in usual:
-        found = [c for c in table.colnames if c.lower() == name]
+def find_column(table, given, usual, *, label="The table", purpose=""):
+    """Give the name of a column: the given one, or the usual one in any case; None if not there."""
+    if given is not None and given not in table.colnames:
+        raise InvalidInputError(
+            f"{label} has no column {given!r}{purpose}. It has "
+            f"{', '.join(table.colnames) or 'no columns'}."
+        )
+    for name in () if given is not None else usual:
+        found = [column for column in table.colnames if column.lower() == name]
         if len(found) == 1 or name in found:
             return name if name in found else found[0]
-    raise InvalidInputError(
-        f"The table has no column {' or '.join(map(repr, usual))}. Say which one holds the "
-        f"{what}, for instance {what}='{table.colnames[0] if table.colnames else 'column'}' (a "
-        f"masked column if none is known). It has {', '.join(table.colnames) or 'no columns'}."
-    )
+    return given
+
+
+def _find(table, given, what, usual):
+    column = find_column(table, given, usual, purpose=f" for '{what}'")
+    if column is None:
+        raise InvalidInputError(
+            f"The table has no column {' or '.join(map(repr, usual))}. Say which one holds the "
+            f"{what}, for instance {what}='{table.colnames[0] if table.colnames else 'column'}' (a "
+            f"masked column if none is known). It has {', '.join(table.colnames) or 'no columns'}."
+        )
+    return column
 
 
 def _find_positions(table, names, coord, frame, units):
     """Give the positions, and the names of the columns they were made from."""
-    columns = _position_columns(table, coord, frame)
+    columns = position_columns(table, coord, frame)
     if len(columns) == 1:
         positions = table[columns[0]].copy()
         if frame is not None and positions.frame.name != frame:
@@ -208,8 +184,8 @@ def _find_positions(table, names, coord, frame, units):
                 f"and frame='{frame}' says otherwise. Leave 'frame' out."
             )
     else:
-        frame = frame or _frame_of(columns)
-        lon, lat = (_angle(table[c], c, frame, i, units) for i, c in enumerate(columns))
+        frame = frame or frame_of(columns)
+        lon, lat = (angles_in_degrees(table[c], c, frame, i, units) for i, c in enumerate(columns))
         bad = ~(np.isfinite(lon) & np.isfinite(lat))
         _refuse(columns, names, bad, "masked or NaN")
         _refuse(columns, names, np.abs(lat) > 90, "beyond 90 deg latitude")
@@ -218,7 +194,8 @@ def _find_positions(table, names, coord, frame, units):
     return positions, columns
 
 
-def _position_columns(table, coord, frame):
+def position_columns(table, coord, frame):
+    """Give the columns of the position: a SkyCoord, or longitude and latitude."""
     if coord is not None:
         columns = (coord,) if isinstance(coord, str) else tuple(coord)
         lost = [str(name) for name in columns if name not in table.colnames]
@@ -257,7 +234,8 @@ def _position_columns(table, coord, frame):
     )
 
 
-def _frame_of(columns):
+def frame_of(columns):
+    """Tell the frame of longitude and latitude from the names of their columns."""
     lower = tuple(name.lower() for name in columns)
     for lon, lat, frame in _PAIRS:
         if lower == (lon, lat):
@@ -268,7 +246,7 @@ def _frame_of(columns):
     )
 
 
-def _angle(column, name, frame, which, units):
+def angles_in_degrees(column, name, frame, which, units):
     """Give a column of angles in degrees, NaN where masked."""
     values, mask, unit = column_parts(column)
     if values.dtype.kind in "USO":

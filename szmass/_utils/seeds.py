@@ -18,6 +18,7 @@ _PURPOSES = {
     "environment": 8,
     "sky": 9,
     "neighbours": 10,
+    "ingredient": 11,
 }
 
 
@@ -44,24 +45,7 @@ def generator(seed, purpose, *indices):
 
 
 def uniforms(seed, purpose, indices, n):
-    """Draw ``n`` numbers in (0, 1) for each row of ``indices``.
-
-    Parameters
-    ----------
-    seed : int
-        Seed.
-    purpose : str
-        What for.
-    indices : iterable of tuple of int
-        One stream for each.
-    n : int
-        How many of each.
-
-    Returns
-    -------
-    ndarray
-        Shape (number of streams, n).
-    """
+    """Draw ``n`` numbers in (0, 1) for each tuple in ``indices``: a row and a stream each."""
     result = np.array([generator(seed, purpose, *index).random(n) for index in indices])
     # random() can give 0, which has no normal quantile.
     return np.maximum(result.reshape(-1, n), 2.0**-54)

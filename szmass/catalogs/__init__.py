@@ -8,7 +8,13 @@ and gives its rows as a `~szmass.clusters.ClusterSample`. `CATALOGS` holds them 
 from szmass.catalogs._config import Conf, conf
 from szmass.catalogs.act import ACTDR5Catalog, ACTED56Catalog
 from szmass.catalogs.cnn_masses import DeAndres2022Catalog
-from szmass.catalogs.core import CATALOGS, Catalog, CatalogColumn, register_catalog
+from szmass.catalogs.core import (
+    CATALOGS,
+    Catalog,
+    CatalogColumn,
+    catalog_columns,
+    register_catalog,
+)
 from szmass.catalogs.crossmatch import crossmatch, crossmatch_many
 from szmass.catalogs.erass1 import ERASS1Catalog
 from szmass.catalogs.lensing import LensingTable, MassColumn, PublishedLensingTable
@@ -44,6 +50,7 @@ __all__ = [
     "Sereno2017Table",
     "Umetsu2014Table",
     "Umetsu2016Table",
+    "catalog_columns",
     "conf",
     "crossmatch",
     "crossmatch_many",

@@ -1,5 +1,7 @@
 """From the columns of a published table to ours: names, units, missing values."""
 
+import inspect
+import re
 from dataclasses import dataclass
 
 import astropy.units as u
@@ -9,9 +11,18 @@ from astropy.table import Column, MaskedColumn, QTable
 from astropy.utils.masked import Masked
 
 from szmass._utils.attributes import column_parts, parse_unit, unit_factor
-from szmass.exceptions import FileFormatError
+from szmass.exceptions import FileFormatError, InvalidInputError
 
-__all__ = ["CatalogColumn", "add_published_units", "standardise"]
+__all__ = ["CatalogColumn", "add_published_units", "catalog_columns", "standardise", "with_prefix"]
+
+# What columns hold whose names tell it; {} is the name without its end.
+_DESCRIPTIONS = {
+    "name": "Name",
+    "redshift": "Redshift",
+    "_errn": "Distance down to the end of the 68 % interval",
+    "_errp": "Distance up to the end of the 68 % interval",
+    "_err": "Error of {}",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,22 +68,98 @@ class CatalogColumn:
         return tuple(name for name in (self.name, self.fits, *self.vizier) if name)
 
 
-def standardise(table, columns, *, strict=False):
-    """Give a table our column names, units and masks.
+def catalog_columns(text, *, required=(), missing=None, published_units=None):
+    """Describe the columns of a catalogue by a table of them.
 
     Parameters
     ----------
-    table : `~astropy.table.Table`
-        In a published form or in ours.
-    columns : sequence of `CatalogColumn`
-        What the result holds, in this order.
-    strict : bool, optional
-        Accept no other units than the published ones.
+    text : str
+        A line for each column, of parts with two or more blanks between them: our name; its
+        names in the published files, separated by one blank (``-`` for none); its kind (a
+        ``dtype`` of `CatalogColumn`, or our unit); what it holds. The latter goes on in lines
+        that are indented further, and can be left out for ``name``, ``redshift`` and errors,
+        ``..._errn``, ``..._errp``, ``..._err``.
+    required : str or collection of str or True, optional
+        Columns that have a value in every row; True for all.
+    missing : dict of str to float, optional
+        By column, the number that stands for "not known".
+    published_units : dict of str to str, optional
+        By our unit, that of the published tables, if another.
 
     Returns
     -------
-    `~astropy.table.QTable`
-        A copy; columns that can have missing values are masked ones.
+    tuple of `CatalogColumn`
+        The columns.
+
+    Raises
+    ------
+    InvalidInputError
+        A line does not describe a column, or a column that is named is not described.
+
+    Examples
+    --------
+    >>> from szmass.catalogs import catalog_columns
+    >>> columns = catalog_columns(
+    ...     '''
+    ...     name      ID       str
+    ...     ra        RA _RA   deg      Right ascension (J2000)
+    ...     m500      M500     solMass  M500c from the richness,
+    ...                                 for H0 = 70, Om0 = 0.3
+    ...     m500_err  e_M500   solMass
+    ...     ''',
+    ...     required=("name", "ra"),
+    ...     missing={"m500": -1},
+    ...     published_units={"solMass": "1e14 solMass"},
+    ... )
+    >>> columns[2].description, columns[3].description
+    ('M500c from the richness, for H0 = 70, Om0 = 0.3', 'Error of m500')
+    """
+    lines = re.sub(r"\n +", "  ", inspect.cleandoc(text)).splitlines()
+    rows = [re.split(r" {2,}", line, maxsplit=3) for line in lines]
+    names = {row[0] for row in rows}
+    required = (required,) if isinstance(required, str) else required
+    for argument in (() if required is True else required, missing or ()):
+        if unknown := sorted(set(argument) - names):
+            raise InvalidInputError(f"No column {', '.join(unknown)} is described.")
+    columns = []
+    for line, (name, *parts) in zip(lines, rows, strict=True):
+        end = next((end for end in _DESCRIPTIONS if name.endswith(end)), None)
+        if len(parts) not in ((2, 3) if end else (3,)):
+            raise InvalidInputError(
+                "A column is described by our name, its published names, its kind and what it "
+                f"holds, with two or more blanks between them. Received: {line!r}"
+            )
+        theirs, kind, *description = parts
+        if not description:
+            description = [_DESCRIPTIONS[end].format(name.removesuffix(end))]
+        is_unit = kind not in _CONVERTERS
+        if is_unit and isinstance(u.Unit(kind, parse_strict="silent"), u.UnrecognizedUnit):
+            raise InvalidInputError(
+                f"The kind of {name!r} must be one of {', '.join(_CONVERTERS)}, or a unit. "
+                f"Received: {kind!r}"
+            )
+        fits, *vizier = theirs.removeprefix("-").split() or [None]
+        columns.append(
+            CatalogColumn(
+                name=name,
+                description=" ".join(description[0].split()),
+                fits=fits,
+                vizier=tuple(vizier),
+                dtype="float" if is_unit else kind,
+                unit=kind if is_unit else None,
+                published_unit=(published_units or {}).get(kind),
+                missing=(missing or {}).get(name),
+                required=required is True or name in required,
+            )
+        )
+    return tuple(columns)
+
+
+def standardise(table, columns, *, strict=False):
+    """Give a table, in a published form or in ours, our column names, units and masks.
+
+    The copy holds the `CatalogColumn` s in their order, those that can have missing values as
+    masked ones. With ``strict`` no other units than the published ones are accepted.
 
     Raises
     ------
@@ -114,20 +201,7 @@ def standardise(table, columns, *, strict=False):
 
 
 def add_published_units(table, columns):
-    """Give numbers without a unit the published one.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        In a published form that does not say its units.
-    columns : sequence of `CatalogColumn`
-        What its columns are.
-
-    Returns
-    -------
-    `~astropy.table.Table`
-        A copy.
-    """
+    """Give a copy in which numbers without a unit have the published one of their column."""
     result = table.copy()
     for column in columns:
         for name in set(column.aliases).intersection(table.colnames):
@@ -135,6 +209,15 @@ def add_published_units(table, columns):
             if column.unit is not None and unit is None and values.dtype.kind in "fiu":
                 result[name].unit = u.Unit(column.published_unit or column.unit)
     return result
+
+
+def with_prefix(table, column, prefix):
+    """Give a copy whose names in a column begin with a prefix that VizieR leaves out."""
+    table = table.copy()
+    names = np.char.strip(np.asarray(table[column], dtype=str))
+    bare = ~np.char.startswith(names, prefix.strip())
+    table[column] = np.where(bare, np.char.add(prefix, names), names)
+    return table
 
 
 def _assemble(column, values, mask):

@@ -52,22 +52,9 @@ conf = Conf()
 
 
 def require_consistent(offline, refresh):
-    """Tell whether a server may not be asked.
+    """Tell whether a server may not be asked: ``offline``, or the settings say so.
 
-    Parameters
-    ----------
-    offline, refresh : bool
-        What the caller wants.
-
-    Returns
-    -------
-    bool
-        ``offline``, or True if the settings say so.
-
-    Raises
-    ------
-    InvalidInputError
-        Something is to be fetched anew without asking a server.
+    To ``refresh`` without asking a server is an `InvalidInputError`.
     """
     offline = bool(offline or conf.offline)
     if offline and refresh:

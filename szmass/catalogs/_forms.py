@@ -69,19 +69,7 @@ def read_form(path, readme=None):
 
 
 def parse_votable(content):
-    """Read the tables of a VOTable and what its server says about them.
-
-    Parameters
-    ----------
-    content : bytes
-        The document.
-
-    Returns
-    -------
-    tables : dict of str to `~astropy.table.Table`
-        Tables by name; one without a name has the number of its place.
-    infos : list of (str, str)
-        Names and texts of the INFO elements.
+    """Read a VOTable: its tables by name (or number), and names and texts of all INFO elements.
 
     Raises
     ------

@@ -1,60 +1,9 @@
 """Clusters found by the Atacama Cosmology Telescope."""
 
-import numpy as np
-
-from szmass.catalogs.core import Catalog, CatalogColumn, register_catalog
+from szmass.catalogs._columns import with_prefix
+from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 
 __all__ = ["ACTDR5Catalog", "ACTED56Catalog"]
-
-
-def _mass(name, fits, description, vizier=(), errors=((), ())):
-    """Describe a mass and its two errors, in units of 1e14 solMass."""
-    common = {"unit": "solMass", "published_unit": "1e14 solMass"}
-    return (
-        CatalogColumn(name=name, fits=fits, vizier=vizier, description=description, **common),
-        CatalogColumn(
-            name=f"{name}_errn",
-            fits=f"{fits}_errMinus",
-            vizier=errors[0],
-            description="Distance down to the end of the 68 % interval",
-            **common,
-        ),
-        CatalogColumn(
-            name=f"{name}_errp",
-            fits=f"{fits}_errPlus",
-            vizier=errors[1],
-            description="Distance up to the end of the 68 % interval",
-            **common,
-        ),
-    )
-
-
-_NAME = CatalogColumn(
-    name="name", fits="name", vizier=("ACT-CL",), dtype="str", required=True, description="Name"
-)
-_RA = CatalogColumn(
-    name="ra",
-    fits="RADeg",
-    vizier=("RAJ2000",),
-    unit="deg",
-    required=True,
-    description="Right ascension (J2000) of the detection",
-)
-_DEC = CatalogColumn(
-    name="dec",
-    fits="decDeg",
-    vizier=("DEJ2000",),
-    unit="deg",
-    required=True,
-    description="Declination (J2000) of the detection",
-)
-_SNR = CatalogColumn(
-    name="snr",
-    fits="SNR",
-    vizier=("S/N",),
-    description="Signal-to-noise ratio at the best of all filter scales",
-)
-_CALIBRATED = "M500c rescaled by a calibration of richness with weak lensing"
 
 
 class _ACTCatalog(Catalog):
@@ -64,12 +13,7 @@ class _ACTCatalog(Catalog):
 
     @classmethod
     def _prepare(cls, table):
-        if "ACT-CL" in table.colnames:  # VizieR leaves the prefix out
-            table = table.copy()
-            names = np.char.strip(np.asarray(table["ACT-CL"], dtype=str))
-            bare = ~np.char.startswith(names, "ACT-CL")
-            table["ACT-CL"] = np.where(bare, np.char.add("ACT-CL ", names), names)
-        return table
+        return with_prefix(table, "ACT-CL", "ACT-CL ") if "ACT-CL" in table.colnames else table
 
 
 @register_catalog
@@ -99,27 +43,35 @@ class ACTED56Catalog(_ACTCatalog):
     expected_rows = 182
     references = ("2018ApJS..235...20H",)
     download_page = "https://lambda.gsfc.nasa.gov/product/act/actpol_prod_table.html"
-    columns = (
-        _NAME,
-        _RA,
-        _DEC,
-        _SNR,
-        CatalogColumn(
-            name="fixed_snr", fits="SNR2p4", description="Signal-to-noise ratio at 2.4 arcmin"
-        ),
-        CatalogColumn(name="redshift", fits="z", required=True, description="Redshift"),
-        CatalogColumn(name="redshift_err", fits="zErr", description="Error; 0 if spectroscopic"),
-        CatalogColumn(name="redshift_type", fits="zType", dtype="str", description="spec or phot"),
-        CatalogColumn(
-            name="alternative_names", fits="AltName", dtype="str", description="Another name"
-        ),
-        CatalogColumn(
-            name="psz2", fits="PSZ2Match", dtype="bool", description="Whether it is in PSZ2"
-        ),
-        *_mass("m500", "M500cUPP", "M500c for the universal pressure profile"),
-        *_mass("m200m", "M200mUPP", "M200m, made from m500"),
-        *_mass("m500_uncorrected", "M500cUnc", "M500c without correction for selection"),
-        *_mass("m500_cal", "M500cCal", _CALIBRATED),
+    columns = catalog_columns(
+        """
+        name                   name ACT-CL        str
+        ra                     RADeg RAJ2000      deg      Right ascension (J2000) of the detection
+        dec                    decDeg DEJ2000     deg      Declination (J2000) of the detection
+        snr                    SNR S/N            float    Signal-to-noise ratio at the best of all
+                                                           filter scales
+        fixed_snr              SNR2p4             float    Signal-to-noise ratio at 2.4 arcmin
+        redshift               z                  float
+        redshift_err           zErr               float    Error; 0 if spectroscopic
+        redshift_type          zType              str      spec or phot
+        alternative_names      AltName            str      Another name
+        psz2                   PSZ2Match          bool     Whether it is in PSZ2
+        m500                   M500cUPP           solMass  M500c for the universal pressure profile
+        m500_errn              M500cUPP_errMinus  solMass
+        m500_errp              M500cUPP_errPlus   solMass
+        m200m                  M200mUPP           solMass  M200m, made from m500
+        m200m_errn             M200mUPP_errMinus  solMass
+        m200m_errp             M200mUPP_errPlus   solMass
+        m500_uncorrected       M500cUnc           solMass  M500c without correction for selection
+        m500_uncorrected_errn  M500cUnc_errMinus  solMass
+        m500_uncorrected_errp  M500cUnc_errPlus   solMass
+        m500_cal               M500cCal           solMass  M500c rescaled by a calibration of
+                                                           richness with weak lensing
+        m500_cal_errn          M500cCal_errMinus  solMass
+        m500_cal_errp          M500cCal_errPlus   solMass
+        """,
+        required=("name", "ra", "dec", "redshift"),
+        published_units={"solMass": "1e14 solMass"},
     )
 
 
@@ -155,45 +107,28 @@ class ACTDR5Catalog(_ACTCatalog):
     expected_rows = 4195
     references = ("2021ApJS..253....3H",)
     download_page = "https://lambda.gsfc.nasa.gov/product/act/actpol_dr5_szcluster_catalog_get.html"
-    columns = (
-        _NAME,
-        _RA,
-        _DEC,
-        _SNR,
-        CatalogColumn(
-            name="fixed_snr",
-            fits="fixed_SNR",
-            vizier=("S/N2.4",),
-            description="Signal-to-noise ratio at 2.4 arcmin",
-        ),
-        CatalogColumn(
-            name="redshift", fits="redshift", vizier=("z",), required=True, description="Redshift"
-        ),
-        CatalogColumn(
-            name="redshift_err",
-            fits="redshiftErr",
-            vizier=("e_z",),
-            description="Error; 0 if spectroscopic",
-        ),
-        CatalogColumn(
-            name="redshift_type",
-            fits="redshiftType",
-            vizier=("r_z", "f_z", "Type"),
-            dtype="str",
-            description="spec or phot",
-        ),
-        *_mass(
-            "m500",
-            "M500c",
-            "M500c for the universal pressure profile",
-            errors=(("e_M500c",), ("E_M500c",)),
-        ),
-        *_mass("m200m", "M200m", "M200m, made from m500", errors=(("e_M200m",), ("E_M200m",))),
-        *_mass(
-            "m500_cal",
-            "M500cCal",
-            _CALIBRATED,
-            vizier=("M500cC",),
-            errors=(("e_M500cC",), ("E_M500cC",)),
-        ),
+    columns = catalog_columns(
+        """
+        name           name ACT-CL                 str
+        ra             RADeg RAJ2000               deg      Right ascension (J2000) of the detection
+        dec            decDeg DEJ2000              deg      Declination (J2000) of the detection
+        snr            SNR S/N                     float    Signal-to-noise ratio at the best of all
+                                                            filter scales
+        fixed_snr      fixed_SNR S/N2.4            float    Signal-to-noise ratio at 2.4 arcmin
+        redshift       redshift z                  float
+        redshift_err   redshiftErr e_z             float    Error; 0 if spectroscopic
+        redshift_type  redshiftType r_z f_z Type   str      spec or phot
+        m500           M500c                       solMass  M500c for the universal pressure profile
+        m500_errn      M500c_errMinus e_M500c      solMass
+        m500_errp      M500c_errPlus E_M500c       solMass
+        m200m          M200m                       solMass  M200m, made from m500
+        m200m_errn     M200m_errMinus e_M200m      solMass
+        m200m_errp     M200m_errPlus E_M200m       solMass
+        m500_cal       M500cCal M500cC             solMass  M500c rescaled by a calibration of
+                                                            richness with weak lensing
+        m500_cal_errn  M500cCal_errMinus e_M500cC  solMass
+        m500_cal_errp  M500cCal_errPlus E_M500cC   solMass
+        """,
+        required=("name", "ra", "dec", "redshift"),
+        published_units={"solMass": "1e14 solMass"},
     )

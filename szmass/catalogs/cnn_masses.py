@@ -7,7 +7,7 @@ from astropy.table import Table
 
 from szmass._utils.paths import cache_folder
 from szmass.catalogs._config import require_consistent
-from szmass.catalogs.core import Catalog, CatalogColumn, register_catalog
+from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 from szmass.exceptions import FileFormatError, RemoteDataError
 
 __all__ = ["DeAndres2022Catalog"]
@@ -53,21 +53,21 @@ class DeAndres2022Catalog(Catalog):
     references = ("2022NatAs...6.1325D",)
     position = None
     download_page = "https://github.com/The300th/DeepPlanck"
-    columns = tuple(
-        CatalogColumn(name=name, dtype=dtype, unit=unit, required=True, description=description)
-        for name, dtype, unit, description in (
-            ("name", "str", None, "Name in PSZ2"),
-            ("redshift", "float32", None, "Redshift in PSZ2"),
-            ("msz", "float", "solMass", "MSZ of PSZ2"),
-            ("cnn_mass", "float", "solMass", "M500c by the networks"),
-            ("cnn_mass_errn", "float", "solMass", "Distance down to the end of the 68 % interval"),
-            ("cnn_mass_errp", "float", "solMass", "Distance up to the end of the 68 % interval"),
-            ("log10_cnn_mass", "float", None, "log10(cnn_mass / solMass)"),
-            ("log10_cnn_mass_errn", "float", None, "Lower error in dex"),
-            ("log10_cnn_mass_errp", "float", None, "Upper error in dex"),
-            ("y500_uncalibrated", "float", None, "Y500 up to an unknown factor"),
-            ("y500_uncalibrated_err", "float", None, "Error of y500_uncalibrated"),
-        )
+    columns = catalog_columns(
+        """
+        name                   -  str      Name in PSZ2
+        redshift               -  float32  Redshift in PSZ2
+        msz                    -  solMass  MSZ of PSZ2
+        cnn_mass               -  solMass  M500c by the networks
+        cnn_mass_errn          -  solMass
+        cnn_mass_errp          -  solMass
+        log10_cnn_mass         -  float    log10(cnn_mass / solMass)
+        log10_cnn_mass_errn    -  float    Lower error in dex
+        log10_cnn_mass_errp    -  float    Upper error in dex
+        y500_uncalibrated      -  float    Y500 up to an unknown factor
+        y500_uncalibrated_err  -  float
+        """,
+        required=True,
     )
 
     @classmethod

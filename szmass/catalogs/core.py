@@ -12,11 +12,20 @@ from szmass._utils.attributes import column_parts
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_quantity
 from szmass._utils.registry import Registry
-from szmass.catalogs._columns import CatalogColumn, add_published_units, standardise
+from szmass.catalogs._columns import (
+    CatalogColumn,
+    add_published_units,
+    catalog_columns,
+    standardise,
+)
 from szmass.catalogs._config import require_consistent
 from szmass.catalogs._forms import read_form
-from szmass.catalogs._snapshots import latest_snapshot, read_snapshot, write_snapshot
-from szmass.catalogs._vizier import query_vizier
+from szmass.catalogs._remote import (
+    latest_snapshot,
+    query_vizier,
+    read_snapshot,
+    write_snapshot,
+)
 from szmass.clusters import ClusterSample
 from szmass.exceptions import (
     FileFormatError,
@@ -26,10 +35,24 @@ from szmass.exceptions import (
     SzmassWarning,
 )
 
-__all__ = ["CATALOGS", "Catalog", "CatalogColumn", "register_catalog"]
+__all__ = ["CATALOGS", "Catalog", "CatalogColumn", "catalog_columns", "register_catalog"]
 
-#: Catalogue classes by tag.
-CATALOGS = Registry("catalogue")
+
+def _require_catalog(tag, catalog):
+    if not (isinstance(catalog, type) and issubclass(catalog, Catalog)):
+        raise InvalidInputError(
+            f"A catalogue must be a sub-class of szmass.catalogs.Catalog. Received: {catalog!r}"
+        )
+    if catalog.tag is None or catalog.tag != tag:
+        raise InvalidInputError(
+            f"The catalogue {catalog.__name__} must be registered under its tag, {catalog.tag!r}, "
+            f"a string. Received: {tag!r}"
+        )
+
+
+#: Catalogue classes by tag, also of other packages: their entry points of the group
+#: ``szmass.catalogs`` have the tag as their name and the class as their object.
+CATALOGS = Registry("catalogue", entry_point_group="szmass.catalogs", check=_require_catalog)
 
 
 def register_catalog(catalog):
@@ -49,8 +72,10 @@ def register_catalog(catalog):
     ------
     DuplicateNameError
         Another catalogue has that tag.
+    InvalidInputError
+        It is no such class, or has no tag.
     """
-    return CATALOGS.add(catalog.tag, catalog)
+    return CATALOGS.add(getattr(catalog, "tag", None), catalog)
 
 
 class Catalog:

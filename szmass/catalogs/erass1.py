@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from szmass.catalogs.core import Catalog, CatalogColumn, register_catalog
+from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 from szmass.exceptions import FileFormatError
 
 __all__ = ["ERASS1Catalog"]
@@ -42,78 +42,22 @@ class ERASS1Catalog(Catalog):
     references = ("2024A&A...685A.106B", "2024A&A...688A.210K")
     download_page = "https://erosita.mpe.mpg.de/dr1/AllSkySurveyData_dr1/Catalogues_dr1/"
     unitless_forms = ("fits",)
-    columns = (
-        CatalogColumn(
-            name="name",
-            fits="NAME",
-            vizier=("Name",),
-            dtype="str",
-            required=True,
-            description="Name",
-        ),
-        CatalogColumn(
-            name="ra",
-            fits="RA",
-            vizier=("RAJ2000",),
-            unit="deg",
-            required=True,
-            description="Right ascension (J2000) of the X-ray source",
-        ),
-        CatalogColumn(
-            name="dec",
-            fits="DEC",
-            vizier=("DEJ2000",),
-            unit="deg",
-            required=True,
-            description="Declination (J2000) of the X-ray source",
-        ),
-        CatalogColumn(
-            name="redshift", fits="BEST_Z", vizier=("zBest",), missing=-1, description="Redshift"
-        ),
-        CatalogColumn(
-            name="redshift_type",
-            fits="BEST_Z_TYPE",
-            vizier=("zType",),
-            dtype="str",
-            description="How the redshift was measured",
-        ),
-        CatalogColumn(
-            name="extent_likelihood",
-            fits="EXT_LIKE",
-            vizier=("ExtLike",),
-            description="Likelihood that the source is extended",
-        ),
-        CatalogColumn(
-            name="p_contamination",
-            fits="PCONT",
-            vizier=("pcont", "Pcont"),
-            missing=-1,
-            description="Probability that it is no cluster",
-        ),
-        CatalogColumn(
-            name="m500",
-            fits="M500",
-            unit="solMass",
-            published_unit="1e13 solMass",
-            missing=-1,
-            description="M500c from the X-ray signal",
-        ),
-        CatalogColumn(
-            name="m500_errn",
-            fits="M500_L",  # `_prepare` makes errors of the limits
-            vizier=("b_M500",),
-            unit="solMass",
-            published_unit="1e13 solMass",
-            description="Distance down to the end of the 68 % interval",
-        ),
-        CatalogColumn(
-            name="m500_errp",
-            fits="M500_H",
-            vizier=("B_M500",),
-            unit="solMass",
-            published_unit="1e13 solMass",
-            description="Distance up to the end of the 68 % interval",
-        ),
+    columns = catalog_columns(
+        """
+        name               NAME Name          str
+        ra                 RA RAJ2000         deg      Right ascension (J2000) of the X-ray source
+        dec                DEC DEJ2000        deg      Declination (J2000) of the X-ray source
+        redshift           BEST_Z zBest       float
+        redshift_type      BEST_Z_TYPE zType  str      How the redshift was measured
+        extent_likelihood  EXT_LIKE ExtLike   float    Likelihood that the source is extended
+        p_contamination    PCONT pcont Pcont  float    Probability that it is no cluster
+        m500               M500               solMass  M500c from the X-ray signal
+        m500_errn          M500_L b_M500      solMass
+        m500_errp          M500_H B_M500      solMass
+        """,
+        required=("name", "ra", "dec"),
+        missing={"redshift": -1, "p_contamination": -1, "m500": -1},
+        published_units={"solMass": "1e13 solMass"},
     )
 
     @classmethod

@@ -1,6 +1,6 @@
 """The meta-catalogue of X-ray detected clusters of galaxies (MCXC)."""
 
-from szmass.catalogs.core import Catalog, CatalogColumn, register_catalog
+from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 
 __all__ = ["MCXCCatalog"]
 
@@ -37,52 +37,21 @@ class MCXCCatalog(Catalog):
     expected_rows = 1743
     references = ("2011A&A...534A.109P",)
     download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/534/A109/ (mcxc.dat and ReadMe)"
-    columns = (
-        CatalogColumn(
-            name="name", vizier=("MCXC",), dtype="str", required=True, description="Name"
-        ),
-        CatalogColumn(
-            name="other_name",
-            vizier=("OName",),
-            dtype="str",
-            description="Name in the input catalogue",
-        ),
-        CatalogColumn(
-            name="alternative_names",
-            vizier=("AName",),
-            dtype="str",
-            description="Further names, separated by commas",
-        ),
-        CatalogColumn(
-            name="ra",
-            vizier=("RAdeg", "_RA", "_RAJ2000", "RAJ2000"),
-            unit="deg",
-            required=True,
-            description="Right ascension (J2000)",
-        ),
-        CatalogColumn(
-            name="dec",
-            vizier=("DEdeg", "_DE", "_DEJ2000", "DEJ2000"),
-            unit="deg",
-            required=True,
-            description="Declination (J2000)",
-        ),
-        CatalogColumn(name="redshift", vizier=("z",), required=True, description="Redshift"),
-        CatalogColumn(name="survey", vizier=("Cat",), dtype="str", description="Input catalogue"),
-        CatalogColumn(
-            name="l500",
-            vizier=("L500",),
-            unit="erg/s",
-            published_unit="1e37 W",
-            description="Luminosity inside R500, 0.1-2.4 keV",
-        ),
-        CatalogColumn(
-            name="m500",
-            vizier=("M500",),
-            unit="solMass",
-            published_unit="1e14 solMass",
-            description="M500c from the luminosity, H0 = 70, Om0 = 0.3",
-        ),
-        CatalogColumn(name="r500", vizier=("R500",), unit="Mpc", description="R500c"),
-        CatalogColumn(name="notes", vizier=("Notes",), dtype="str", description="Notes"),
+    columns = catalog_columns(
+        """
+        name               MCXC                        str
+        other_name         OName                       str      Name in the input catalogue
+        alternative_names  AName                       str      Further names, separated by commas
+        ra                 RAdeg _RA _RAJ2000 RAJ2000  deg      Right ascension (J2000)
+        dec                DEdeg _DE _DEJ2000 DEJ2000  deg      Declination (J2000)
+        redshift           z                           float
+        survey             Cat                         str      Input catalogue
+        l500               L500                        erg/s    Luminosity inside R500, 0.1-2.4 keV
+        m500               M500                        solMass  M500c from the luminosity, H0 = 70,
+                                                                Om0 = 0.3
+        r500               R500                        Mpc      R500c
+        notes              Notes                       str      Notes
+        """,
+        required=("name", "ra", "dec", "redshift"),
+        published_units={"erg/s": "1e37 W", "solMass": "1e14 solMass"},
     )

@@ -1,194 +1,8 @@
 """The second Planck catalogue of Sunyaev-Zel'dovich sources (PSZ2), union of three codes."""
 
-from szmass.catalogs.core import Catalog, CatalogColumn, register_catalog
+from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 
 __all__ = ["PSZ2Catalog"]
-
-# Labels after the FITS name: those of the CDS ReadMe first, then other spellings that
-# VizieR uses for such columns.
-_COLUMNS = (
-    CatalogColumn(
-        name="index",
-        fits="INDEX",
-        vizier=("Index", "recno"),
-        dtype="int",
-        description="Number of the row in the release",
-    ),
-    CatalogColumn(
-        name="name",
-        fits="NAME",
-        vizier=("Name", "PSZ2"),
-        dtype="str",
-        required=True,
-        description="Name",
-    ),
-    CatalogColumn(
-        name="glon", fits="GLON", unit="deg", required=True, description="Galactic longitude"
-    ),
-    CatalogColumn(
-        name="glat", fits="GLAT", unit="deg", required=True, description="Galactic latitude"
-    ),
-    CatalogColumn(
-        name="ra",
-        fits="RA",
-        vizier=("RAdeg", "RAJ2000", "RA_ICRS"),
-        unit="deg",
-        description="Right ascension (J2000), made from the Galactic position",
-    ),
-    CatalogColumn(
-        name="dec",
-        fits="DEC",
-        vizier=("DEdeg", "DEJ2000", "DE_ICRS"),
-        unit="deg",
-        description="Declination (J2000), made from the Galactic position",
-    ),
-    CatalogColumn(
-        name="pos_err",
-        fits="POS_ERR",
-        vizier=("e_pos", "e_Pos", "ePos"),
-        unit="arcmin",
-        description="Radius that holds the true position with 95 %",
-    ),
-    CatalogColumn(name="snr", fits="SNR", description="Signal-to-noise ratio of the detection"),
-    CatalogColumn(
-        name="pipeline",
-        fits="PIPELINE",
-        vizier=("Pipeline", "Pipe"),
-        dtype="int",
-        description="Code that the values are from: 1 MMF1, 2 MMF3, 3 PwS",
-    ),
-    CatalogColumn(
-        name="pipe_det",
-        fits="PIPE_DET",
-        vizier=("PipeDet",),
-        dtype="int",
-        description="Codes that detect it, a digit each: hundreds MMF1, tens MMF3, units PwS",
-    ),
-    CatalogColumn(
-        name="pccs2", fits="PCCS2", dtype="bool", description="Whether it matches a PCCS2 source"
-    ),
-    CatalogColumn(
-        name="psz",
-        fits="PSZ",
-        vizier=("PSZ1",),
-        dtype="int",
-        missing=-1,
-        description="Number of the row in PSZ1, masked for new detections",
-    ),
-    CatalogColumn(
-        name="ir_flag",
-        fits="IR_FLAG",
-        vizier=("f_IR", "IR"),
-        dtype="int",
-        description="1 where infrared emission contaminates the signal heavily",
-    ),
-    CatalogColumn(
-        name="q_neural",
-        fits="Q_NEURAL",
-        vizier=("q_neural", "Qneural", "QN", "Qn"),
-        description="Quality by a neural network; below 0.4 is low",
-    ),
-    CatalogColumn(
-        name="y5r500",
-        fits="Y5R500",
-        unit="arcmin2",
-        published_unit="1e-3 arcmin2",
-        description="Compton parameter inside 5 R500, mean over all sizes (blind)",
-    ),
-    CatalogColumn(
-        name="y5r500_err",
-        fits="Y5R500_ERR",
-        vizier=("e_Y5R500",),
-        unit="arcmin2",
-        published_unit="1e-3 arcmin2",
-        description="Error of y5r500",
-    ),
-    CatalogColumn(
-        name="validation",
-        fits="VALIDATION",
-        vizier=("Val", "Valid"),
-        dtype="int",
-        description="Code of the best external identification, -1 for none",
-    ),
-    CatalogColumn(
-        name="redshift_id",
-        fits="REDSHIFT_ID",
-        vizier=("zID", "RedID"),
-        dtype="str",
-        description="Name of the object that the redshift is of",
-    ),
-    CatalogColumn(
-        name="redshift",
-        fits="REDSHIFT",
-        vizier=("z",),
-        dtype="float32",
-        missing=-1,
-        description="Redshift",
-    ),
-    CatalogColumn(
-        name="msz",
-        fits="MSZ",
-        unit="solMass",
-        published_unit="1e14 solMass",
-        missing=0,
-        description="Hydrostatic-equivalent M500c from the Y-M relation, H0 = 70, Om0 = 0.3",
-    ),
-    CatalogColumn(
-        name="msz_errp",
-        fits="MSZ_ERR_UP",
-        vizier=("E_MSZ",),
-        unit="solMass",
-        published_unit="1e14 solMass",
-        missing=0,
-        description="Distance up to the end of the 68 % interval of msz, statistical",
-    ),
-    CatalogColumn(
-        name="msz_errn",
-        fits="MSZ_ERR_LOW",
-        vizier=("e_MSZ",),
-        unit="solMass",
-        published_unit="1e14 solMass",
-        missing=0,
-        description="Distance down to the end of the 68 % interval of msz, statistical",
-    ),
-    CatalogColumn(name="mcxc", fits="MCXC", dtype="str", description="Counterpart in MCXC"),
-    CatalogColumn(
-        name="redmapper",
-        fits="REDMAPPER",
-        vizier=("RedMAPPer", "redMaPPer", "RedMaPPer"),
-        dtype="str",
-        description="Counterpart in redMaPPer",
-    ),
-    CatalogColumn(name="act", fits="ACT", dtype="str", description="Counterpart in ACT"),
-    CatalogColumn(name="spt", fits="SPT", dtype="str", description="Counterpart in SPT"),
-    CatalogColumn(
-        name="wise_flag",
-        fits="WISE_FLAG",
-        vizier=("f_WISE", "WISE"),
-        dtype="int",
-        description="Overdensity in WISE, -3 to 3; -10 where not analysed",
-    ),
-    CatalogColumn(
-        name="ami_evidence",
-        fits="AMI_EVIDENCE",
-        vizier=("AMIevi", "AMI"),
-        description="Bayesian evidence of a counterpart in AMI; -1000 and -100 are codes",
-    ),
-    CatalogColumn(
-        name="cosmo",
-        fits="COSMO",
-        vizier=("Cosmo",),
-        dtype="bool",
-        description="Whether it is in a cosmology sample",
-    ),
-    CatalogColumn(
-        name="comment",
-        fits="COMMENT",
-        vizier=("Comment", "Com"),
-        dtype="str",
-        description="Comment",
-    ),
-)
 
 
 @register_catalog
@@ -225,6 +39,58 @@ class PSZ2Catalog(Catalog):
     vizier_id = "J/A+A/594/A27/psz2"
     expected_rows = 1653
     references = ("2016A&A...594A..27P",)
-    columns = _COLUMNS
+    # After the FITS name those of the CDS ReadMe, then other spellings that VizieR uses.
+    columns = catalog_columns(
+        """
+        index         INDEX Index recno        int      Number of the row in the release
+        name          NAME Name PSZ2           str
+        glon          GLON                     deg      Galactic longitude
+        glat          GLAT                     deg      Galactic latitude
+        ra            RA RAdeg RAJ2000 RA_ICRS  deg
+                      Right ascension (J2000), made from the Galactic position
+        dec           DEC DEdeg DEJ2000 DE_ICRS  deg
+                      Declination (J2000), made from the Galactic position
+        pos_err       POS_ERR e_pos e_Pos ePos  arcmin
+                      Radius that holds the true position with 95 %
+        snr           SNR                      float    Signal-to-noise ratio of the detection
+        pipeline      PIPELINE Pipeline Pipe   int
+                      Code that the values are from: 1 MMF1, 2 MMF3, 3 PwS
+        pipe_det      PIPE_DET PipeDet         int
+                      Codes that detect it, a digit each: hundreds MMF1, tens MMF3, units PwS
+        pccs2         PCCS2                    bool     Whether it matches a PCCS2 source
+        psz           PSZ PSZ1                 int
+                      Number of the row in PSZ1, masked for new detections
+        ir_flag       IR_FLAG f_IR IR          int
+                      1 where infrared emission contaminates the signal heavily
+        q_neural      Q_NEURAL q_neural Qneural QN Qn  float
+                      Quality by a neural network; below 0.4 is low
+        y5r500        Y5R500                   arcmin2
+                      Compton parameter inside 5 R500, mean over all sizes (blind)
+        y5r500_err    Y5R500_ERR e_Y5R500      arcmin2
+        validation    VALIDATION Val Valid     int
+                      Code of the best external identification, -1 for none
+        redshift_id   REDSHIFT_ID zID RedID    str      Name of the object that the redshift is of
+        redshift      REDSHIFT z               float32
+        msz           MSZ                      solMass
+                      Hydrostatic-equivalent M500c from the Y-M relation, H0 = 70, Om0 = 0.3
+        msz_errp      MSZ_ERR_UP E_MSZ         solMass
+                      Distance up to the end of the 68 % interval of msz, statistical
+        msz_errn      MSZ_ERR_LOW e_MSZ        solMass
+                      Distance down to the end of the 68 % interval of msz, statistical
+        mcxc          MCXC                     str      Counterpart in MCXC
+        redmapper     REDMAPPER RedMAPPer redMaPPer RedMaPPer  str      Counterpart in redMaPPer
+        act           ACT                      str      Counterpart in ACT
+        spt           SPT                      str      Counterpart in SPT
+        wise_flag     WISE_FLAG f_WISE WISE    int
+                      Overdensity in WISE, -3 to 3; -10 where not analysed
+        ami_evidence  AMI_EVIDENCE AMIevi AMI  float
+                      Bayesian evidence of a counterpart in AMI; -1000 and -100 are codes
+        cosmo         COSMO Cosmo              bool     Whether it is in a cosmology sample
+        comment       COMMENT Comment Com      str      Comment
+        """,
+        required=("name", "glon", "glat"),
+        missing={"psz": -1, "redshift": -1, "msz": 0, "msz_errp": 0, "msz_errn": 0},
+        published_units={"arcmin2": "1e-3 arcmin2", "solMass": "1e14 solMass"},
+    )
     position = ("glon", "glat", "galactic")
     download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/594/A27/ (psz2.dat and ReadMe)"

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from szmass.catalogs.core import Catalog, CatalogColumn, register_catalog
+from szmass.catalogs._columns import with_prefix
+from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 
 __all__ = ["SPTSZCatalog"]
 
@@ -45,83 +46,29 @@ class SPTSZCatalog(Catalog):
     references = ("2019ApJ...878...55B", "2015ApJS..216...27B")
     download_page = "https://pole.uchicago.edu/public/data/sptsz-clusters/"
     unitless_forms = ("fits",)
-    columns = (
-        CatalogColumn(
-            name="name",
-            fits="SPT_ID",
-            vizier=("SPT-CL",),
-            dtype="str",
-            required=True,
-            description="Name",
-        ),
-        CatalogColumn(
-            name="ra",
-            fits="RA",
-            vizier=("RAJ2000",),
-            unit="deg",
-            required=True,
-            description="Right ascension (J2000)",
-        ),
-        CatalogColumn(
-            name="dec",
-            fits="DEC",
-            vizier=("DEJ2000",),
-            unit="deg",
-            required=True,
-            description="Declination (J2000)",
-        ),
-        CatalogColumn(
-            name="snr",
-            fits="xi",
-            vizier=("xi",),
-            description="Signal-to-noise ratio at the best of all filter scales",
-        ),
-        CatalogColumn(
-            name="redshift", fits="redshift", vizier=("z",), missing=0, description="Redshift"
-        ),
-        CatalogColumn(
-            name="redshift_err",
-            fits="redshift_err",
-            vizier=("e_z",),
-            description="Error; 0 if spectroscopic or unknown",
-        ),
-        CatalogColumn(
-            name="m500",
-            fits="M500",
-            vizier=("M500c", "M500"),
-            unit="solMass",
-            published_unit="1e14 solMass",
-            missing=0,
-            description="M500c for fixed cosmology and relation; h is not stated",
-        ),
-        CatalogColumn(
-            name="m500_errn",
-            fits="M500_lerr",
-            vizier=("e_M500c", "e_M500"),
-            unit="solMass",
-            published_unit="1e14 solMass",
-            missing=0,
-            description="Distance down to the end of the 68 % interval",
-        ),
-        CatalogColumn(
-            name="m500_errp",
-            fits="M500_uerr",
-            vizier=("E_M500c", "E_M500"),
-            unit="solMass",
-            published_unit="1e14 solMass",
-            missing=0,
-            description="Distance up to the end of the 68 % interval",
-        ),
+    columns = catalog_columns(
+        """
+        name          SPT_ID SPT-CL             str
+        ra            RA RAJ2000                deg      Right ascension (J2000)
+        dec           DEC DEJ2000               deg      Declination (J2000)
+        snr           xi                        float    Signal-to-noise ratio at the best of all
+                                                         filter scales
+        redshift      redshift z                float
+        redshift_err  redshift_err e_z          float    Error; 0 if spectroscopic or unknown
+        m500          M500 M500c                solMass  M500c for fixed cosmology and relation; h
+                                                         is not stated
+        m500_errn     M500_lerr e_M500c e_M500  solMass
+        m500_errp     M500_uerr E_M500c E_M500  solMass
+        """,
+        required=("name", "ra", "dec"),
+        missing={"redshift": 0, "m500": 0, "m500_errn": 0, "m500_errp": 0},
+        published_units={"solMass": "1e14 solMass"},
     )
 
     @classmethod
     def _prepare(cls, table):
-        if "SPT-CL" in table.colnames:  # VizieR leaves the prefix out
-            table = table.copy()
-            names = np.char.strip(np.asarray(table["SPT-CL"], dtype=str))
-            bare = ~np.char.startswith(names, "SPT-CL")
-            table["SPT-CL"] = np.where(bare, np.char.add("SPT-CL", names), names)
-            return table
+        if "SPT-CL" in table.colnames:
+            return with_prefix(table, "SPT-CL", "SPT-CL")
         if not {"SPT_ID", "xi"}.issubset(table.colnames):
             return table
         names = np.char.strip(np.asarray(table["SPT_ID"], dtype=str))

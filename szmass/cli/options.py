@@ -1,8 +1,9 @@
-"""Options that several commands of the shell share, and how their values are read."""
+"""Options that several commands share, and how their values are read."""
 
 import ast
 import contextlib
 import inspect
+import os
 import warnings
 
 import click
@@ -10,21 +11,32 @@ import click
 from szmass.exceptions import SzmassWarning
 
 __all__ = [
-    "asking_no_server",
-    "build_estimator",
+    "NOTHING_FOUND",
+    "build_estimators",
     "by_prefix",
     "column_options",
     "map_options",
+    "offline_mode",
     "offline_option",
     "output_option",
     "overwrite_option",
     "parse_pairs",
-    "parse_settings",
+    "quiet_tensorflow",
+    "read_sample",
     "read_table_options",
     "redshift_option",
+    "settings_option",
     "split_names",
     "warnings_as_lines",
 ]
+
+#: Exit code where the output was written, but no cluster was weighed or matched.
+NOTHING_FOUND = 3
+
+
+def quiet_tensorflow():
+    """Keep TensorFlow's notes on the machine that it found from users of the command line."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextlib.contextmanager
@@ -58,10 +70,17 @@ output_option = click.option(
 )
 
 
+settings_option = click.option(
+    "--set",
+    "options",
+    multiple=True,
+    callback=lambda ctx, param, values: parse_settings(values),
+    metavar="TAG.OPTION=VALUE",
+    help="Option of an estimator, for instance scaling.one_minus_b=0.8; may be repeated.",
+)
 offline_option = click.option(
     "--offline", is_flag=True, help="Ask no server for catalogues: use what was kept of them."
 )
-
 
 _MAP_OPTIONS = (
     ("--map-column", {"help": "Column of the map file, where there are several."}),
@@ -144,7 +163,8 @@ def read_table_options(columns, units, missing):
 
 
 @contextlib.contextmanager
-def asking_no_server(offline):
+def offline_mode(offline):
+    """Ask no server for catalogues within the block, if ``offline`` is set."""
     from szmass.catalogs import conf
 
     if not offline:
@@ -154,6 +174,17 @@ def asking_no_server(offline):
         yield
 
 
+def read_sample(catalog, redshift, columns, units, missing):
+    """Read or fetch the clusters of a catalogue, as the column options say."""
+    from szmass.catalogs import load_sample
+
+    options = read_table_options(columns, units, missing)
+    redshift_column = options.pop("redshift", None)
+    return load_sample(
+        catalog, redshift=redshift or None, redshift_column=redshift_column, **options
+    )
+
+
 def split_names(ctx, param, value):
     names = [name.strip() for name in value.split(",") if name.strip()]
     if not names:
@@ -161,7 +192,8 @@ def split_names(ctx, param, value):
     return names
 
 
-def parse_settings(ctx, param, values):
+def parse_settings(values):
+    """Read TAG.OPTION=VALUE, any number of them, into dicts of options by tag."""
     options = {}
     for value in values:
         key, equals, text = value.partition("=")
@@ -176,7 +208,17 @@ def parse_settings(ctx, param, values):
     return options
 
 
-def build_estimator(cls, options):
+def build_estimators(tags, options):
+    """Make estimators by tag, with the options of `parse_settings`."""
+    from szmass.estimators import ESTIMATORS
+
+    unused = set(options) - set(tags)
+    if unused:
+        raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
+    return {tag: _build(ESTIMATORS[tag], options.get(tag, {})) for tag in tags}
+
+
+def _build(cls, options):
     known = inspect.signature(cls).parameters
     for name in options:
         if name not in known:

@@ -1,17 +1,17 @@
 """The command 'reproduce'."""
 
-import os
 from pathlib import Path
 
 import click
 
 from szmass.cli.options import (
-    asking_no_server,
-    build_estimator,
+    build_estimators,
     map_options,
+    offline_mode,
     offline_option,
     parse_pairs,
-    parse_settings,
+    quiet_tensorflow,
+    settings_option,
     split_names,
     warnings_as_lines,
 )
@@ -44,14 +44,7 @@ _PUBLISHED = "cnn-deandres2022"
     type=click.Path(file_okay=False, exists=True),
     help=f"Folder with the weights of {_PUBLISHED}.  [default: fetch them]",
 )
-@click.option(
-    "--set",
-    "options",
-    multiple=True,
-    callback=parse_settings,
-    metavar="TAG.OPTION=VALUE",
-    help="Option of an estimator; may be repeated.",
-)
+@settings_option
 @click.option("-n", "--number", type=click.IntRange(0), help=f"Mock clusters.  [default: {_QUICK}]")
 @click.option("--full", is_flag=True, help=f"{_FULL} mock clusters.")
 @click.option("--seed", default=1, show_default=True, help="Seed of everything.")
@@ -110,8 +103,7 @@ def reproduce(
     --map, or --published, give that of real clusters, --lensing the comparison with weak
     lensing. What has no data says so.
     """
-    # TensorFlow's notes on the machine it found are not for a user of the shell.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet_tensorflow()
     from szmass.maps import open_map
     from szmass.reproduce import check_folder
     from szmass.reproduce import reproduce as run
@@ -121,8 +113,12 @@ def reproduce(
     if map_path and not others["catalog"]:
         raise click.UsageError("--map needs --catalog")
     check_folder(folder, overwrite=overwrite)
-    chosen = _estimators(estimators, options, weights)
-    with warnings_as_lines(), asking_no_server(offline):
+    if weights is not None:
+        if _PUBLISHED not in estimators:
+            raise click.UsageError(f"--weights needs {_PUBLISHED} in --estimators")
+        options = options | {_PUBLISHED: options.get(_PUBLISHED, {}) | {"weights": weights}}
+    chosen = build_estimators(estimators, options)
+    with warnings_as_lines(), offline_mode(offline):
         ymap = None
         if map_path:
             ymap = open_map(map_path, column=map_column, ordering=ordering, frame=frame, beam=beam)
@@ -140,19 +136,6 @@ def reproduce(
         )
     click.echo(result.summary())
     click.echo(f"\nTables and figures are in {folder}")
-
-
-def _estimators(tags, options, weights):
-    from szmass.estimators import ESTIMATORS
-
-    unused = set(options) - set(tags)
-    if unused:
-        raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
-    if weights is not None:
-        if _PUBLISHED not in tags:
-            raise click.UsageError(f"--weights needs {_PUBLISHED} in --estimators")
-        options = options | {_PUBLISHED: options.get(_PUBLISHED, {}) | {"weights": weights}}
-    return {tag: build_estimator(ESTIMATORS[tag], options.get(tag, {})) for tag in tags}
 
 
 def _read(path):

@@ -1,10 +1,8 @@
 """The command 'train'."""
 
-import os
-
 import click
 
-from szmass.cli.options import warnings_as_lines
+from szmass.cli.options import quiet_tensorflow, warnings_as_lines
 
 __all__ = ["train"]
 
@@ -23,8 +21,7 @@ __all__ = ["train"]
 @click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard.")
 def train(recipe, folder, data, quick, resume, workers, tensorboard):
     """Train networks by RECIPE: 'default', 'paper', or a TOML file."""
-    # TensorFlow's notes on the machine it found are not for a user of the shell.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet_tensorflow()
     from szmass.networks import Recipe
     from szmass.networks import train as train_networks
 

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import QTable
 from scipy.special import ndtr
 
-from szmass.comparison._log_variables import LogVariable, checked_values
+from szmass._utils.quantities import as_floats
 from szmass.comparison._structural import ALPHA, BETA, LN_SIGMA, LineLikelihood
 from szmass.exceptions import InvalidInputError
 
@@ -131,8 +131,8 @@ def fit_mass_ratio(
     the masses are distributed.
     """
     return _fit(
-        LogVariable(mass_a, err_a, min_a, u.solMass, ("mass_a", "err_a", "min_a")),
-        LogVariable(mass_b, err_b, min_b, u.solMass, ("mass_b", "err_b", "min_b")),
+        _LogVariable(mass_a, err_a, min_a, u.solMass, ("mass_a", "err_a", "min_a")),
+        _LogVariable(mass_b, err_b, min_b, u.solMass, ("mass_b", "err_b", "min_b")),
         slope=slope,
         pivot=pivot,
         ratio=True,
@@ -221,8 +221,8 @@ def fit_relation(
     Kelly 2007, ApJ 665, 1489, sections 4 and 5; Patterson & Thompson 1971, Biometrika 58, 545.
     """
     return _fit(
-        LogVariable(y, err_y, min_y, None, ("y", "err_y", "min_y")),
-        LogVariable(x, err_x, min_x, None, ("x", "err_x", "min_x")),
+        _LogVariable(y, err_y, min_y, None, ("y", "err_y", "min_y")),
+        _LogVariable(x, err_x, min_x, None, ("x", "err_x", "min_x")),
         slope=slope,
         pivot=pivot,
         ratio=False,
@@ -261,7 +261,7 @@ def _fit(y, x, *, slope, pivot, ratio, method, n_bootstrap, seed):
             "(line, scatter and, unless the slope is given and there is no cut, the "
             f"distribution of '{x.name}'). At least {parameters + 1} are needed."
         )
-    log_pivot = x.log.mean() if pivot is None else np.log(checked_values(pivot, x.unit, "pivot"))
+    log_pivot = x.log.mean() if pivot is None else np.log(_checked_values(pivot, x.unit, "pivot"))
     if np.ndim(log_pivot):
         raise InvalidInputError(f"'pivot' must be one value. Received: {pivot!r}")
 
@@ -319,3 +319,71 @@ def _bootstrap(likelihood, n, n_bootstrap, seed):
     fits = np.array([likelihood(rng.integers(n, size=n)).maximise()[0] for _ in range(n_bootstrap)])
     quantiles = np.quantile(fits, ndtr([-1, 1]), axis=0)
     return {which: tuple(quantiles[:, which]) for which in (ALPHA, BETA, LN_SIGMA)}
+
+
+class _LogVariable:
+    """Natural logarithms of values, errors and cut of one variable: log, err, min, shape (N,).
+
+    ``err`` and ``minimum`` are as in `fit_relation`, ``unit`` None for that of ``value``, and
+    ``names`` what messages call value, errors and cut. ``min`` is None without a cut.
+    """
+
+    def __init__(self, value, err, minimum, unit, names):
+        self.name, name_err, self.name_min = names
+        self.unit = u.Unit(unit or getattr(value, "unit", None) or u.dimensionless_unscaled)
+        values = _checked_values(value, self.unit, self.name)
+        if values.ndim != 1:
+            raise InvalidInputError(
+                f"'{self.name}' must be an array of one axis. Received: shape {values.shape}"
+            )
+        self.log = np.log(values)
+        self.err = np.zeros(len(values))
+        if err is not None:
+            self.err = _log_errors(values, err, self.unit, name_err)
+        self.min = None
+        if minimum is not None:
+            minimum = _checked_values(minimum, self.unit, self.name_min)
+            if minimum.shape not in ((), values.shape):
+                raise InvalidInputError(
+                    f"'{self.name_min}' must be one number or one per object ({len(values)}). "
+                    f"Received: shape {minimum.shape}"
+                )
+            below = values < minimum
+            if below.any():
+                raise InvalidInputError(
+                    f"'{self.name}' is below '{self.name_min}' in {_rows(below)}: such objects "
+                    "cannot be in a sample with this cut. Remove them."
+                )
+            self.min = np.broadcast_to(np.log(minimum), values.shape)
+
+    def __len__(self):
+        return len(self.log)
+
+
+def _checked_values(value, unit, name):
+    """Give values in a unit, none of them masked, NaN or not positive."""
+    values = as_floats(value, unit, name)
+    for bad, what in ((~np.isfinite(values), "masked or NaN"), (values <= 0, "not positive")):
+        if np.any(bad):
+            raise InvalidInputError(
+                f"'{name}' is {what} in {_rows(np.atleast_1d(bad))}: select the objects that have "
+                "a value first."
+            )
+    return values
+
+
+def _rows(bad):
+    rows = np.flatnonzero(bad)
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return f"row {', '.join(map(str, rows[:5]))}{more}"
+
+
+def _log_errors(values, err, unit, name):
+    pair = err if isinstance(err, tuple | list) and len(err) == 2 else (err, err)
+    down, up = (_checked_values(part, unit, name) for part in pair)
+    if down.shape != values.shape or up.shape != values.shape:
+        raise InvalidInputError(
+            f"'{name}' must have one error per object ({len(values)}), or be (errn, errp) of "
+            f"such. Received: shapes {down.shape}, {up.shape}"
+        )
+    return np.arcsinh((down + up) / (2 * values))

@@ -1,4 +1,4 @@
-"""How much the masses of two methods differ, per redshift bin, as in the published Table 1."""
+"""Differences of the masses of two methods, per redshift bin, as in the published Table 1."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The whole way on a simulated sky: catalogue, map, cutouts, masses, and how good they are."""
+"""Demonstration on a simulated sky: catalogue, map, cutouts, masses, and how good they are."""
 
 from szmass.demo.core import Demo, make_demo, run_demo
 

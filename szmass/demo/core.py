@@ -1,4 +1,4 @@
-"""The whole way on a simulated sky: catalogue, map, cutouts, masses, and how good they are."""
+"""Demonstration on a simulated sky: catalogue, map, cutouts, masses, and how good they are."""
 
 import inspect
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps import ComptonMap, DepthMap, NoiseModel
 from szmass.physics.halos import theta500
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
-from szmass.results import one_method
+from szmass.results import masses_of, methods_of
 from szmass.simulations import (
     draw_clusters,
     draw_mass_function,
@@ -34,8 +34,8 @@ _MODEL, _COSMOLOGY = "a10", "PSZ2"
 _MASS, _REDSHIFT = (1.5e14, 5e15) * u.solMass, (0.01, 1.0)
 
 # Lowest signal-to-noise ratio of the catalogue, that of PSZ2; clusters that should have less than
-# _PAINTED would hardly ever come out above it, nor would those whose mean Y has less than _WORTH.
-_DETECTED, _PAINTED, _WORTH = 4.5, 2.5, 1.5
+# _PAINTED would hardly ever come out above it, nor those whose mean Y has less than _EXPECTED.
+_DETECTED, _PAINTED, _EXPECTED = 4.5, 2.5, 1.5
 
 # Coarser pixels do not resolve the beam.
 _NSIDE_MIN = 512
@@ -70,7 +70,7 @@ class Demo:
     @property
     def methods(self):
         """Names of the estimators."""
-        return list(self.table.meta["methods"])
+        return list(methods_of(self.table))
 
     def differences(self, method):
         """Compare the masses of a method with the truth.
@@ -85,9 +85,8 @@ class Demo:
         `~astropy.table.QTable`
             From `~szmass.comparison.relative_difference_table`: (M - M_true) / M by redshift.
         """
-        return relative_difference_table(
-            one_method(self.table, method)["mass"], self.table["mass_true"], self.table["redshift"]
-        )
+        mass = masses_of(self.table, method).mass * u.solMass
+        return relative_difference_table(mass, self.table["mass_true"], self.table["redshift"])
 
     def summary(self):
         """Say how good the masses are.
@@ -99,8 +98,8 @@ class Demo:
         """
         lines = [f"(M - M_true) / M of {len(self.table)} clusters, mean +- standard deviation"]
         for method in self.methods:
-            mass = one_method(self.table, method)["mass"].value
-            lines += ["", f"{method}: {np.isfinite(mass).sum()} weighed"]
+            weighed = np.isfinite(masses_of(self.table, method).mass).sum()
+            lines += ["", f"{method}: {weighed} weighed"]
             lines.append(format_difference_table(self.differences(method)))
         return "\n".join(lines)
 
@@ -118,14 +117,11 @@ class Demo:
             Matplotlib is not installed.
         """
         _require_matplotlib()
-        masses = {m: one_method(self.table, m)["mass"].value for m in self.methods}
-        truth = self.table["mass_true"].to_value(u.solMass)
-        redshift = self.sample.redshift
         return {
             "sky": _demo_plots.plot_sky(self.ymap, self.sample),
             "cutouts": _demo_plots.plot_cutouts(self.sample),
-            "masses": _demo_plots.plot_masses(masses, truth, redshift),
-            "residuals": _demo_plots.plot_residuals(masses, truth, redshift),
+            "masses": _demo_plots.plot_masses(self.table, self.methods),
+            "residuals": _demo_plots.plot_residuals(self.table, self.methods),
         }
 
 
@@ -164,7 +160,7 @@ def make_demo(*, nside=2048, clusters=1094, seed=1):
             f"10 arcmin. Received: {nside}"
         )
     noise = _noise(seed)
-    population = _worth_painting(noise, seed)
+    population = _draw_detectable(noise, seed)
     ymap, mocks = simulate_sky(
         population, nside=nside, model=_MODEL, noise=noise, cosmology=_COSMOLOGY, seed=seed
     )
@@ -197,7 +193,7 @@ def _noise(seed):
     return NoiseModel.planck("total", depth=DepthMap(depth))
 
 
-def _worth_painting(noise, seed):
+def _draw_detectable(noise, seed):
     """Clusters of the whole sky that have a chance to be detected."""
     population = draw_mass_function(mass=_MASS, redshift=_REDSHIFT, cosmology=_COSMOLOGY, seed=seed)
     sizes = np.geomspace(*_SIZES.value, 100) * u.arcmin
@@ -216,7 +212,7 @@ def _worth_painting(noise, seed):
     )
     mean = y_to_arcmin2(mean, redshift, cosmology=_COSMOLOGY)
     size = theta500(one_minus_b * mass, redshift, cosmology=_COSMOLOGY)
-    near = expected(mean, size) > _WORTH
+    near = expected(mean, size) > _EXPECTED
     population, depth = population[near], depth[near]
     drawn = draw_clusters(population, _MODEL, cosmology=_COSMOLOGY, seed=seed)
     return population[expected(drawn["y500_true"], drawn["theta500_true"]) > _PAINTED]
@@ -224,7 +220,9 @@ def _worth_painting(noise, seed):
 
 def _estimators(sample, known):
     """Our estimators of maps and Y that are installed, told what is known of the sky."""
-    chosen = {"scaling": ScalingRelationMass(**_told(ScalingRelationMass, known), y="y500")}
+    chosen = {
+        "scaling": ScalingRelationMass(**_known_options(ScalingRelationMass, known), y="y500")
+    }
     for tag, cls in ESTIMATORS.items():
         columns = cls.requires - {"redshift", "cutout", "complete_cutout", "name"}
         if (
@@ -234,11 +232,11 @@ def _estimators(sample, known):
             and (cls.extra != "cnn" or find_spec("keras"))
             and columns <= set(sample.table.colnames)
         ):
-            chosen[tag] = cls(**_told(cls, known))
+            chosen[tag] = cls(**_known_options(cls, known))
     return chosen
 
 
-def _told(cls, known):
+def _known_options(cls, known):
     options = inspect.signature(cls).parameters
     return {name: value for name, value in known.items() if name in options}
 
@@ -284,5 +282,5 @@ def run_demo(folder="demo", *, nside=2048, clusters=1094, seed=1, overwrite=Fals
         demo.table.write(temporary / "masses.ecsv")
         (temporary / "summary.txt").write_text(demo.summary() + "\n")
         for name, figure in demo.figures().items():
-            figure.savefig(temporary / f"{name}.png")
+            figure.savefig(temporary / f"{name}.png", dpi=120)
     return demo

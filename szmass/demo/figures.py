@@ -1,32 +1,30 @@
 """Pictures of the demonstration. Nothing here touches matplotlib's global state."""
 
+import itertools
+
 import numpy as np
 
 from szmass.comparison.statistics import REDSHIFT_BINS
-from szmass.plots.style import COLOURS, MARKERS, log_ticks
+from szmass.plots import plot_gallery, plot_mass_comparison
+from szmass.plots.style import COLOURS, MARKERS, MICRO, Y_LABEL, new_figure, running_quantiles
+from szmass.results import masses_of
 
 __all__ = ["plot_cutouts", "plot_masses", "plot_residuals", "plot_sky"]
 
-_MICRO = 1e6
 # Fewer clusters have no quantiles worth drawing.
 _LEAST = 5
+_EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0)
 # Points along each side of a cell of the picture of the sky.
 _FINE = 4
 
 
-def _figure(width, height):
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained", dpi=120)
-
-
 def plot_sky(ymap, sample):
-    """Draw the map with the places of its clusters.
+    """Draw a map of the whole sky, in RING ordering, with the places of its clusters.
 
     Parameters
     ----------
     ymap : `~szmass.maps.ComptonMap`
-        The map, in RING ordering and of the whole sky.
+        The map.
     sample : `~szmass.clusters.ClusterSample`
         Its clusters.
 
@@ -37,38 +35,27 @@ def plot_sky(ymap, sample):
     """
     import healpy
 
-    fig = _figure(9.5, 5.2)
+    fig = new_figure(None, (9.5, 5.2))
     ax = fig.add_subplot(projection="mollweide")
     # Each cell of the picture is the mean of a few pixels of the map.
     rows, columns = 360, 720
     lon = np.radians(180 - (np.arange(columns * _FINE) + 0.5) * 360 / (columns * _FINE))
     lat = np.radians(-90 + (np.arange(rows * _FINE) + 0.5) * 180 / (rows * _FINE))
     pixels = healpy.ang2pix(ymap.nside, np.pi / 2 - lat[:, np.newaxis], lon)
-    image = ymap._pixels.take(pixels).reshape(rows, _FINE, columns, _FINE).mean(axis=(1, 3))
-    image *= _MICRO
+    image = ymap.values(pixels).reshape(rows, _FINE, columns, _FINE).mean(axis=(1, 3)) / MICRO
     level = np.std(image)
     # Longitude goes to the left.
     mesh = ax.pcolormesh(
         np.radians(np.linspace(-180, 180, columns + 1)),
         np.radians(np.linspace(-90, 90, rows + 1)),
-        image,
-        cmap="Greys",
-        vmin=-4 * level,
-        vmax=8 * level,
-        rasterized=True,
-    )
+        image, cmap="Greys", vmin=-4 * level, vmax=8 * level, rasterized=True,
+    )  # fmt: skip
     place = sample.coord.transform_to(ymap.frame).spherical
     points = ax.scatter(
-        -place.lon.wrap_at("180d").rad,
-        place.lat.rad,
-        c=sample.redshift,
+        -place.lon.wrap_at("180d").rad, place.lat.rad, c=sample.redshift,
         s=4 + 1.2 * np.minimum(sample.quantity("snr").value, 30),
-        cmap="viridis",
-        vmin=0,
-        vmax=0.8,
-        lw=0.3,
-        edgecolor="w",
-    )
+        cmap="viridis", vmin=0, vmax=0.8, lw=0.3, edgecolor="w",
+    )  # fmt: skip
     ax.set_xticks(np.radians([-120, -60, 0, 60, 120]), ["120°", "60°", "0°", "300°", "240°"])
     ax.set_yticks(np.radians([-60, -30, 0, 30, 60]))
     ax.grid(color="0.5", lw=0.4, alpha=0.6)
@@ -76,21 +63,15 @@ def plot_sky(ymap, sample):
     for label in ax.get_xticklabels():
         label.set_bbox({"facecolor": "w", "alpha": 0.8, "lw": 0, "pad": 1})
     fig.colorbar(points, ax=ax, label="Redshift", shrink=0.75, pad=0.02)
-    fig.colorbar(
-        mesh,
-        ax=ax,
-        orientation="horizontal",
-        label=r"Compton-$y$ [$10^{-6}$], means over 0.5 deg",
-        shrink=0.5,
-        pad=0.03,
-        aspect=30,
-    )
+    label = f"{Y_LABEL}, means over 0.5 deg"
+    under = {"orientation": "horizontal", "shrink": 0.5, "pad": 0.03, "aspect": 30}
+    fig.colorbar(mesh, ax=ax, label=label, **under)
     ax.set_title(f"{len(sample)} clusters, Galactic coordinates; larger points: higher S/N", pad=14)
     return fig
 
 
 def plot_cutouts(sample):
-    """Draw a few cutouts: for each redshift bin the clearest cluster, and a typical one.
+    """Draw a few cutouts: for each redshift bin the clearest cluster, and below a typical one.
 
     Parameters
     ----------
@@ -102,147 +83,87 @@ def plot_cutouts(sample):
     `~matplotlib.figure.Figure`
         The figure.
     """
-    from matplotlib.colors import AsinhNorm
-
-    snr = sample.quantity("snr").value
+    snr, mass = sample.quantity("snr").value, sample.quantity("mass_true").value
     bins = np.digitize(sample.redshift, REDSHIFT_BINS, right=True)
-    columns = []
-    for number in range(1, len(REDSHIFT_BINS)):
-        inside = np.flatnonzero(bins == number)
-        inside = inside[np.argsort(snr[inside])]
-        columns.append((inside[-1], inside[len(inside) // 2]) if len(inside) else ())
-    columns = [column for column in columns if column]
-    fig = _figure(2.35 * len(columns) + 0.7, 5.7)
-    axes = fig.subplots(2, len(columns), sharex=True, sharey=True, squeeze=False)
-    stack = sample.cutouts
-    half = 0.5 * stack.geometry.size.to_value("deg")
-    shown = {"norm": AsinhNorm(linear_width=4, vmin=-5, vmax=60), "cmap": "magma"}
-    for column, axs in zip(columns, axes.T, strict=True):
-        for row, ax in zip(column, axs, strict=True):
-            picture = ax.imshow(
-                stack.data[row] * _MICRO,
-                origin="lower",
-                extent=(half[1], -half[1], -half[0], half[0]),
-                **shown,
-            )
-            mass = sample.quantity("mass_true")[row].value
-            ax.set_title(
-                f"z = {sample.redshift[row]:.2f}, S/N = {snr[row]:.1f}\n"
-                rf"$M_{{500}}$ = {mass / 1e14:.1f} $\times 10^{{14}}\,M_\odot$",
-                fontsize=9,
-            )
-            ax.set_xticks([-1, 0, 1])
-            ax.set_yticks([-1, 0, 1])
-    for ax in axes[-1]:
-        ax.set_xlabel(r"$\Delta l\,\cos b$ [deg]")
-    for ax, what in zip(axes[:, 0], ("highest S/N", "median S/N"), strict=True):
-        ax.set_ylabel(f"{what}\n" + r"$\Delta b$ [deg]")
-    fig.colorbar(
-        picture,
-        ax=axes,
-        label=r"Compton-$y$ [$10^{-6}$]",
-        ticks=[-5, 0, 5, 10, 20, 60],
-        format="%g",
-        extend="both",
-        shrink=0.8,
-    )
+    found = [np.flatnonzero(bins == number) for number in range(1, len(REDSHIFT_BINS))]
+    ordered = [inside[np.argsort(snr[inside])] for inside in found if len(inside)]
+    rows = [inside[-1] for inside in ordered] + [inside[len(inside) // 2] for inside in ordered]
+    titles = [
+        f"z = {sample.redshift[row]:.2f}, S/N = {snr[row]:.1f}\n"
+        rf"$M_{{500}}$ = {mass[row] / 1e14:.1f} $\times 10^{{14}}\,M_\odot$"
+        for row in rows
+    ]
+    limits = (-5 * MICRO, 60 * MICRO)
+    fig = plot_gallery(
+        sample.cutouts[np.array(rows)], columns=len(ordered), titles=titles, limits=limits,
+        contours=False, cmap="magma",
+    )  # fmt: skip
+    fig.suptitle("Above the highest S/N of a redshift bin, below the median", fontsize="medium")
     return fig
 
 
-def plot_masses(masses, truth, redshift):
+def plot_masses(table, methods):
     """Draw the masses of each method against the true ones.
 
     Parameters
     ----------
-    masses : dict of str to ndarray
-        Masses [solMass] by method.
-    truth : ndarray
-        True masses [solMass].
-    redshift : ndarray
-        Redshifts.
+    table : `~astropy.table.QTable`
+        Masses side by side, with the column mass_true.
+    methods : list of str
+        Names of the methods.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
         The figure.
     """
-    fig = _figure(3.5 * len(masses) + 0.9, 4.0)
-    axes = fig.subplots(1, len(masses), sharex=True, sharey=True, squeeze=False)[0]
-    ends = np.array([0.9 * truth.min(), 1.1 * truth.max()]) / 1e14
-    for ax, (method, mass) in zip(axes, masses.items(), strict=True):
-        points = ax.scatter(
-            truth / 1e14,
-            mass / 1e14,
-            c=redshift,
-            s=9,
-            cmap="viridis",
-            vmin=0,
-            vmax=0.8,
-            alpha=0.8,
-            lw=0,
-            rasterized=True,
-        )
-        ax.plot(ends, ends, color="k", lw=1)
-        ax.plot(ends, 1.2 * ends, color="k", lw=0.7, ls=":")
-        ax.plot(ends, ends / 1.2, color="k", lw=0.7, ls=":")
-        ax.set_title(method)
-        ax.set_xlabel(r"True $M_{500}$ [$10^{14}\,M_\odot$]")
-        log_ticks(ax.xaxis)
-        log_ticks(ax.yaxis)
-    axes[0].set_ylabel(r"Estimated $M_{500}$ [$10^{14}\,M_\odot$]")
-    known = np.concatenate([mass[np.isfinite(mass)] / 1e14 for mass in masses.values()])
-    axes[0].set_xlim(*ends)
-    axes[0].set_ylim(0.9 * known.min(initial=ends[0] / 0.9), 1.1 * known.max(initial=ends[1] / 1.1))
-    fig.colorbar(points, ax=axes, label="Redshift")
+    fig = new_figure(None, (4.4 * len(methods), 4.0))
+    axes = fig.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, method in zip(axes, methods, strict=True):
+        plot_mass_comparison(table, "mass_true", method, ax=ax, density=False, median=True)
+    for ax in axes[1:]:
+        ax.get_legend().remove()
+    known = [masses_of(table, method).mass / 1e14 for method in methods]
+    axes[0].set_ylim(0.9 * np.nanmin(known), 1.1 * np.nanmax(known))
     return fig
 
 
-def plot_residuals(masses, truth, redshift):
+def plot_residuals(table, methods):
     """Draw the relative differences to the true masses by redshift.
 
     Parameters
     ----------
-    masses : dict of str to ndarray
-        Masses [solMass] by method.
-    truth : ndarray
-        True masses [solMass].
-    redshift : ndarray
-        Redshifts.
+    table : `~astropy.table.QTable`
+        Masses side by side, with the column mass_true.
+    methods : list of str
+        Names of the methods.
 
     Returns
     -------
     `~matplotlib.figure.Figure`
         The figure.
     """
-    fig = _figure(7.2, 4.4)
+    fig = new_figure(None, (7.2, 4.4))
     ax = fig.add_subplot()
-    edges = np.array([0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0])
-    bins = np.digitize(redshift, edges, right=True)
-    for i, (method, mass) in enumerate(masses.items()):
-        colour = COLOURS[i % len(COLOURS)]
-        difference = mass / truth - 1
-        places, levels = [], []
-        for number in range(1, len(edges)):
-            inside = (bins == number) & np.isfinite(difference)
+    redshift = np.asarray(table["redshift"], dtype=float)
+    truth = masses_of(table, "mass_true").mass
+    for i, method in enumerate(methods):
+        difference = masses_of(table, method).mass / truth - 1
+        drawn = []
+        for low, high in itertools.pairwise(_EDGES):
+            inside = (redshift > low) & (redshift <= high) & np.isfinite(difference)
             if np.count_nonzero(inside) >= _LEAST:
-                # Bars of several methods would hide each other.
-                shift = 0.008 * (i - (len(masses) - 1) / 2)
-                places.append(np.median(redshift[inside]) + shift)
-                levels.append(np.percentile(difference[inside], [16, 50, 84]))
-        if not places:
+                centre, levels = running_quantiles(redshift[inside], difference[inside], 1)
+                drawn.append((*centre, *levels[:, 0]))
+        if not drawn:
             continue
-        low, centre, high = np.transpose(levels)
+        centre, low, middle, high = np.transpose(drawn)
+        # Bars of several methods would hide each other.
         ax.errorbar(
-            places,
-            centre,
-            yerr=[centre - low, high - centre],
-            color=colour,
-            marker=MARKERS[i % len(MARKERS)],
-            ms=5,
-            lw=1.2,
-            capsize=2.5,
-            label=method,
-        )
+            centre + 0.008 * (i - (len(methods) - 1) / 2), middle,
+            yerr=[middle - low, high - middle], color=COLOURS[i % len(COLOURS)],
+            marker=MARKERS[i % len(MARKERS)], ms=5, lw=1.2, capsize=2.5, label=method,
+        )  # fmt: skip
     ax.axhline(0, color="k", lw=1)
     for edge in REDSHIFT_BINS[1:-1]:
         ax.axvline(edge, color="0.75", lw=0.8, ls=":")

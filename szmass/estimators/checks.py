@@ -20,12 +20,12 @@ from astropy.table import MaskedColumn, QTable
 
 from szmass._io.tables import read_table, write_table
 from szmass.clusters import ClusterSample
-from szmass.estimators.core import MassEstimator
+from szmass.estimators.core import KINDS, MassEstimator, estimate_masses
 from szmass.exceptions import SzmassError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, CutoutStack
 from szmass.physics.halos import theta500
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
-from szmass.results import MASS_COLUMNS, MassFlag
+from szmass.results import MASS_COLUMNS, MassFlag, MassScale, masses_of
 
 __all__ = ["ESTIMATOR_CHECKS", "check_estimator", "make_check_sample"]
 
@@ -87,6 +87,7 @@ def make_check_sample(n=12, *, seed=1, geometry=None):
         names=sample.names,
         geometry=geometry,
         beam=BEAM,
+        noise="planck",
         interpolation="nearest",
     )
     return sample
@@ -94,9 +95,13 @@ def make_check_sample(n=12, *, seed=1, geometry=None):
 
 def _predict(estimator, sample):
     """Predict without the warning about unweighed clusters."""
+    return _quietly(estimator.predict, sample)
+
+
+def _quietly(function, *args, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnweighedClustersWarning)
-        return estimator.predict(sample)
+        return function(*args, **options)
 
 
 def _require(condition, message):
@@ -114,16 +119,25 @@ def _same(a, b, message):
 
 
 def check_declares_itself(estimator):
-    """Tag, requirements, mass definition and references are set."""
+    """Tag, requirements, kind, mass definition and scale, references and software are set."""
     cls = type(estimator)
     _require(isinstance(estimator, MassEstimator), f"{cls.__name__} is no MassEstimator")
     _require(isinstance(cls.tag, str) and cls.tag.strip(), "'tag' must be a non-empty string")
     _require(isinstance(cls.requires, frozenset), "'requires' must be a frozenset")
     _require(isinstance(cls.mass_definition, str), "'mass_definition' must be a string")
-    _require(
-        not isinstance(cls.references, str) and all(isinstance(r, str) for r in cls.references),
-        "'references' must be a sequence of ADS bibcodes",
-    )
+    _require(cls.kind in KINDS, f"'kind' must be one of {', '.join(KINDS)}")
+    _require(isinstance(cls.gives_posterior, bool), "'gives_posterior' must be True or False")
+    MassScale(cls.mass_scale)
+    for name, what in (
+        ("references", "ADS bibcodes"),
+        ("software", "names of packages"),
+        ("errors_hold", "words"),
+    ):
+        value = getattr(cls, name)
+        _require(
+            not isinstance(value, str) and all(isinstance(r, str) for r in value),
+            f"{name!r} must be a sequence of {what}",
+        )
     _require(inspect.getdoc(cls), "the class has no docstring")
 
 
@@ -199,6 +213,38 @@ def check_predict_is_repeatable(estimator):
     _require(np.array_equal(sample.cutouts.data, before[1]), "predict changed the cutouts")
 
 
+def check_posteriors_and_masses_agree(estimator):
+    """Masses are the same, bit by bit, whether posteriors are asked for or not: their medians."""
+    sample = make_check_sample()
+    sample.table["redshift"].mask[0] = True
+    if not estimator.gives_posterior:
+        try:
+            estimator.predict_posterior(sample)
+        except SzmassError as err:
+            _require("has no posteriors" in str(err), f"another error than expected: {err}")
+            return
+        raise AssertionError("'gives_posterior' is False and predict_posterior gives something")
+    found, tag = {}, estimator.tag
+    plain = masses_of(_quietly(estimate_masses, sample, estimator), tag)
+    table = _quietly(estimate_masses, sample, estimator, posteriors=found, mean=True)
+    masses = masses_of(table, tag)
+    for name in ("mass", "errn", "errp", "flag"):
+        _require(
+            np.array_equal(getattr(plain, name), getattr(masses, name), equal_nan=True),
+            f"{name!r} depends on whether posteriors are asked for",
+        )
+    posterior = estimator.predict_posterior(sample)
+    _require(list(posterior.names) == list(sample.names), "the posterior has other rows")
+    for one in (posterior, found[tag]):
+        _require(np.array_equal(one.flag, plain.flag), "the posterior has other flags")
+        for name, value in (("mass", one.median()), ("mean", one.mean_mass())):
+            value = value.to_value(u.solMass)
+            _require(
+                np.allclose(value, getattr(masses, name), rtol=1e-12, equal_nan=True),
+                f"{name!r} is not that of the posterior",
+            )
+
+
 def check_missing_inputs_keep_their_rows(estimator):
     """A cluster without redshift, measurement or map keeps its row and gets a flag."""
     sample = make_check_sample()
@@ -263,8 +309,12 @@ def check_empty_sample(estimator):
 def check_meta_is_complete_and_survives(estimator):
     """``meta`` says what the numbers were made with, and ECSV, FITS and VOTable keep it."""
     table = _predict(estimator, make_check_sample())
-    for key in ("method", "estimator", "mass_definition", "references", "szmass_version", "date"):
+    for key in (
+        *("method", "estimator", "kind", "mass_definition", "mass_scale", "errors_hold"),
+        *("point_estimate", "references", "software", "szmass_version", "date"),
+    ):
         _require(key in table.meta, f"meta lacks {key!r}")
+    MassScale(table.meta["mass_scale"])
     if "redshift" in estimator._needs() and {"y5r500", "y500"} & estimator._needs():
         _require("cosmology" in table.meta, "meta lacks 'cosmology'")
     with tempfile.TemporaryDirectory() as folder:
@@ -284,6 +334,7 @@ ESTIMATOR_CHECKS = (
     check_masses_are_sensible,
     check_rows_are_independent,
     check_predict_is_repeatable,
+    check_posteriors_and_masses_agree,
     check_missing_inputs_keep_their_rows,
     check_whole_input_missing_is_an_error,
     check_empty_sample,

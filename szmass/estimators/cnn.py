@@ -1,8 +1,9 @@
 """Masses and posteriors from the networks that ship with szmass, or that a user has trained."""
 
+import sys
+
 import numpy as np
 
-from szmass.estimators._network_flags import flag_unusable
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._setup import Setup, depth_factors
 from szmass.estimators.priors import get_prior
@@ -13,14 +14,58 @@ from szmass.results import LogMassPosterior, MassEstimates, MassFlag
 
 __all__ = ["CNNMass"]
 
-_ONE_SIGMA = 0.682689492137086
 
-# A density at an end of the grid above this part of its maximum is cut off.
-_CUT_OFF = 0.1
+class NetworkMass(MassEstimator):
+    """What estimators by networks have in common: a model card, which says what may be weighed."""
+
+    requires = frozenset({"redshift", "complete_cutout"})
+    mass_definition = "500c"
+    kind = "network"
+    errors_hold = ("noise", "scatter", "centring")
+    references = ("2022NatAs...6.1325D",)
+    software = ("numpy", "scipy", "keras", "tensorflow")
+    extra = "cnn"
+
+    def __getstate__(self):
+        # Copies and other processes load the networks themselves.
+        return self.__dict__ | {"_loaded": None}
+
+    def _card(self):
+        """Model card of the networks."""
+        return self._networks().card
+
+    def _missing(self, sample):
+        card, flag = self._card(), super()._missing(sample)
+        card.check_cutouts(sample.cutouts)
+        known = np.isfinite(sample.redshift)
+        flag[known & (card.redshift_bin(sample.redshift) < 0)] |= MassFlag.REDSHIFT_OUT_OF_RANGE
+        complete = flag & (MassFlag.NO_CUTOUT | MassFlag.INCOMPLETE_CUTOUT) == 0
+        bad_pixels = ~np.isfinite(sample.cutouts.data).all(axis=(1, 2))
+        flag[complete & bad_pixels] |= MassFlag.INCOMPLETE_CUTOUT
+        return flag
+
+    def _extra_meta(self, sample):
+        card = self._card()
+        data = card.training.get("data") or {}
+        model = data.get("model") if isinstance(data, dict) else None
+        simulation = card.training.get("simulation")
+        scale = "unknown" if simulation is None else f"true (simulation {simulation})"
+        if isinstance(model, dict):
+            scale = model.get("one_minus_b", scale)
+        backend = sys.modules["keras"].backend.backend() if "keras" in sys.modules else None
+        used = {"numpy", "scipy", "keras", backend or "tensorflow"}
+        return {
+            "mass_scale": scale,
+            "software": sorted(used),
+            **({} if backend is None else {"backend": backend}),
+            "model_card": card.name,
+            "model_card_digest": card.digest,
+            "model_card_notes": list(card.check_cutouts(sample.cutouts)),
+        }
 
 
 @register_estimator
-class CNNMass(MassEstimator):
+class CNNMass(NetworkMass):
     """Posterior of log M from networks that look at cutout, redshift and noise level.
 
     An ensemble of convolutional networks gives the density of the true log M500c of clusters that
@@ -32,7 +77,8 @@ class CNNMass(MassEstimator):
     weights : path-like, optional
         Folder that `szmass.networks.train` wrote; by default the networks that ship.
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
-        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``.
+        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``. By
+        default that of the map that the cutouts are from; if that is not known, it must be said.
     depth : float or str, optional
         Factor of the noise amplitude, as in `MatchedFilterMass`. The networks need it: errors, and
         with them masses of faint clusters, follow from it.
@@ -46,9 +92,11 @@ class CNNMass(MassEstimator):
     Notes
     -----
     Masses are true M500c, on the scale of the simulations: with the networks that ship that of
-    1-b = 0.8, which is in no way measured by them. A mass is the mean of M, not of log M, so that
-    relative errors (M - M_true) / M vanish on average at any predicted mass; errors reach
-    to the 16 % and 84 % quantiles.
+    1-b = 0.8, which is in no way measured by them. A mass is the median of its posterior; errors
+    reach to the 16 % and 84 % quantiles. The mean of M, with which relative errors
+    (M - M_true) / M vanish on average at any predicted mass, is
+    `LogMassPosterior.mean_mass <szmass.results.LogMassPosterior.mean_mass>`, or a column of
+    `estimate_masses` with ``mean=True``.
 
     Flags: ``EXTRAPOLATED`` for a posterior that an end of the prior cuts off, ``OUT_OF_DOMAIN`` for
     a cutout unlike those of the training, ``REDSHIFT_OUT_OF_RANGE``.
@@ -56,12 +104,11 @@ class CNNMass(MassEstimator):
 
     tag = "cnn"
     description = "posterior from density networks that look at Compton-y cutouts"
-    requires = frozenset({"redshift", "complete_cutout"})
-    mass_definition = "500c"
-    references = ("2022NatAs...6.1325D",)
-    extra = "cnn"
+    point_estimate = "median of the posterior"
+    gives_posterior = True
+    at_a_time = 1024
 
-    def __init__(self, *, weights=None, noise="planck", depth=None, prior="flat", batch_size=256):
+    def __init__(self, *, weights=None, noise=None, depth=None, prior="flat", batch_size=256):
         self.weights = weights
         self.noise = noise
         self.depth = depth
@@ -69,70 +116,16 @@ class CNNMass(MassEstimator):
         self.batch_size = batch_size
         self._loaded = None
 
-    def __getstate__(self):
-        # Copies and other processes load the networks themselves.
-        return self.__dict__ | {"_loaded": None}
-
     def _networks(self):
         if self._loaded is None or self._loaded[0] != self.weights:
             self._loaded = (self.weights, load_networks(self.weights))
         return self._loaded[1]
 
-    def _missing(self, sample):
-        return flag_unusable(self._networks().card, sample, super()._missing(sample))
+    def _grid(self):
+        return self._networks().log10_mass
 
     def _setup(self, stack):
         return Setup(stack, self.noise, "arnaud2010", None)
-
-    def predict_posterior(self, sample):
-        """Give the posteriors of the masses of a sample.
-
-        Parameters
-        ----------
-        sample : `~szmass.clusters.ClusterSample`
-            The clusters; it is not changed.
-
-        Returns
-        -------
-        `~szmass.results.LogMassPosterior`
-            One row per cluster in the order of the sample; NaN for those that cannot be weighed,
-            with a flag.
-
-        Raises
-        ------
-        InvalidInputError
-            The sample lacks a whole input, an option makes no sense, or the prior leaves no mass.
-        CardMismatchError
-            The cutouts are not what the networks were trained on.
-        """
-        flag = self._missing(sample)
-        networks = self._networks()
-        log_density = np.full((len(sample), len(networks.log10_mass)), np.nan)
-        usable, score = flag == 0, np.full(len(sample), np.nan)
-        if usable.any():
-            some = sample if usable.all() else sample[usable]
-            setup = self._setup(some.cutouts)
-            field = {"noise": setup.noise, "depth": depth_factors(self.depth, setup, some)}
-            maps = some.cutouts.data, some.redshift
-            found = networks.log_density(*maps, batch_size=self.batch_size, **field)
-            log_density[usable] = found
-            score[usable] = networks.domain_score(*maps, found, **field)
-        posterior = LogMassPosterior.from_log_likelihood(
-            networks.log10_mass,
-            log_density,
-            get_prior(self.prior, networks.card.training["cosmology"]),
-            names=sample.names,
-            redshift=sample.redshift,
-            flag=flag,
-        )
-        ends = posterior.density[:, [0, -1]].max(axis=1)
-        cut = usable & (ends > _CUT_OFF * posterior.density.max(axis=1))
-        posterior.flag[cut] |= MassFlag.EXTRAPOLATED
-        if networks.domain is not None:
-            strange = usable & (score > networks.domain.threshold)
-            posterior.flag[strange] |= MassFlag.OUT_OF_DOMAIN
-        posterior.meta.update(self._meta(sample))
-        return posterior
 
     def saliency(self, sample, **options):
         """Show from where in their cutouts the masses of clusters come.
@@ -178,25 +171,29 @@ class CNNMass(MassEstimator):
         return occlusion_map(log10_mass, sample.cutouts, **options)
 
     def _weigh(self, sample):
-        posterior = self.predict_posterior(sample)
-        grid = posterior.log10_mass
-        mass = np.trapezoid(posterior.density * 10**grid, grid, axis=1)
-        low, high = (end.value for end in posterior.interval(_ONE_SIGMA))
-        return MassEstimates(
-            mass, np.maximum(mass - low, 0), np.maximum(high - mass, 0), posterior.flag
+        networks, setup = self._networks(), self._setup(sample.cutouts)
+        field = {"noise": setup.noise, "depth": depth_factors(self.depth, setup, sample)}
+        maps = sample.cutouts.data, sample.redshift
+        log_density = networks.log_density(*maps, batch_size=self.batch_size, **field)
+        posterior = LogMassPosterior.from_log_likelihood(
+            networks.log10_mass,
+            log_density,
+            get_prior(self.prior, networks.card.training["cosmology"]),
+            names=sample.names,
+            redshift=sample.redshift,
         )
+        found = MassEstimates.of_posterior(posterior)
+        found.flag[posterior.cut_off] |= MassFlag.EXTRAPOLATED
+        if networks.domain is not None:
+            score = networks.domain_score(*maps, log_density, **field)
+            found.flag[score > networks.domain.threshold] |= MassFlag.OUT_OF_DOMAIN
+        return found
 
     def _extra_meta(self, sample):
-        card = self._networks().card
-        noise = self._setup(sample.cutouts).noise
-        return {
+        card = self._card()
+        return super()._extra_meta(sample) | {
             "references": list(card.references),
-            "model_card": card.name,
-            "model_card_digest": card.digest,
-            "model_card_notes": list(card.check_cutouts(sample.cutouts)),
             "prior": self.prior if isinstance(self.prior, str) else repr(self.prior),
             "cosmology": card.training["cosmology"],
-            "noise": str(noise.meta.get("source", "user")),
-            "noise_rms": float(noise.rms()),
-            "estimate": "mean of M; errors reach to the 16 and 84 % quantiles",
+            **self._setup(sample.cutouts).meta,
         }

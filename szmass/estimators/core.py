@@ -1,12 +1,12 @@
 """The contract of every estimator, the register of them, and how several are run at once."""
 
 import inspect
-import sys
 import warnings
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import astropy.units as u
@@ -15,15 +15,27 @@ import numpy as np
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, UnweighedClustersWarning
-from szmass.results import MassEstimates, MassFlag, side_by_side
-from szmass.results.masses import column_suffix
+from szmass.results import (
+    LogMassPosterior,
+    MassEstimates,
+    MassFlag,
+    MassScale,
+    add_method,
+    masses_of,
+    rescale_masses,
+    side_by_side,
+)
+from szmass.results.reader import warn_of_mixed_scales
 from szmass.version import __version__
 
-__all__ = ["ESTIMATORS", "MassEstimator", "estimate_masses", "register_estimator"]
+__all__ = ["ESTIMATORS", "KINDS", "MassEstimator", "estimate_masses", "register_estimator"]
 
 #: All estimators by tag: our own, and those that other packages declare under the
 #: entry-point group ``szmass.estimators``.
 ESTIMATORS = Registry("estimator", entry_point_group="szmass.estimators")
+
+#: Kinds of methods, see `MassEstimator.kind`.
+KINDS = ("network", "relation", "filter", "likelihood", "lensing", "other")
 
 
 class MassEstimator(ABC):
@@ -32,6 +44,9 @@ class MassEstimator(ABC):
     A sub-class sets the class attributes, takes its options as keyword-only
     arguments of ``__init__``, stores each under its own name unchanged, and
     implements `_weigh`. Options are looked at when `predict` runs, not before.
+
+    What the class attributes say goes into the ``meta`` of the masses, where plots, reports and
+    `szmass.cite` read it; where it depends on options, `_extra_meta` says it instead.
     """
 
     #: Unique name, as on the command line.
@@ -43,8 +58,23 @@ class MassEstimator(ABC):
     requires = frozenset()
     #: Definition of the masses that come out.
     mass_definition = "500c"
+    #: What it is, one of `KINDS`.
+    kind = "other"
+    #: Scale of the masses: a number is a 1-b, else text as in `~szmass.results.MassScale`.
+    mass_scale = "unknown"
+    #: What the errors hold: ``"noise"``, ``"scatter"``, ``"centring"``, ``"calibration"``, ...
+    errors_hold = ()
+    #: How the mass is taken from what is known of it.
+    point_estimate = ""
+    #: Whether `_weigh` gives a posterior with its masses, so that `predict_posterior` can.
+    gives_posterior = False
+    #: How many clusters `_weigh` is given at a time, None for all; it bounds the memory that is
+    #: taken and changes no number.
+    at_a_time = None
     #: ADS bibcodes of the papers to cite.
     references = ()
+    #: Packages to cite, beside szmass and astropy.
+    software = ("numpy", "scipy")
     #: The extra of szmass that it needs, if any.
     extra = None
     #: Whether its first use fetches files from a server.
@@ -62,8 +92,13 @@ class MassEstimator(ABC):
         Returns
         -------
         `~szmass.results.MassEstimates`
-            One entry per cluster, in order.
+            One entry per cluster, in order. Where `gives_posterior`, made by
+            `MassEstimates.of_posterior <szmass.results.MassEstimates.of_posterior>`.
         """
+
+    def _grid(self):
+        """Grid of log10 M of a posterior in which no cluster could be weighed."""
+        return np.linspace(13.0, 16.0, 301)
 
     def _needs(self):
         """Give what a cluster must have under the present options."""
@@ -93,7 +128,7 @@ class MassEstimator(ABC):
 
         Returns
         -------
-        `~astropy.table.QTable`
+        `~szmass.results.MassTable`
             One row per cluster in the order of the sample, with the columns of
             ``szmass.results.MASS_COLUMNS``. ``meta`` says what the numbers were made with.
 
@@ -107,15 +142,69 @@ class MassEstimator(ABC):
         UnweighedClustersWarning
             Once, if clusters could not be weighed: with how many, and why.
         """
+        estimates = self._estimate(sample)
+        self._warn_unweighed(estimates)
+        return self._to_table(sample, estimates)
+
+    def predict_posterior(self, sample):
+        """Give the posteriors of the masses of a sample.
+
+        Parameters
+        ----------
+        sample : `~szmass.clusters.ClusterSample`
+            The clusters; it is not changed.
+
+        Returns
+        -------
+        `~szmass.results.LogMassPosterior`
+            One row per cluster in the order of the sample; NaN for those that cannot be weighed,
+            with a flag. Its medians are the masses that `predict` gives.
+
+        Raises
+        ------
+        InvalidInputError
+            The sample lacks a whole input, an option has no such value, the prior leaves no mass,
+            or the estimator has no posteriors (see ``gives_posterior``).
+        """
+        if not self.gives_posterior:
+            raise InvalidInputError(
+                f"The estimator {self.tag!r} has no posteriors: use its masses and errors (predict)"
+            )
+        return self._estimate(sample, keep=True).posterior
+
+    def _estimate(self, sample, keep=False):
+        """Estimates of all clusters; with the posterior only if it is to be kept."""
         flag = self._missing(sample)
         estimates = MassEstimates.unknown(flag)
-        usable = flag == 0
-        if usable.any():
-            found = self._weigh(sample if usable.all() else sample[usable])
-            for name in ("mass", "errn", "errp", "flag"):
-                getattr(estimates, name)[usable] = getattr(found, name)
-        self._warn_unweighed(estimates)
-        return estimates.to_table(sample.names, sample.redshift, self.tag, self._meta(sample))
+        rows, parts, places = np.flatnonzero(flag == 0), [], []
+        for piece in self._pieces(rows):
+            place = piece if len(rows) == len(sample) else rows[piece]
+            found = self._weigh(sample[place])
+            estimates.put(place, found)
+            if keep:
+                parts.append(found.posterior)
+                places.append(place)
+        if keep:
+            estimates.posterior = LogMassPosterior.joined(
+                parts,
+                places,
+                grid=None if parts else self._grid(),
+                names=sample.names,
+                redshift=sample.redshift,
+                flag=estimates.flag,
+                meta=self._meta(sample),
+            )
+        return estimates
+
+    def _pieces(self, rows):
+        """Slices of so many rows as are dealt with at a time."""
+        step = self.at_a_time or max(len(rows), 1)
+        return [slice(start, start + step) for start in range(0, len(rows), step)]
+
+    def _to_table(self, sample, estimates):
+        known = estimates.posterior
+        meta = self._meta(sample) if known is None else known.meta
+        return estimates.to_table(sample.names, sample.redshift, self.tag, meta)
 
     def _missing(self, sample):
         needs = self._needs()
@@ -152,14 +241,17 @@ class MassEstimator(ABC):
 
     def _meta(self, sample):
         extra = self._extra_meta(sample)
-        if "model_card" in extra and "keras" in sys.modules:
-            extra = {"backend": sys.modules["keras"].backend.backend(), **extra}
         looks_at_map = sample.cutouts is not None and any("cutout" in n for n in self._needs())
         return {
             "method": self.tag,
             "estimator": repr(self),
+            "kind": self.kind,
             "mass_definition": self.mass_definition,
+            "mass_scale": self.mass_scale,
+            "errors_hold": list(self.errors_hold),
+            "point_estimate": self.point_estimate,
             "references": list(self.references),
+            "software": list(self.software),
             **({"map": _describe_map(sample.cutouts)} if looks_at_map else {}),
             **extra,
             "szmass_version": __version__,
@@ -176,6 +268,7 @@ def _describe_map(cutouts):
     }
     values["beam"] = None if cutouts.beam is None else str(cutouts.beam)
     values["interpolation"] = cutouts.interpolation
+    values["sampling"] = str(cutouts.sampling)
     return values
 
 
@@ -214,6 +307,8 @@ def estimate_masses(
     posteriors=None,
     posterior_samples=0,
     seed=0,
+    mean=False,
+    one_minus_b=None,
 ):
     """Weigh a sample with several estimators and put the masses side by side.
 
@@ -233,37 +328,60 @@ def estimate_masses(
         Draw so many masses per cluster from each posterior, as columns ``samples_<method>``.
     seed : int, optional
         Seed of these draws; the masses do not depend on it.
+    mean : bool, optional
+        Add the mean of M of each posterior, as columns ``mean_<method>``. The mass itself is the
+        median.
+    one_minus_b : float, optional
+        Bring all methods that are on the scale of a 1-b to this one, posteriors included. Others,
+        such as lensing masses, stay as they are; ``meta["common_scale"]`` lists both. By
+        default each method keeps its own scale.
 
     Returns
     -------
-    `~astropy.table.QTable`
+    `~szmass.results.MassTable`
         One row per cluster in the order of the sample: ``name``, ``ra`` and ``dec`` (ICRS),
         ``redshift``, the carried-over columns, then per method the columns that
-        `szmass.results.side_by_side` describes, and at the end the samples of shape (N, n).
+        `szmass.results.side_by_side` describes, and at the end means, and samples of shape (N, n).
 
     Raises
     ------
     UnknownNameError
         No estimator has that tag; the message lists them.
     InvalidInputError
-        A method stands twice in the list, the sample lacks a whole input, or samples are asked for
-        and no method has posteriors.
+        A method stands twice in the list, the sample lacks a whole input, samples or means are
+        asked for and no method has posteriors, or ``one_minus_b`` is no such number.
+
+    Warns
+    -----
+    MixedScalesWarning
+        Methods are on different mass scales, and ``one_minus_b`` is not given.
+
+    Examples
+    --------
+    >>> from szmass.estimators import estimate_masses
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> table = estimate_masses(make_check_sample(3), ["scaling"], one_minus_b=0.8)
+    >>> table.meta["methods"]["scaling"]["mass_scale"]
+    0.8
     """
     named = _by_method(estimators)
-    wanted = posteriors is not None or posterior_samples
-    found = {} if posteriors is None else posteriors
-    with_posterior = [m for m, e in named.items() if wanted and hasattr(e, "predict_posterior")]
-    if posterior_samples < 0 or (posterior_samples and not with_posterior):
+    with_posterior = [m for m, e in named.items() if e.gives_posterior]
+    if posterior_samples < 0 or ((posterior_samples or mean) and not with_posterior):
         raise InvalidInputError(
             f"'posterior_samples' must be at least 0, and needs a method that has posteriors, such "
-            f"as 'likelihood'. Received: {posterior_samples!r} for {', '.join(named)}"
+            f"as 'likelihood'; so does 'mean'. Received: {posterior_samples!r} for "
+            f"{', '.join(named)}"
         )
-    tables = {}
+    if one_minus_b is not None:
+        MassScale("unknown").factor_to(one_minus_b)  # says before the work what is wrong with it
+    keep = posteriors is not None or bool(posterior_samples)
+    tables, found = {}, {}
     for method, estimator in progress_bar(named.items(), desc="weighing", unit="estimator"):
-        if method in with_posterior:
-            tables[method], found[method] = _with_posterior(estimator, sample)
-        else:
-            tables[method] = estimator.predict(sample)
+        estimates = estimator._estimate(sample, keep=keep and estimator.gives_posterior)
+        estimator._warn_unweighed(estimates)
+        tables[method] = estimator._to_table(sample, estimates)
+        if estimator.gives_posterior:
+            found[method] = estimates
     table = side_by_side(tables)
     position = sample.coord.icrs
     table.add_columns(
@@ -277,24 +395,25 @@ def estimate_masses(
             index += 1
             table.add_column(sample.table[name], name=name, index=index)
     table.meta["sample"] = dict(sample.meta)
-    if posterior_samples and len(table):
-        table.meta["posterior_samples_seed"] = int(seed)
-        for method in with_posterior:
+    for method, estimates in found.items():
+        more = {"mean": estimates.mean} if mean else {}
+        if posterior_samples and len(table):
+            table.meta["posterior_samples_seed"] = int(seed)
             # Each method has its own stream: another method beside it changes nothing.
             rng = np.random.default_rng([int(seed), zlib.crc32(method.encode())])
-            name = f"samples_{column_suffix(method)}"
-            table[name] = found[method].sample(posterior_samples, rng)
-            table[name].info.description = f"Masses drawn from the posterior ({method})"
+            more["samples"] = estimates.posterior.sample(posterior_samples, rng).value
+        if more:
+            add_method(table, replace(masses_of(table, method), **more))
+    if one_minus_b is None:
+        warn_of_mixed_scales(table)
+    else:
+        table = rescale_masses(table, one_minus_b)
+    if posteriors is not None:
+        for method, estimates in found.items():
+            posterior = estimates.posterior
+            scaled = posterior if one_minus_b is None else posterior.rescaled(one_minus_b)
+            posteriors[method] = scaled
     return table
-
-
-def _with_posterior(estimator, sample):
-    """What `predict` gives, and the posterior that it is from."""
-    posterior = estimator.predict_posterior(sample)
-    estimates = posterior._estimates()
-    estimator._warn_unweighed(estimates)
-    meta = estimator._meta(sample)
-    return estimates.to_table(sample.names, sample.redshift, estimator.tag, meta), posterior
 
 
 def _by_method(estimators):

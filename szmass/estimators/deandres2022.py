@@ -1,11 +1,11 @@
-"""Masses from convolutional networks that look at Compton-y cutouts."""
+"""Masses from the networks of de Andres et al. (2022), published or trained by their protocol."""
 
 from pathlib import Path
 
 import numpy as np
 
-from szmass.estimators._network_flags import flag_unusable
-from szmass.estimators.core import MassEstimator, register_estimator
+from szmass.estimators.cnn import NetworkMass
+from szmass.estimators.core import register_estimator
 from szmass.exceptions import InvalidInputError
 from szmass.networks.binned import CARD, load_binned
 from szmass.networks.cards import ModelCard
@@ -16,7 +16,7 @@ __all__ = ["DeAndres2022"]
 
 
 @register_estimator
-class DeAndres2022(MassEstimator):
+class DeAndres2022(NetworkMass):
     """Masses from the networks that de Andres et al. (2022) trained and released, or from your own.
 
     Each of the redshift bins (0, 0.1], (0.1, 0.2], (0.2, 0.4] and (0.4, 1] has its network.
@@ -47,23 +47,14 @@ class DeAndres2022(MassEstimator):
 
     tag = "cnn-deandres2022"
     description = "published networks of de Andres et al. (2022) on Compton-y cutouts"
-    requires = frozenset({"redshift", "complete_cutout"})
-    mass_definition = "500c"
-    references = ("2022NatAs...6.1325D",)
-    extra = "cnn"
+    errors_hold = ("noise", "scatter")
+    point_estimate = "output of the network"
     downloads = True
 
     def __init__(self, *, weights=None, batch_size=128):
         self.weights = weights
         self.batch_size = batch_size
         self._loaded = None
-
-    def __getstate__(self):
-        # Copies and other processes load the networks themselves.
-        return self.__dict__ | {"_loaded": None}
-
-    def _missing(self, sample):
-        return flag_unusable(self._card(), sample, super()._missing(sample))
 
     def _weigh(self, sample):
         networks = self._networks()
@@ -107,10 +98,5 @@ class DeAndres2022(MassEstimator):
         return self._loaded[1]
 
     def _extra_meta(self, sample):
-        card = self._card()
-        return {
-            "model_card": card.name,
-            "model_card_digest": card.digest,
-            "model_card_notes": list(card.check_cutouts(sample.cutouts)),
-            "error_definition": "68 % range of simulated true masses at the predicted mass",
-        }
+        about = "68 % range of simulated true masses at the predicted mass"
+        return super()._extra_meta(sample) | {"error_definition": about}

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass._utils.quantities import as_floats
 from szmass.catalogs import CATALOGS, LensingTable, PublishedLensingTable, crossmatch
 from szmass.catalogs.load import load_catalog
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.exceptions import InvalidInputError
-from szmass.results import MassEstimates, MassFlag
+from szmass.results import MassEstimates, MassFlag, masses_of, methods_of
 
 __all__ = ["LensingMass"]
 
@@ -50,6 +49,10 @@ class LensingMass(MassEstimator):
 
     tag = "lensing"
     description = "Weak-lensing masses looked up in a published table"
+    kind = "lensing"
+    mass_scale = "lensing"
+    errors_hold = ("noise",)
+    point_estimate = "published mass"
 
     def __init__(
         self,
@@ -105,11 +108,14 @@ class LensingMass(MassEstimator):
 
     def _extra_meta(self, sample):
         about = dict(self._masses().meta)
-        about.pop("mass_definition")
+        software, references = list(self.software), list(about.pop("references"))
+        if about["published_definition"] != about.pop("mass_definition"):
+            software.append("colossus")
+            references += ["2019ApJ...871..168D"] if self.concentration == "diemer19" else []
         table = about.pop("catalog") or "LensingTable"
         if isinstance(self.table, str | os.PathLike):
             table = Path(self.table).name
-        return {"table": table, **about}
+        return {"table": table, **about, "references": references, "software": software}
 
     def _weigh(self, sample):
         masses = self._masses()
@@ -130,10 +136,14 @@ class LensingMass(MassEstimator):
         found[np.asarray(matches["a_row"])] = np.asarray(matches["b_index"])
         matched = found >= 0
         estimates = MassEstimates.unknown(np.where(matched, 0, MassFlag.NO_MATCH))
-        for name, column in (("mass", "mass"), ("errn", "mass_errn"), ("errp", "mass_errp")):
-            getattr(estimates, name)[matched] = as_floats(masses[column], "solMass", column)[
-                found[matched]
-            ]
+        (method,) = methods_of(masses)
+        published = masses_of(masses, method)
+        estimates.put(
+            matched,
+            MassEstimates(
+                *(getattr(published, n)[found[matched]] for n in ("mass", "errn", "errp"))
+            ),
+        )
         known = np.isfinite(estimates.mass)
         estimates.flag[matched & ~known] |= MassFlag.NO_MEASUREMENT
         unsure = ~(np.isfinite(estimates.errn) & np.isfinite(estimates.errp))

@@ -9,7 +9,7 @@ from szmass.estimators.filters._diverse import displaced_bank, diverse_bank
 from szmass.estimators.filters._marginal import Reduced, marginal_log_likelihood
 from szmass.estimators.filters._setup import Setup, depth_factors, field_flags
 from szmass.estimators.filters._slices import mass_curve
-from szmass.estimators.priors import get_prior
+from szmass.estimators.priors import MassFunctionPrior, get_prior
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
@@ -21,14 +21,8 @@ __all__ = ["LikelihoodMass"]
 
 _GRID = np.linspace(13.0, 16.0, 301)
 
-# Clusters at a time; it bounds the memory and changes no number.
-_CHUNK = 256
-
 # Radius that holds 95 % of a two-dimensional normal distribution, in standard deviations.
 _R95 = np.sqrt(-2 * np.log(0.05))
-
-# A density at an end of the grid above this part of its maximum is cut off.
-_CUT_OFF = 0.1
 
 
 @register_estimator
@@ -43,7 +37,8 @@ class LikelihoodMass(MassEstimator):
     Parameters
     ----------
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
-        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``.
+        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``. By
+        default that of the map that the cutouts are from; if that is not known, it must be said.
     profile : str or `~szmass.physics.GNFWProfile`, optional
         Mean pressure profile.
     relation : str or `~szmass.physics.ScalingRelation`, optional
@@ -92,12 +87,16 @@ class LikelihoodMass(MassEstimator):
     tag = "likelihood"
     description = "posterior from the likelihood of Compton-y cutouts"
     requires = frozenset({"redshift", "cutout"})
+    kind = "likelihood"
+    point_estimate = "median of the posterior"
+    gives_posterior = True
+    at_a_time = 256
     references = ("2006A&A...459..341M",)
 
     def __init__(
         self,
         *,
-        noise="planck",
+        noise=None,
         profile="arnaud2010",
         relation="planck2015",
         one_minus_b=1.0,
@@ -129,21 +128,31 @@ class LikelihoodMass(MassEstimator):
         relation = get_scaling_relation(self.relation)
         setup = self._setup(sample.cutouts)
         papers = (*relation.references, *setup.profile.references, *self.references)
-        prior = self.prior
-        if prior == "tinker08":
-            papers = (*papers, "2008ApJ...688..709T")
+        prior, software = self.prior, self.software
+        if prior == "tinker08" or isinstance(prior, MassFunctionPrior):
+            papers, software = (*papers, "2008ApJ...688..709T"), (*software, "colossus")
+        scatter = relation.scatter(self.sigma_lny)
+        held = {
+            "noise": True,
+            "scatter": scatter > 0,
+            "profile": self.diversity is not None,
+            "centring": np.any(self._centring(sample) > 0),
+            "calibration": self.one_minus_b_err > 0,
+        }
         return {
+            "mass_scale": float(self.one_minus_b),
+            "errors_hold": [what for what, inside in held.items() if inside],
+            "software": list(software),
             "references": list(dict.fromkeys(papers)),
             "relation": relation.name,
             "profile": setup.profile.name,
             "one_minus_b": float(self.one_minus_b),
             "one_minus_b_err": float(self.one_minus_b_err),
-            "sigma_lny": relation.scatter(self.sigma_lny),
+            "sigma_lny": scatter,
             "diversity": None if self.diversity is None else self._family_name(),
             "prior": prior if isinstance(prior, str) else repr(prior),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
-            "noise": str(setup.noise.meta.get("source", "user")),
-            "noise_rms": float(setup.noise.rms()),
+            **setup.meta,
         }
 
     def _setup(self, stack):
@@ -208,8 +217,7 @@ class LikelihoodMass(MassEstimator):
                 "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
             )
         parts = [
-            self._log_likelihood(sample[start : start + _CHUNK])
-            for start in range(0, max(len(sample), 1), _CHUNK)
+            self._log_likelihood(sample[piece]) for piece in self._pieces(sample) or [slice(None)]
         ]
         return self._grid(), np.concatenate(parts)
 
@@ -257,70 +265,19 @@ class LikelihoodMass(MassEstimator):
         high = np.arange(grid[-1] + 0.01, grid[-1] + shifts.max() + 0.02, 0.01)
         return np.concatenate([low, grid, high]), shifts, weights
 
-    def predict_posterior(self, sample):
-        """Give the posteriors of the masses of a sample.
-
-        Parameters
-        ----------
-        sample : `~szmass.clusters.ClusterSample`
-            The clusters; it is not changed.
-
-        Returns
-        -------
-        `~szmass.results.LogMassPosterior`
-            One row per cluster in the order of the sample; NaN for those without cutout or
-            redshift, with a flag.
-
-        Raises
-        ------
-        InvalidInputError
-            The sample lacks a whole input, an option makes no sense, or the prior leaves no mass.
-        """
-        flag = self._missing(sample)
-        log_l = np.full((len(sample), len(self._grid())), np.nan)
-        usable = flag == 0
-        if usable.any():
-            log_l[usable] = self.log_likelihood(sample if usable.all() else sample[usable])[1]
-        posterior = self._posterior(sample, log_l, flag)
-        rows = np.flatnonzero(usable)
-        for start in range(0, len(rows), _CHUNK):
-            some = rows[start : start + _CHUNK]
-            posterior.flag[some] |= self._flags(sample[some], posterior[some])
-        posterior.meta.update(self._meta(sample))
-        return posterior
-
-    def _posterior(self, sample, log_l, flag):
-        return LogMassPosterior.from_log_likelihood(
+    def _weigh(self, sample):
+        posterior = LogMassPosterior.from_log_likelihood(
             self._grid(),
-            log_l,
+            self._log_likelihood(sample),
             get_prior(self.prior, self.cosmology),
             names=sample.names,
             redshift=sample.redshift,
-            flag=flag,
         )
-
-    def _flags(self, sample, posterior):
         setup = self._setup(sample.cutouts)
-        middle = np.log10(posterior.median().value)
-        theta, _ = mass_curve(
-            np.array([14.0]),
-            sample.redshift,
-            self.relation,
-            self.one_minus_b,
-            get_cosmology(self.cosmology),
-        )
-        size = theta[:, 0] * 10 ** ((middle - 14) / 3)
-        flag = field_flags(setup, sample, size, depth_factors(self.depth, setup, sample))
-        ends = posterior.density[:, [0, -1]].max(axis=1)
-        cut = ends > _CUT_OFF * posterior.density.max(axis=1)
-        return flag | np.where(cut, MassFlag.EXTRAPOLATED, 0)
-
-    def _weigh(self, sample):
-        parts = []
-        for start in range(0, len(sample), _CHUNK):
-            part = sample[start : start + _CHUNK]
-            posterior = self._posterior(part, self._log_likelihood(part), np.zeros(len(part), int))
-            posterior.flag = self._flags(part, posterior)
-            parts.append(posterior._estimates())
-        names = ("mass", "errn", "errp", "flag")
-        return MassEstimates(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+        nodes, cosmology = np.array([14.0]), get_cosmology(self.cosmology)
+        theta, _ = mass_curve(nodes, sample.redshift, self.relation, self.one_minus_b, cosmology)
+        found = MassEstimates.of_posterior(posterior)
+        size = theta[:, 0] * np.cbrt(found.mass / 1e14)
+        found.flag |= field_flags(setup, sample, size, depth_factors(self.depth, setup, sample))
+        found.flag[posterior.cut_off] |= MassFlag.EXTRAPOLATED
+        return found

@@ -24,9 +24,6 @@ __all__ = ["MatchedFilterMass"]
 
 _LOG10_MASS = np.linspace(12.5, 16.5, 401)
 
-# Clusters at a time; it bounds the memory and changes no number.
-_CHUNK = 1024
-
 # Distance of the positions that a search tries, in units of the beam, and the farthest one.
 _SEARCH_STEP, _FARTHEST = 0.1, 12.0
 
@@ -50,6 +47,7 @@ class MatchedFilterMass(MassEstimator):
     ----------
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
         Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``, the median of the sky.
+        By default that of the map that the cutouts are from; if not known there, it must be said.
     profile : str or `~szmass.physics.GNFWProfile`, optional
         Pressure profile of the template.
     relation : str or `~szmass.physics.ScalingRelation`, optional
@@ -68,7 +66,7 @@ class MatchedFilterMass(MassEstimator):
         "pos_err", within the position error in that column; at most 12 arcmin. A maximum over
         positions is biased high. By default the position is taken as it is.
     map_pixel : `~astropy.units.Quantity`, optional
-        Side of the pixels of the map; by default that of the cutouts.
+        Side of the pixels of the map. By default that which the cutouts know, or else their own.
 
     Notes
     -----
@@ -88,12 +86,16 @@ class MatchedFilterMass(MassEstimator):
     tag = "matched_filter"
     description = "matched filter on Compton-y cutouts and Y500-M500 relation, as Planck's MSZ"
     requires = frozenset({"redshift", "cutout"})
+    kind = "filter"
+    errors_hold = ("noise",)
+    point_estimate = "maximum of the likelihood along the relation"
+    at_a_time = 1024
     references = ("2006A&A...459..341M", "2014A&A...571A..29P", "2016A&A...594A..27P")
 
     def __init__(
         self,
         *,
-        noise="planck",
+        noise=None,
         profile="arnaud2010",
         relation="planck2015",
         one_minus_b=1.0,
@@ -121,12 +123,12 @@ class MatchedFilterMass(MassEstimator):
             "references": list(
                 dict.fromkeys((*relation.references, *setup.profile.references, *self.references))
             ),
+            "mass_scale": float(self.one_minus_b),
             "relation": relation.name,
             "profile": setup.profile.name,
             "one_minus_b": float(self.one_minus_b),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
-            "noise": str(setup.noise.meta.get("source", "user")),
-            "noise_rms": float(setup.noise.rms()),
+            **setup.meta,
         }
 
     def _measured(self, setup, sample):
@@ -187,8 +189,8 @@ class MatchedFilterMass(MassEstimator):
         self._require_cutouts(sample)
         parts = []
         setup = self._setup(sample.cutouts)
-        for start in range(0, max(len(sample), 1), _CHUNK):
-            part = sample[start : start + _CHUNK]
+        for piece in self._pieces(sample) or [slice(None)]:
+            part = sample[piece]
             snr, root, depth, offset, _ = self._measured(setup, part)
             unseen = ~(root[:, -1:] > 1e-100)
             snr = np.where(unseen, np.nan, snr / depth[:, np.newaxis])
@@ -342,17 +344,6 @@ class MatchedFilterMass(MassEstimator):
 
     def _weigh(self, sample):
         setup = self._setup(sample.cutouts)
-        parts = [
-            self._weigh_chunk(setup, sample[start : start + _CHUNK])
-            for start in range(0, len(sample), _CHUNK)
-        ]
-        joined = (
-            np.concatenate([getattr(p, name) for p in parts])
-            for name in ("mass", "errn", "errp", "flag")
-        )
-        return MassEstimates(*joined)
-
-    def _weigh_chunk(self, setup, sample):
         snr, root, depth, _, measured = self._measured(setup, sample)
         theta, y500 = self._curve(sample.redshift)
         log_likelihood = slice_log_likelihood(snr, root, theta, y500, depth)

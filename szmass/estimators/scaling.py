@@ -46,6 +46,8 @@ class ScalingRelationMass(MassEstimator):
 
     tag = "scaling"
     description = "Y500-M500 relation from the catalogue's Y"
+    kind = "relation"
+    point_estimate = "mass of the relation"
     references = ("2014A&A...571A..20P", "2016A&A...594A..24P")
 
     def __init__(
@@ -76,13 +78,16 @@ class ScalingRelationMass(MassEstimator):
         if self.y == "y5r500":
             used = get_pressure_profile(self.profile)
             papers, profile = (*papers, *used.references), {"profile": used.name}
+        scatter = relation.scatter(self.sigma_lny)
         return {
+            "mass_scale": float(self.one_minus_b),
+            "errors_hold": ["noise", "scatter"] if scatter else ["noise"],
             "references": list(dict.fromkeys(papers)),
             "relation": relation.name,
             **profile,
             "one_minus_b": float(self.one_minus_b),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
-            "sigma_lny": relation.scatter(self.sigma_lny),
+            "sigma_lny": scatter,
         }
 
     def _to_y500(self):

@@ -10,7 +10,6 @@ from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.maps.geometry import CutoutGeometry
 
 __all__ = [
-    "check_beam",
     "check_geometry",
     "check_mask",
     "check_names",
@@ -24,27 +23,6 @@ __all__ = [
 ]
 
 _ORDERINGS = {"ring": "ring", "nested": "nested", "nest": "nested"}
-
-
-def check_beam(beam):
-    """Give a beam as a scalar Quantity in arcmin, or None.
-
-    Parameters
-    ----------
-    beam : `~astropy.units.Quantity` or str or None
-        FWHM.
-
-    Returns
-    -------
-    `~astropy.units.Quantity` or None
-        In arcmin.
-    """
-    if beam is None:
-        return None
-    value = as_floats(beam, u.arcmin, "beam", positive=True, finite=True)
-    if value.ndim:
-        raise InvalidInputError(f"'beam' must be one number. Received: {beam!r}")
-    return float(value) * u.arcmin
 
 
 def check_names(names, n):

@@ -5,6 +5,7 @@ import numpy as np
 from szmass.exceptions import FileFormatError
 from szmass.maps._healpix import HealpixGrid, tangent_directions
 from szmass.maps.frames import frame_named, frame_rotation, rotate_tangent_points
+from szmass.maps.sampling import healpix_pixel
 
 __all__ = ["HealpixPixels", "PixelRuns"]
 
@@ -110,6 +111,11 @@ class HealpixPixels:
         self._runs = runs
         self._bad_value = bad_value
 
+    @property
+    def side(self):
+        """Side of a square of the area of a pixel [arcmin]."""
+        return healpix_pixel(self.grid.nside).value
+
     def take(self, pixels):
         """Give values by pixel number.
 
@@ -167,7 +173,7 @@ class HealpixPixels:
         """
         rotation = frame_rotation(frame_named(geometry.frame), self.frame)
         lon, lat, angles = rotate_tangent_points(lon, lat, rotation)
-        plane = _with_shrinkage(*geometry._plane())
+        plane = _with_shrinkage(*geometry.plane())
         for i in range(len(lon)):
             scale = 1.0 if scales is None else scales[i]
             if not np.isfinite(lon[i] + lat[i] + scale):

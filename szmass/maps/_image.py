@@ -1,5 +1,7 @@
 """The pixels of a map that is an image with a celestial WCS, and cutouts of it by reproject."""
 
+import functools
+
 import numpy as np
 from astropy.wcs.utils import pixel_to_pixel, wcs_to_celestial_frame
 
@@ -32,6 +34,23 @@ class ImagePixels:
         self.shape = data.shape
         self._cyclic = _is_cyclic(wcs, data.shape[1])
 
+    def values(self):
+        """All pixels, float64; NaN for invalid ones, whatever marks them."""
+        values = self.data.astype(np.float64)
+        valid = np.abs(values) < _LARGEST_VALUE
+        if self.mask is not None:
+            valid &= ~self.mask
+        values[~valid] = np.nan
+        return values
+
+    @functools.cached_property
+    def side(self):
+        """Root mean square side of the pixels over the image [arcmin]."""
+        x, y = np.meshgrid(*(np.linspace(0, n - 1, 9) for n in self.shape[::-1]))
+        corners = [self.wcs.pixel_to_world(x + dx, y + dy) for dx, dy in ((0, 0), (1, 0), (0, 1))]
+        sides = [corners[0].separation(corner).arcmin for corner in corners[1:]]
+        return float(np.sqrt(np.nanmean(np.square(sides))))
+
     def samples(self, geometry, lon, lat, scales, interpolation):
         """Yield the pixels of one cutout after the other.
 
@@ -59,7 +78,7 @@ class ImagePixels:
                 yield np.full(geometry.shape, np.nan)
                 continue
             absolute = geometry if scales is None else geometry.scaled(scale * rad)
-            yield self._sample(absolute._wcs_at(*np.degrees([lon[i], lat[i]])), interpolation)
+            yield self._sample(absolute.wcs_at(*np.degrees([lon[i], lat[i]])), interpolation)
 
     def _sample(self, target, interpolation):
         from reproject import reproject_interp

@@ -4,12 +4,19 @@ Keras and its backend are loaded only when a network is built. Weights are kept 
 a `ModelCard` says what they were trained on and what they give.
 """
 
-from szmass.networks.architectures import ARCHITECTURES, build_deandres2022, build_density_cnn
+from szmass.networks.architectures import (
+    ARCHITECTURES,
+    build_deandres2022,
+    build_density_cnn,
+    check_density_network,
+    density_head,
+    density_inputs,
+)
 from szmass.networks.binned import BinnedNetworks, load_binned
 from szmass.networks.cards import ErrorTable, ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import DomainScore
-from szmass.networks.protocol.core import models_below_threshold, selection_table, train_selection
+from szmass.networks.protocol import models_below_threshold, selection_table, train_selection
 from szmass.networks.published import load_published, published_card
 from szmass.networks.recipes import Recipe
 from szmass.networks.saliency import SaliencyStack, occlusion_map, stack_saliency
@@ -28,6 +35,9 @@ __all__ = [
     "WeightsFile",
     "build_deandres2022",
     "build_density_cnn",
+    "check_density_network",
+    "density_head",
+    "density_inputs",
     "load_binned",
     "load_networks",
     "load_published",

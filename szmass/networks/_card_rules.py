@@ -1,4 +1,4 @@
-"""What a model card must satisfy, and what cutouts must to agree with one."""
+"""Rules of a model card: its values, the cutouts that agree with it, the arrays networks take."""
 
 import math
 
@@ -18,18 +18,7 @@ _ROTATION_TOLERANCE = 0.1  # deg: 0.1 pixel at the corner of 96 x 96 pixels
 
 
 def broken_rules(card):
-    """Find fields of a card whose values make no sense.
-
-    Parameters
-    ----------
-    card : ModelCard
-        The card.
-
-    Yields
-    ------
-    name, expectation : str
-        The field, and what it must be.
-    """
+    """Fields of a card whose values cannot be, and what they must be."""
     edges = [edge for pair in card.redshift_bins for edge in pair]
     rules = {
         "target": (card.target in TARGETS, " or ".join(map(repr, TARGETS))),
@@ -66,20 +55,7 @@ def _are_positive(values, length=None):
 
 
 def cutout_differences(card, stack):
-    """Compare cutouts with what a card says.
-
-    Parameters
-    ----------
-    card : ModelCard
-        The card.
-    stack : `~szmass.maps.CutoutStack`
-        The cutouts.
-
-    Returns
-    -------
-    list of str
-        What differs, in words; empty if nothing does.
-    """
+    """What differs between a stack of cutouts and a card, in words."""
     geometry, beam = stack.geometry, stack.beam
     turn = u.Quantity(geometry.rotation).to_value(u.deg) - card.rotation_deg
     comparisons = {  # name: (agrees, received, expected)
@@ -118,24 +94,7 @@ def _compare(angle, arcmin, tolerance):
 
 
 def check_inputs(card, data, redshift, batch_size):
-    """Refuse arrays that networks with this card cannot take.
-
-    Parameters
-    ----------
-    card : ModelCard
-        The card.
-    data : ndarray
-        Compton-y, shape (N, ny, nx).
-    redshift : ndarray
-        Shape (N,).
-    batch_size : int
-        Cutouts at a time.
-
-    Raises
-    ------
-    InvalidInputError
-        A shape is wrong, a pixel is not finite, or a redshift is in no bin.
-    """
+    """Refuse y (N, ny, nx) and redshifts (N,) that networks with this card cannot take."""
     if batch_size < 1:
         raise InvalidInputError(f"'batch_size' must be at least 1. Received: {batch_size!r}")
     if data.ndim != 3 or data.shape[1:] != card.shape:

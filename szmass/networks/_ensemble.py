@@ -1,4 +1,4 @@
-"""From trained members to networks that can be used: calibration, report, card, files."""
+"""Ensembles made of trained members: calibration, report, card, files."""
 
 import dataclasses
 import hashlib
@@ -7,11 +7,11 @@ import itertools
 import astropy.units as u
 import numpy as np
 
-from szmass.networks._calibration import Calibration
+from szmass.networks._densities import Calibration
 from szmass.networks._fit import best_arrays
 from szmass.networks._inputs import redshift_and_level
 from szmass.networks._weights import save_arrays
-from szmass.networks.architectures import ARCHITECTURES
+from szmass.networks.architectures import ARCHITECTURES, architecture_source
 from szmass.networks.cards import ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import FEWEST, DomainScore
@@ -36,25 +36,8 @@ _REDSHIFT, _LOG10_MASS, _DEPTH = (0.0, 0.1, 0.2, 0.4, 1.0), (0.0, 14.7, 99.0), (
 def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     """Calibrate trained members on the validation set, test them, and write card and weights.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Their recipe.
-    folder : pathlib.Path
-        The folder of the training.
-    dataset : `~szmass.simulations.SimulationDataset`
-        All of the data.
-    encoder : callable
-        ``encoder(part)`` gives what turns batches of a part of the data into inputs and targets.
-    streams : sequence of MapStream
-        Noisy maps for validation and test.
-    noise : sequence of `~szmass.maps.NoiseModel`
-        Noise models of the streams.
-
-    Returns
-    -------
-    DensityNetworks
-        The networks.
+    ``encoder(part)`` gives what turns batches of a part of the data into inputs and targets;
+    ``streams`` are of noisy maps for validation and test, with these noise models.
     """
     arrays = {}
     for number in range(recipe.training["members"]):
@@ -118,25 +101,12 @@ def _in_domain(networks, recipe, dataset, noise):
 
 
 def density_report(log_density, grid, truth, redshift, depth):
-    """Errors and coverage in bins of redshift, mass and depth.
+    """Errors and coverage in bins of redshift, mass and depth, a dict for each bin.
 
-    Parameters
-    ----------
-    log_density : ndarray
-        ln of densities, shape (N, nodes).
-    grid : ndarray
-        log10 M.
-    truth : ndarray
-        True log10 M, shape (N,).
-    redshift, depth : ndarray
-        Redshifts and factors of the noise, shape (N,).
-
-    Returns
-    -------
-    list of dict
-        Per bin ``redshift``, ``log10_mass`` (of the estimate), ``depth``; the number ``n``;
-        ``rmse`` of the mean of log10 M [dex]; ``bias``, the mean relative error of the mean of M;
-        ``coverage_68``, ``coverage_95``.
+    Of ln p (N, nodes) on a grid of log10 M, true log10 M, redshifts and factors of the noise (N,).
+    Dicts hold ``redshift``, ``log10_mass`` (of the estimate), ``depth``; the number ``n``; ``rmse``
+    of the mean of log10 M [dex]; ``bias``, the mean relative error of the mean of M;
+    ``coverage_68``, ``coverage_95``.
     """
     p = np.exp(log_density)
     p /= p.sum(axis=1, keepdims=True)
@@ -174,14 +144,11 @@ def _with_all(edges):
 
 def _card(recipe, dataset):
     geometry, data = dataset.geometry, recipe.data
-    options = {
-        "log10_mass_range": np.log10(data["mass"]).tolist(),
-        **recipe.architecture,
-    }
-    model = ARCHITECTURES["density_cnn"](geometry.shape, **options)
+    architecture, options = recipe.architecture["name"], recipe.network_options
+    model = ARCHITECTURES[architecture](geometry.shape, **options)
     return ModelCard(
         name=recipe.name,
-        architecture="density_cnn",
+        architecture=architecture,
         architecture_options=options,
         n_parameters=model.count_params(),
         shape=geometry.shape,
@@ -199,7 +166,8 @@ def _card(recipe, dataset):
         log10_mass_range=tuple(options["log10_mass_range"]),
         training={
             "recipe": recipe.to_dict(),
-            "data": dataset.recipe,
+            "architecture_source": architecture_source(architecture),
+            "data": dataset.origin,
             "data_digest": dataset.digest,
             "maps": len(dataset),
             "cosmology": str(get_cosmology(data["cosmology"]).name),

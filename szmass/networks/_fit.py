@@ -1,4 +1,4 @@
-"""One training: check-points, a log, early stopping, and going on where it was interrupted."""
+"""Training of one network: check-points, a log, early stopping, and going on where it ended."""
 
 import importlib.util
 import json
@@ -12,9 +12,22 @@ from szmass._io.files import atomic_path
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, MissingDependencyError, TrainingError
-from szmass.networks._weights import load_arrays, save_arrays, set_arrays
+from szmass.networks._weights import load_arrays, named_weights, save_arrays, set_arrays
 
-__all__ = ["best_arrays", "fit_network", "model_arrays", "seed_everything", "use_one_thread"]
+__all__ = [
+    "GO_ON",
+    "best_arrays",
+    "fit_network",
+    "model_arrays",
+    "seed_everything",
+    "use_one_thread",
+]
+
+#: What to do when a process that trains died.
+GO_ON = (
+    "Finished trainings and check-points are kept; go on with resume=True (--resume on the shell), "
+    "perhaps with fewer 'workers'."
+)
 
 _CHECKPOINT, _LOG = "checkpoint.npz", "log.csv"
 
@@ -65,33 +78,12 @@ def fit_network(
 ):
     """Train a compiled network; afterwards it has the weights of its best epoch.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled.
-    batches : callable
-        ``batches(epoch)`` gives an endless iterator of (inputs, target) that begins with that
-        epoch, and depends on nothing that came before.
-    steps : int
-        Batches of an epoch.
-    validation : tuple
-        Inputs and target, in memory.
-    folder : path-like
-        Gets ``checkpoint.npz`` after every epoch, completely or not at all, and ``log.csv``.
-    epochs : int
-        Number of epochs.
-    patience : int, optional
-        Stop when the validation loss has not improved for so many epochs.
-    resume : bool, optional
-        Go on after the last check-point, if there is one. The result is that of a run without
-        an interruption.
-    tensorboard : bool, optional
-        Write events for TensorBoard to ``folder``.
-    validation_batch : int, optional
-        Validation maps that go through the network at once: they and what the layers make of them
-        must fit into memory.
-    name : str, optional
-        What the progress bar says.
+    ``batches(epoch)`` gives an endless iterator of (inputs, target) that begins with that epoch and
+    depends on nothing that came before, ``steps`` of them for each; ``validation`` is inputs and
+    target in memory, ``validation_batch`` of which go through the network at once. The folder gets
+    ``checkpoint.npz`` after every epoch, completely or not at all, and ``log.csv``; ``resume`` goes
+    on after the last check-point, if there is one, to the result of a run without an interruption.
+    ``patience`` is the number of epochs without a better validation loss that end it.
 
     Returns
     -------
@@ -110,7 +102,7 @@ def fit_network(
     keras = import_optional("keras", extra="cnn", purpose="train a network")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    state = _State(model, folder)
+    state = _Checkpoint(model, folder)
     if resume:
         state.restore()
 
@@ -141,7 +133,7 @@ def fit_network(
             self.bar.close()
             rate = float(model.optimizer.learning_rate)
             state.add({key: float(value) for key, value in logs.items()} | {"learning_rate": rate})
-            if state.waited(patience):
+            if state.stops_early(patience):
                 self.model.stop_training = True
 
     callbacks = [Keeper()]
@@ -153,8 +145,8 @@ def fit_network(
             )
         callbacks.append(keras.callbacks.TensorBoard(folder))
     done = len(state.history)
-    if done < epochs and not state.waited(patience):
-        data = _Watched(iter(batches(done)))
+    if done < epochs and not state.stops_early(patience):
+        data = _TrackedBatches(iter(batches(done)))
         try:
             model.fit(
                 iter(data),
@@ -174,11 +166,11 @@ def fit_network(
             raise
         finally:
             data.release()
-    state.take_best()
+    state.restore_best()
     return state.history
 
 
-class _Watched:
+class _TrackedBatches:
     """Batches that remember what went wrong with them, and that can be let go."""
 
     def __init__(self, batches):
@@ -202,26 +194,16 @@ class _Watched:
 
 def model_arrays(model):
     """Weights of a network as arrays that are named ``layer/weight``."""
-    return {
-        f"{layer.name}/{weight.name}": np.asarray(weight.numpy())
-        for layer in model.layers
-        for weight in layer.weights
-    }
+    return {name: np.asarray(weight.numpy()) for name, weight in named_weights(model).items()}
 
 
 def best_arrays(folder):
-    """Weights of the best epoch of a run, by name, from its check-point.
-
-    Raises
-    ------
-    FileFormatError
-        There is no check-point, or it is damaged.
-    """
+    """Weights of the best epoch of a run, by name, from its check-point."""
     arrays = load_arrays(Path(folder) / _CHECKPOINT)
     return {key.partition("/")[2]: arrays[key] for key in arrays if key.startswith("best/")}
 
 
-class _State:
+class _Checkpoint:
     """Weights, state of the optimizer and of random layers, history: what a run consists of."""
 
     def __init__(self, model, folder):
@@ -249,10 +231,10 @@ class _State:
         arrays["history"] = np.array(json.dumps(self.history))
         save_arrays(self.folder / _CHECKPOINT, arrays)
         columns = list(self.history[0])
+        lines = [",".join(["epoch", *columns])]
+        for i, row in enumerate(self.history, start=1):
+            lines.append(",".join([str(i), *(f"{row[c]:.9g}" for c in columns)]))
         with atomic_path(self.folder / _LOG, overwrite=True) as temporary:
-            lines = [",".join(["epoch", *columns])]
-            for i, row in enumerate(self.history):
-                lines.append(",".join([str(i + 1), *(f"{row[c]:.9g}" for c in columns)]))
             temporary.write_text(os.linesep.join([*lines, ""]), encoding="utf-8")
 
     def restore(self):
@@ -276,13 +258,13 @@ class _State:
         self.history = json.loads(str(arrays["history"]))
         self.best = {key: value for key, value in arrays.items() if key.startswith("best/")}
 
-    def waited(self, patience):
+    def stops_early(self, patience):
         """Tell whether the validation loss has not improved for that many epochs."""
         if patience is None or not self.history:
             return False
         losses = [record["val_loss"] for record in self.history]
         return len(losses) - 1 - int(np.argmin(losses)) >= patience
 
-    def take_best(self):
+    def restore_best(self):
         """Give the network the weights of its best epoch."""
         set_arrays(self.model, {key.partition("/")[2]: self.best[key] for key in self.best})

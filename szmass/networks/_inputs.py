@@ -1,4 +1,4 @@
-"""From cutouts to what the density network sees: blocks of pixels, as they are and filtered."""
+"""Inputs of density networks from cutouts: blocks of pixels, as they are and filtered."""
 
 import numpy as np
 from scipy import fft
@@ -44,21 +44,8 @@ class NetworkInputs:
 
     The planes hold blocks of 2 x 2 pixels of the inner half of the field, and of 4 x 4 pixels of
     the whole field; in y, and after the matched filter of a small cluster in units of its noise.
-    Both are compressed by an inverse hyperbolic sine.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Rows and columns of the cutouts: equal, and divisible by 8.
-    pixel : float
-        Side of their pixels [arcmin].
-    noise : `~szmass.maps.NoiseModel`
-        Noise of the map, of its beam.
-
-    Raises
-    ------
-    InvalidInputError
-        The grid cannot be divided.
+    Both are compressed by an inverse hyperbolic sine. Cutouts are squares whose side is divisible
+    by 8, of pixels [arcmin]; the noise model is that of the map, of its beam.
     """
 
     def __init__(self, shape, pixel, noise):
@@ -88,20 +75,7 @@ class NetworkInputs:
         self._levels = 0.5 * np.log(levels / _POWER)
 
     def planes(self, blocks, depth):
-        """Give the planes.
-
-        Parameters
-        ----------
-        blocks : ndarray
-            y of blocks of 2 x 2 pixels, as `pooled` gives them, shape (N, n, n).
-        depth : ndarray
-            Factors of the noise amplitude, shape (N,).
-
-        Returns
-        -------
-        ndarray
-            float32, shape (N, n / 2, n / 2, 4), in the order of `CHANNELS`.
-        """
+        """Planes, float32 (N, n / 2, n / 2, 4), of `pooled` y (N, n, n) at depths (N,)."""
         blocks = np.asarray(blocks, dtype=np.float32)
         depth = np.asarray(depth, dtype=np.float32).reshape(-1, 1, 1)
         modes = fft.dctn(blocks, axes=(1, 2), norm="ortho", overwrite_x=False)
@@ -117,20 +91,7 @@ class NetworkInputs:
         return result
 
     def context(self, redshift, depth):
-        """Give the numbers that go with the planes.
-
-        Parameters
-        ----------
-        redshift : ndarray
-            Redshifts, shape (N,).
-        depth : ndarray
-            Factors of the noise amplitude, shape (N,).
-
-        Returns
-        -------
-        ndarray
-            float32, shape (N, 6), in the order of `CONTEXT`.
-        """
+        """Numbers that go with the planes, float32 (N, 6), at redshifts and depths (N,)."""
         redshift = np.asarray(redshift, dtype=float)
         levels = self._levels + np.log(np.asarray(depth, dtype=float))[:, np.newaxis]
         own = np.stack([4 * redshift - 2, 2 * np.log10(redshift) + 1], axis=1)
@@ -151,19 +112,9 @@ def pooled(maps):
 
 
 def displaced(maps, shift):
-    """Displace maps by parts of a pixel.
+    """Displace smooth float32 maps (N, ny, nx) along rows and columns by (N, 2) pixels.
 
-    Parameters
-    ----------
-    maps : ndarray
-        float32, shape (N, ny, nx), smooth on the scale of two pixels.
-    shift : ndarray
-        Displacements along rows and columns [pixels], shape (N, 2).
-
-    Returns
-    -------
-    ndarray
-        As ``maps``. What enters at an edge repeats the pixels there.
+    What enters at an edge repeats the pixels there.
     """
     rows = _kernels(maps.shape[1], shift[:, 0])
     columns = _kernels(maps.shape[2], shift[:, 1])

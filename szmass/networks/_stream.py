@@ -1,4 +1,4 @@
-"""Maps for training: clean ones of a data set, with noise and position errors drawn afresh."""
+"""Stream of maps for training: clean ones, with noise and position errors drawn afresh."""
 
 import math
 from collections import deque
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass.exceptions import InvalidInputError
+from szmass.maps.noise import NoiseModel
 from szmass.networks._inputs import displaced, pooled, turned
 
-__all__ = ["MapBatch", "MapStream", "prefetched"]
+__all__ = ["MapBatch", "MapStream", "check_noise", "prefetched"]
 
 # Maps that are read, or noise that is drawn, at a time.
 _CHUNK = 2048
@@ -20,16 +21,8 @@ _CHUNK = 2048
 class MapBatch:
     """Noisy maps of one noise model.
 
-    Parameters
-    ----------
-    rows : ndarray of int
-        Rows of the data set, shape (N,).
-    maps : ndarray
-        Compton-y, float32, shape (N, ny, nx).
-    noise : int
-        Number of the noise model.
-    depth : ndarray
-        Factors of the noise amplitude as they are told, shape (N,).
+    ``rows`` of the data set (N,), their ``maps`` of Compton-y (N, ny, nx), the number of the noise
+    model, and factors of the noise amplitude as they are told (N,).
     """
 
     rows: np.ndarray
@@ -43,31 +36,13 @@ class MapStream:
 
     What it gives depends on the seed and on the number of the epoch alone.
 
-    Parameters
-    ----------
-    dataset : `~szmass.simulations.SimulationDataset`
-        Clean maps.
-    noise : sequence of `~szmass.maps.NoiseModel` or None
-        Noise models, which take turns; None stands for no noise.
-    batch_size : int
-        Maps of a batch. An epoch consists of whole batches.
-    seed : int
-        Seed.
-    centring : float, optional
-        Standard deviation per axis of the displacement [pixels]. Whole-pixel displacements are not
-        rounded: maps are interpolated.
-    depth : (float, float), optional
-        Range of the factor of the noise amplitude, even in its logarithm.
-    depth_error : float, optional
-        Standard deviation of the logarithm of the factor that is told about the one that is.
-    blocks : bool, optional
-        Average blocks of 2 x 2 pixels.
-    fields : int, optional
-        Noise maps drawn per epoch and noise model. Each is used in random orientations and with
-        either sign, until the epoch is over.
-    memory : float, optional
-        Maps are kept in memory if they take no more than so many bytes; else they are read from
-        disk in every epoch.
+    Noise models take turns; None stands for no noise. An epoch consists of whole batches.
+    ``centring`` is the standard deviation per axis of the displacement [pixels], for which maps are
+    interpolated; ``depth`` the range of the factor of the noise amplitude, even in its logarithm;
+    ``depth_error`` the standard deviation of the logarithm of the factor that is told about the one
+    that is. ``blocks`` averages 2 x 2 pixels. ``fields`` noise maps are drawn per epoch and noise
+    model, each used in random orientations and with either sign. Maps are kept if they take no more
+    ``memory`` than so many bytes, else they are read from disk in every epoch.
     """
 
     def __init__(
@@ -103,37 +78,13 @@ class MapStream:
         return len(self.dataset) // self.batch_size
 
     def batches(self, epoch=0):
-        """Give batches without end, beginning with an epoch.
-
-        Parameters
-        ----------
-        epoch : int, optional
-            Number of the first epoch.
-
-        Yields
-        ------
-        list of MapBatch
-            One per noise model.
-        """
+        """Batches without end, each a list of MapBatch, one per noise model, from an epoch on."""
         while True:
             yield from self.epoch(epoch)
             epoch += 1
 
     def epoch(self, number, *, in_order=False):
-        """Give the batches of one epoch.
-
-        Parameters
-        ----------
-        number : int
-            Number of the epoch.
-        in_order : bool, optional
-            Give all maps once, in the order of the data set and upright, as for validation.
-
-        Yields
-        ------
-        list of MapBatch
-            One per noise model.
-        """
+        """Batches of one epoch; in order, all maps once and upright, as for validation."""
         rng = np.random.default_rng([self.seed, number])
         banks = [self._bank(model, rng) for model in self.noise]
         for rows, maps in self._clean(number, in_order):
@@ -200,6 +151,33 @@ class MapStream:
             maps = turned(maps, int(rng.integers(8)))
         told = depth * np.exp(self.depth_error * rng.standard_normal(n))
         return MapBatch(rows, maps, kind, told)
+
+
+def check_noise(noise, dataset):
+    """Give the noise models as a tuple; (None,) for none."""
+    models = tuple(noise) if isinstance(noise, list | tuple) else (noise,)
+    if not models or not all(isinstance(model, NoiseModel | None) for model in models):
+        raise InvalidInputError(
+            f"'noise' must be a NoiseModel, several of them, or None. Received: {noise!r}"
+        )
+    if dataset.beam is None:
+        raise InvalidInputError(
+            "The data set does not say what beam is in its maps: networks must know. Make it with "
+            "a beam."
+        )
+    there = (dataset.origin.get("observation") or {}).get("noise")
+    for model in models:
+        if model is None:
+            continue
+        if there is not None:
+            raise InvalidInputError(
+                "The maps of the data set have noise already: pass noise=None, or make clean maps."
+            )
+        if model.beam is not None and not np.isclose(model.beam, dataset.beam, rtol=0.01):
+            raise InvalidInputError(
+                f"The noise has a beam of {model.beam:g}, the maps have one of {dataset.beam:g}."
+            )
+    return models
 
 
 def prefetched(iterator, ahead=4):

@@ -13,7 +13,15 @@ from szmass._io.files import atomic_path
 from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError
 
-__all__ = ["cached_arrays", "load_arrays", "read_keras2_weights", "save_arrays", "set_arrays"]
+__all__ = [
+    "cached_arrays",
+    "load_arrays",
+    "named_weights",
+    "read_keras2_weights",
+    "save_arrays",
+    "set_arrays",
+    "write_json",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -22,27 +30,10 @@ _OUR_LAYER = {"conv2d": "conv", "dense": "dense"}
 
 
 def read_keras2_weights(path):
-    """Read the weights that ``save_weights`` of Keras 2 wrote to HDF5.
+    """Read the weights that ``save_weights`` of Keras 2 wrote to HDF5: ``"conv1/kernel"``, ...
 
     Keras 3 cannot load these files into a model, since they name the layers of a
     sub-classed one. Here the layers are counted instead: the first convolution is ``conv1``.
-
-    Parameters
-    ----------
-    path : path-like
-        The HDF5 file.
-
-    Returns
-    -------
-    dict of str to `~numpy.ndarray`
-        ``"conv1/kernel"``, ``"conv1/bias"``, ... in the order of the layers.
-
-    Raises
-    ------
-    MissingDependencyError
-        h5py is not installed.
-    FileFormatError
-        The file is truncated or not of that layout.
     """
     h5py = import_optional("h5py", extra="cnn", purpose="read weights of Keras 2")
     arrays, counts = {}, dict.fromkeys(_OUR_LAYER, 0)
@@ -76,37 +67,20 @@ def _text(name):
 
 
 def save_arrays(path, arrays):
-    """Write named arrays to an ``.npz`` file, completely or not at all.
-
-    Parameters
-    ----------
-    path : path-like
-        The target; replaced if it exists.
-    arrays : dict of str to `~numpy.ndarray`
-        The arrays.
-    """
+    """Write named arrays to an ``.npz`` file, completely or not at all."""
     with atomic_path(path, overwrite=True) as temporary:
         np.savez(temporary, **arrays)
 
 
+def write_json(path, values, *, overwrite=True, allow_nan=True):
+    """Write plain values as JSON, completely or not at all."""
+    text = json.dumps(values, indent=1, allow_nan=allow_nan)
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        temporary.write_text(f"{text}\n", encoding="utf-8")
+
+
 def load_arrays(path):
-    """Read named arrays from an ``.npz`` file.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    dict of str to `~numpy.ndarray`
-        The arrays.
-
-    Raises
-    ------
-    FileFormatError
-        The file is damaged or holds something else than plain arrays.
-    """
+    """Read named arrays from an ``.npz`` file, or say that it is damaged."""
     try:
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
@@ -116,24 +90,21 @@ def load_arrays(path):
         ) from err
 
 
+def named_weights(model):
+    """Weights of a Keras model by names ``layer/weight``, with layers in between if it has any."""
+    found = {}
+    for layer in model.layers:
+        for weight in layer.weights:
+            # The model's own name, which stands before some, may be another when it is built again.
+            parts = weight.path.split("/")
+            inside = parts[parts.index(layer.name) + 1 :] if layer.name in parts else parts[-1:]
+            found["/".join([layer.name, *inside])] = weight
+    return found
+
+
 def set_arrays(model, arrays):
-    """Put named arrays into a Keras model.
-
-    Parameters
-    ----------
-    model : keras.Model
-        The model; its weights are replaced.
-    arrays : dict of str to `~numpy.ndarray`
-        One array per weight, named ``layer/weight``.
-
-    Raises
-    ------
-    FileFormatError
-        An array is missing, left over, of another shape, or not finite.
-    """
-    wanted = {
-        f"{layer.name}/{weight.name}": weight for layer in model.layers for weight in layer.weights
-    }
+    """Put arrays, one per weight named ``layer/weight``, into a Keras model."""
+    wanted = named_weights(model)
     if differing := sorted(wanted.keys() ^ arrays.keys()):
         raise FileFormatError(
             f"The weights do not fit the network {model.name!r}: "
@@ -151,24 +122,10 @@ def set_arrays(model, arrays):
 
 
 def cached_arrays(path, source_sha256, make):
-    """Read arrays that were converted before, or convert them and keep the result.
+    """Read arrays that were converted before, or make() them and keep the result.
 
     Beside the ``.npz`` stands a ``.json`` with the SHA-256 of the file it was made from and
     its own. If either does not agree, the conversion is done again.
-
-    Parameters
-    ----------
-    path : path-like
-        The ``.npz`` file.
-    source_sha256 : str
-        SHA-256 of the file to convert.
-    make : callable
-        Gives the arrays, without arguments.
-
-    Returns
-    -------
-    dict of str to `~numpy.ndarray`
-        The arrays.
     """
     path = Path(path)
     record = path.with_suffix(".json")
@@ -182,8 +139,7 @@ def cached_arrays(path, source_sha256, make):
     try:
         save_arrays(path, arrays)
         known = {"source_sha256": source_sha256, "sha256": file_sha256(path)}
-        with atomic_path(record, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        write_json(record, known)
     except OSError as err:  # a read-only or full cache costs time, not the result
         logger.warning("The converted weights could not be kept at %s: %s", path, err)
     return arrays

@@ -1,15 +1,201 @@
 """Networks as Keras 3 models, built with ``keras`` alone so that any of its backends runs them."""
 
+import inspect
+from importlib.metadata import entry_points
+
 import numpy as np
 
 from szmass._utils.optional import import_optional
 from szmass._utils.registry import Registry
+from szmass.exceptions import InvalidInputError, MissingDependencyError
 from szmass.networks._inputs import CHANNELS, CONTEXT
+from szmass.networks._weights import named_weights
 
-__all__ = ["ARCHITECTURES", "build_deandres2022", "build_density_cnn"]
+__all__ = [
+    "ARCHITECTURES",
+    "architecture_options",
+    "architecture_source",
+    "build_deandres2022",
+    "build_density_cnn",
+    "check_density_network",
+    "density_head",
+    "density_inputs",
+]
 
-#: Functions that build a network, by the name that a model card gives.
-ARCHITECTURES = Registry("network architecture")
+#: Functions that build a network, by the name that recipes and model cards give. Other packages
+#: add theirs under the entry-point group ``szmass.architectures``; `check_density_network` says
+#: what `train` needs of them.
+ARCHITECTURES = Registry("network architecture", "szmass.architectures")
+
+
+def architecture_options(name):
+    """Give the options that a recipe may set for an architecture.
+
+    Parameters
+    ----------
+    name : str
+        Name in `ARCHITECTURES`.
+
+    Returns
+    -------
+    tuple of str or None
+        Names of the keyword arguments but ``log10_mass_range``; None if it takes any.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such architecture.
+    """
+    _, *parameters = inspect.signature(ARCHITECTURES[name]).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return tuple(p.name for p in parameters if p.name != "log10_mass_range")
+
+
+def architecture_source(name):
+    """Say where an architecture is from, for the model card.
+
+    Parameters
+    ----------
+    name : str
+        Name in `ARCHITECTURES`.
+
+    Returns
+    -------
+    str
+        Module and function, and the package if it is an entry point of one, such as
+        ``"attention_nets:build (attention-nets 1.2)"``.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such architecture.
+    """
+    builder = ARCHITECTURES[name]
+    for point in entry_points(group=ARCHITECTURES.group, name=name):
+        return f"{point.value} ({point.dist.name} {point.dist.version})"
+    owner = builder if hasattr(builder, "__qualname__") else type(builder)
+    return f"{owner.__module__}:{owner.__qualname__}"
+
+
+def check_density_network(name, shape, *, log10_mass_range, **options):
+    """Build an architecture, and refuse it if density networks cannot be trained with it.
+
+    An architecture is a function ``build(shape, *, log10_mass_range, **options)``: rows and columns
+    of a cutout, ends of the prior in log10 (M500c / Msun), and options of plain numbers, texts and
+    lists, which recipes set under ``[architecture]`` and model cards keep. It gives a
+    ``keras.Model`` that takes what `density_inputs` gives and gives what `density_head` gives. All
+    its layers with weights have names, since by these the weights are found again.
+
+    Parameters
+    ----------
+    name : str
+        Name in `ARCHITECTURES`.
+    shape : tuple of int
+        Rows and columns of a cutout.
+    log10_mass_range : (float, float)
+        Ends of the prior.
+    **options
+        Options of the architecture.
+
+    Returns
+    -------
+    keras.Model
+        The network, untrained.
+
+    Raises
+    ------
+    InvalidInputError
+        It cannot be built, takes or gives something else, or its layers have no names.
+    UnknownNameError
+        There is no such architecture.
+    MissingDependencyError
+        Keras, its backend, or what the architecture needs is not installed.
+    """
+    build = ARCHITECTURES[name]
+    if shape[0] != shape[1] or shape[0] % 8:
+        raise InvalidInputError(
+            f"'shape' must be that of squares whose side is divisible by 8. Received: {shape!r}"
+        )
+    try:
+        network, again = (
+            build(shape, log10_mass_range=log10_mass_range, **options) for _ in range(2)
+        )
+        found = [tuple(t.shape) for t in network.inputs], tuple(network.output_shape)
+        names, others = (list(named_weights(n)) for n in (network, again))
+    except MissingDependencyError:
+        raise
+    except Exception as err:
+        raise InvalidInputError(
+            f"The architecture {name!r} cannot be built for cutouts of {shape[0]} x {shape[1]} "
+            f"pixels with {options!r}: {err}"
+        ) from err
+    inputs = [(None, shape[0] // 4, shape[1] // 4, len(CHANNELS)), (None, len(CONTEXT))]
+    if found[0] != inputs or len(found[1]) != 3 or found[1][1] != 3 or not found[1][2]:
+        raise InvalidInputError(
+            f"The architecture {name!r} must take {inputs} and give (None, 3, components), as "
+            f"density_inputs and density_head do. It takes {found[0]} and gives {found[1]}."
+        )
+    if names != others or len(names) < len(network.weights):
+        raise InvalidInputError(
+            f"The architecture {name!r} must give each layer a name of its own: its weights "
+            f"({', '.join(names[:4])}, ...) share one, or are called otherwise the next time."
+        )
+    return network
+
+
+def density_inputs(shape):
+    """Give the inputs of a network that gives a density of log-mass.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of a cutout.
+
+    Returns
+    -------
+    planes : keras.KerasTensor
+        What `szmass.networks.DensityNetworks` makes of cutouts, shape (N, ny / 4, nx / 4, 4): the
+        inner half of the field in blocks of 2 x 2 pixels and the whole in blocks of 4 x 4, each as
+        it is and after a matched filter.
+    context : keras.KerasTensor
+        Numbers, shape (N, 6): redshift and noise.
+    """
+    keras = import_optional("keras", extra="cnn", purpose="build a network")
+    planes = keras.Input((shape[0] // 4, shape[1] // 4, len(CHANNELS)), name="planes")
+    return planes, keras.Input((len(CONTEXT),), name="context")
+
+
+def density_head(features, log10_mass_range, components=4):
+    """Give the output of a network that gives a density of log-mass.
+
+    The density is a mixture of normal distributions in log10 M, cut off at the ends of the prior.
+
+    Parameters
+    ----------
+    features : keras.KerasTensor
+        What the last layer gives, shape (N, features).
+    log10_mass_range : (float, float)
+        Ends of the prior.
+    components : int, optional
+        Number of normal distributions.
+
+    Returns
+    -------
+    keras.KerasTensor
+        Shape (N, 3, components): logarithms of the weights, means and standard deviations.
+    """
+    keras = import_optional("keras", extra="cnn", purpose="build a network")
+    layers, ops = keras.layers, keras.ops
+    low, high = map(float, log10_mass_range)
+    x = layers.Dense(3 * components, dtype="float32", name="mixture")(features)
+    x = layers.Reshape((3, components), dtype="float32")(x)
+    # Means begin spread over the prior; they may lie a little outside it.
+    start = np.linspace(-1.5, 1.5, components).astype("float32")
+    weights = ops.log_softmax(x[:, 0], axis=-1)
+    means = low + (high - low) * (1.1 * ops.sigmoid(x[:, 1] + start) - 0.05)
+    sigmas = 0.01 + 0.25 * ops.softplus(x[:, 2] - 1.0)
+    return ops.stack([weights, means, sigmas], axis=1)
 
 
 def build_deandres2022(shape=(96, 96), *, dropout=0.1):
@@ -90,15 +276,13 @@ def build_density_cnn(shape=(96, 96), *, log10_mass_range, filters=(32, 48, 64),
     -------
     keras.Model
         Takes what `szmass.networks.DensityNetworks` makes of cutouts: planes, shape (N, ny / 4,
-        nx / 4, 4), and numbers, shape (N, 6). Gives shape (N, 3, components): logarithms of the
-        weights, means and standard deviations.
+        nx / 4, 4), and numbers, shape (N, 6), as in `density_inputs`. Gives shape (N, 3,
+        components): logarithms of the weights, means and standard deviations.
     """
     keras = import_optional("keras", extra="cnn", purpose="build a network")
-    layers, ops = keras.layers, keras.ops
-    low, high = map(float, log10_mass_range)
+    layers = keras.layers
     channels = {"data_format": "channels_last", "padding": "same", "activation": "relu"}
-    planes = keras.Input((shape[0] // 4, shape[1] // 4, len(CHANNELS)), name="planes")
-    context = keras.Input((len(CONTEXT),), name="context")
+    planes, context = density_inputs(shape)
     known = layers.Dense(48, activation="gelu", name="context1")(context)
     features = [known]
     for i, tower in enumerate(("core", "field")):
@@ -115,17 +299,8 @@ def build_density_cnn(shape=(96, 96), *, log10_mass_range, filters=(32, 48, 64),
     x = layers.Dense(192, activation="gelu", name="dense1")(layers.concatenate(features))
     x = layers.Dense(192, activation="gelu", name="dense2")(layers.concatenate([x, known]))
     x = layers.Dense(64, activation="gelu", name="dense3")(x)
-    x = layers.Dense(3 * components, dtype="float32", name="mixture")(x)
-    x = layers.Reshape((3, components), dtype="float32")(x)
-    # Means begin spread over the prior; they may lie a little outside it.
-    start = np.linspace(-1.5, 1.5, components).astype("float32")
-    width = high - low
-    weights = ops.log_softmax(x[:, 0], axis=-1)
-    means = low + width * (1.1 * ops.sigmoid(x[:, 1] + start) - 0.05)
-    sigmas = 0.01 + 0.25 * ops.softplus(x[:, 2] - 1.0)
-    return keras.Model(
-        [planes, context], ops.stack([weights, means, sigmas], axis=1), name="density_cnn"
-    )
+    mixture = density_head(x, log10_mass_range, components)
+    return keras.Model([planes, context], mixture, name="density_cnn")
 
 
 ARCHITECTURES.add("density_cnn", build_density_cnn)

@@ -7,10 +7,9 @@ import numpy as np
 from szmass._io.download import check_sha256
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
-from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.exceptions import InvalidInputError
 from szmass.networks._card_rules import check_inputs
-from szmass.networks._weights import load_arrays, set_arrays
-from szmass.networks.architectures import ARCHITECTURES
+from szmass.networks._weights import load_arrays
 from szmass.networks.cards import ModelCard
 
 __all__ = ["CARD", "BinnedNetworks", "load_binned"]
@@ -35,6 +34,8 @@ class BinnedNetworks:
     ------
     InvalidInputError
         There is not one set of weights per redshift bin.
+    MissingDependencyError
+        No installed package registers the architecture.
     """
 
     def __init__(self, card, arrays):
@@ -43,6 +44,7 @@ class BinnedNetworks:
                 f"'arrays' must hold one set of weights per redshift bin "
                 f"({len(card.redshift_bins)}). Received: {len(arrays)}"
             )
+        card.check_architecture()
         self.card = card
         self._arrays = list(arrays)
         self._models = {}
@@ -69,15 +71,7 @@ class BinnedNetworks:
             The weights are not those of the architecture.
         """
         if index not in self._models:
-            card = self.card
-            model = ARCHITECTURES[card.architecture](card.shape, **card.architecture_options)
-            if model.count_params() != card.n_parameters:
-                raise FileFormatError(
-                    f"The network {card.architecture!r} has {model.count_params()} weights; the "
-                    f"model card {card.name!r} says {card.n_parameters}."
-                )
-            set_arrays(model, self._arrays[index])
-            self._models[index] = model
+            self._models[index] = self.card.build(self._arrays[index])
         return self._models[index]
 
     def log10_mass(self, data, redshift, *, batch_size=128):

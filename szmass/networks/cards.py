@@ -8,14 +8,71 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass._io.files import atomic_path
-from szmass.exceptions import CardMismatchError, FileFormatError, InvalidInputError
+from szmass.exceptions import (
+    CardMismatchError,
+    FileFormatError,
+    InvalidInputError,
+    MissingDependencyError,
+)
 from szmass.networks._card_rules import broken_rules, cutout_differences
-from szmass.networks._error_table import ErrorTable
+from szmass.networks._weights import set_arrays, write_json
+from szmass.networks.architectures import ARCHITECTURES
 
 __all__ = ["ErrorTable", "ModelCard", "WeightsFile"]
 
 _FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ErrorTable:
+    """Errors of log10(mass) as a function of the predicted mass, linear between nodes.
+
+    Parameters
+    ----------
+    log10_mass : tuple of float
+        Predicted log10(mass / Msun), increasing.
+    err_minus, err_plus : tuple of float
+        Distances [dex] down and up from the predicted mass to the limits of the interval.
+    level : float
+        Probability in the interval.
+    """
+
+    log10_mass: tuple[float, ...]
+    err_minus: tuple[float, ...]
+    err_plus: tuple[float, ...]
+    level: float = 0.68
+
+    def __post_init__(self):
+        for name in ("log10_mass", "err_minus", "err_plus"):
+            object.__setattr__(self, name, tuple(float(v) for v in getattr(self, name)))
+        if not len(self.log10_mass) == len(self.err_minus) == len(self.err_plus) >= 2:
+            raise InvalidInputError(
+                "'log10_mass', 'err_minus' and 'err_plus' must be of one length, at least 2."
+            )
+        if np.any(np.diff(self.log10_mass) <= 0):
+            raise InvalidInputError("'log10_mass' of an error table must increase.")
+        if not all(error > 0 for error in self.err_minus + self.err_plus):
+            raise InvalidInputError("'err_minus' and 'err_plus' must be positive.")
+
+    def at(self, log10_mass):
+        """Look errors up.
+
+        Parameters
+        ----------
+        log10_mass : array-like of float
+            Predicted log10(mass / Msun).
+
+        Returns
+        -------
+        err_minus : `~numpy.ndarray`
+            Errors downwards [dex]; NaN outside the table.
+        err_plus : `~numpy.ndarray`
+            Errors upwards [dex]; NaN outside the table.
+        """
+        return tuple(
+            np.interp(log10_mass, self.log10_mass, values, left=np.nan, right=np.nan)
+            for values in (self.err_minus, self.err_plus)
+        )
 
 
 @dataclass(frozen=True)
@@ -104,7 +161,7 @@ class ModelCard:
     Raises
     ------
     InvalidInputError
-        A value makes no sense; the message names it.
+        A value is not what it must be; the message names it.
     """
 
     name: str
@@ -182,7 +239,7 @@ class ModelCard:
         Raises
         ------
         FileFormatError
-            It is of a newer format, or a field is missing, unknown or makes no sense; the
+            It is of a newer format, or a field is missing, unknown or not what it must be; the
             message names it.
         """
         if not isinstance(values, dict):
@@ -244,14 +301,60 @@ class ModelCard:
         overwrite : bool, optional
             Replace an existing file.
         """
-        with atomic_path(path, overwrite=overwrite) as temporary:
-            temporary.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        write_json(path, self.to_dict(), overwrite=overwrite)
 
     @property
     def digest(self):
         """SHA-256 of the card, independent of how its file is laid out."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def check_architecture(self):
+        """Refuse networks of an architecture that is not installed.
+
+        Raises
+        ------
+        MissingDependencyError
+            No package registers it; the message says which one did when they were trained.
+        """
+        if self.architecture not in ARCHITECTURES:
+            source = self.training.get("architecture_source")
+            known = f": when they were trained it was {source}" if source else ""
+            raise MissingDependencyError(
+                f"The networks {self.name!r} are of the architecture {self.architecture!r}, which "
+                f"no installed package registers under the entry-point group "
+                f"{ARCHITECTURES.group!r}{known}. Install that package."
+            )
+
+    def build(self, arrays):
+        """Build a network of this card.
+
+        Parameters
+        ----------
+        arrays : dict of str to `~numpy.ndarray`
+            Its weights, named ``layer/weight``.
+
+        Returns
+        -------
+        keras.Model
+            The network.
+
+        Raises
+        ------
+        FileFormatError
+            The weights are not those of the architecture.
+        MissingDependencyError
+            Keras or its backend is not installed, or no package registers the architecture.
+        """
+        self.check_architecture()
+        model = ARCHITECTURES[self.architecture](self.shape, **self.architecture_options)
+        if model.count_params() != self.n_parameters:
+            raise FileFormatError(
+                f"The network {self.architecture!r} has {model.count_params()} weights; "
+                f"the model card {self.name!r} says {self.n_parameters}."
+            )
+        set_arrays(model, arrays)
+        return model
 
     def redshift_bin(self, redshift):
         """Find the redshift bin.
@@ -297,7 +400,7 @@ class ModelCard:
                 f"{'; '.join(differences)}. Cut them out of a map with that beam and with that "
                 "geometry."
             )
-        if stack.interpolation == self.interpolation:
+        received = stack.sampling.kind
+        if received == self.interpolation:
             return ()
-        received = stack.interpolation or "unknown"
         return (f"interpolation is {received}, in the training it was {self.interpolation}",)

@@ -3,13 +3,10 @@
 import numpy as np
 
 from szmass._utils.progress import progress_bar
-from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.networks._calibration import Calibration
+from szmass.exceptions import InvalidInputError
 from szmass.networks._card_rules import check_inputs
-from szmass.networks._density import log_density, normalised
+from szmass.networks._densities import Calibration, log_density, normalised
 from szmass.networks._inputs import NetworkInputs, pooled, redshift_and_level, turned
-from szmass.networks._weights import set_arrays
-from szmass.networks.architectures import ARCHITECTURES
 from szmass.networks.domain import DomainScore
 
 __all__ = ["DensityNetworks"]
@@ -43,11 +40,17 @@ class DensityNetworks:
 
     Raises
     ------
-    FileFormatError
-        The weights are not those of the architecture.
+    MissingDependencyError
+        No installed package registers the architecture.
+
+    Notes
+    -----
+    The networks are built when they are needed for the first time: then weights that are not those
+    of the architecture raise FileFormatError.
     """
 
     def __init__(self, card, arrays):
+        card.check_architecture()
         self.card = card
         self.log10_mass = np.linspace(*card.log10_mass_range, _NODES)
         groups = {}
@@ -77,17 +80,7 @@ class DensityNetworks:
     def models(self):
         """The Keras models."""
         if self._models is None:
-            card, models = self.card, []
-            for arrays in self._arrays:
-                model = ARCHITECTURES[card.architecture](card.shape, **card.architecture_options)
-                if model.count_params() != card.n_parameters:
-                    raise FileFormatError(
-                        f"The network {card.architecture!r} has {model.count_params()} weights; "
-                        f"the model card {card.name!r} says {card.n_parameters}."
-                    )
-                set_arrays(model, arrays)
-                models.append(model)
-            self._models = models
+            self._models = [self.card.build(arrays) for arrays in self._arrays]
         return self._models
 
     def inputs(self, noise):
@@ -135,19 +128,13 @@ class DensityNetworks:
         InvalidInputError
             A shape is wrong, a pixel is not finite, or a redshift is out of range.
         """
-        data, redshift = np.asarray(data), np.asarray(redshift, dtype=float)
-        depth = np.broadcast_to(np.asarray(depth, dtype=float), redshift.shape)
-        self._check(data, redshift, depth, batch_size)
-        inputs = self.inputs(noise)
+        data, redshift, depth = self._checked(data, redshift, depth, batch_size)
         result = np.empty((len(data), len(self.log10_mass)))
         with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
-            for start in range(0, len(data), batch_size):
-                part = slice(start, start + batch_size)
-                planes = inputs.planes(pooled(data[part].astype(np.float32)), depth[part])
-                context = inputs.context(redshift[part], depth[part])
+            for part, planes, context in self._seen(data, redshift, noise, depth, batch_size):
                 result[part] = self.from_planes(planes, context)
                 bar.update(len(planes))
-        return self.calibrated(result, inputs.context(redshift, depth))
+        return self.calibrated(result, self.inputs(noise).context(redshift, depth))
 
     def domain_score(self, data, redshift, log_density, *, noise, depth, batch_size=1024):
         """Score how unlike those of the training cutouts are.
@@ -170,7 +157,7 @@ class DensityNetworks:
         Returns
         -------
         ndarray
-            Shape (N,), -log10 of the share of clusters in domain that are as strange; NaN where
+            Shape (N,), -log10 of the share of clusters in domain that are as far off; NaN where
             the networks have no `DomainScore`.
 
         Raises
@@ -178,16 +165,11 @@ class DensityNetworks:
         InvalidInputError
             As `log_density` raises it.
         """
-        data, redshift = np.asarray(data), np.asarray(redshift, dtype=float)
-        depth = np.broadcast_to(np.asarray(depth, dtype=float), redshift.shape)
-        self._check(data, redshift, depth, batch_size)
-        result, inputs = np.full(len(data), np.nan), self.inputs(noise)
-        mean = self.mean_log10_mass(log_density)
-        for start in range(0, len(data) if self.domain else 0, batch_size):
-            part = slice(start, start + batch_size)
-            planes = inputs.planes(pooled(data[part].astype(np.float32)), depth[part])
-            context = inputs.context(redshift[part], depth[part])
-            result[part] = self.domain.score(planes, context, mean[part])
+        data, redshift, depth = self._checked(data, redshift, depth, batch_size)
+        result, mean = np.full(len(data), np.nan), self.mean_log10_mass(log_density)
+        if self.domain is not None:
+            for part, planes, context in self._seen(data, redshift, noise, depth, batch_size):
+                result[part] = self.domain.score(planes, context, mean[part])
         return result
 
     def mean_log10_mass(self, log_density):
@@ -247,7 +229,19 @@ class DensityNetworks:
             total = total + log_density(mixture, self.log10_mass).reshape(8, len(planes), -1).sum(0)
         return normalised(total / (8 * len(self)), self.log10_mass)
 
-    def _check(self, data, redshift, depth, batch_size):
+    def _checked(self, data, redshift, depth, batch_size):
+        """Cutouts, redshifts and depths that the networks can take, as arrays."""
+        data, redshift = np.asarray(data), np.asarray(redshift, dtype=float)
+        depth = np.broadcast_to(np.asarray(depth, dtype=float), redshift.shape)
         check_inputs(self.card, data, redshift, batch_size)
         if not np.all((depth > 0) & np.isfinite(depth)):
             raise InvalidInputError("'depth' must be positive and finite.")
+        return data, redshift, depth
+
+    def _seen(self, data, redshift, noise, depth, batch_size):
+        """Planes and numbers that the networks see of the next cutouts, and which these are."""
+        inputs = self.inputs(noise)
+        for start in range(0, len(data), batch_size):
+            part = slice(start, start + batch_size)
+            planes = inputs.planes(pooled(data[part].astype(np.float32)), depth[part])
+            yield part, planes, inputs.context(redshift[part], depth[part])

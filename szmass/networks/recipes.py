@@ -2,71 +2,125 @@
 
 import dataclasses
 import itertools
+import json
+import math
 import tomllib
 from dataclasses import dataclass, field
 from importlib import resources
+from inspect import signature
 from pathlib import Path
 
 from szmass.exceptions import FileFormatError, InvalidInputError, UnknownNameError
+from szmass.maps.noise import NoiseModel
+from szmass.networks.architectures import ARCHITECTURES, architecture_options
+from szmass.physics.cosmology import COSMOLOGIES
+from szmass.simulations import CLUSTER_MODELS
 
 __all__ = ["Recipe"]
 
 _SHIPPED = resources.files("szmass") / "data" / "recipes"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Data:
-    """Mock clusters, as `~szmass.simulations.make_dataset` makes them."""
-
-    clusters: int
-    projections: int = 1
-    mass: tuple
-    redshift: tuple
-    model: str = "a10"
-    cosmology: str = "PSZ2"
-    environment: bool = True
+def _is_number(value, least=0.0):
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and value >= least
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Observation:
-    """What is added in the training: noise and position errors."""
-
-    noise: tuple
-    depth: tuple = (1.0, 1.0)
-    depth_error: float = 0.0
-    centring: float = 0.0
+def _is_whole(value, least):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Density:
-    """The training of an ensemble of density networks."""
-
-    members: int = 1
-    epochs: int
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    patience: int | None = None
-    split: tuple = (0.8, 0.1, 0.1)
-    precision: str = "float32"
-    domain: int = 12_000
+def _increase(values, *, least=0.0, n=None, strictly=True):
+    if not isinstance(values, list | tuple) or len(values) < 2 or (n and len(values) != n):
+        return False
+    if not all(_is_number(value, least) for value in values):
+        return False
+    return all(a < b or (a == b and not strictly) for a, b in itertools.pairwise(values))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Selection:
-    """The trainings of the published architecture, of which one per redshift bin is selected."""
+_SMALLEST = 1e-300
+_REQUIRED = object()
 
-    models: int = 100
-    epochs: int
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    patience: int | None = None
-    split: tuple = (0.8, 0.1, 0.1)
-    redshift_bins: tuple = (0.0, 0.1, 0.2, 0.4, 1.0)
-    threshold: float = 0.05
+# A rule is what a value must satisfy, and that in words.
+_COUNT = (lambda v: _is_whole(v, 1), "a positive whole number")
+_COUNT_OR_NONE = (lambda v: v is None or _COUNT[0](v), _COUNT[1])
+_NUMBER = (_is_number, "a number that is not negative")
+_POSITIVE = (lambda v: _is_number(v, _SMALLEST), "a positive number")
+_YES_OR_NO = (lambda v: isinstance(v, bool), "true or false")
+_SPLIT = (
+    lambda v: (
+        isinstance(v, list | tuple)
+        and len(v) == 3
+        and all(_is_number(f, _SMALLEST) for f in v)
+        and sum(v) <= 1 + 1e-9
+    ),
+    "three positive fractions that add up to at most 1",
+)
+_NOISE = (
+    lambda v: isinstance(v, list | tuple) and v and all(isinstance(item, str) for item in v),
+    "a list of kinds of noise or of files",
+)
 
 
-_TRAININGS = {"density": _Density, "selection": _Selection}
+def _one_of(names):
+    """Rule of a name in a registry or tuple; registries are read when a recipe is, not before."""
+    return (lambda v: isinstance(v, str) and v in names, lambda: f"one of {', '.join(names)}")
+
+
+#: Keys of the sections: rule and default.
+_DATA = {
+    "clusters": (_COUNT, _REQUIRED),
+    "projections": (_COUNT, 1),
+    # What is no mass in Msun, such as a logarithm, is refused.
+    "mass": ((lambda v: _increase(v, least=1e9, n=2), "two increasing masses [Msun]"), _REQUIRED),
+    "redshift": ((lambda v: _increase(v, least=1e-6), "increasing redshifts above 0"), _REQUIRED),
+    "model": (_one_of(CLUSTER_MODELS), "a10"),
+    "cosmology": (_one_of(COSMOLOGIES), "PSZ2"),
+    "environment": (_YES_OR_NO, True),
+}
+_OBSERVATION = {
+    "noise": (_NOISE, _REQUIRED),
+    "depth": (
+        (
+            lambda v: _increase(v, least=_SMALLEST, n=2, strictly=False),
+            "a lower and an upper factor",
+        ),
+        (1.0, 1.0),
+    ),
+    "depth_error": (_NUMBER, 0.0),
+    "centring": (_NUMBER, 0.0),
+}
+_EITHER_TRAINING = {
+    "epochs": (_COUNT, _REQUIRED),
+    "learning_rate": (_POSITIVE, 1e-3),
+    "patience": (_COUNT_OR_NONE, None),
+    "split": (_SPLIT, (0.8, 0.1, 0.1)),
+}
+_TRAININGS = {
+    # An ensemble of density networks.
+    "density": {
+        "members": (_COUNT, 1),
+        **_EITHER_TRAINING,
+        "batch_size": (_COUNT, 256),
+        "weight_decay": (_NUMBER, 1e-4),
+        "precision": (_one_of(("float32", "mixed_float16", "mixed_bfloat16")), "float32"),
+        "domain": ((lambda v: _is_whole(v, 0), "a whole number"), 12_000),
+    },
+    # Trainings of the published architecture, of which one per redshift bin is chosen.
+    "selection": {
+        "models": (_COUNT, 100),
+        **_EITHER_TRAINING,
+        "batch_size": (_COUNT, 64),
+        "redshift_bins": ((_increase, "increasing redshifts"), (0.0, 0.1, 0.2, 0.4, 1.0)),
+        "threshold": (_POSITIVE, 0.05),
+    },
+}
+#: Architecture of each kind, where the recipe names none.
+_ARCHITECTURE = {"density": "density_cnn", "selection": "deandres2022"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,14 +149,17 @@ class Recipe:
         ``batch_size``, ``learning_rate``, ``patience``, ``split``, ``redshift_bins``,
         ``threshold``.
     architecture : dict, optional
-        Options of the network's architecture.
+        ``name`` in `~szmass.networks.ARCHITECTURES`, by default "density_cnn", and options of the
+        function of that name. For "selection" there is nothing to choose.
     quick : dict, optional
         What is different for a laptop minute, by dotted name.
 
     Raises
     ------
     InvalidInputError
-        A value is missing, unknown, or makes no sense; the message names it.
+        A value is missing, unknown or out of range, or does not go with another one; the message
+        names its key. What needs Keras, files or clusters is looked at by `train`, before it
+        makes data.
     """
 
     kind: str
@@ -122,12 +179,22 @@ class Recipe:
             )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InvalidInputError(f"'seed' must be an integer >= 0. Received: {self.seed!r}")
-        for section, kind in (
-            ("data", _Data),
-            ("observation", _Observation),
+        if not isinstance(self.name, str) or not self.name:
+            raise InvalidInputError(f"'name' must be a text. Received: {self.name!r}")
+        for section, keys in (
+            ("data", _DATA),
+            ("observation", _OBSERVATION),
             ("training", _TRAININGS[self.kind]),
         ):
-            object.__setattr__(self, section, _checked(section, kind, getattr(self, section)))
+            object.__setattr__(self, section, _checked(section, keys, getattr(self, section)))
+        architecture = _checked_architecture(self.kind, self.architecture)
+        object.__setattr__(self, "architecture", architecture)
+        _check_combination(self)
+        if self.quick:
+            try:
+                self.quickly()
+            except InvalidInputError as err:
+                raise InvalidInputError(f"'quick' of the recipe: {err}") from err
 
     @classmethod
     def read(cls, path):
@@ -184,7 +251,7 @@ class Recipe:
         Raises
         ------
         InvalidInputError
-            A value is missing, unknown or makes no sense.
+            A value is missing, unknown or out of range; the message names it.
         """
         names = {f.name: f for f in dataclasses.fields(cls)}
         if unknown := sorted(values.keys() - names.keys()):
@@ -204,8 +271,14 @@ class Recipe:
         dict
             Sections by name.
         """
-        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return _plain(plain)
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @property
+    def network_options(self):
+        """Keyword arguments of the architecture: its options, and ``log10_mass_range``."""
+        options = {key: value for key, value in self.architecture.items() if key != "name"}
+        low, high = map(math.log10, self.data["mass"])
+        return {"log10_mass_range": [low, high], **options}
 
     def quickly(self):
         """Give the recipe for a laptop minute.
@@ -220,6 +293,8 @@ class Recipe:
         InvalidInputError
             It names what the recipe has not.
         """
+        if not isinstance(self.quick, dict):
+            raise InvalidInputError(f"'quick' must be a table. Received: {self.quick!r}")
         values = self.to_dict()
         for section, changes in values.pop("quick").items():
             if not isinstance(changes, dict) or not isinstance(values.get(section), dict):
@@ -231,76 +306,69 @@ class Recipe:
         return Recipe(**values)
 
 
-def _plain(value):
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _checked(section, kind, values):
+def _checked(section, keys, values):
     """Values of a section with the defaults filled in, as a dict."""
     if not isinstance(values, dict):
         raise InvalidInputError(f"'{section}' of a recipe must be a table. Received: {values!r}")
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    if unknown := sorted(values.keys() - fields.keys()):
+    if unknown := sorted(values.keys() - keys.keys()):
         raise InvalidInputError(
-            f"'{section}' of a recipe has no {unknown[0]!r}; it has {', '.join(fields)}."
+            f"'{section}' of a recipe has no {unknown[0]!r}; it has {', '.join(keys)}."
         )
-    lost = [
-        name
-        for name, f in fields.items()
-        if f.default is dataclasses.MISSING and name not in values
-    ]
-    if lost:
+    found = {name: values.get(name, default) for name, (_, default) in keys.items()}
+    if lost := [name for name, value in found.items() if value is _REQUIRED]:
         raise InvalidInputError(f"'{section}' of the recipe lacks {', '.join(map(repr, lost))}.")
-    found = {name: values.get(name, f.default) for name, f in fields.items()}
     for name, value in found.items():
-        _check(f"{section}.{name}", value, fields[name])
+        test, expected = keys[name][0]
+        if not test(value):
+            expected = expected() if callable(expected) else expected
+            raise InvalidInputError(f"'{section}.{name}' must be {expected}. Received: {value!r}")
     return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
 
 
-def _check(name, value, declared):
-    """Refuse a value of another type, or out of range."""
-    own = name.partition(".")[2]
-    if value is None and declared.default is None:
-        return
-    kind = int if declared.type == (int | None) else declared.type
-    rule = _RULES.get(own)
-    if kind is tuple:
-        fits, expected = isinstance(value, list | tuple) and rule[0](value), rule[1]
-    elif kind in (int, float):
-        lowest = 0 if own in ("weight_decay", "depth_error", "centring") else 1e-300
-        numbers = (int,) if kind is int else (int, float)
-        fits = isinstance(value, numbers) and not isinstance(value, bool) and value >= lowest
-        expected = "a positive whole number" if kind is int else "a number that is not negative"
-    else:
-        fits = isinstance(value, kind)
-        expected = "true or false" if kind is bool else "a text"
-    if not fits:
-        raise InvalidInputError(f"'{name}' must be {expected}. Received: {value!r}")
+def _checked_architecture(kind, values):
+    """Name and options of an architecture that takes such options."""
+    if not isinstance(values, dict):
+        raise InvalidInputError(f"'architecture' of a recipe must be a table. Received: {values!r}")
+    values = {"name": _ARCHITECTURE[kind]} | values
+    if kind == "selection":
+        if values != {"name": _ARCHITECTURE[kind]}:
+            raise InvalidInputError(
+                "'architecture' of a recipe of kind 'selection' must be left out: it trains the "
+                f"published network. Received: {values!r}"
+            )
+        return values
+    name, known = values["name"], ", ".join(ARCHITECTURES)
+    if not isinstance(name, str) or name not in ARCHITECTURES:
+        raise InvalidInputError(
+            f"'architecture.name' must be one of {known}, or be registered by another package "
+            f"under the entry-point group {ARCHITECTURES.group!r}. Received: {name!r}"
+        )
+    allowed = architecture_options(name)
+    if allowed is not None and "log10_mass_range" not in signature(ARCHITECTURES[name]).parameters:
+        raise InvalidInputError(
+            "'architecture.name' must be that of a density network, which takes "
+            f"'log10_mass_range'. Received: {name!r}"
+        )
+    for option in sorted(values.keys() - {"name"}):
+        if option == "log10_mass_range" or (allowed is not None and option not in allowed):
+            raise InvalidInputError(
+                f"'architecture' of a recipe has no {option!r}; {name!r} has "
+                f"{', '.join(allowed) or 'no options'}."
+            )
+    return values
 
 
-def _increase(values, *, least=1e-300, n=None, strictly=True):
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-    if not numbers or len(values) < 2 or (n and len(values) != n) or values[0] < least:
-        return False
-    return all(a < b or (a == b and not strictly) for a, b in itertools.pairwise(values))
-
-
-#: By name of a list: whether it makes sense, and what is expected.
-_RULES = {
-    "mass": (lambda v: _increase(v, n=2), "two increasing masses [Msun]"),
-    "redshift": (_increase, "increasing redshifts above 0"),
-    "redshift_bins": (lambda v: _increase(v, least=0), "increasing redshifts"),
-    "depth": (lambda v: _increase(v, n=2, strictly=False), "a lower and an upper factor"),
-    "noise": (
-        lambda v: len(v) > 0 and all(isinstance(item, str) for item in v),
-        "a list of kinds of noise or of files",
-    ),
-    "split": (
-        lambda v: len(v) == 3 and all(f > 0 for f in v) and sum(v) <= 1 + 1e-9,
-        "three positive fractions that add up to at most 1",
-    ),
-}
+def _check_combination(recipe):
+    """Refuse values that are good each, but not together."""
+    bins, redshift = recipe.training.get("redshift_bins"), recipe.data["redshift"]
+    if bins and not (bins[0] < redshift[0] < bins[1] and bins[-2] < redshift[-1] <= bins[-1]):
+        raise InvalidInputError(
+            "'training.redshift_bins' must hold all of 'data.redshift', "
+            f"{redshift[0]:g} to {redshift[-1]:g}, and have no bin beyond. Received: {bins!r}"
+        )
+    kinds = [kind for kind in recipe.observation["noise"] if not Path(kind).suffix]
+    for kind in kinds:
+        try:
+            NoiseModel.planck(kind)
+        except UnknownNameError as err:
+            raise InvalidInputError(f"'observation.noise': {err}") from err

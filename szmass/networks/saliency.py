@@ -1,4 +1,4 @@
-"""What a network looks at: how log M changes when the light of a part of the field is taken."""
+"""Saliency of parts of a cutout: how log M changes when the light there is taken away."""
 
 from dataclasses import dataclass
 

@@ -1,30 +1,35 @@
-"""From a recipe to trained networks."""
+"""Training of networks by a recipe."""
 
 import contextlib
+import importlib.util
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 
-from szmass._io.files import atomic_path
 from szmass._utils.optional import import_optional
+from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
-from szmass.networks._density import mixture_loss
+from szmass.networks._densities import mixture_loss
 from szmass.networks._ensemble import finish_ensemble
-from szmass.networks._fit import fit_network, seed_everything, use_one_thread
+from szmass.networks._fit import GO_ON, fit_network, seed_everything, use_one_thread
 from szmass.networks._inputs import NetworkInputs
-from szmass.networks._processes import run_in_processes
-from szmass.networks._stream import MapStream, prefetched
-from szmass.networks.architectures import ARCHITECTURES
+from szmass.networks._stream import MapStream, check_noise, prefetched
+from szmass.networks._weights import write_json
+from szmass.networks.architectures import ARCHITECTURES, check_density_network
 from szmass.networks.domain._mocks import draw_population
 from szmass.networks.protocol.core import train_selection
 from szmass.networks.recipes import Recipe
-from szmass.simulations import Environment, SimulationDataset, make_dataset
+from szmass.simulations import Environment, SimulationDataset, get_observation, make_dataset
 
 __all__ = ["make_training_data", "train"]
+
+# How the maps of a recipe show the clusters; noise is drawn afresh in the training.
+_OBSERVATION = "clean"
 
 
 def make_training_data(recipe, path, *, workers=1):
@@ -43,13 +48,24 @@ def make_training_data(recipe, path, *, workers=1):
     -------
     `~szmass.simulations.SimulationDataset`
         Clean maps with the truth.
+
+    Raises
+    ------
+    InvalidInputError
+        The recipe asks for what cannot be: files of noise that are not there or of another beam,
+        too few clusters, or, where Keras is installed, an architecture that cannot be built. The
+        message names the key.
     """
+    _check_feasible(recipe, None, importlib.util.find_spec("keras") is not None)
+    return _make_data(recipe, path, workers)
+
+
+def _make_data(recipe, path, workers):
     data = recipe.data
-    sample = draw_population(recipe, data["clusters"], recipe.seed)
     return make_dataset(
         path,
-        sample,
-        "clean",
+        draw_population(recipe, data["clusters"], recipe.seed),
+        _OBSERVATION,
         model=data["model"],
         cosmology=data["cosmology"],
         seed=recipe.seed,
@@ -57,6 +73,43 @@ def make_training_data(recipe, path, *, workers=1):
         environment=Environment(cosmology=data["cosmology"]) if data["environment"] else None,
         workers=workers,
     )
+
+
+def _check_feasible(recipe, dataset, build=True):
+    """Refuse, before data are made, what would be refused after; the message names the key."""
+    seen = get_observation(_OBSERVATION) if dataset is None else dataset
+    noise = get_noise_models(recipe)
+    if dataset is not None:
+        check_noise(noise, dataset)
+    for name, model in zip(recipe.observation["noise"], noise, strict=True):
+        if model.beam is None or not np.isclose(model.beam, seen.beam, rtol=0.01):
+            raise InvalidInputError(
+                f"'observation.noise' must have the beam of the maps, {seen.beam:g}. Received: "
+                f"{name!r} with {model.beam}"
+            )
+    edges = _redshift_bins(recipe)
+    if dataset is None:
+        clusters, parts = recipe.data["clusters"], len(recipe.training["split"])
+        sample = draw_population(recipe, clusters, recipe.seed)
+        number = np.bincount(np.searchsorted(edges, sample.redshift) - 1, minlength=len(edges) - 1)
+        if number.min() < parts:
+            low, high = edges[number.argmin() :][:2]
+            raise InvalidInputError(
+                f"'data.clusters' must be more: {number.min()} of {clusters} have redshifts in "
+                f"({low:g}, {high:g}], and 'training.split' makes {parts} parts that need one each."
+            )
+    if build and recipe.kind == "density":
+        try:
+            check_density_network(
+                recipe.architecture["name"], seen.geometry.shape, **recipe.network_options
+            )
+        except InvalidInputError as err:
+            raise InvalidInputError(f"'architecture' of the recipe: {err}") from err
+
+
+def _redshift_bins(recipe):
+    """Edges of the redshift bins that all parts of the data have clusters in."""
+    return recipe.training.get("redshift_bins") or (0.0, *recipe.data["redshift"][1:])
 
 
 def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=False):
@@ -86,8 +139,8 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
     Raises
     ------
     InvalidInputError
-        The folder holds something else, or the training of another recipe; or the data set is not
-        what the recipe needs.
+        The folder holds something else, or the training of another recipe; the data set is not
+        what the recipe needs; or the recipe asks for what cannot be, as for `make_training_data`.
     TrainingError
         A loss is not finite.
     FileFormatError
@@ -99,11 +152,13 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
     """
     import_optional("keras", extra="cnn", purpose="train a network")
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    workers = check_workers(workers)
+    if dataset is not None and not isinstance(dataset, SimulationDataset):
+        dataset = SimulationDataset.open(dataset)
+    _check_feasible(recipe, dataset)
     folder = _prepare(Path(folder).absolute(), recipe, resume)
     if dataset is None:
-        dataset = make_training_data(recipe, folder / "data.zarr", workers=workers)
-    elif not isinstance(dataset, SimulationDataset):
-        dataset = SimulationDataset.open(dataset)
+        dataset = _make_data(recipe, folder / "data.zarr", workers)
     if recipe.kind == "selection":
         options = {key: value for key, value in recipe.training.items() if key != "split"}
         return train_selection(
@@ -117,17 +172,18 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
             tensorboard=tensorboard,
             **options,
         )
-    parts = dataset.split(recipe.training["split"], seed=recipe.seed)
-    job = MemberJob(recipe, *parts[:2], folder, resume, tensorboard, workers > 1)
+    parts = dataset.split(
+        recipe.training["split"], seed=recipe.seed, redshift_bins=_redshift_bins(recipe)
+    )
+    builder = ARCHITECTURES[recipe.architecture["name"]]
+    job = MemberJob(recipe, builder, *parts[:2], folder, resume, tensorboard, workers > 1)
     members = [(number,) for number in range(recipe.training["members"])]
-    if workers == 1:
-        for (number,) in members:
-            train_member(job, number)
-    else:
-        for _ in run_in_processes(train_member, job, members, workers):
-            pass
+    for _ in run_tasks(
+        train_member, job, members, workers=workers, fresh=workers > 1, remedy=GO_ON
+    ):
+        pass
     noise = get_noise_models(recipe)
-    streams = [make_stream(recipe, part, recipe.seed) for part in parts[1:]]
+    streams = [make_stream(recipe, part, noise, recipe.seed) for part in parts[1:]]
     return finish_ensemble(
         recipe, folder, dataset, lambda part: Encoder(part, noise), streams, noise
     )
@@ -144,7 +200,7 @@ def _prepare(folder, recipe, resume):
                 f"The folder {str(folder)!r} holds something that is no training of szmass. "
                 "Choose another one."
             )
-        if json.loads(record.read_text(encoding="utf-8")) != recipe.to_dict():
+        if not _is_record_of(record, recipe):
             raise InvalidInputError(
                 f"The folder {str(folder)!r} holds a training of another recipe: see "
                 "its recipe.json. Choose another folder."
@@ -156,9 +212,17 @@ def _prepare(folder, recipe, resume):
             )
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(record) as temporary:
-        temporary.write_text(json.dumps(recipe.to_dict(), indent=1) + "\n", encoding="utf-8")
+    write_json(record, recipe.to_dict())
     return folder
+
+
+def _is_record_of(path, recipe):
+    """Tell whether a file holds a recipe, whose defaults may have been left out."""
+    try:
+        there = Recipe.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        return False
+    return there.to_dict() == recipe.to_dict()
 
 
 def _with_depths(recipe):
@@ -170,10 +234,13 @@ def _with_depths(recipe):
 
 def get_noise_models(recipe):
     """Noise models of a recipe, in its order."""
-    return [
-        NoiseModel.planck(kind, depth=None) if not Path(kind).suffix else NoiseModel.read(kind)
-        for kind in recipe.observation["noise"]
-    ]
+    try:
+        return [
+            NoiseModel.planck(kind, depth=None) if not Path(kind).suffix else NoiseModel.read(kind)
+            for kind in recipe.observation["noise"]
+        ]
+    except (OSError, ValueError) as err:
+        raise InvalidInputError(f"'observation.noise' cannot be read: {err}") from err
 
 
 @dataclass(frozen=True)
@@ -181,6 +248,7 @@ class MemberJob:
     """What every member of an ensemble needs."""
 
     recipe: Recipe
+    builder: Callable
     training: SimulationDataset
     validation: SimulationDataset
     folder: Path
@@ -196,15 +264,13 @@ def train_member(job, number):
     recipe, options = job.recipe, job.recipe.training
     seed = int(np.random.SeedSequence([recipe.seed, number]).generate_state(1)[0] >> 1)
     keras = seed_everything(seed)
-    mass_range = tuple(np.log10(recipe.data["mass"]).tolist())
-    stream = make_stream(recipe, job.training, seed)
+    noise = get_noise_models(recipe)
+    stream = make_stream(recipe, job.training, noise, seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(options["precision"])
     try:
         with _all_devices(keras):
-            model = ARCHITECTURES["density_cnn"](
-                job.training.geometry.shape, log10_mass_range=mass_range, **recipe.architecture
-            )
+            model = job.builder(job.training.geometry.shape, **recipe.network_options)
             steps = stream.steps * options["epochs"]
             rate = keras.optimizers.schedules.CosineDecay(
                 options["learning_rate"] / 20,
@@ -215,12 +281,12 @@ def train_member(job, number):
             )
             model.compile(
                 optimizer=keras.optimizers.AdamW(rate, weight_decay=options["weight_decay"]),
-                loss=mixture_loss(mass_range),
+                loss=mixture_loss(recipe.network_options["log10_mass_range"]),
                 jit_compile=False,
             )
-        encoder = Encoder(job.training, get_noise_models(recipe))
-        validation = Encoder(job.validation, get_noise_models(recipe)).whole(
-            make_stream(recipe, job.validation, recipe.seed)
+        encoder = Encoder(job.training, noise)
+        validation = Encoder(job.validation, noise).whole(
+            make_stream(recipe, job.validation, noise, recipe.seed)
         )
         fit_network(
             model,
@@ -239,13 +305,13 @@ def train_member(job, number):
     return number
 
 
-def make_stream(recipe, dataset, seed):
+def make_stream(recipe, dataset, noise, seed):
     """Noisy maps of a data set as a recipe wants them."""
     observation = recipe.observation
     pixel = dataset.geometry.pixel_scale.to_value(u.arcmin)
     return MapStream(
         dataset,
-        get_noise_models(recipe),
+        noise,
         batch_size=recipe.training["batch_size"],
         seed=seed,
         centring=observation["centring"] / pixel,
@@ -255,15 +321,7 @@ def make_stream(recipe, dataset, seed):
 
 
 class Encoder:
-    """Turns batches of noisy maps into inputs and targets of the density network.
-
-    Parameters
-    ----------
-    dataset : `~szmass.simulations.SimulationDataset`
-        Where the maps are from.
-    noise : sequence of `~szmass.maps.NoiseModel`
-        Noise models, as in the stream.
-    """
+    """Turns batches of noisy maps of a data set into inputs and targets of the density network."""
 
     def __init__(self, dataset, noise):
         pixel = float(dataset.geometry.pixel_scale.to_value(u.arcmin))

@@ -1,4 +1,4 @@
-"""Checks of masses, redshifts and biases that all of `szmass.physics` shares."""
+"""Checks of masses, redshifts and biases: unit, range, and what was perhaps meant."""
 
 import astropy.units as u
 import numpy as np
@@ -32,7 +32,25 @@ def _refuse(bad, array, name, expected):
 
 
 def check_mass(mass, name="mass"):
-    """Give masses as floats in Msun; NaN passes."""
+    """Give masses as floats in Msun.
+
+    Parameters
+    ----------
+    mass : `~astropy.units.Quantity`
+        Masses; NaN passes.
+    name : str, optional
+        Name of the argument, for the message.
+
+    Returns
+    -------
+    ndarray
+        Masses [Msun].
+
+    Raises
+    ------
+    InvalidInputError
+        A mass is not positive, or so small or large that it is a logarithm or has another unit.
+    """
     mass = as_floats(mass, u.solMass, name, positive=True)
     low, high = MASS_RANGE
     _refuse(
@@ -45,7 +63,27 @@ def check_mass(mass, name="mass"):
 
 
 def check_redshift(redshift, name="redshift", *, positive=False):
-    """Give redshifts as floats; NaN passes, zero only unless ``positive``."""
+    """Give redshifts as floats.
+
+    Parameters
+    ----------
+    redshift : float or array-like
+        Redshifts; NaN passes.
+    name : str, optional
+        Name of the argument, for the message.
+    positive : bool, optional
+        Refuse zero.
+
+    Returns
+    -------
+    ndarray
+        Redshifts.
+
+    Raises
+    ------
+    InvalidInputError
+        A redshift is negative, or so high that it stands for "not known".
+    """
     redshift = as_floats(redshift, u.dimensionless_unscaled, name)
     _refuse(
         (redshift < 0) | (redshift > REDSHIFT_MAX) | (positive & (redshift == 0)),
@@ -58,7 +96,23 @@ def check_redshift(redshift, name="redshift", *, positive=False):
 
 
 def check_one_minus_b(one_minus_b):
-    """Give 1-b, the ratio of the mass that a relation is calibrated in to the true mass."""
+    """Give 1-b, the ratio of the mass that a relation is calibrated in to the true mass.
+
+    Parameters
+    ----------
+    one_minus_b : float or array-like
+        The ratio.
+
+    Returns
+    -------
+    ndarray
+        The ratio.
+
+    Raises
+    ------
+    InvalidInputError
+        It is not between 0 and 2, or not known.
+    """
     array = as_floats(one_minus_b, u.dimensionless_unscaled, "one_minus_b")
     _refuse(
         ~((array > 0) & (array <= 2)),
@@ -70,7 +124,23 @@ def check_one_minus_b(one_minus_b):
 
 
 def broadcast(**arrays):
-    """Broadcast named arrays, or say which shapes do not fit."""
+    """Broadcast named arrays.
+
+    Parameters
+    ----------
+    **arrays : ndarray
+        The arrays by the names of the arguments that they came as.
+
+    Returns
+    -------
+    list of ndarray
+        Arrays of one shape.
+
+    Raises
+    ------
+    InvalidInputError
+        The shapes do not fit; the message has all of them.
+    """
     try:
         return np.broadcast_arrays(*arrays.values())
     except ValueError:

@@ -9,13 +9,7 @@ import numpy as np
 
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
 
-__all__ = [
-    "CONCENTRATION_MODELS",
-    "CONCENTRATION_RANGE",
-    "check_model",
-    "model_mass",
-    "nfw_convert",
-]
+__all__ = ["CONCENTRATION_MODELS", "CONCENTRATION_RANGE", "colossus_for"]
 
 # Those of colossus that take arrays of redshift, with the mass definition each is fitted in.
 CONCENTRATION_MODELS = {
@@ -42,8 +36,24 @@ _storage = None
 
 
 @contextlib.contextmanager
-def _colossus(cosmology):
-    """Set colossus's global cosmology, and put everything back as it was."""
+def colossus_for(cosmology):
+    """Set the global cosmology of colossus, and put everything back as it was.
+
+    Parameters
+    ----------
+    cosmology : `~astropy.cosmology.FLRW`
+        With Ob0; sigma8 and n come from its ``meta``, where missing from Planck 2018.
+
+    Yields
+    ------
+    module
+        ``colossus.halo.concentration``.
+
+    Raises
+    ------
+    InvalidInputError
+        Colossus has no such cosmology, or the density of baryons is not known.
+    """
     global _storage
     from colossus.cosmology import cosmology as colossus_cosmology
     from colossus.halo import concentration
@@ -129,22 +139,7 @@ def _nfw_mass(x):
 
 
 def nfw_convert(mass, concentration, density_from, density_to):
-    """Mass of one NFW halo inside another mean density.
-
-    Parameters
-    ----------
-    mass : ndarray
-        Mass inside the mean density ``density_from``.
-    concentration : ndarray
-        R / r_s there.
-    density_from, density_to : ndarray
-        Mean densities, any common unit.
-
-    Returns
-    -------
-    ndarray
-        Mass inside ``density_to``.
-    """
+    """Mass of NFW haloes inside the density ``density_to``, from that inside ``density_from``."""
     from colossus.halo.profile_nfw import NFWProfile
 
     central = density_from * concentration**3 / (3 * _nfw_mass(concentration))
@@ -160,27 +155,10 @@ def nfw_convert(mass, concentration, density_from, density_to):
 
 
 def model_mass(mass, redshift, density_from, density_model, model, cosmology):
-    """Mass in the model's own definition, and concentration there, of a halo of known mass.
-
-    Parameters
-    ----------
-    mass, redshift : ndarray
-        One-dimensional, finite; mass [Msun] inside the mean density ``density_from``.
-    density_from, density_model : ndarray
-        Mean densities of the two definitions, in any common unit.
-    model : str
-        Key of `CONCENTRATION_MODELS`.
-    cosmology : `~astropy.cosmology.FLRW`
-        The cosmology.
-
-    Returns
-    -------
-    mass, concentration : ndarray
-        Mass [Msun] and R / r_s in the definition of the model.
-    """
+    """Mass [Msun] and concentration R / r_s in the definition of a model; one-dimensional."""
     log_mass = np.log(mass)
     guess = log_mass.copy()
-    with _colossus(cosmology) as colossus:
+    with colossus_for(cosmology) as colossus:
         for _ in range(60):
             native = np.exp(guess)
             concentration, calibrated = colossus.concentration(

@@ -1,11 +1,19 @@
 """Cosmologies by name, so that every result can say which one it used."""
 
+import astropy.constants as const
 import astropy.cosmology
+import astropy.units as u
+import numpy as np
 from astropy.cosmology import FLRW, FlatLambdaCDM
 
 from szmass._utils.registry import Registry
 
 __all__ = ["COSMOLOGIES", "cosmology_references", "get_cosmology"]
+
+#: sigma_T / (m_e c^2) [cm3 / (keV Mpc)]: pressure [keV/cm3] times length [Mpc] to Compton y.
+COMPTON = (const.sigma_T / (const.m_e * const.c**2)).to_value("cm3 / (keV Mpc)")
+
+ARCMIN_PER_RADIAN = (1 * u.rad).to_value(u.arcmin)
 
 #: Cosmologies known by name, beside the realisations of `astropy.cosmology`.
 COSMOLOGIES = Registry("cosmology")
@@ -93,3 +101,35 @@ def cosmology_references(cosmology):
     # One of your own may have the name of another.
     known = cosmology.name in COSMOLOGIES and COSMOLOGIES[cosmology.name] == cosmology
     return _REFERENCES.get(cosmology.name, ()) if known else ()
+
+
+# Background cosmology on plain arrays: redshifts in, floats out, NaN to NaN.
+
+
+def finite_only(function, redshift):
+    """Call a function of redshift where that is finite: astropy's integrals refuse NaN."""
+    redshift = np.asarray(redshift, dtype=float)
+    result = np.full(redshift.shape, np.nan)
+    finite = np.isfinite(redshift)
+    result[finite] = function(redshift[finite])
+    return result
+
+
+def efunc(redshift, cosmology):
+    """E(z) = H(z) / H0."""
+    return finite_only(cosmology.efunc, redshift)
+
+
+def critical_density(redshift, cosmology):
+    """Critical density [Msun / Mpc3]."""
+    return finite_only(lambda z: cosmology.critical_density(z).to_value("solMass / Mpc3"), redshift)
+
+
+def angular_diameter_distance(redshift, cosmology):
+    """Angular-diameter distance [Mpc]."""
+    return finite_only(lambda z: cosmology.angular_diameter_distance(z).to_value("Mpc"), redshift)
+
+
+def h70(cosmology):
+    """H0 / (70 km/s/Mpc)."""
+    return cosmology.H0.to_value("km / (s Mpc)") / 70

@@ -8,10 +8,15 @@ import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.physics import background as _background
 from szmass.physics import concentration as _concentration
 from szmass.physics.checks import broadcast, check_mass, check_redshift
-from szmass.physics.cosmology import get_cosmology
+from szmass.physics.cosmology import (
+    ARCMIN_PER_RADIAN,
+    angular_diameter_distance,
+    critical_density,
+    finite_only,
+    get_cosmology,
+)
 
 __all__ = ["MassDefinition", "convert_mass", "overdensity_radius", "theta500"]
 
@@ -110,23 +115,26 @@ class MassDefinition:
             Density [Msun / Mpc3], physical, of the shape of ``redshift``.
         """
         redshift = check_redshift(redshift)
-        return u.Quantity(self._density(redshift, get_cosmology(cosmology)), "solMass / Mpc3")
-
-    def _density(self, redshift, cosmology):
-        critical = _background.critical_density(redshift, cosmology)
-        if self.reference == "critical":
-            return self.overdensity * critical
-        matter = _background._finite_only(cosmology.Om, redshift)
-        if self.reference == "mean":
-            return self.overdensity * matter * critical
-        return (18 * np.pi**2 + 82 * (matter - 1) - 39 * (matter - 1) ** 2) * critical
-
-    def _radius(self, mass, redshift, cosmology):
-        """Radius [Mpc] from mass [Msun]."""
-        return np.cbrt(3 * mass / (4 * np.pi * self._density(redshift, cosmology)))
+        return u.Quantity(density_at(redshift, get_cosmology(cosmology), self), "solMass / Mpc3")
 
 
-_M500C = MassDefinition(500.0)
+M500C = MassDefinition(500.0)
+
+
+def density_at(redshift, cosmology, definition=M500C):
+    """Mean density [Msun / Mpc3] inside the radius of a definition; NaN to NaN."""
+    critical = critical_density(redshift, cosmology)
+    if definition.reference == "critical":
+        return definition.overdensity * critical
+    matter = finite_only(cosmology.Om, redshift)
+    if definition.reference == "mean":
+        return definition.overdensity * matter * critical
+    return (18 * np.pi**2 + 82 * (matter - 1) - 39 * (matter - 1) ** 2) * critical
+
+
+def radius_at(mass, redshift, cosmology, definition=M500C):
+    """Radius [Mpc] of masses [Msun] in a definition; NaN to NaN."""
+    return np.cbrt(3 * mass / (4 * np.pi * density_at(redshift, cosmology, definition)))
 
 
 def overdensity_radius(mass, redshift, *, cosmology, mass_definition="500c"):
@@ -158,7 +166,7 @@ def overdensity_radius(mass, redshift, *, cosmology, mass_definition="500c"):
     definition = MassDefinition.parse(mass_definition)
     cosmology = get_cosmology(cosmology)
     mass, redshift = broadcast(mass=check_mass(mass), redshift=check_redshift(redshift))
-    return u.Quantity(definition._radius(mass, redshift, cosmology), u.Mpc)
+    return u.Quantity(radius_at(mass, redshift, cosmology, definition), u.Mpc)
 
 
 def theta500(mass, redshift, *, cosmology):
@@ -194,9 +202,9 @@ def theta500(mass, redshift, *, cosmology):
 
 def _theta500(mass, redshift, cosmology):
     """theta500 [arcmin] from M500c [Msun]."""
-    distance = _background.angular_diameter_distance(redshift, cosmology)
-    radius = _M500C._radius(mass, redshift, cosmology)
-    return radius / distance * _background.ARCMIN_PER_RADIAN
+    distance = angular_diameter_distance(redshift, cosmology)
+    radius = radius_at(mass, redshift, cosmology)
+    return radius / distance * ARCMIN_PER_RADIAN
 
 
 def convert_mass(
@@ -264,11 +272,11 @@ def convert_mass(
             mass=mass, redshift=redshift, concentration=concentration
         )
     return u.Quantity(
-        _convert_mass(mass, redshift, source, target, cosmology, concentration), u.solMass
+        convert_floats(mass, redshift, source, target, cosmology, concentration), u.solMass
     )
 
 
-def _convert_mass(mass, redshift, source, target, cosmology, concentration="diemer19"):
+def convert_floats(mass, redshift, source, target, cosmology, concentration="diemer19"):
     """Convert masses [Msun]; ``mass`` and ``redshift`` of one shape, NaN to NaN."""
     result = np.full(mass.shape, np.nan)
     good = np.isfinite(mass) & np.isfinite(redshift)
@@ -278,12 +286,12 @@ def _convert_mass(mass, redshift, source, target, cosmology, concentration="diem
     if source == target or mass.size == 0:
         result[good] = mass
         return result
-    density_from = source._density(redshift, cosmology)
-    density_to = target._density(redshift, cosmology)
+    density_from = density_at(redshift, cosmology, source)
+    density_to = density_at(redshift, cosmology, target)
     if isinstance(concentration, str):
         model = concentration
         native = MassDefinition.parse(_concentration.CONCENTRATION_MODELS[model])
-        density_model = native._density(redshift, cosmology)
+        density_model = density_at(redshift, cosmology, native)
         mass, value = _concentration.model_mass(
             mass, redshift, density_from, density_model, model, cosmology
         )

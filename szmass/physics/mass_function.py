@@ -3,9 +3,12 @@
 import numpy as np
 
 from szmass.exceptions import InvalidInputError
-from szmass.physics.concentration import _colossus
+from szmass.physics.concentration import colossus_for
 
-__all__ = ["SkyAbundance", "sky_density"]
+__all__ = ["FULL_SKY", "SkyAbundance", "sky_density"]
+
+#: Solid angle of the sky [deg2].
+FULL_SKY = 41252.96124941927
 
 
 def sky_density(log_mass, redshift, cosmology):
@@ -26,7 +29,7 @@ def sky_density(log_mass, redshift, cosmology):
         Shape (len(redshift), len(log_mass)).
     """
     density = np.empty((len(redshift), len(log_mass)))
-    with _colossus(cosmology):
+    with colossus_for(cosmology):
         from colossus.lss import mass_function
 
         for i, z in enumerate(redshift):
@@ -86,7 +89,22 @@ class SkyAbundance:
         return self._below[-1]
 
     def draw(self, n, rng):
-        """Draw masses [Msun] and redshifts."""
+        """Draw haloes.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        rng : `~numpy.random.Generator`
+            Source of random numbers.
+
+        Returns
+        -------
+        mass : ndarray
+            M500c [Msun], shape (n,).
+        redshift : ndarray
+            Redshift, shape (n,).
+        """
         redshift = np.interp(rng.random(n) * self.total, self._below, self.redshift)
         row = np.clip(np.searchsorted(self.redshift, redshift) - 1, 0, len(self.redshift) - 2)
         share = (redshift - self.redshift[row]) / (self.redshift[row + 1] - self.redshift[row])

@@ -3,14 +3,21 @@
 Every function draws on the matplotlib Axes that it is given, or on new ones, and gives them back.
 """
 
-from szmass.plots._cluster import plot_cluster
 from szmass.plots._cutouts import plot_cutout, plot_gallery
-from szmass.plots._errors import plot_error_distribution, plot_relative_error, plot_residuals
-from szmass.plots._masses import plot_mass_comparison, plot_mass_redshift
-from szmass.plots._posteriors import plot_mass_posteriors, plot_signal_surface
-from szmass.plots._profiles import plot_profile, plot_stack
-from szmass.plots._saliency import plot_saliency
-from szmass.plots._training import plot_selection, plot_training
+from szmass.plots._errors import (
+    plot_error_distribution,
+    plot_relative_error,
+    plot_residuals,
+    plot_selection,
+    plot_training,
+)
+from szmass.plots._masses import (
+    plot_mass_comparison,
+    plot_mass_posteriors,
+    plot_mass_redshift,
+    plot_signal_surface,
+)
+from szmass.plots._profiles import plot_cluster, plot_profile, plot_saliency, plot_stack
 
 __all__ = [
     "plot_cluster",

@@ -8,12 +8,13 @@ from szmass._utils.quantities import as_floats
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
 from szmass.maps import Cutout, CutoutStack
-from szmass.plots._cutout_picture import CutoutPicture, contour_levels, offset_labels
-from szmass.plots.style import MICRO, new_axes, new_figure
+from szmass.plots.style import MICRO, Y_LABEL, new_axes, new_figure
 
 __all__ = ["plot_cutout", "plot_gallery"]
 
-_Y_LABEL = r"Compton-$y$ [$10^{-6}$]"
+# Contours in units of the noise, and the colour of what the map does not cover.
+_SIGMAS = np.array([3, 5, 10, 20, 40, 80])
+_MISSING = "0.75"
 # y [1e-6] at which the colours of a gallery go over from a linear scale to a logarithmic one.
 _LINEAR = 4.0
 _MOST = 100
@@ -76,10 +77,10 @@ def plot_cutout(
         )
     if not cutout.footprint.any():
         raise InvalidInputError(f"The cutout {cutout.name!r} has no valid pixel.")
-    levels = contour_levels(cutout, contours)
+    levels = _contour_levels(cutout, contours)
     norm = _linear_norm(cutout, limits)
     ax = _sky_axes(cutout) if ax is None else ax
-    picture = CutoutPicture(ax, cutout)
+    picture = _CutoutPicture(ax, cutout)
     image = picture.draw(cmap, norm, levels)
     if theta500 is not None:
         radius = as_floats(theta500, u.arcmin, "theta500", positive=True, finite=True)
@@ -90,7 +91,7 @@ def plot_cutout(
     if cutout.name:
         ax.set_title(cutout.name, fontsize="medium")
     if colorbar:
-        ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.046).set_label(_Y_LABEL)
+        ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.046).set_label(Y_LABEL)
     return ax
 
 
@@ -170,8 +171,8 @@ def plot_gallery(
     panels = list(axes.flat)
     for i, (cutout, ax) in enumerate(zip(stack, panels, strict=False)):
         scale = None if stack.angular_scale is None else stack.angular_scale[i]
-        picture = CutoutPicture(ax, cutout, stack.geometry, scale)
-        image = picture.draw(cmap, norm, contour_levels(cutout, contours))
+        picture = _CutoutPicture(ax, cutout, stack.geometry, scale)
+        image = picture.draw(cmap, norm, _contour_levels(cutout, contours))
         picture.circle((0, 0), circles[i], ls="--", lw=1)
         if beam and i == 0:
             picture.beam()
@@ -179,11 +180,11 @@ def plot_gallery(
         ax.tick_params(labelbottom=i + columns >= n)
     for ax in panels[n:]:
         ax.remove()
-    right, up = offset_labels(stack.geometry)
+    right, up = _offset_labels(stack.geometry)
     fig.supxlabel(right, fontsize="medium")
     fig.supylabel(up, fontsize="medium")
     bar = fig.colorbar(image, ax=panels[:n], pad=0.02, aspect=30, extend="both")
-    bar.set_label(_Y_LABEL)
+    bar.set_label(Y_LABEL)
     ticks = np.concatenate([-_TICKS[::-1], [0], _TICKS])
     bar.set_ticks(ticks[(ticks >= norm.vmin) & (ticks <= norm.vmax)], minor=False)
     bar.minorticks_off()
@@ -243,3 +244,119 @@ def _shared_norm(stack, limits):
         low, high = _check_limits(limits)
     colors = import_optional("matplotlib.colors", extra="plot", purpose="draw plots")
     return colors.AsinhNorm(linear_width=_LINEAR, vmin=low, vmax=high)
+
+
+class _CutoutPicture:
+    """A cutout on axes: pixels on a WCSAxes, offsets from the middle on others.
+
+    In a gallery of cutouts that are as large as the clusters, offsets are in units of these.
+    """
+
+    def __init__(self, ax, cutout, geometry=None, angular_scale=None):
+        self.ax, self.cutout = ax, cutout
+        self.on_sky = hasattr(ax, "get_coords_overlay")
+        self.geometry = geometry = cutout.geometry if geometry is None else geometry
+        unit, self.arcmin = (u.one, np.nan) if geometry.relative else (u.arcmin, 1.0)
+        if geometry.relative and angular_scale is not None:
+            self.arcmin = 1 / angular_scale.to_value(u.arcmin)
+        self.half = geometry.size.to_value(unit)[::-1] / 2  # width, height
+        self.scale = geometry.pixel_scale.to_value(unit)
+        self.middle = (np.array(cutout.data.shape[::-1]) - 1) / 2
+
+    def draw(self, cmap, norm, levels):
+        """Draw image and contours."""
+        colours = _colormap(cmap)
+        width, height = self.half
+        data = np.ma.masked_array(self.cutout.data / MICRO, ~self.cutout.footprint)
+        where = {} if self.on_sky else {"extent": (width, -width, -height, height)}
+        image = self.ax.imshow(
+            data, origin="lower", cmap=colours, norm=norm, interpolation="nearest", **where
+        )
+        if len(levels) and data.min() <= levels[-1] and data.max() >= levels[0]:
+            self.ax.contour(
+                data, levels=levels, colors="w", linewidths=0.7, alpha=0.85, origin="lower", **where
+            )
+        if not self.on_sky:
+            self.ax.set(xlim=(width, -width), ylim=(-height, height))
+        return image
+
+    def circle(self, centre, radius, **options):
+        """Draw a circle around (right, up) in the unit of the offsets; its radius is in arcmin."""
+        from matplotlib.patches import Circle
+
+        radius = radius * self.arcmin
+        if not np.isfinite(radius):
+            return
+        if self.on_sky:
+            centre = self.middle + np.array(centre) / self.scale
+            radius = radius / self.scale
+        else:
+            centre = (-centre[0], centre[1])
+        self.ax.add_patch(Circle(centre, radius, fill=False, ec="w", **options))
+
+    def beam(self):
+        """Draw the beam in the lower left corner."""
+        if self.cutout.beam is None:
+            return
+        radius = self.cutout.beam.to_value(u.arcmin) / 2
+        corner = 1.4 * radius * self.arcmin - self.half
+        self.circle(corner, radius, lw=1, hatch="//////")
+
+    def label(self):
+        """Label the axes."""
+        if self.on_sky:
+            galactic = self.geometry.frame == "galactic"
+            names = (
+                ("Galactic longitude", "Galactic latitude")
+                if galactic
+                else ("Right ascension", "Declination")
+            )
+            # Next to a pole the default puts longitudes on top, where the title is.
+            for axis, side, name in zip(self.ax.coords, "bl", names, strict=False):
+                axis.set_axislabel(name)
+                axis.set_ticks_position(side)
+                axis.set_ticklabel_position(side)
+                axis.set_axislabel_position(side)
+                axis.set_ticklabel(exclude_overlapping=True)
+                if galactic:
+                    axis.set_major_formatter("d.d")
+            self.ax.coords.grid(color="w", alpha=0.25, lw=0.6)
+            return
+        right, up = _offset_labels(self.geometry)
+        self.ax.set(xlabel=right, ylabel=up)
+
+
+def _offset_labels(geometry):
+    """Give the labels of the two axes."""
+    unit = r"[$\theta_{500}$]" if geometry.relative else "[arcmin]"
+    if geometry.rotation.value:
+        return f"offset {unit}", f"offset {unit}"
+    if geometry.frame == "galactic":
+        return rf"$\Delta l\,\cos b$ {unit}", rf"$\Delta b$ {unit}"
+    return rf"$\Delta\alpha\,\cos\delta$ {unit}", rf"$\Delta\delta$ {unit}"
+
+
+def _contour_levels(cutout, contours):
+    """Give the levels of contours [1e-6]."""
+    if contours is False:
+        return np.zeros(0)
+    if contours is not True:
+        levels = as_floats(contours, "", "contours", finite=True) / MICRO
+        if levels.ndim != 1 or np.any(np.diff(levels) <= 0):
+            raise InvalidInputError(
+                f"'contours' must be True, False, or increasing values of y. Received: {contours!r}"
+            )
+        return levels
+    rows, columns = (np.abs(np.linspace(-1, 1, n)) for n in cutout.data.shape)
+    outer = np.maximum(rows[:, np.newaxis], columns) > np.sqrt(0.5)
+    values = cutout.data[cutout.footprint & outer]
+    if not len(values):
+        return np.zeros(0)
+    sigma = 1.4826 * np.median(np.abs(values - np.median(values))) / MICRO
+    return np.median(values) / MICRO + _SIGMAS * sigma if sigma > 0 else np.zeros(0)
+
+
+def _colormap(cmap):
+    matplotlib = import_optional("matplotlib", extra="plot", purpose="draw plots")
+    colours = matplotlib.colormaps[cmap] if isinstance(cmap, str) else cmap
+    return colours.with_extremes(bad=_MISSING)

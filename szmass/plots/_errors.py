@@ -1,27 +1,34 @@
-"""Plots of relative differences of masses: against mass, and their distribution."""
+"""Plots of errors: relative differences of masses, and how networks learn to make them small."""
 
-import itertools
+from collections.abc import Mapping
 
 import numpy as np
 
 from szmass.comparison.statistics import REDSHIFT_BINS
 from szmass.exceptions import InvalidInputError
+from szmass.plots._masses import known_masses, method_label, method_name, read_redshift
 from szmass.plots.style import (
     COLOURS,
+    LINE_STYLES,
     MARKERS,
     log_ticks,
     mass_label,
-    method_name,
     new_axes,
-    table_masses,
-    table_redshift,
+    redshift_label,
+    running_quantiles,
+    split_by_redshift,
 )
 
-__all__ = ["plot_error_distribution", "plot_relative_error", "plot_residuals"]
+__all__ = [
+    "plot_error_distribution",
+    "plot_relative_error",
+    "plot_residuals",
+    "plot_selection",
+    "plot_training",
+]
 
 # Clusters that a bin needs for quantiles at 2.5 %, for mean and scatter, and for a density.
 _FOR_95, _FOR_68, _FOR_DENSITY = 40, 10, 8
-_STYLES = ("-", "--", ":", "-.")
 
 
 def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_points=200, seed=0):
@@ -69,19 +76,19 @@ def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_
         mass[chosen], difference[chosen], s=9, color="0.25", alpha=0.7, lw=0, zorder=3,
         label=f"{many} cluster{'s' * (len(mass) != 1)}",
     )  # fmt: skip
-    centre, levels = _running(mass, difference, [2.5, 16, 50, 84, 97.5], _FOR_68)
-    if len(centre):
-        wide, least = levels[:, [0, 4]], len(mass) // len(centre)
-        if least >= _FOR_95:
-            ax.fill_between(centre, *wide.T, color=COLOURS[5], alpha=0.35, lw=0, label="95 %")
-        ax.fill_between(
-            centre, *levels[:, [1, 3]].T, color=COLOURS[0], alpha=0.45, lw=0, label="68 %"
-        )
-        ax.plot(centre, levels[:, 2], "k--", lw=1.5, zorder=4, label="median")
+    bins = min(15, len(mass) // max(_FOR_68, min(_FOR_95, len(mass) // 4)))
+    percent = [2.5, 16, 50, 84, 97.5]
+    centre, (least, low, middle, high, most) = running_quantiles(mass, difference, bins, percent)
+    if bins:
+        if len(mass) // bins >= _FOR_95:
+            ax.fill_between(centre, least, most, color=COLOURS[5], alpha=0.35, lw=0, label="95 %")
+        ax.fill_between(centre, low, high, color=COLOURS[0], alpha=0.45, lw=0, label="68 %")
+        ax.plot(centre, middle, "k--", lw=1.5, zorder=4, label="median")
     ax.axhline(0, color="k", lw=0.8)
     names = _names(method, truth, labels)
     log_ticks(ax.xaxis)
-    ax.set(xlabel=mass_label(names[0]), ylabel=_difference_label(*names))
+    shown = method_label(table, method) if labels is None else names[0]
+    ax.set(xlabel=mass_label(shown), ylabel=_difference_label(*names))
     _vertical_limits(ax, difference)
     ax.legend(frameon=False, ncols=2)
     return ax
@@ -125,7 +132,7 @@ def plot_error_distribution(
     de Andres et al. 2022, Nature Astronomy 6, 1325.
     """
     _, difference, redshift = _differences(table, method, truth, need_redshift=True)
-    bins = _bins(redshift, redshift_bins)
+    bins = split_by_redshift(redshift, redshift_bins)
     if not any(inside.any() for _, _, inside in bins):
         raise InvalidInputError("No cluster with both masses is in one of the redshift bins.")
     ax = new_axes(ax, (6.0, 4.2))
@@ -138,7 +145,7 @@ def plot_error_distribution(
         if not len(values):
             continue
         spread = values.std(ddof=1) if len(values) > 1 else np.nan
-        label = rf"${z_low:g} < z \leq {z_high:g}$: " + (
+        label = f"{redshift_label(z_low, z_high)}: " + (
             rf"${values.mean():.2f} \pm {spread:.2f}$ ({len(values)})"
             if len(values) > 1
             else f"${values[0]:.2f}$ (1)"
@@ -148,7 +155,7 @@ def plot_error_distribution(
             from scipy.stats import gaussian_kde
 
             density = gaussian_kde(values)(grid)
-            ax.plot(grid, density, ls=_STYLES[i % len(_STYLES)], lw=1.8, **style)
+            ax.plot(grid, density, ls=LINE_STYLES[i % len(LINE_STYLES)], lw=1.8, **style)
         else:
             # The height of marks means nothing.
             ax.plot(
@@ -212,19 +219,22 @@ def plot_relative_error(
     de Andres et al. 2022, Nature Astronomy 6, 1325.
     """
     methods = [methods] if isinstance(methods, str) else list(methods)
-    if not 1 <= len(methods) <= len(_STYLES):
+    if not 1 <= len(methods) <= len(LINE_STYLES):
         raise InvalidInputError(
-            f"'methods' must be one to {len(_STYLES)} names. Received: {methods!r}"
+            f"'methods' must be one to {len(LINE_STYLES)} names. Received: {methods!r}"
         )
     if against not in ("predicted", "truth"):
         raise InvalidInputError(f"'against' must be 'predicted' or 'truth'. Received: {against!r}")
-    names = [method_name(name) for name in (*methods, truth)] if labels is None else list(labels)
+    names = shown = list(labels or [])
+    if labels is None:
+        names = [method_name(name) for name in (*methods, truth)]
+        shown = [method_label(table, name) for name in (*methods, truth)]
     lines = []
     for j, method in enumerate(methods):
         mass, difference, redshift = _differences(table, method, truth, need_redshift=True)
         if against == "truth":
             mass = mass * (1 - difference)
-        for i, (low, high, rows) in enumerate(_bins(redshift, redshift_bins)):
+        for i, (low, high, rows) in enumerate(split_by_redshift(redshift, redshift_bins)):
             centre, moments = _running_moments(mass[rows], difference[rows])
             if len(centre):
                 lines.append((i, j, low, high, centre, *moments.T))
@@ -235,17 +245,17 @@ def plot_relative_error(
     ax = new_axes(ax, (6.4, 4.4))
     for i, j, low, high, centre, mean, std in lines:
         shift = 1.006 ** (len(lines) * 0.5 - i - j)  # bars at one place would hide each other
-        label = rf"${low:g} < z \leq {high:g}$"
+        label = redshift_label(low, high)
         ax.errorbar(
             centre * shift, mean, yerr=std, color=COLOURS[i], marker=MARKERS[i], ms=4.5, lw=1.4,
-            ls=_STYLES[j], elinewidth=0.7, capsize=2,
-            label=f"{label}, {names[j]}" if len(methods) > 1 else label,
+            ls=LINE_STYLES[j], elinewidth=0.7, capsize=2,
+            label=f"{label}, {shown[j]}" if len(methods) > 1 else label,
         )  # fmt: skip
     ax.axhline(0, color="k", lw=0.8)
     log_ticks(ax.xaxis)
-    one = names[0] if len(methods) == 1 else "predicted"
+    one, predicted = (names[0], shown[0]) if len(methods) == 1 else ("predicted", "predicted")
     ax.set(
-        xlabel=mass_label(one if against == "predicted" else names[-1]),
+        xlabel=mass_label(predicted if against == "predicted" else shown[-1]),
         ylabel=_difference_label(one, names[-1]),
     )
     ax.legend(frameon=False, fontsize="small", ncols=2)
@@ -256,14 +266,9 @@ def plot_relative_error(
 
 def _differences(table, method, truth, need_redshift=False):
     """Give masses [1e14 solMass], (M - M_true) / M and redshifts of the known clusters."""
-    mass, true = table_masses(table, method)[0], table_masses(table, truth)[0]
-    redshift = table_redshift(table) if need_redshift else np.zeros(len(mass))
-    known = np.isfinite(mass + true)
-    if not known.any():
-        raise InvalidInputError(
-            f"No cluster of the table has a mass by {method!r} and by {truth!r}."
-        )
-    return mass[known], (1 - true / np.where(known, mass, 1))[known], redshift[known]
+    (mass, *_), (true, *_), known = known_masses(table, method, truth)
+    redshift = read_redshift(table)[known] if need_redshift else np.zeros(len(mass))
+    return mass, 1 - true / mass, redshift
 
 
 def _names(method, truth, labels):
@@ -279,34 +284,10 @@ def _difference_label(method, truth):
     return rf"$({mass(method)} - {mass(truth)})\,/\,{mass(method)}$"
 
 
-def _bins(redshift, edges):
-    edges = np.asarray(edges, dtype=float)
-    if edges.ndim != 1 or not 2 <= len(edges) <= len(COLOURS) + 1 or np.any(np.diff(edges) <= 0):
-        raise InvalidInputError(
-            f"'redshift_bins' must be two to {len(COLOURS) + 1} increasing edges. "
-            f"Received: {edges.tolist()}"
-        )
-    return [
-        (low, high, (redshift > low) & (redshift <= high))
-        for low, high in itertools.pairwise(edges)
-    ]
-
-
-def _parts(mass, least):
-    """Rows by mass in parts of equal number, up to 15."""
-    number = min(15, len(mass) // least)
-    return np.array_split(np.argsort(mass), number) if number else []
-
-
-def _running(mass, values, percentiles, least):
-    least = max(least, min(_FOR_95, len(mass) // 4))
-    parts = _parts(mass, least)
-    centre = np.array([np.median(mass[rows]) for rows in parts])
-    return centre, np.array([np.percentile(values[rows], percentiles) for rows in parts])
-
-
 def _running_moments(mass, values):
-    parts = _parts(mass, max(_FOR_68, len(mass) // 7))
+    """Give medians of mass, (B,), and mean and standard deviation, (B, 2), up to 7 bins."""
+    bins = len(mass) // max(_FOR_68, len(mass) // 7)
+    parts = np.array_split(np.argsort(mass), bins) if bins else []
     centre = np.array([np.median(mass[rows]) for rows in parts])
     return centre, np.array([(values[rows].mean(), values[rows].std(ddof=1)) for rows in parts])
 
@@ -315,3 +296,159 @@ def _vertical_limits(ax, difference):
     low, high = np.quantile(difference, [0.005, 0.995])
     margin = 0.35 * max(high - low, 0.2)
     ax.set_ylim(low - 0.5 * margin, high + margin)
+
+
+def plot_selection(table, *, ax=None, metric="bias_max", threshold=None):
+    """Plot how many trained models are below a threshold, against the threshold.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        One row per model: ``redshift_bin`` (a number or a text) and the column ``metric``.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; by default new axes.
+    metric : str, optional
+        The column, of which the absolute value is compared with the threshold.
+    threshold : float, optional
+        One that was chosen, drawn as a vertical line.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes, with a step line per redshift bin. Models whose metric is not finite are never
+        below.
+
+    Raises
+    ------
+    InvalidInputError
+        A column is missing, or there is no finite metric.
+    MissingDependencyError
+        Matplotlib is not installed.
+
+    References
+    ----------
+    de Andres et al. 2022, Nature Astronomy 6, 1325.
+    """
+    names = getattr(table, "colnames", ())
+    for column in ("redshift_bin", metric):
+        if column not in names:
+            raise InvalidInputError(
+                f"The table of models has no column {column!r}. It has: "
+                f"{', '.join(names) or 'none'}."
+            )
+    values = np.abs(np.ma.filled(np.ma.asarray(table[metric], dtype=float), np.nan))
+    bins = np.asarray(table["redshift_bin"]).astype(str)
+    found = np.isfinite(values)
+    if not found.any():
+        raise InvalidInputError(f"No model has a finite {metric!r}.")
+    ax = new_axes(ax, (5.6, 4.2))
+    end = 1.05 * values[found].max()
+    labels = list(dict.fromkeys(bins))
+    for i, label in enumerate(labels):
+        inside = np.sort(values[(bins == label) & found])
+        x = np.concatenate([[0], inside, [end]])
+        y = np.concatenate([[0], np.arange(1, len(inside) + 1), [len(inside)]])
+        ax.step(
+            x, y, where="post", color=COLOURS[i % len(COLOURS)], lw=1.8,
+            ls=LINE_STYLES[i // len(COLOURS) % len(LINE_STYLES)],
+            label=_bin_label(label) + f" ({np.sum(bins == label)})",
+        )  # fmt: skip
+    if threshold is not None:
+        ax.axvline(threshold, color="0.3", ls="--", lw=1, label=f"threshold {threshold:g}")
+    ax.set(
+        xlabel=f"threshold on |{metric.replace('_', ' ')}|",
+        ylabel="number of models below",
+        xlim=(0, end),
+    )
+    ax.set_ylim(bottom=0)
+    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.legend(frameon=False, title="redshift bin (models)", fontsize="small")
+    return ax
+
+
+def _bin_label(label):
+    text = label.strip("()[] ").replace(",", " ").replace("-", " ").split()
+    return rf"${text[0]} < z \leq {text[1]}$" if len(text) == 2 else label
+
+
+def plot_training(histories, *, ax=None, columns=("loss", "val_loss")):
+    """Plot loss against epoch, for training and validation, of one or several runs.
+
+    Parameters
+    ----------
+    histories : `~astropy.table.Table` or dict
+        A table, or a dict of lists as Keras gives it, with the columns ``columns`` and
+        optionally ``epoch``; or a dict of names to up to seven of these.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; by default new axes.
+    columns : (str, str), optional
+        The columns of training (dashed) and validation (solid); None for one that is not to be
+        drawn.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes.
+
+    Raises
+    ------
+    InvalidInputError
+        A column is missing, has no epoch, or there are too many runs.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    runs = _runs(histories, columns)
+    if not 1 <= len(runs) <= len(COLOURS):
+        raise InvalidInputError(
+            f"'histories' must be one to {len(COLOURS)} runs. Received: {len(runs)}"
+        )
+    ax = new_axes(ax, (6.0, 4.2))
+    lowest, most = np.inf, 1
+    for i, (name, history) in enumerate(runs.items()):
+        for column, style, what in zip(
+            columns, ("--", "-"), ("training", "validation"), strict=True
+        ):
+            if column is None:
+                continue
+            loss = _column(history, column, name)
+            epoch = _column(history, "epoch", name, default=np.arange(1, len(loss) + 1))
+            label = f"{name}, {what}" if name else what
+            ax.plot(
+                epoch, loss, color=COLOURS[i], ls=style, lw=1.5, label=label,
+                marker="o" if len(loss) == 1 else None,
+            )  # fmt: skip
+            if len(loss):
+                lowest, most = min(lowest, np.nanmin(loss)), max(most, len(loss))
+    ax.set(xlabel="epoch", ylabel=r"loss (mean squared error of $\log_{10} M$)")
+    if lowest > 0:
+        ax.set_yscale("log")
+    ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
+def _runs(histories, columns):
+    if hasattr(histories, "colnames"):
+        return {"": histories}
+    if not isinstance(histories, Mapping):
+        raise InvalidInputError(
+            "'histories' must be a table, a dict of lists, or a dict of names to these. "
+            f"Received: {type(histories).__name__}"
+        )
+    if any(column in histories for column in columns if column is not None):
+        return {"": histories}
+    return {str(name): history for name, history in histories.items()}
+
+
+def _column(history, column, name, default=None):
+    names = getattr(history, "colnames", None) or list(history)
+    if column not in names:
+        if default is not None:
+            return default
+        raise InvalidInputError(
+            f"The history of {name or 'the run'} has no column {column!r}. It has: "
+            f"{', '.join(map(str, names)) or 'none'}."
+        )
+    values = np.asarray(history[column], dtype=float)
+    if not values.size:
+        raise InvalidInputError(f"The history of {name or 'the run'} has no epochs.")
+    return values

@@ -1,27 +1,84 @@
-"""Plots of masses: of one method against another, and against redshift."""
+"""Plots of masses: of one method against another, against redshift, and of one cluster by all."""
 
+from collections.abc import Mapping
+
+import astropy.units as u
 import numpy as np
+from astropy.table import Row, Table
 
+from szmass._utils.attributes import column_parts
 from szmass.comparison.regression import RelationFit
+from szmass.estimators.filters.scan import SignalSurface
 from szmass.exceptions import InvalidInputError
 from szmass.plots.style import (
     COLOURS,
+    LINE_STYLES,
     MARKERS,
+    MASS_UNIT,
     log_ticks,
     mass_label,
-    method_name,
     new_axes,
-    table_masses,
-    table_redshift,
+    running_quantiles,
 )
+from szmass.results import LogMassPosterior, MassScale, masses_of, methods_of
 
-__all__ = ["plot_mass_comparison", "plot_mass_redshift"]
+__all__ = [
+    "known_masses",
+    "method_label",
+    "method_name",
+    "plot_mass_comparison",
+    "plot_mass_posteriors",
+    "plot_mass_redshift",
+    "plot_signal_surface",
+    "read_redshift",
+]
 
 # More points than this are drawn as their density.
 _MANY = 2000
 _CELLS = 45
 # Bins of the running median hold at least so many clusters.
 _LEAST = 10
+_LEVELS = (0.954499736, 0.682689492)
+_NAMES = {"mass_true": "true", "msz": "PSZ2", "cnn_mass": "CNN", "mass": "estimated"}
+
+
+def method_name(name):
+    """Say whose masses a method or a column holds."""
+    return _NAMES.get(name, name)
+
+
+def method_label(table, name):
+    """Say whose masses they are, and their scale where it is known."""
+    return _with_scale(name, masses_of(table, name).mass_scale)
+
+
+def _with_scale(name, scale):
+    return f"{method_name(name)} ({scale})" if scale.known else method_name(name)
+
+
+def known_masses(table, *names):
+    """Give masses and errors down and up [1e14 solMass] of methods or columns, NaN where unknown.
+
+    They are of the clusters that have all masses, (N,) each; last come these rows, a bool array.
+    """
+    found = [masses_of(table, name) for name in names]
+    parts = [np.array([m.mass, m.errn, m.errp]) / MASS_UNIT for m in found]
+    rows = np.all([np.isfinite(part[0]) & (part[0] > 0) for part in parts], axis=0)
+    if not rows.any():
+        raise InvalidInputError(
+            f"No cluster of the table has a mass by {' and by '.join(map(repr, names))}."
+        )
+    return *(part[:, rows] for part in parts), rows
+
+
+def read_redshift(table):
+    """Give the redshifts, NaN where unknown."""
+    if "redshift" not in table.colnames:
+        raise InvalidInputError(
+            f"The table has no column 'redshift'. It has: {', '.join(table.colnames)}."
+        )
+    values, mask, _ = column_parts(table["redshift"])
+    return np.where(mask, np.nan, values.astype(float))
 
 
 def plot_mass_comparison(
@@ -65,32 +122,26 @@ def plot_mass_comparison(
     MissingDependencyError
         Matplotlib is not installed.
     """
-    (mx, *ex), (my, *ey) = table_masses(table, x), table_masses(table, y)
-    known = np.isfinite(mx) & np.isfinite(my)
-    if not known.any():
-        raise InvalidInputError(f"No cluster of the table has a mass by {x!r} and by {y!r}.")
+    (mx, *ex), (my, *ey), known = known_masses(table, x, y)
     if colour not in (None, "redshift"):
         raise InvalidInputError(f"'colour' must be 'redshift' or None. Received: {colour!r}")
     if fit is not None and not isinstance(fit, RelationFit):
         raise InvalidInputError(f"'fit' must be a RelationFit. Received: {fit!r}")
     ax = new_axes(ax)
-    mx, my = mx[known], my[known]
     density = len(mx) > _MANY if density is None else density
-    log_ticks(ax.xaxis)
-    log_ticks(ax.yaxis)
+    log_ticks(ax.xaxis, ax.yaxis)
     if density:
         cells = ax.hexbin(
             mx, my, xscale="log", yscale="log", gridsize=_CELLS, mincnt=1, bins="log",
             cmap="cividis", linewidths=0.1,
         )  # fmt: skip
         ax.figure.colorbar(cells, ax=ax, pad=0.02, label="clusters per cell")
-        log_ticks(ax.xaxis)
-        log_ticks(ax.yaxis)
+        log_ticks(ax.xaxis, ax.yaxis)
     else:
-        _bars(ax, mx, my, *([e if e is None else e[known] for e in pair] for pair in (ex, ey)))
+        _bars(ax, mx, my, ex, ey)
         colours = {"color": COLOURS[0]}
         if colour == "redshift" and "redshift" in table.colnames:
-            colours = {"c": table_redshift(table)[known], "cmap": "viridis", "vmin": 0}
+            colours = {"c": read_redshift(table)[known], "cmap": "viridis", "vmin": 0}
         size = 22 if len(mx) < 100 else 9
         points = ax.scatter(mx, my, s=size, lw=0, alpha=0.85, zorder=3, **colours)
         if "c" in colours:
@@ -102,7 +153,7 @@ def plot_mass_comparison(
         _median(ax, mx, my)
     if fit is not None:
         _relation(ax, fit, ends)
-    names = [method_name(name) for name in (x, y)] if labels is None else labels
+    names = [method_label(table, name) for name in (x, y)] if labels is None else labels
     ax.set(xlabel=mass_label(names[0]), ylabel=mass_label(names[1]))
     ax.legend(frameon=False, loc="upper left", title=f"{len(mx)} cluster{'s' * (len(mx) != 1)}")
     return ax
@@ -110,12 +161,11 @@ def plot_mass_comparison(
 
 def _bars(ax, x, y, x_errors, y_errors):
     """Draw errors that do not hide the points; what has none has no bar."""
-    for (errn, errp), which in ((x_errors, "xerr"), (y_errors, "yerr")):
-        if errn is None or errp is None:
+    for errors, which in ((x_errors, "xerr"), (y_errors, "yerr")):
+        if np.isnan(errors).all(axis=1).any():
             continue
-        errors = np.nan_to_num(np.stack([errn, errp]))
         ax.errorbar(
-            x, y, **{which: errors}, fmt="none", ecolor="0.6", elinewidth=0.6,
+            x, y, **{which: np.nan_to_num(errors)}, fmt="none", ecolor="0.6", elinewidth=0.6,
             alpha=0.7 if len(x) < 200 else 0.3, zorder=2,
         )  # fmt: skip
 
@@ -126,12 +176,7 @@ def _limits(ax, x, y):
 
 
 def _median(ax, x, y):
-    order = np.argsort(x)
-    bins = np.array_split(order, max(1, min(12, len(x) // _LEAST)))
-    if len(bins[0]) < _LEAST:
-        return
-    centre = [np.median(x[rows]) for rows in bins]
-    low, middle, high = np.transpose([np.percentile(y[rows], [16, 50, 84]) for rows in bins])
+    centre, (low, middle, high) = running_quantiles(x, y, min(12, len(x) // _LEAST))
     style = {"color": COLOURS[1], "zorder": 5}
     ax.plot(centre, middle, lw=1.8, label="median, 16 and 84 %", **style)
     for edge in (low, high):
@@ -183,19 +228,20 @@ def plot_mass_redshift(table, methods=None, *, ax=None, labels=None):
     MissingDependencyError
         Matplotlib is not installed.
     """
-    redshift = table_redshift(table)
+    redshift = read_redshift(table)
     if methods is None:
-        methods = list(table.meta.get("methods", {}))
+        methods = list(methods_of(table))
     methods = [methods] if isinstance(methods, str) else list(methods)
     if not 1 <= len(methods) <= len(COLOURS):
         raise InvalidInputError(
             f"'methods' must be one to {len(COLOURS)} names. Received: {methods!r}"
         )
-    masses = [table_masses(table, method)[0] for method in methods]
+    masses = [masses_of(table, method).mass / MASS_UNIT for method in methods]
+    masses = [np.where(mass > 0, mass, np.nan) for mass in masses]
     if not any(np.isfinite(mass + redshift).any() for mass in masses):
         raise InvalidInputError("No cluster of the table has a redshift and a mass.")
     ax = new_axes(ax, (6.0, 4.2))
-    names = [method_name(name) for name in methods] if labels is None else list(labels)
+    names = [method_label(table, m) for m in methods] if labels is None else list(labels)
     size = 24 if len(redshift) < 100 else 10
     for i, (mass, name) in enumerate(zip(masses, names, strict=True)):
         ax.scatter(
@@ -207,3 +253,189 @@ def plot_mass_redshift(table, methods=None, *, ax=None, labels=None):
     ax.set_xlim(left=0)
     ax.legend(frameon=False, loc="best", markerscale=1.5)
     return ax
+
+
+def plot_signal_surface(surface, *, ax=None):
+    """Plot the degeneracy of size and signal, and the curve on which masses lie.
+
+    Parameters
+    ----------
+    surface : ``SignalSurface``
+        From ``MatchedFilterMass.surface``.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; by default new axes.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes, with contours that hold 68 % and 95 % of the probability.
+
+    Raises
+    ------
+    InvalidInputError
+        ``surface`` is something else.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    if not isinstance(surface, SignalSurface):
+        raise InvalidInputError(
+            "'surface' must be a SignalSurface, from MatchedFilterMass.surface. "
+            f"Received: {type(surface).__name__}"
+        )
+    ax = new_axes(ax)
+    theta, y500 = surface.theta500.to_value(u.arcmin), surface.y500.to_value(u.arcmin**2)
+    density = surface.density.T
+    mesh = ax.pcolormesh(theta, 1e3 * y500, density / density.max(), cmap="Blues", vmin=0, vmax=1)
+    mesh.set_rasterized(True)
+    ordered = np.sort(density, axis=None)[::-1]
+    held = np.cumsum(ordered) / ordered.sum()
+    levels = [ordered[np.searchsorted(held, level)] for level in _LEVELS]
+    ax.contour(theta, 1e3 * y500, density, levels=levels, colors="k", linewidths=(0.8, 1.4))
+    if surface.curve is not None:
+        size, signal = (part.value for part in surface.curve)
+        ax.plot(size, 1e3 * signal, "--", color=COLOURS[1], label="scaling relation")
+        ax.legend(loc="upper left")
+    log_ticks(ax.xaxis)
+    ax.set(
+        xlim=_size_limits(surface, theta, y500),
+        ylim=(1e3 * y500[0], 1e3 * y500[-1]),
+        xlabel=r"$\theta_{500}$ [arcmin]",
+        ylabel=r"$Y_{500}$ [$10^{-3}$ arcmin$^2$]",
+        title=surface.name,
+    )
+    return ax
+
+
+def _size_limits(surface, theta, y500):
+    """Give limits that hold what is probable, and the curve where it crosses these signals."""
+    marginal = np.trapezoid(surface.density, y500, axis=1)
+    sizes = [theta[marginal > 1e-3 * marginal.max()]]
+    if surface.curve is not None:
+        size, signal = (part.value for part in surface.curve)
+        sizes.append(size[(signal > y500[0]) & (signal < y500[-1])])
+    sizes = np.concatenate(sizes)
+    return max(sizes.min() / 1.3, theta[0]), min(sizes.max() * 1.3, theta[-1])
+
+
+def plot_mass_posteriors(masses=None, *, posteriors=None, ax=None):
+    """Plot what several estimators say of the mass of one cluster.
+
+    Parameters
+    ----------
+    masses : `~astropy.table.Row` or `~astropy.table.QTable`, optional
+        One row of masses side by side, as from `~szmass.estimators.estimate_masses`. A mass with
+        errors is drawn as a normal distribution of log M whose two halves have the widths of the
+        two errors, one without errors as a line. ``msz`` is drawn as well, and ``mass_true`` as a
+        black line.
+    posteriors : dict of str to `~szmass.results.LogMassPosterior`, optional
+        Posteriors of that cluster by name; they replace the masses of the same name.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; by default new axes.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes, with densities in log10 M over their maxima.
+
+    Raises
+    ------
+    InvalidInputError
+        There is not one row, a posterior is of several clusters, or no mass is known.
+    InvalidUnitError
+        A column has no unit of mass.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    curves, labels, truth = _mass_curves(masses)
+    for name, posterior in _checked(posteriors).items():
+        curves[name] = (10**posterior.log10_mass / MASS_UNIT, posterior.density[0])
+        scale = MassScale(posterior.meta.get("mass_scale", "unknown"))
+        labels.setdefault(name, _with_scale(name, scale))
+    curves = {
+        name: (mass, density)
+        for name, (mass, density) in curves.items()
+        if np.isfinite(mass).all() and (density is None or np.isfinite(density).all())
+    }
+    if not curves and truth is None:
+        raise InvalidInputError("No mass of this cluster is known: there is nothing to plot.")
+    ax = new_axes(ax, (5.6, 3.6))
+    ends = [truth] if truth is not None else []
+    for i, (name, (mass, density)) in enumerate(curves.items()):
+        style = {
+            "color": COLOURS[i % len(COLOURS)],
+            "ls": LINE_STYLES[i % len(LINE_STYLES)],
+            "label": labels[name],
+        }
+        if density is None:
+            ax.axvline(mass, lw=1.6, **style)
+            ends.append(mass)
+            continue
+        density = density / density.max()
+        ax.plot(mass, density, lw=1.8, **style)
+        ends.extend(mass[density > 0.005][[0, -1]])
+    if truth is not None:
+        ax.axvline(truth, color="k", lw=1.2, label="true")
+    log_ticks(ax.xaxis)
+    ax.set(
+        xlabel=mass_label(),
+        ylabel=r"density in $\log M$ / maximum",
+        xlim=(min(ends) / 1.1, max(ends) * 1.1),
+        # The legend needs a place where there are no curves.
+        ylim=(0, 1.1 + 0.13 * (-(-(len(curves) + 1) // 2))),
+    )
+    ax.set_yticks([0, 0.5, 1])
+    ax.legend(frameon=False, fontsize="small", loc="upper center", ncols=2)
+    return ax
+
+
+def _mass_curves(masses):
+    """Give (masses, densities) and labels by name, and the true mass.
+
+    The density is None for a bare number, the true mass where it is not known.
+    """
+    if masses is None:
+        return {}, {}, None
+    table = masses.table[masses.index : masses.index + 1] if isinstance(masses, Row) else masses
+    if not isinstance(table, Table) or len(table) != 1:
+        raise InvalidInputError(
+            "'masses' must be one row of a table of masses, such as table[0]. Received: "
+            + (f"{len(table)} rows" if isinstance(table, Table) else type(table).__name__)
+        )
+    curves, labels, truth = {}, {}, None
+    columns = [name for name in ("mass_true", "msz") if name in table.colnames]
+    for name in [*columns, *methods_of(table)]:
+        found = masses_of(table, name)
+        mass, errn, errp = (float(v[0]) / MASS_UNIT for v in (found.mass, found.errn, found.errp))
+        mass = mass if mass > 0 else np.nan
+        if found.kind == "truth":
+            truth = mass if np.isfinite(mass) else None
+        else:
+            curves[name], labels[name] = _split_normal(mass, errn, errp), method_label(table, name)
+    return curves, labels, truth
+
+
+def _split_normal(mass, errn, errp):
+    if not (errn > 0 and errp > 0 and np.isfinite(mass)):
+        return mass, None
+    low = np.log10(mass / (mass - errn)) if errn < mass else 0.5
+    high = np.log10((mass + errp) / mass)
+    offset = np.linspace(-5 * low, 5 * high, 301)
+    width = np.where(offset < 0, low, high)
+    return mass * 10**offset, np.exp(-0.5 * (offset / width) ** 2)
+
+
+def _checked(posteriors):
+    if posteriors is None:
+        return {}
+    if not isinstance(posteriors, Mapping):
+        raise InvalidInputError(
+            "'posteriors' must be a dict of names to LogMassPosterior. Received: "
+            f"{type(posteriors).__name__}"
+        )
+    for name, posterior in posteriors.items():
+        if not isinstance(posterior, LogMassPosterior) or len(posterior) != 1:
+            raise InvalidInputError(
+                f"The posterior {name!r} must be a LogMassPosterior of one cluster, such as "
+                f"posterior[3:4]. Received: {posterior!r}"
+            )
+    return posteriors

@@ -1,14 +1,33 @@
-"""Plots of profiles and of stacked cutouts."""
+"""Plots of profiles, stacks and saliency, and of all there is to see of one cluster."""
 
 import astropy.units as u
 import numpy as np
+from astropy.table import Row
 
+from szmass._utils.quantities import as_floats
+from szmass.clusters import Cluster
 from szmass.exceptions import InvalidInputError
+from szmass.maps import Cutout, CutoutStack, radial_profile
 from szmass.maps.measure.stacking import StackResult
-from szmass.plots.style import COLOURS, MARKERS, MICRO, new_axes
+from szmass.networks.saliency import SaliencyStack
+from szmass.plots._cutouts import plot_cutout
+from szmass.plots._masses import plot_mass_posteriors, plot_signal_surface
+from szmass.plots.style import (
+    COLOURS,
+    MARKERS,
+    MICRO,
+    Y_LABEL,
+    draw_circle,
+    draw_image,
+    new_axes,
+    new_figure,
+    symmetric_limit,
+)
 
-__all__ = ["plot_profile", "plot_stack"]
+__all__ = ["plot_cluster", "plot_profile", "plot_saliency", "plot_stack"]
 
+# Radii of a cluster's profile, in units of half the width of the cutout.
+_ANNULI = np.linspace(0, 1, 11)
 _MAX_LABELLED = 7
 
 
@@ -85,7 +104,7 @@ def plot_profile(profile, *, ax=None, labels=None, beam=None):
     ax.axhline(0, color="0.5", lw=0.8, zorder=0)
     ax.set_xlim(left=0)
     ax.set_xlabel(_radius_label(unit))
-    ax.set_ylabel(r"Compton-$y$ [$10^{-6}$]")
+    ax.set_ylabel(Y_LABEL)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False)
     return ax
@@ -119,35 +138,15 @@ def plot_stack(result, *, ax=None, limit=None):
         raise InvalidInputError(
             f"'result' must be a StackResult, which stack gives. Received: {type(result).__name__}"
         )
-    limit = float(np.nanmax(np.abs(result.image))) if limit is None else limit
-    if not limit > 0:
-        raise InvalidInputError(f"'limit' must be positive. Received: {limit!r}")
+    limit = symmetric_limit(result.image, limit) / MICRO
     ax = new_axes(ax, (5.6, 4.6))
-    unit = result.geometry.pixel_scale.unit
-    height, width = result.geometry.size.value / 2
-    image = ax.imshow(
-        result.image / MICRO,
-        origin="lower",
-        extent=(width, -width, -height, height),  # longitude increases to the left
-        cmap="RdBu_r",
-        vmin=-limit / MICRO,
-        vmax=limit / MICRO,
-        interpolation="nearest",
-    )
-    bar = ax.figure.colorbar(image, ax=ax, pad=0.03, fraction=0.046)
-    bar.set_label(r"mean Compton-$y$ [$10^{-6}$]")
-    circles = [(result.radius.value, "-", "aperture")]
-    if result.background is not None:
-        circles += [(value, ":", None) for value in result.background.value]
-    for radius, style, label in circles:
-        angle = np.linspace(0, 2 * np.pi, 361)
-        ax.plot(radius * np.cos(angle), radius * np.sin(angle), "k", ls=style, lw=1.1, label=label)
-    ax.set_xlim(width, -width)
-    ax.set_ylim(-height, height)
-    label = "[arcmin]" if unit != u.one else r"[$\theta_{500}$]"
-    turned = result.geometry.rotation.value != 0
-    ax.set_xlabel(f"offset {label}" if turned else f"offset in longitude {label}")
-    ax.set_ylabel(f"offset {label}" if turned else f"offset in latitude {label}")
+    draw_image(
+        ax, result.image / MICRO, result.geometry, f"mean {Y_LABEL}", cmap="RdBu_r",
+        vmin=-limit, vmax=limit, interpolation="nearest",
+    )  # fmt: skip
+    draw_circle(ax, result.radius.value, label="aperture")
+    for radius in () if result.background is None else result.background.value:
+        draw_circle(ax, radius, ":")
     ax.set_title(_title(result), fontsize="medium")
     return ax
 
@@ -169,3 +168,217 @@ def _radius_label(unit):
 
 def _plain(values):
     return np.asarray(getattr(values, "value", values), dtype=float)
+
+
+def plot_saliency(saliency, *, ax=None, theta500=None, limit=None, numbers=False):
+    """Plot how log M changes when the light of a part of the cutout is taken away.
+
+    Parameters
+    ----------
+    saliency : `~szmass.maps.Cutout` or `~szmass.networks.SaliencyStack`
+        One map of `~szmass.networks.occlusion_map`, or the mean of several from
+        `~szmass.networks.stack_saliency`.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; by default new axes.
+    theta500 : `~astropy.units.Quantity`, optional
+        Radius of a dashed circle around the middle. Maps in units of theta500 have it anyway.
+    limit : float, optional
+        Largest absolute change [dex] of the colours, which are symmetric about 0; by default that
+        of the map.
+    numbers : bool, optional
+        Write the changes [1e-3 dex] into the patches.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes. The image is ``ax.images[0]``.
+
+    Raises
+    ------
+    InvalidInputError
+        It is no map of saliency, has no value, or the limit is not positive.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    image, geometry, title = _parts(saliency)
+    limit = symmetric_limit(image, limit)
+    radius = 1.0 if geometry.relative else None
+    if theta500 is not None and not geometry.relative:
+        radius = float(as_floats(theta500, u.arcmin, "theta500", positive=True, finite=True))
+    ax = new_axes(ax, (5.4, 4.4))
+    extent = draw_image(
+        ax, image, geometry, r"$\Delta\,\log_{10} M_{500}$ [dex] of the light of a patch",
+        plain=geometry.relative, cmap="RdBu_r", vmin=-limit, vmax=limit,
+    )  # fmt: skip
+    if numbers:
+        _write(ax, image, extent)
+    if radius is not None:
+        draw_circle(ax, radius, "--")
+    if title:
+        ax.set_title(title, fontsize="medium")
+    return ax
+
+
+def _parts(saliency):
+    if isinstance(saliency, SaliencyStack):
+        image, geometry = saliency.image, saliency.geometry
+        title = f"mean of {int(np.max(saliency.number))} clusters"
+    elif isinstance(saliency, Cutout) and "fill" in saliency.meta:
+        image, geometry, title = saliency.data, saliency.geometry, saliency.name
+    else:
+        raise InvalidInputError(
+            "'saliency' must be one map of occlusion_map, such as saliency[0], or what "
+            f"stack_saliency gives. Received: {type(saliency).__name__}"
+        )
+    if not np.isfinite(image).any():
+        raise InvalidInputError("'saliency' has no value: there is nothing to plot.")
+    return np.asarray(image, dtype=float), geometry, title
+
+
+def _write(ax, image, extent):
+    left, right, low, high = extent
+    ny, nx = image.shape
+    for row, column in np.argwhere(np.isfinite(image)):
+        ax.text(
+            left + (column + 0.5) * (right - left) / nx,
+            low + (row + 0.5) * (high - low) / ny,
+            f"{1e3 * image[row, column]:.0f}",
+            ha="center",
+            va="center",
+            fontsize=6,
+        )
+
+
+def plot_cluster(
+    cluster,
+    masses=None,
+    *,
+    posteriors=None,
+    surface=None,
+    saliency=None,
+    theta500=None,
+    noise=None,
+    fig=None,
+):
+    """Plot one cluster: cutout, profile, size and signal, and its mass by all estimators.
+
+    Parameters
+    ----------
+    cluster : `~szmass.clusters.Cluster`
+        The cluster, with or without a cutout.
+    masses : `~astropy.table.QTable` or `~astropy.table.Row`, optional
+        Masses side by side, as from `~szmass.estimators.estimate_masses`: the cluster's row, or a
+        table in which its name stands once.
+    posteriors : dict of str to `~szmass.results.LogMassPosterior`, optional
+        See `plot_mass_posteriors`.
+    surface : ``SignalSurface``, optional
+        From ``MatchedFilterMass.surface``.
+    saliency : array-like, optional
+        How much each pixel of the cutout matters to a network, of the cutout's shape.
+    theta500 : `~astropy.units.Quantity`, optional
+        Radius of a circle on the cutout.
+    noise : `~szmass.maps.NoiseModel`, optional
+        Noise of the map, for the errors of the profile.
+    fig : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    `~matplotlib.figure.Figure`
+        The figure, with a panel for each thing that is known.
+
+    Raises
+    ------
+    InvalidInputError
+        An argument is of another kind, the saliency of another shape, or the masses do not have
+        the cluster.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    if not isinstance(cluster, Cluster):
+        raise InvalidInputError(
+            f"'cluster' must be a Cluster, such as sample[0]. Received: {type(cluster).__name__}"
+        )
+    row = _row(masses, cluster.name)
+    cutout = cluster.cutout
+    seen = cutout is not None and bool(cutout.footprint.any())
+    if saliency is not None:
+        saliency = _checked_saliency(saliency, cutout)
+    panels = []
+    if seen:
+        panels.append(lambda ax: plot_cutout(cutout, ax=ax, theta500=theta500))
+        if saliency is not None:
+            panels.append(lambda ax: _draw_saliency(cutout, saliency, ax))
+        if not cutout.geometry.relative:
+            panels.append(lambda ax: _draw_profile(cutout, noise, ax))
+    if surface is not None:
+        panels.append(lambda ax: plot_signal_surface(surface, ax=ax))
+    if row is not None or posteriors:
+        panels.append(lambda ax: plot_mass_posteriors(row, posteriors=posteriors, ax=ax))
+    if not panels:
+        raise InvalidInputError(
+            f"Nothing of {cluster.name!r} can be drawn: it has no cutout with valid pixels, and "
+            "no masses or surface were given."
+        )
+    columns = min(len(panels), 3 if len(panels) > 4 else 2)
+    rows = -(-len(panels) // columns)
+    fig = new_figure(fig, (5.0 * columns, 4.1 * rows + 0.4))
+    grid = fig.add_gridspec(rows, columns)
+    for i, draw in enumerate(panels):
+        on_sky = seen and i == 0 and cutout.wcs is not None
+        ax = fig.add_subplot(
+            grid[i // columns, i % columns], **({"projection": cutout.wcs} if on_sky else {})
+        )
+        draw(ax)
+        ax.set_title("")
+    z = "unknown" if cluster.redshift is None else f"{cluster.redshift:.3g}"
+    fig.suptitle(f"{cluster.name}, $z$ = {z}" if cluster.redshift else f"{cluster.name}, $z$ {z}")
+    return fig
+
+
+def _row(masses, name):
+    if masses is None or isinstance(masses, Row):
+        return masses
+    if "name" not in getattr(masses, "colnames", ()):
+        raise InvalidInputError(
+            "'masses' must be a table of masses with the column 'name', or a row of one. "
+            f"Received: {type(masses).__name__}"
+        )
+    found = np.flatnonzero(np.asarray(masses["name"], dtype=str) == name)
+    if len(found) != 1:
+        raise InvalidInputError(f"The masses have {len(found)} rows of {name!r} instead of one.")
+    return masses[int(found[0])]
+
+
+def _draw_profile(cutout, noise, ax):
+    half = cutout.geometry.size.to(u.arcmin).min() / 2
+    stack = CutoutStack.from_cutouts([cutout])
+    profile = radial_profile(stack, half * _ANNULI, noise=noise)
+    plot_profile(profile, ax=ax, beam=cutout.beam, labels=[""])
+
+
+def _checked_saliency(saliency, cutout):
+    saliency = as_floats(saliency, "", "saliency")
+    if cutout is None or saliency.shape != cutout.data.shape:
+        expected = "no cutout" if cutout is None else f"a cutout of shape {cutout.data.shape}"
+        raise InvalidInputError(
+            f"'saliency' must have the shape of the cutout. Received: {saliency.shape} for "
+            f"{expected}"
+        )
+    return saliency
+
+
+def _draw_saliency(cutout, saliency, ax):
+    limit = float(np.nanmax(np.abs(saliency), initial=0)) or 1.0
+    signed = np.nanmin(saliency) < 0
+    left, right, low, high = draw_image(
+        ax, saliency, cutout.geometry, "saliency", plain=True,
+        cmap="RdBu_r" if signed else "cividis", vmin=-limit if signed else 0, vmax=limit,
+    )  # fmt: skip
+    peak = float(np.nanmax(cutout.data, initial=0))
+    if peak > 0:
+        ax.contour(
+            np.where(cutout.footprint, cutout.data, np.nan), levels=peak * np.array([0.25, 0.5]),
+            colors="k" if signed else "w", linewidths=0.8, origin="lower",
+            extent=(left, right, low, high),
+        )  # fmt: skip

@@ -1,37 +1,42 @@
-"""What all plots share: colours, new axes, ticks of mass, columns of mass tables."""
+"""Style that plots share: colours, axes, labels, images on offsets, running quantiles."""
+
+import itertools
 
 import astropy.units as u
 import numpy as np
 
-from szmass._utils.attributes import column_parts
 from szmass._utils.optional import import_optional
-from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.results.masses import column_suffix
 
 __all__ = [
     "COLOURS",
+    "LINE_STYLES",
     "MARKERS",
     "MASS_UNIT",
     "MICRO",
-    "columns_of",
+    "Y_LABEL",
+    "draw_circle",
+    "draw_image",
     "log_ticks",
     "mass_label",
-    "method_name",
     "new_axes",
     "new_figure",
-    "table_masses",
-    "table_redshift",
+    "redshift_label",
+    "running_quantiles",
+    "split_by_redshift",
+    "symmetric_limit",
 ]
 
 #: Colours of Okabe & Ito, told apart by people with any colour vision; without yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 #: A second sign for each colour.
 MARKERS = "osD^vPX"
+#: A second sign for lines.
+LINE_STYLES = ("-", "--", ":", "-.")
 #: Unit of masses on axes [solMass].
 MASS_UNIT = 1e14
-#: Unit of Compton-y on axes.
-MICRO = 1e-6
+#: Unit of Compton-y on axes, and the label of its axis.
+MICRO, Y_LABEL = 1e-6, r"Compton-$y$ [$10^{-6}$]"
 
 # Ticks within a decade, those for long axes first.
 _STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), tuple(np.arange(1, 10, 0.25)))
@@ -53,8 +58,8 @@ def new_figure(fig, size):
     return figure.Figure(figsize=size, layout="constrained")
 
 
-def log_ticks(axis):
-    """Make an axis logarithmic with a few plain numbers, whatever its range."""
+def log_ticks(*axes):
+    """Make axes logarithmic with a few plain numbers, whatever their range."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     class FewTicks(LogLocator):
@@ -68,10 +73,11 @@ def log_ticks(axis):
                     break
             return ticks
 
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_locator(FewTicks())
-    axis.set_major_formatter("{x:.4g}")
-    axis.set_minor_formatter(NullFormatter())
+    for axis in axes:
+        axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+        axis.set_major_locator(FewTicks())
+        axis.set_major_formatter("{x:.4g}")
+        axis.set_minor_formatter(NullFormatter())
 
 
 def mass_label(name=""):
@@ -79,52 +85,61 @@ def mass_label(name=""):
     return rf"{name} $M_{{500}}$ [$10^{{14}}\,M_\odot$]".strip()
 
 
-def method_name(name):
-    """Say whose masses a column holds."""
-    return {
-        "mass_true": "true",
-        "msz": "PSZ2",
-        "cnn_mass": "CNN",
-        "mass": "estimated",
-    }.get(name, name)
+def redshift_label(low, high):
+    """Write the range of a bin of redshift, which holds its upper edge."""
+    return rf"${low:g} < z \leq {high:g}$"
 
 
-def columns_of(table, name):
-    """Find the columns of masses and errors by name of the method or of the column."""
-    names = getattr(table, "colnames", None)
-    if names is None:
+def split_by_redshift(redshift, edges):
+    """Give (lower edge, upper edge, bool array of who is inside) of each bin."""
+    edges = np.asarray(edges, dtype=float)
+    if edges.ndim != 1 or not 2 <= len(edges) <= len(COLOURS) + 1 or np.any(np.diff(edges) <= 0):
         raise InvalidInputError(
-            f"'table' must be a table of masses. Received: {type(table).__name__}"
+            f"'redshift_bins' must be two to {len(COLOURS) + 1} increasing edges. "
+            f"Received: {edges.tolist()}"
         )
-    suffix = column_suffix(name)
-    if f"mass_{suffix}" in names:
-        found = [f"mass_{suffix}", f"mass_errn_{suffix}", f"mass_errp_{suffix}"]
-    elif name in names:
-        found = [name, f"{name}_errn", f"{name}_errp"]
-    else:
-        has = [c for c in names if c.startswith("mass_") and not c.startswith("mass_err")]
-        raise InvalidInputError(
-            f"The table has no masses {name!r}: neither a method nor a column of that name. "
-            f"It has: {', '.join(has or names) or 'no columns'}."
-        )
-    return [column if column in names else None for column in found]
+    return [
+        (low, high, (redshift > low) & (redshift <= high))
+        for low, high in itertools.pairwise(edges)
+    ]
 
 
-def table_masses(table, name):
-    """Give masses and errors down and up [1e14 solMass]; errors are None where there are none."""
-    mass, errn, errp = (
-        None if column is None else as_floats(table[column], u.solMass, column) / MASS_UNIT
-        for column in columns_of(table, name)
-    )
-    mass = np.where(mass > 0, mass, np.nan)
-    return mass, errn, errp
+def running_quantiles(x, y, bins, percent=(16, 50, 84)):
+    """Give the median of x, (B,), and percentiles of y, (P, B), in bins of equal number."""
+    parts = np.array_split(np.argsort(x), bins) if bins else []
+    centre = np.array([np.median(x[rows]) for rows in parts])
+    levels = [np.percentile(y[rows], percent) for rows in parts]
+    return centre, np.reshape(levels, (len(parts), len(percent))).T
 
 
-def table_redshift(table):
-    """Give the redshifts, NaN where unknown."""
-    if "redshift" not in table.colnames:
-        raise InvalidInputError(
-            f"The table has no column 'redshift'. It has: {', '.join(table.colnames)}."
-        )
-    values, mask, _ = column_parts(table["redshift"])
-    return np.where(mask, np.nan, values.astype(float))
+def symmetric_limit(image, limit):
+    """Give the largest absolute value of an image, or the limit that stands for it."""
+    limit = float(np.nanmax(np.abs(image))) if limit is None else limit
+    if not limit > 0:
+        raise InvalidInputError(f"'limit' must be positive. Received: {limit!r}")
+    return limit
+
+
+def draw_image(ax, image, geometry, label, *, plain=False, **options):
+    """Draw a map, longitude to the left, on offsets from its middle, with a scale of colours.
+
+    ``plain`` labels the axes "offset" whatever the frame; the ends of the axes are given back,
+    (left, right, low, high), and ``options`` are those of ``imshow``.
+    """
+    unit = u.one if geometry.relative else u.arcmin
+    height, width = geometry.size.to_value(unit) / 2
+    extent = (width, -width, -height, height)
+    picture = ax.imshow(image, origin="lower", extent=extent, **options)
+    ax.figure.colorbar(picture, ax=ax, pad=0.03, fraction=0.046, label=label)
+    ax.set(xlim=extent[:2], ylim=extent[2:])
+    named = r"[$\theta_{500}$]" if geometry.relative else "[arcmin]"
+    plain = plain or geometry.rotation.value != 0
+    for axis, name in ((ax.xaxis, "longitude"), (ax.yaxis, "latitude")):
+        axis.set_label_text(f"offset {named}" if plain else f"offset in {name} {named}")
+    return extent
+
+
+def draw_circle(ax, radius, style="-", **options):
+    """Draw a circle around the middle of such a map."""
+    angle = np.linspace(0, 2 * np.pi, 361)
+    ax.plot(radius * np.cos(angle), radius * np.sin(angle), "k", ls=style, lw=1.1, **options)

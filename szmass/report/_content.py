@@ -1,43 +1,44 @@
-"""A table of masses taken apart into plain arrays, with notes on what it lacks."""
+"""Content of a report: a table of masses as plain arrays, with notes on what it lacks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 
 from szmass._utils.attributes import column_parts
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
-from szmass.report._columns import join_sample, read_column
+from szmass.results import columns_of_method, masses_of, methods_of
 from szmass.results.masses import column_suffix
 
-__all__ = ["Content", "Masses", "read_content"]
+__all__ = ["LABELS", "Content", "Masses", "match_rows", "read_content"]
 
-_TRUTH = "mass_true"
-_CATALOGUE = {"msz": "catalogue (msz)"}
-_ERRORS = ("mass_errn", "mass_errp")
+#: Measurements that are shown first, and under these names.
+LABELS = {
+    "snr": "S/N",
+    "y5r500": "Y(5 R500)",
+    "y500": "Y500",
+    "theta500_true": "true θ500",
+    "y500_true": "true Y500",
+    "pos_err": "position error",
+}
+
+# Columns of masses that are no method's: what they are called, and their key.
+_PLAIN = {"msz": ("catalogue (msz)", "msz"), "mass_true": ("truth", "true")}
+# Their kinds, by what the reader of tables calls them; all others are estimators.
+_KINDS = {"lensing": "lensing", "catalog": "catalogue", "truth": "truth"}
 
 
 @dataclass
 class Masses:
-    """The masses of one method.
+    """The masses of one method: arrays of shape (N,) [solMass], NaN where not known.
 
-    Parameters
-    ----------
-    label : str
-        Its name.
-    key : str
-        What its columns end in: letters, digits and underscores.
-    mass, errn, errp : ndarray
-        [solMass], NaN where not known.
-    flag : ndarray of int
-        Bits of `~szmass.results.MassFlag`.
-    kind : {"estimator", "lensing", "catalogue", "truth"}
-        Where they come from.
-    meta : dict
-        What they were made with.
+    ``key`` is what its columns end in, ``flag`` bits of `~szmass.results.MassFlag`, ``kind`` one of
+    "estimator", "lensing", "catalogue", "truth", ``scale`` the mass scale in words or nothing, and
+    ``meta`` what they were made with.
     """
 
     label: str
@@ -47,6 +48,7 @@ class Masses:
     errp: np.ndarray
     flag: np.ndarray
     kind: str = "estimator"
+    scale: str = ""
     meta: dict = field(default_factory=dict)
 
     @property
@@ -59,20 +61,9 @@ class Masses:
 class Content:
     """All that the report says of the clusters, in the order of the table.
 
-    Parameters
-    ----------
-    names : list of str
-        Names of the clusters.
-    redshift, ra, dec : ndarray
-        NaN where not known; positions are ICRS [deg].
-    methods : list of Masses
-        At least one.
-    columns : dict of str to Numbers
-        Everything else.
-    meta : dict
-        That of the table.
-    notes : list of str
-        What the table lacks or has wrong, for the reader.
+    ``redshift``, ``ra`` and ``dec`` (ICRS [deg]) are NaN where not known; there is at least one of
+    ``methods``; ``columns`` hold everything else, as `Numbers` by name; ``notes`` say what the
+    table lacks or has wrong.
     """
 
     names: list
@@ -93,23 +84,7 @@ class Content:
         return [m for m in self.methods if m.kind in ("estimator", "lensing")]
 
     def method(self, name):
-        """Find a method by its label, key, or name in the table.
-
-        Parameters
-        ----------
-        name : str
-            For instance ``"scaling"`` or ``"msz"``.
-
-        Returns
-        -------
-        Masses
-            The method.
-
-        Raises
-        ------
-        InvalidInputError
-            There is none of that name; the message lists those there are.
-        """
+        """Find a method by its label, key, or name in the table, for instance ``"msz"``."""
         for method in self.methods:
             if name in (method.label, method.key):
                 return method
@@ -117,6 +92,20 @@ class Content:
             f"'reference' must be one of {', '.join(m.key for m in self.methods)}. "
             f"Received: {name!r}"
         )
+
+    def numbers(self, name):
+        """Give the numbers of a column, None where there is none of numbers."""
+        column = self.columns.get(name)
+        return None if column is None or column.values.dtype.kind != "f" else column.values
+
+
+@dataclass
+class Numbers:
+    """A further column: numbers, NaN where not known, or words if ``values`` holds str."""
+
+    label: str
+    values: np.ndarray
+    unit: str = ""
 
 
 def read_content(table, sample=None):
@@ -160,7 +149,7 @@ def read_content(table, sample=None):
     if unnamed:
         notes.append(f"{len(unnamed)} clusters have no name; they are called by their row.")
     if sample is not None:
-        table = join_sample(table, names, sample)
+        table = _join_sample(table, names, sample)
     added = table.meta.get("added_columns")
     if added:
         notes.append(
@@ -169,7 +158,7 @@ def read_content(table, sample=None):
     methods = _methods(table, notes, used)
     columns = {}
     for name in table.colnames:
-        read = None if name in used else read_column(name, table[name])
+        read = None if name in used else _read_column(name, table[name])
         if read is not None:
             columns[name] = read
     ra, dec = _positions(table, notes)
@@ -180,49 +169,51 @@ def read_content(table, sample=None):
 
 
 def _methods(table, notes, used):
+    found, single = methods_of(table), "mass" in table.colnames
     described = table.meta.get("methods")
-    described = described if isinstance(described, dict) else {}
-    if "mass" in table.colnames:
-        label = str(table["method"][0]) if "method" in table.colnames else ""
-        label = label or str(table.meta.get("method", "mass"))
-        keys = {"": (label, dict(table.meta))}
-        used.add("method")
-    else:
-        keys = {}
-        by_suffix = {column_suffix(name): name for name in described}
-        for column in table.colnames:
-            suffix = column.removeprefix("mass_")
-            ours = column.startswith("mass_") and not column.startswith(_ERRORS)
-            ours = ours and getattr(table[column], "ndim", 1) == 1
-            if ours and column != _TRUTH and (suffix in by_suffix or _is_mass(table[column])):
-                label = by_suffix.get(suffix, suffix)
-                about = described.get(label)
-                keys[f"_{suffix}"] = (label, about if isinstance(about, dict) else {})
-        if keys and not described:
-            notes.append(
-                "The table does not say what its masses were made with (no 'methods' in its "
-                "meta): it is from another program or an older version."
-            )
-        for suffix, name in by_suffix.items():
-            if f"_{suffix}" not in keys:
-                notes.append(f"The table describes {name!r} but has no column 'mass_{suffix}'.")
-    if not keys:
+    described = described if isinstance(described, Mapping) else {}
+    if found and not (single or described):
+        notes.append(
+            "The table does not say what its masses were made with (no 'methods' in its "
+            "meta): it is from another program or an older version."
+        )
+    for name in () if single else described:
+        if name not in found:
+            column = columns_of_method(name)["mass"]
+            notes.append(f"The table describes {name!r} but has no column {column!r}.")
+    if not found:
         raise FileFormatError(
             "The table has no masses: a report needs a column 'mass_<method>' with its unit for "
             "at least one method, as estimate_masses makes it, or the column 'mass'. The columns "
             f"are {', '.join(table.colnames)}."
         )
-    methods = [_method(table, end, *about, notes, used) for end, about in keys.items()]
-    for name in (*_CATALOGUE, _TRUTH):
-        if name in table.colnames and not _is_mass(table[name]):
+    if single:
+        used.add("method")
+    columns = {name: columns_of_method(None if single else name) for name in found}
+    for name in (name for name in _PLAIN if name in table.colnames):
+        if _is_mass(table[name]):
+            columns[name] = {"mass": name, "errn": f"{name}_errn", "errp": f"{name}_errp"}
+        else:
             notes.append(f"The column {name!r} has no unit of mass: it is shown as plain numbers.")
-    for name, label in _CATALOGUE.items():
-        if name in table.colnames and _is_mass(table[name]):
-            columns = (name, f"{name}_errn", f"{name}_errp")
-            methods.append(_plain_masses(table, label, name, columns, "catalogue", notes, used))
-    if _TRUTH in table.colnames and _is_mass(table[_TRUTH]):
-        columns = (_TRUTH, None, None)
-        methods.append(_plain_masses(table, "truth", "true", columns, "truth", notes, used))
+    for parts in columns.values():
+        for column in (parts["mass"], parts["errn"], parts["errp"]):
+            if column in table.colnames and not _is_mass(table[column]):
+                unit = getattr(table[column], "unit", None)
+                raise InvalidUnitError(
+                    f"The column {column!r} must have a unit of mass, for instance solMass. "
+                    f"Received: {'no unit' if unit is None else repr(str(unit))}"
+                )
+    done = table.meta.get("common_scale")
+    if done:
+        kept = f"; those of {', '.join(done['kept'])} stay as they are" if done["kept"] else ""
+        notes.append(
+            f"Masses of {', '.join(done['rescaled']) or 'no method'} are on the common scale "
+            f"1-b = {done['one_minus_b']:g}{kept}."
+        )
+    methods = [_masses(table, name, columns[name], notes, used) for name in columns]
+    if len({method.scale for method in methods if method.scale}) > 1:
+        scales = "; ".join(f"{m.label}: {m.scale}" for m in methods if m.scale)
+        notes.append(f"The masses are on different scales ({scales}): their ratios hold these too.")
     return methods
 
 
@@ -231,58 +222,33 @@ def _is_mass(column):
     return unit is not None and u.Unit(unit).is_equivalent(u.solMass)
 
 
-def _method(table, end, label, meta, notes, used):
-    flag_name = f"flag{end}"
-    lensing = str(meta.get("estimator", "")).startswith("LensingMass") or label == "lensing"
-    columns = (f"mass{end}", f"mass_errn{end}", f"mass_errp{end}")
-    kind = "lensing" if lensing else "estimator"
-    masses = _plain_masses(table, label, column_suffix(label), columns, kind, notes, used)
-    masses.meta = meta
-    if flag_name in table.colnames:
-        used.add(flag_name)
-        flags, mask, _ = column_parts(table[flag_name])
-        if flags.dtype.kind not in "iubf":
-            raise FileFormatError(f"The column {flag_name!r} does not hold whole numbers.")
-        masses.flag = np.where(mask | ~np.isfinite(flags), 0, flags).astype(int)
-    else:
-        notes.append(f"The table has no column {flag_name!r}: flags of {label} are not known.")
-    return masses
-
-
-def _plain_masses(table, label, key, columns, kind, notes, used):
-    values = []
-    for name in columns:
-        if name is not None and name in table.colnames:
-            used.add(name)
-            values.append(_solar_masses(table[name], name))
-        else:
-            if name is not None:
-                notes.append(f"The table has no column {name!r}: that error is not shown.")
-            values.append(np.full(len(table), np.nan))
-    mass, errn, errp = values
+def _masses(table, name, columns, notes, used):
+    """Read the masses of a method or a column, and note what is missing or cannot be."""
+    found = masses_of(table, name)
+    kind = _KINDS.get(found.kind, "estimator")
+    label, key = _PLAIN.get(name, (name, column_suffix(name)))
+    for part in ("mass", "errn", "errp", "flag"):
+        column = columns.get(part)
+        if column in table.colnames:
+            used.add(column)
+        elif part == "flag" and column:
+            notes.append(f"The table has no column {column!r}: flags of {label} are not known.")
+        elif column and kind != "truth":
+            notes.append(f"The table has no column {column!r}: that error is not shown.")
+    mass, errn, errp = (np.array(v) for v in (found.mass, found.errn, found.errp))
     wrong = np.isinf(mass) | (mass <= 0)
     if wrong.any():
         notes.append(
-            f"{np.count_nonzero(wrong)} masses in {columns[0]!r} are infinite or not positive; "
-            "they are left out."
+            f"{np.count_nonzero(wrong)} masses in {columns['mass']!r} are infinite or not "
+            "positive; they are left out."
         )
         mass[wrong] = np.nan
-    for name, error in zip(columns[1:], (errn, errp), strict=True):
+    for part, error in (("errn", errn), ("errp", errp)):
         if np.any(error < 0):
-            notes.append(f"Some values of {name!r} are negative; they are left out.")
+            notes.append(f"Some values of {columns[part]!r} are negative; they are left out.")
             error[error < 0] = np.nan
-    return Masses(label, key, mass, errn, errp, np.zeros(len(table), int), kind)
-
-
-def _solar_masses(column, name):
-    try:
-        return np.array(as_floats(column, u.solMass, name))
-    except InvalidUnitError:
-        unit = getattr(column, "unit", None)
-        raise InvalidUnitError(
-            f"The column {name!r} must have a unit of mass, for instance solMass. Received: "
-            f"{'no unit' if unit is None else repr(str(unit))}"
-        ) from None
+    scale = str(found.mass_scale) if found.mass_scale.known else ""
+    return Masses(label, key, mass, errn, errp, found.flag, kind, scale, dict(found.about))
 
 
 def _redshift(table, notes):
@@ -313,3 +279,81 @@ def _degrees(column, name, notes):
         notes.append(f"The column {name!r} has no unit: it is taken to be in degrees.")
     values = u.Quantity(np.where(mask, np.nan, values.astype(float)), unit or u.deg)
     return np.array(as_floats(values, u.deg, name))
+
+
+def match_rows(names, others, what):
+    """Find clusters by name: for each of ``names`` the place in ``others``, -1 where there is none.
+
+    ``what`` names the argument, for the messages: none may be found, or one twice in ``others``.
+    """
+    others = [str(name) for name in others]
+    if list(names) == others:
+        return np.arange(len(others))
+    places, repeated = {}, set()
+    for place, name in enumerate(others):
+        if name in places:
+            repeated.add(name)
+        places[name] = place
+    rows = np.array([places.get(name, -1) for name in names])
+    if np.all(rows < 0):
+        raise InvalidInputError(
+            f"'{what}' holds none of the clusters of the table: its names begin with "
+            f"{', '.join(map(repr, others[:3])) or 'nothing'}, those of the table with "
+            f"{', '.join(map(repr, list(names)[:3]))}."
+        )
+    wanted = sorted(repeated.intersection(names))
+    if wanted:
+        raise InvalidInputError(
+            f"'{what}' holds {wanted[0]!r} more than once, and its clusters are not those of the "
+            "table in their order, so that they have to be found by name."
+        )
+    return rows
+
+
+def _join_sample(table, names, sample):
+    """Add the columns of a sample that a table lacks; those of other clusters are masked or NaN."""
+    rows = match_rows(names, sample.names, "sample")
+    joined = table.copy(copy_data=False)
+    for name in sample.table.colnames:
+        if name not in (*joined.colnames, "coord", "redshift"):
+            joined[name] = _taken(sample.table[name], rows)
+    if "redshift" not in joined.colnames:
+        joined["redshift"] = np.where(rows < 0, np.nan, sample.redshift[rows])
+    if "coord" not in joined.colnames and not {"ra", "dec"} <= set(joined.colnames):
+        position = sample.coord.icrs
+        for name, angle in (("ra", position.ra), ("dec", position.dec)):
+            joined[name] = np.where(rows < 0, np.nan, angle.deg[rows]) * u.deg
+    return joined
+
+
+def _taken(column, rows):
+    missing = rows < 0
+    taken = column[rows]
+    if not missing.any() or isinstance(taken, SkyCoord):
+        return taken
+    values, mask, unit = column_parts(taken)
+    return MaskedColumn(values, mask=mask | missing, unit=unit)
+
+
+def _read_column(name, column):
+    """Read a column of numbers or words; None for what is neither."""
+    if isinstance(column, SkyCoord) or getattr(column, "ndim", 1) != 1:
+        return None
+    try:
+        values, mask, unit = column_parts(column)
+    except (TypeError, ValueError):
+        return None
+    label = LABELS.get(name, name.replace("_", " "))
+    if values.dtype.kind in "fiu":
+        return Numbers(label, np.where(mask, np.nan, values.astype(float)), _unit_text(unit))
+    if values.dtype.kind in "USb":
+        words = ["" if hidden else str(value) for value, hidden in zip(values, mask, strict=True)]
+        return Numbers(label, np.array(words, dtype=str))
+    return None
+
+
+def _unit_text(unit):
+    if unit is None or unit == u.dimensionless_unscaled:
+        return ""
+    text = u.Unit(unit).to_string("unicode")
+    return text if text[-1] not in "′″°" else str(unit)

@@ -1,4 +1,4 @@
-"""What the report says in words: flags, links to other services, file names of pages."""
+"""Words of a report: flags, positions, links to other services, file names of pages."""
 
 import re
 import unicodedata
@@ -6,43 +6,15 @@ from urllib.parse import quote_plus
 
 import numpy as np
 
-from szmass.results import MassFlag
+from szmass.results import FLAG_WORDS, MassFlag
 
-__all__ = ["FLAG_WORDS", "flag_names", "page_name", "position_facts", "sky_links"]
-
-#: What each flag means for the reader of a report.
-FLAG_WORDS = {
-    MassFlag.NO_REDSHIFT: "No redshift is known, and this method needs one.",
-    MassFlag.REDSHIFT_OUT_OF_RANGE: "The redshift is outside the range the method was made for.",
-    MassFlag.NO_CUTOUT: "The map does not cover the cluster at all.",
-    MassFlag.INCOMPLETE_CUTOUT: "The map covers only a part of the field around the cluster.",
-    MassFlag.NO_MEASUREMENT: "A catalogue value that the method needs is missing.",
-    MassFlag.NOT_POSITIVE: "A value that must be positive, such as Y, is not.",
-    MassFlag.EXTRAPOLATED: "The mass is outside the range the method was made for: take it with "
-    "care.",
-    MassFlag.NO_ERROR: "There is a mass but no known error.",
-    MassFlag.BLENDED: "A neighbour in the field changes the signal by more than its error.",
-    MassFlag.CUTOUT_TOO_SMALL: "The cluster reaches beyond the cutout: only a part of it was used.",
-    MassFlag.NO_MATCH: "The cluster is not in the table that masses are looked up in.",
-    MassFlag.OUT_OF_DOMAIN: "The cutout looks unlike those that the network was trained on.",
-}
+__all__ = ["flag_names", "page_name", "position_facts", "sky_links"]
 
 _SLUG_LENGTH = 40
 
 
 def flag_names(value):
-    """Split a flag into its bits.
-
-    Parameters
-    ----------
-    value : int
-        Sum of bits of `~szmass.results.MassFlag`.
-
-    Returns
-    -------
-    list of (str, str)
-        Name and meaning of each bit; bits that this version does not know stand as numbers.
-    """
+    """Split a flag into (name, meaning) of its bits; those not known stand as numbers."""
     value = int(value)
     found = [(bit.name, FLAG_WORDS.get(bit, bit.name)) for bit in MassFlag if value & bit]
     unknown = value & ~sum(MassFlag)
@@ -52,21 +24,9 @@ def flag_names(value):
 
 
 def page_name(number, total, name):
-    """Make the file name of a cluster's page.
+    """Make the file name of a cluster's page: lower-case letters, digits and hyphens, no suffix.
 
-    Parameters
-    ----------
-    number : int
-        Number of the cluster, from 1; it makes the name unique, also where case does not count.
-    total : int
-        How many there are.
-    name : str
-        Name of the cluster, any text.
-
-    Returns
-    -------
-    str
-        Lower-case letters, digits and hyphens, without suffix.
+    The number, from 1, makes the name unique, also where case does not count.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"[^a-z0-9]+", "-", plain)[:_SLUG_LENGTH].strip("-")
@@ -74,21 +34,9 @@ def page_name(number, total, name):
 
 
 def sky_links(name, ra, dec, radius=5.0):
-    """Make links to pages of other services about a place on the sky.
+    """Make links to other services about a place (ICRS [deg]), and objects in a radius [arcmin].
 
-    Parameters
-    ----------
-    name : str
-        Name of the cluster, used where the position is not known.
-    ra, dec : float
-        ICRS [deg]; NaN where not known.
-    radius : float, optional
-        Radius of the search [arcmin].
-
-    Returns
-    -------
-    list of (str, str, str)
-        Label, address, and what is there.
+    Each is (label, address, what is there). The name is used where the position is not known.
     """
     if not (np.isfinite(ra) and np.isfinite(dec)):
         ident = quote_plus(name)
@@ -130,17 +78,9 @@ def sky_links(name, ra, dec, radius=5.0):
 
 
 def position_facts(ra, dec):
-    """Write positions in the usual ways.
+    """Write ICRS positions [deg] in degrees, in hours and degrees, and Galactic.
 
-    Parameters
-    ----------
-    ra, dec : ndarray
-        ICRS [deg], NaN where not known.
-
-    Returns
-    -------
-    list of (str, str, str) or None
-        For each ICRS in degrees, in hours and degrees, and Galactic; None where not known.
+    There are three str for each, or None where it is not known.
     """
     from astropy.coordinates import SkyCoord
 

@@ -1,26 +1,41 @@
-"""A report that people read: static pages about a table of masses, to be opened from disk."""
+"""Report that people read: static pages about a table of masses, to be opened from disk."""
 
+import contextlib
+import json
+import platform
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
+from astropy.table import Table
 
+from szmass._io.download import file_sha256
+from szmass._io.files import put_in_place, temporary_beside
+from szmass._io.output_folder import check_output_folder
 from szmass._io.tables import write_table
 from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError
 from szmass.report._content import read_content
-from szmass.report._data import write_data
-from szmass.report._figures import draw_figures
-from szmass.report._folder import check_target, report_folder
-from szmass.report._pages import ClusterPages, as_posteriors, environment, write_static
-from szmass.report._provenance import describe_methods, describe_origin
-from szmass.report._summary import choose_reference, summarise
-from szmass.report._views import CutoutViews
+from szmass.report._pages import (
+    ClusterPages,
+    as_posteriors,
+    environment,
+    write_data,
+    write_static,
+)
+from szmass.report._pictures import CutoutViews
+from szmass.report._statistics import choose_reference, draw_figures, summarise
 from szmass.report._words import page_name
+from szmass.results import rescale_masses
 from szmass.version import __version__
 
 __all__ = ["write_report"]
+
+# The file by which a folder is known to be a report, and what file managers leave behind.
+_MARKER, _FORMAT = "szmass-report.json", "szmass report"
+_IGNORED = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 
 
 def write_report(
@@ -33,6 +48,7 @@ def write_report(
     posteriors=None,
     noise=None,
     reference=None,
+    one_minus_b=None,
     title="Masses of galaxy clusters",
     max_pages=2000,
     figures=True,
@@ -66,6 +82,9 @@ def write_report(
     reference : str, optional
         The method or column that others are compared with: by default ``mass_true`` if the table
         has it, else ``msz``, else the first method.
+    one_minus_b : float, optional
+        Bring masses to the scale of this 1-b first, and posteriors with them, where the methods say
+        theirs; the others stay as they are. By default all stay, and the report says the scales.
     title : str, optional
         Title of the report.
     max_pages : int, optional
@@ -98,7 +117,12 @@ def write_report(
         raise InvalidInputError(
             f"'max_pages' must be a whole number of at least 0. Received: {max_pages!r}"
         )
-    check_target(Path(path).absolute())
+    _check_target(Path(path).absolute())
+    if one_minus_b is not None and isinstance(table, Table):
+        table = rescale_masses(table, one_minus_b)
+        posteriors = {
+            name: posterior.rescaled(one_minus_b) for name, posterior in (posteriors or {}).items()
+        }
     content = read_content(table, sample)
     reference = choose_reference(content, reference)
     stack = sample.cutouts if cutouts is None and sample is not None else cutouts
@@ -109,7 +133,7 @@ def write_report(
         stack = ymap.cutouts(coord, names=content.names[:count])
     curves = as_posteriors(posteriors or {}, content, count)
     summary = summarise(content, reference)
-    with report_folder(path) as folder:
+    with _report_folder(path) as folder:
         write_static(folder / "static")
         views, pictures = None, np.zeros(count, bool)
         if stack is not None and count:
@@ -141,8 +165,9 @@ def write_report(
                 example_key=example.key,
                 figures=drawn,
                 table_file="masses.ecsv",
-                origin=describe_origin(content, stack, inputs),
-                details=describe_methods(content),
+                scales={method.label: method.scale for method in content.methods},
+                origin=_describe_origin(content, stack, inputs),
+                details=_describe_methods(content),
                 bibtex=bibtex,
                 papers=papers,
                 version=__version__,
@@ -164,3 +189,128 @@ def _citations(table, stack):
 
     used = [thing for thing in (table, stack) if thing is not None]
     return cite(*used, "matplotlib"), find_papers(*used, "matplotlib")
+
+
+@contextlib.contextmanager
+def _report_folder(path):
+    """Give a temporary folder beside the target, which it replaces as a whole on success."""
+    path = Path(path).absolute()
+    if path.is_symlink():
+        path = path.resolve()
+    _check_target(path)
+    with temporary_beside(path) as temporary:
+        temporary.mkdir()
+        yield temporary
+        files = [*sorted(entry.name for entry in temporary.iterdir()), _MARKER]
+        marker = {"format": _FORMAT, "szmass": __version__, "files": files}
+        (temporary / _MARKER).write_text(json.dumps(marker))
+        put_in_place(temporary, path)
+
+
+def _check_target(path):
+    """Refuse to write over what is not a report: only free names, empty folders and reports go."""
+    check_output_folder(path, overwrite=True)
+    found = {entry.name for entry in path.iterdir()} - _IGNORED if path.exists() else set()
+    if not found:
+        return
+    try:
+        marker = json.loads((path / _MARKER).read_text())
+        ours = set(marker["files"]) if marker["format"] == _FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = None
+    if ours is None:
+        raise InvalidInputError(
+            f"The output folder {str(path)!r} has something in it that is not a report. Nothing "
+            "was changed; choose another name or empty the folder."
+        )
+    if foreign := sorted(found - ours):
+        raise InvalidInputError(
+            f"The output folder {str(path)!r} is a report, but {foreign[0]!r} in it is not part of "
+            "the report and would be lost. Nothing was changed; move it elsewhere."
+        )
+
+
+def _describe_origin(content, stack, inputs):
+    """Collect what the masses were made from: (str, object) as rows of the table of provenance.
+
+    Objects are plain or nested dicts and lists; ``inputs`` are files by what they are, or None.
+    """
+    rows = [("Report", f"szmass {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")]
+    packages = ("numpy", "scipy", "astropy", "matplotlib", "healpy", "keras")
+    found = [f"{name} {version}" for name in packages if (version := _version(name))]
+    rows.append(("Versions here", ", ".join([f"Python {platform.python_version()}", *found])))
+    made = {
+        str(method.meta["szmass_version"])
+        for method in content.estimators
+        if "szmass_version" in method.meta
+    }
+    if made:
+        rows.append(("Masses made by", ", ".join(f"szmass {version}" for version in sorted(made))))
+    for label, file in (inputs or {}).items():
+        file = Path(file)
+        size, digest = file.stat().st_size, file_sha256(file)
+        rows.append((f"File: {label}", f"{file.name}, {size} bytes, SHA-256 {digest}"))
+    sample = content.meta.get("sample")
+    if isinstance(sample, dict) and sample.get("catalog"):
+        rows.append(("Catalogue", _plainly(sample)))
+    if stack is not None:
+        facts = {
+            "cutouts": len(stack),
+            "grid": repr(stack.geometry),
+            "beam": "not known" if stack.beam is None else str(stack.beam),
+            "interpolation": stack.interpolation or "not known",
+        }
+        rows.append(("Cutouts", facts | {str(k): _plainly(v) for k, v in stack.meta.items()}))
+    cards = {
+        method.label: {key: value for key, value in method.meta.items() if "card" in key}
+        for method in content.methods
+    }
+    cards = {label: _plainly(card) for label, card in cards.items() if card}
+    if cards:
+        rows.append(("Model cards", cards))
+    seeds = dict(_seeds(content.meta))
+    rows.append(("Seeds", seeds or "none on record"))
+    return rows
+
+
+def _seeds(meta, path=""):
+    for key, value in meta.items():
+        where = f"{path}{key}"
+        if isinstance(value, dict):
+            yield from _seeds(value, f"{where}.")
+        elif "seed" in str(key).lower():
+            yield where, value
+
+
+def _describe_methods(content):
+    """Collect all that the table has on record: headings, and what stands below each."""
+    details = [(method.label, _plainly(method.meta)) for method in content.methods if method.meta]
+    rest = {
+        key: value
+        for key, value in content.meta.items()
+        if key not in ("methods", "__serialized_columns__", *_method_keys(content))
+    }
+    return details + [("Everything else on record", _plainly(rest))] * bool(rest)
+
+
+def _method_keys(content):
+    """Keys of a table of one method, whose meta is that of the table."""
+    return content.methods[0].meta if content.methods[0].meta == content.meta else ()
+
+
+def _plainly(value):
+    """Reduce what stands in meta to what the template shows."""
+    if isinstance(value, dict):
+        return {str(key): _plainly(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plainly(inner) for inner in value]
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return value if isinstance(value, int | float) or value is None else str(value)
+
+
+def _version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,6 +1,6 @@
-"""The figures of de Andres et al. (2022), for any methods side by side."""
+"""Figures of de Andres et al. (2022), for any methods side by side."""
 
-import itertools
+from functools import partial
 
 import astropy.units as u
 import numpy as np
@@ -9,12 +9,25 @@ from szmass.comparison.statistics import REDSHIFT_BINS
 from szmass.exceptions import InvalidInputError
 from szmass.physics.pressure import get_pressure_profile
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
-from szmass.plots._errors import plot_error_distribution, plot_relative_error, plot_residuals
-from szmass.plots._masses import plot_mass_comparison
-from szmass.plots._training import plot_selection, plot_training
-from szmass.plots.style import COLOURS, MARKERS, log_ticks, mass_label, new_figure
-from szmass.reproduce._table1 import COLUMNS
-from szmass.results.masses import column_suffix
+from szmass.plots import (
+    plot_error_distribution,
+    plot_mass_comparison,
+    plot_relative_error,
+    plot_residuals,
+    plot_selection,
+    plot_training,
+)
+from szmass.plots.style import (
+    COLOURS,
+    MARKERS,
+    log_ticks,
+    mass_label,
+    new_figure,
+    redshift_label,
+    running_quantiles,
+    split_by_redshift,
+)
+from szmass.reproduce._tables import COLUMNS, LENSING, find_masses
 
 __all__ = ["draw_figures"]
 
@@ -30,23 +43,18 @@ _LEAST = 10
 
 
 def draw_figures(result):
-    """Draw all figures for which there are data.
-
-    Parameters
-    ----------
-    result : `~szmass.reproduce.core.Reproduction`
-        What was found.
-
-    Returns
-    -------
-    dict of str to `~matplotlib.figure.Figure`
-        By name.
-    """
+    """Draw all figures for which a `Reproduction` has data, by name."""
     plans = {
-        "residuals": _panels(result, ["planck_like"], _residuals),
-        "sz_masses": _panels(result, ["planck_like_sz", "planck"], _sz_masses),
-        "error_distributions": _panels(result, list(COLUMNS), _distributions),
-        "relative_errors": _panels(result, ["planck_like", "planck_like_sz", "planck"], _relative),
+        "residuals": _panels(result, ["planck_like"], plot_residuals),
+        "sz_masses": _panels(
+            result,
+            ["planck_like_sz", "planck"],
+            partial(plot_mass_comparison, median=True, colour="redshift"),
+        ),
+        "error_distributions": _panels(result, list(COLUMNS), plot_error_distribution),
+        "relative_errors": _panels(
+            result, ["planck_like", "planck_like_sz", "planck"], plot_relative_error
+        ),
         "y500": _y500_panels(result),
         "lensing": _lensing_panels(result),
         "selection": _training_panels(result),
@@ -55,31 +63,25 @@ def draw_figures(result):
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
+# A panel is its title, and a function that draws into axes.
+
+
 def _panels(result, columns, draw):
     """Give a panel per method and column that has data."""
     panels = []
     for method in result.methods:
         for column in columns:
             table, (reference, label) = result.table(column), _REFERENCES[column]
-            name = f"mass_{column_suffix(method)}"
-            if table is None or name not in table.colnames:
-                continue
-            if np.isfinite(table[name].value).any():
-                title = f"{method}, {COLUMNS[column][0]}"
-                panels.append(_Panel(draw, table, method, reference, (_name(method), label), title))
+            found = find_masses(table, method)
+            if found is not None and np.isfinite(found.mass).any():
+                names = (_name(method), label)
+                call = partial(draw, table, method, reference, labels=names)
+                panels.append((f"{method}, {COLUMNS[column][0]}", call))
     return panels
 
 
 def _name(method):
     return "CNN" if method == "published" or method.startswith("cnn") else method
-
-
-class _Panel:
-    """What is drawn into one of the axes, and its title."""
-
-    def __init__(self, draw, table, method, reference, names, title):
-        self.call = lambda ax: draw(table, method, reference, names, ax)
-        self.title = title
 
 
 def _draw(panels):
@@ -90,10 +92,10 @@ def _draw(panels):
     fig = new_figure(None, (_WIDTH * columns, _HEIGHT * rows))
     axes = list(fig.subplots(rows, columns, squeeze=False).flat)
     drawn = 0
-    for panel, ax in zip(panels, axes, strict=False):
-        ax.set_title(panel.title, fontsize="medium")
+    for (title, call), ax in zip(panels, axes, strict=False):
+        ax.set_title(title, fontsize="medium")
         try:
-            panel.call(ax)
+            call(ax=ax)
             drawn += 1
         except InvalidInputError:
             ax.text(0.5, 0.5, "too few clusters", ha="center", transform=ax.transAxes)
@@ -103,24 +105,6 @@ def _draw(panels):
     return fig if drawn else None
 
 
-def _residuals(table, method, reference, names, ax):
-    plot_residuals(table, method, reference, ax=ax, labels=names)
-
-
-def _sz_masses(table, method, reference, names, ax):
-    plot_mass_comparison(
-        table, method, reference, ax=ax, labels=names, median=True, colour="redshift"
-    )
-
-
-def _distributions(table, method, reference, names, ax):
-    plot_error_distribution(table, method, reference, ax=ax, labels=names)
-
-
-def _relative(table, method, reference, names, ax):
-    plot_relative_error(table, method, reference, ax=ax, labels=names)
-
-
 def _y500_panels(result):
     """Measured over true Y500 of mocks, blind over implied Y500 of PSZ2."""
     panels = []
@@ -128,10 +112,9 @@ def _y500_panels(result):
     if mocks is not None and {"y500_blind", "y500_true"} <= set(mocks.colnames):
         ratio = (mocks["y500_blind"] / mocks["y500_true"]).to_value(u.one)
         mass = mocks["mass_true"].to_value("1e14 solMass")
-        panels.append(_Ratio(
-            mass, ratio, mocks["redshift"], mass_label("true"),
-            r"blind $Y_{500}$ / true $Y_{500}$", "Planck-like mocks, size not known",
-        ))  # fmt: skip
+        labels = mass_label("true"), r"blind $Y_{500}$ / true $Y_{500}$"
+        call = partial(_draw_ratio, mass, ratio, mocks["redshift"], labels)
+        panels.append(("Planck-like mocks, size not known", call))
     if real is not None and "y5r500" in real.colnames:
         profile = get_pressure_profile("arnaud2010")
         mass, redshift = real["msz"], np.asarray(real["redshift"], dtype=float)
@@ -140,41 +123,36 @@ def _y500_panels(result):
         )
         implied = y_to_arcmin2(implied, redshift, cosmology="PSZ2")
         blind = real["y5r500"] * (profile.sphere_integral(1) / profile.sphere_integral(5))
-        panels.append(_Ratio(
-            mass.to_value("1e14 solMass"), (blind / implied).to_value(u.one), redshift,
-            mass_label("MSZ"), r"blind $Y_{500}$ / $Y_{500}$ of MSZ", "Planck clusters, PSZ2",
-        ))  # fmt: skip
+        labels = mass_label("MSZ"), r"blind $Y_{500}$ / $Y_{500}$ of MSZ"
+        mass, ratio = mass.to_value("1e14 solMass"), (blind / implied).to_value(u.one)
+        call = partial(_draw_ratio, mass, ratio, redshift, labels)
+        panels.append(("Planck clusters, PSZ2", call))
     return panels
 
 
-class _Ratio:
-    """Running median of a ratio against mass, per redshift bin."""
-
-    def __init__(self, mass, ratio, redshift, xlabel, ylabel, title):
-        self.mass, self.ratio, self.redshift = mass, ratio, np.asarray(redshift, dtype=float)
-        self.labels, self.title = (xlabel, ylabel), title
-
-    def call(self, ax):
-        drawn = 0
-        for i, (low, high) in enumerate(itertools.pairwise(REDSHIFT_BINS)):
-            inside = (self.redshift > low) & (self.redshift <= high) & np.isfinite(self.ratio)
-            mass, ratio = self.mass[inside], self.ratio[inside]
-            if len(mass) < _LEAST:
-                continue
-            parts = np.array_split(np.argsort(mass), min(7, len(mass) // _LEAST))
-            low_, mid, high_ = np.transpose([np.percentile(ratio[p], [16, 50, 84]) for p in parts])
-            drawn += 1
-            ax.errorbar(
-                [np.median(mass[p]) * 1.006 ** (i - 1.5) for p in parts], mid,
-                yerr=[mid - low_, high_ - mid], color=COLOURS[i], marker=MARKERS[i], ms=4.5,
-                lw=1.4, elinewidth=0.7, capsize=2, label=rf"${low:g} < z \leq {high:g}$",
-            )  # fmt: skip
-        if not drawn:
-            raise InvalidInputError("No redshift bin has ten clusters.")
-        log_ticks(ax.xaxis)
-        ax.axhline(1, color="k", lw=0.8)
-        ax.set(xlabel=self.labels[0], ylabel=f"{self.labels[1]} (median, 16 and 84 %)")
-        ax.legend(frameon=False, fontsize="small")
+def _draw_ratio(mass, ratio, redshift, labels, ax):
+    """Draw the running median of a ratio against mass, per redshift bin."""
+    drawn = 0
+    for i, (low, high, inside) in enumerate(
+        split_by_redshift(np.asarray(redshift, dtype=float), REDSHIFT_BINS)
+    ):
+        inside = inside & np.isfinite(ratio)
+        bins = min(7, np.count_nonzero(inside) // _LEAST)
+        if not bins:
+            continue
+        centre, (least, middle, most) = running_quantiles(mass[inside], ratio[inside], bins)
+        drawn += 1
+        ax.errorbar(
+            centre * 1.006 ** (i - 1.5), middle, yerr=[middle - least, most - middle],
+            color=COLOURS[i], marker=MARKERS[i], ms=4.5, lw=1.4, elinewidth=0.7, capsize=2,
+            label=redshift_label(low, high),
+        )  # fmt: skip
+    if not drawn:
+        raise InvalidInputError("No redshift bin has ten clusters.")
+    log_ticks(ax.xaxis)
+    ax.axhline(1, color="k", lw=0.8)
+    ax.set(xlabel=labels[0], ylabel=f"{labels[1]} (median, 16 and 84 %)")
+    ax.legend(frameon=False, fontsize="small")
 
 
 def _lensing_panels(result):
@@ -182,47 +160,27 @@ def _lensing_panels(result):
         return []
     tables = set(result.lensing["table"])
     group = "all" if len(tables) > 1 else tables.pop()
+    # Each cluster once.
+    first = np.unique(np.asarray(result.lensing["name"], dtype=str), return_index=True)[1]
+    pairs = result.lensing[np.sort(first)]
     panels = []
     for method in ["msz", *result.methods]:
         fit = result.lensing_fits.get((method, group))
         if fit is not None:
-            panels.append(_LensingPanel(result.lensing, method, fit))
+            title, name = ("MSZ", "SZ") if method == "msz" else (method, _name(method))
+            call = partial(
+                plot_mass_comparison, pairs, LENSING, method, fit=fit, labels=("lensing", name),
+                colour=None,
+            )  # fmt: skip
+            panels.append((f"{title} / lensing", call))
     return panels
-
-
-class _LensingPanel:
-    """Masses of one method against those of lensing, each cluster once."""
-
-    def __init__(self, pairs, method, fit):
-        self.pairs, self.method, self.fit = pairs, method, fit
-        self.title = "MSZ / lensing" if method == "msz" else f"{method} / lensing"
-
-    def call(self, ax):
-        first = np.unique(np.asarray(self.pairs["name"], dtype=str), return_index=True)[1]
-        name = "SZ" if self.method == "msz" else _name(self.method)
-        plot_mass_comparison(
-            self.pairs[np.sort(first)], "wl", self.method, ax=ax, fit=self.fit,
-            labels=("lensing", name), colour=None,
-        )  # fmt: skip
 
 
 def _training_panels(result):
     panels = []
     if result.models is not None:
-        chosen = result.models.meta.get("threshold")
-        panels.append(
-            _Simple(
-                lambda ax: plot_selection(result.models, ax=ax, threshold=chosen),
-                "models that are unbiased enough",
-            )
-        )
+        call = partial(plot_selection, result.models, threshold=result.models.meta.get("threshold"))
+        panels.append(("models that are unbiased enough", call))
     if result.histories is not None:
-        panels.append(_Simple(lambda ax: plot_training(result.histories, ax=ax), "training"))
+        panels.append(("training", partial(plot_training, result.histories)))
     return panels
-
-
-class _Simple:
-    """A panel that is one plot."""
-
-    def __init__(self, call, title):
-        self.call, self.title = call, title

@@ -1,8 +1,11 @@
 """Table 1 and the figures of de Andres et al. (2022), from networks and data at hand."""
 
 import json
+import platform
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+import astropy
 import numpy as np
 from astropy.table import QTable, Table
 
@@ -12,11 +15,22 @@ from szmass._utils.optional import import_optional
 from szmass.estimators.core import _by_method
 from szmass.exceptions import InvalidInputError
 from szmass.reproduce._figures import draw_figures
-from szmass.reproduce._lensing import fit_ratios, fit_table, format_fits, match_lensing
-from szmass.reproduce._mocks import make_mocks
-from szmass.reproduce._planck import read_catalog, read_published, weigh_clusters
-from szmass.reproduce._provenance import describe_reproduction
-from szmass.reproduce._table1 import COLUMNS, format_table1, make_table1
+from szmass.reproduce._tables import (
+    COLUMNS,
+    fit_ratios,
+    fit_table,
+    format_fits,
+    format_table1,
+    make_table1,
+)
+from szmass.reproduce._weigh import (
+    make_mocks,
+    match_lensing,
+    read_catalog,
+    read_published,
+    weigh_clusters,
+)
+from szmass.version import __version__
 
 __all__ = ["Reproduction", "check_folder", "reproduce"]
 
@@ -252,9 +266,9 @@ def reproduce(
         Lensing clusters to leave out. A2163 is an extreme merger that Herbonnet et al. (2020) leave
         out. Several lensing clusters in one SZ source are left out in any case.
     models : `~astropy.table.Table`, optional
-        Metrics of trained models, for `~szmass.comparison.plot_selection`.
+        Metrics of trained models, for `~szmass.plots.plot_selection`.
     histories : `~astropy.table.Table` or dict, optional
-        Losses by epoch, for `~szmass.comparison.plot_training`.
+        Losses by epoch, for `~szmass.plots.plot_training`.
     folder : path-like, optional
         Write all of it there, as `Reproduction.write` does.
     overwrite : bool, optional
@@ -329,7 +343,7 @@ def reproduce(
         lensing_fits=fits,
         models=models,
         histories=histories,
-        provenance=describe_reproduction(
+        provenance=_describe(
             masses,
             about,
             {
@@ -343,3 +357,29 @@ def reproduce(
     if folder is not None:
         result.write(folder, overwrite=overwrite)
     return result
+
+
+def _describe(masses, about, arguments):
+    """Describe what was made by version, date, arguments, columns and methods, for JSON."""
+    return {
+        "what": "szmass reproduce",
+        "versions": {
+            "szmass": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "astropy": astropy.__version__,
+        },
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "arguments": {name: _plainly(value) for name, value in arguments.items()},
+        "columns": about,
+        "methods": {
+            data: {} if table is None else table.meta.get("methods", {})
+            for data, table in masses.items()
+        },
+    }
+
+
+def _plainly(value):
+    if isinstance(value, list):
+        return [_plainly(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else repr(value)

@@ -1,17 +1,22 @@
 """Probability of a cluster's mass as a curve: what estimators give that know more than a number."""
 
+import copy
+
 import astropy.units as u
 import numpy as np
 
-from szmass._io.tables import write_table
+from szmass._io.tables import read_table, write_table
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.results.masses import MassEstimates, MassFlag
+from szmass.results.files import posterior_from_table, posterior_to_table
+from szmass.results.flags import MassFlag
+from szmass.results.masses import ONE_SIGMA, MassEstimates
+from szmass.results.scale import MassScale
 
 __all__ = ["LogMassPosterior"]
 
-# Probability inside one standard deviation of a normal distribution.
-_ONE_SIGMA = 0.682689492137086
+# A density at an end of the grid above this part of its maximum is cut off.
+_CUT_OFF = 0.1
 
 
 class LogMassPosterior:
@@ -168,9 +173,7 @@ class LogMassPosterior:
         FileFormatError
             It is damaged, holds something else, or is of a later version of szmass.
         """
-        from szmass.results._posterior_files import read_posterior
-
-        return cls(**read_posterior(path, format))
+        return cls(**posterior_from_table(read_table(path, format=format), str(path)))
 
     def write(self, path, *, overwrite=False, format=None):
         """Write the posteriors: a table with one row per cluster, its density in one column.
@@ -189,9 +192,7 @@ class LogMassPosterior:
         InvalidInputError
             The format is not known or is CSV, the file exists, or its folder does not.
         """
-        from szmass.results._posterior_files import to_table
-
-        write_table(to_table(self), path, overwrite=overwrite, format=format)
+        write_table(posterior_to_table(self), path, overwrite=overwrite, format=format)
 
     def __len__(self):
         return len(self.density)
@@ -229,15 +230,45 @@ class LogMassPosterior:
     def __getitem__(self, index):
         if isinstance(index, int | np.integer):
             index = [index]
-        return LogMassPosterior(
-            self.log10_mass,
-            self.density[index],
-            self.prior[index],
-            names=self.names[index],
-            redshift=self.redshift[index],
-            flag=self.flag[index],
-            meta=self.meta,
-        )
+        part = copy.copy(self)
+        for name in ("density", "prior", "names", "redshift", "flag"):
+            setattr(part, name, np.array(getattr(self, name)[index]))
+        part.meta = dict(self.meta)
+        return part
+
+    @classmethod
+    def joined(cls, parts, rows, *, grid=None, names, redshift, flag, meta):
+        """Join posteriors of some clusters to those of all; what is in no part stays unknown.
+
+        Parameters
+        ----------
+        parts : sequence of LogMassPosterior
+            All on one grid.
+        rows : sequence of array-like
+            Numbers of the clusters of each part, or slices.
+        grid : array-like, optional
+            The grid where there are no parts.
+        names, redshift, flag, meta
+            Of all clusters, as in the class.
+
+        Returns
+        -------
+        LogMassPosterior
+            One row per name.
+
+        Raises
+        ------
+        InvalidInputError
+            The grids differ.
+        """
+        grid = parts[0].log10_mass if parts else np.asarray(grid, dtype=float)
+        if not all(np.array_equal(part.log10_mass, grid) for part in parts):
+            raise InvalidInputError("'parts' must be posteriors on one grid of log10_mass.")
+        unknown = np.full((len(names), len(grid)), np.nan)
+        whole = cls(grid, unknown, unknown, names=names, redshift=redshift, flag=flag, meta=meta)
+        for part, where in zip(parts, rows, strict=True):
+            whole.density[where], whole.prior[where] = part.density, part.prior
+        return whole
 
     def _cumulative(self):
         step = np.diff(self.log10_mass)
@@ -318,6 +349,31 @@ class LogMassPosterior:
         """
         return 10 ** self._moment(0.0, 1) * u.solMass
 
+    def mean_mass(self):
+        """Give the mean of M: relative errors (M - M_true) / M of it vanish on average.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            Masses [solMass], shape (N,).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from szmass.results import LogMassPosterior
+        >>> posterior = LogMassPosterior([14.0, 14.5, 15.0], [[0, 1, 0]], np.ones(3))
+        >>> bool(posterior.mean_mass() > posterior.median())
+        True
+        """
+        grid = self.log10_mass
+        return np.trapezoid(self.density * 10**grid, grid, axis=1) * u.solMass
+
+    @property
+    def cut_off(self):
+        """Where an end of the grid cuts a density off that is not small there, a bool array."""
+        ends = self.density[:, [0, -1]].max(axis=1)
+        return ends > _CUT_OFF * self.density.max(axis=1)
+
     def std(self):
         """Give the standard deviation of log10 M.
 
@@ -328,7 +384,7 @@ class LogMassPosterior:
         """
         return np.sqrt(self._moment(self._moment(0.0, 1)[:, np.newaxis], 2))
 
-    def interval(self, level=_ONE_SIGMA):
+    def interval(self, level=ONE_SIGMA):
         """Give intervals with equal probability on either side.
 
         Parameters
@@ -446,10 +502,45 @@ class LogMassPosterior:
             meta=self.meta,
         )
 
-    def _estimates(self):
-        """Medians, distances to the ends of the 68 % intervals, and flags, as plain arrays."""
-        low, middle, high = self.quantile([0.5 - _ONE_SIGMA / 2, 0.5, 0.5 + _ONE_SIGMA / 2]).value.T
-        return MassEstimates(middle, middle - low, high - middle, self.flag)
+    def rescaled(self, one_minus_b):
+        """Bring the masses to another 1-b, the prior with them.
+
+        Parameters
+        ----------
+        one_minus_b : float
+            The 1-b that they are to be on.
+
+        Returns
+        -------
+        LogMassPosterior
+            The same densities on a grid moved by the logarithm of the ratio; this one itself where
+            ``meta["mass_scale"]`` is not a 1-b, or is that already.
+
+        Raises
+        ------
+        InvalidInputError
+            ``one_minus_b`` is not above 0 and at most 2.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from szmass.results import LogMassPosterior
+        >>> meta = {"mass_scale": 1.0}
+        >>> posterior = LogMassPosterior([14, 14.5, 15], [[0, 1, 0]], np.ones(3), meta=meta)
+        >>> print((posterior.rescaled(0.8).median() / posterior.median()).round(4))
+        [1.25]
+        """
+        scale = MassScale(self.meta.get("mass_scale", "unknown"))
+        factor = scale.factor_to(one_minus_b)
+        if factor in (None, 1.0):
+            return self
+        moved = self[:]
+        moved.log10_mass = self.log10_mass + np.log10(factor)
+        moved.meta = moved.meta | {
+            "mass_scale": float(one_minus_b),
+            "rescaled_from": scale.one_minus_b,
+        }
+        return moved
 
     def to_table(self, method="posterior"):
         """Give the mass table of the medians.
@@ -461,10 +552,10 @@ class LogMassPosterior:
 
         Returns
         -------
-        `~astropy.table.QTable`
+        `~szmass.results.MassTable`
             With the columns of ``szmass.results.MASS_COLUMNS``.
         """
-        estimates = self._estimates()
+        estimates = MassEstimates.of_posterior(self)
         unknown = np.isnan(estimates.mass) & (estimates.flag == 0)
         estimates.flag[unknown] |= MassFlag.NO_MEASUREMENT
         return estimates.to_table(

@@ -1,16 +1,23 @@
 """Mock Compton-y maps of galaxy clusters.
 
 Clusters are drawn (`draw_flat`, `draw_mass_function`, `twin`), given gas by a `ClusterModel`, and
-shown as an `Observation` does, in an `Environment` or in a real map (`inject`). `simulate` does all
+shown as an `Observation` does, in an `Environment` with its `Ingredient` objects or in a real map
+(`inject`). `simulate` does all
 of it and gives a sample with cutouts and truth; `simulate_sky` puts a sample on a whole sky.
 """
 
 from szmass.simulations.bodies.models import CLUSTER_MODELS, ClusterModel, get_cluster_model
 from szmass.simulations.bodies.painting import ClusterPainter, draw_clusters
 from szmass.simulations.dataset import SimulationDataset
-from szmass.simulations.dataset._generate import make_dataset
-from szmass.simulations.dataset._import import import_maps
-from szmass.simulations.field.environment import Environment
+from szmass.simulations.dataset.foreign import import_maps
+from szmass.simulations.dataset.mocks import make_dataset
+from szmass.simulations.field.environment import Environment, get_environment
+from szmass.simulations.field.ingredients import (
+    INGREDIENTS,
+    FieldSet,
+    Ingredient,
+    get_ingredient,
+)
 from szmass.simulations.field.realsky import empty_fields, empty_positions, inject
 from szmass.simulations.observe import (
     OBSERVATIONS,
@@ -25,10 +32,13 @@ from szmass.simulations.sky import simulate_sky, write_sky
 
 __all__ = [
     "CLUSTER_MODELS",
+    "INGREDIENTS",
     "OBSERVATIONS",
     "ClusterModel",
     "ClusterPainter",
     "Environment",
+    "FieldSet",
+    "Ingredient",
     "Observation",
     "SZSelection",
     "SimulationDataset",
@@ -39,6 +49,8 @@ __all__ = [
     "empty_positions",
     "from_masses",
     "get_cluster_model",
+    "get_environment",
+    "get_ingredient",
     "get_observation",
     "import_maps",
     "inject",

@@ -1,4 +1,4 @@
-"""The steps from painted clusters to cutouts: centring, surroundings, noise, pixels, holes."""
+"""Steps from painted clusters to cutouts: miscentring, surroundings, noise, pixels, holes."""
 
 import dataclasses
 
@@ -14,7 +14,8 @@ from szmass.maps.frames import lonlat
 from szmass.maps.noise.depth import DepthMap
 from szmass.simulations.bodies._triaxial import rotation_matrix
 from szmass.simulations.bodies.painting import ClusterPainter
-from szmass.simulations.field._neighbours import Neighbours
+from szmass.simulations.field.environment import parts_of
+from szmass.simulations.field.ingredients import FieldSet
 
 __all__ = ["Observer"]
 
@@ -36,22 +37,10 @@ class _FieldGenerators(np.random.Generator):
 
 
 class Observer:
-    """Shows drawn clusters as an observation does.
-
-    Parameters
-    ----------
-    observation : `Observation`
-        How.
-    model : `ClusterModel`
-        What the clusters were drawn from.
-    environment : `Environment` or None
-        What else is there.
-    seed : int
-        Seed.
-    """
+    """Shows clusters drawn from a model, with an environment or None, as an observation does."""
 
     def __init__(self, observation, model, environment, seed):
-        self.observation, self.environment, self.seed = observation, environment, seed
+        self.observation, self.seed = observation, seed
         self.geometry = geometry = observation.geometry
         if observation.sampling == "nearest":
             shape = tuple(n + 2 * _sampling.MARGIN for n in geometry.shape)
@@ -64,9 +53,8 @@ class Observer:
             box_variance=_sampling.box_variance(observation.sampling, observation.nside),
             halo=None if environment is None else (environment.cib_fraction, 1.5),
         )
-        self.neighbours = None
-        if environment is not None and environment.clustered:
-            self.neighbours = Neighbours(environment, geometry, self.painter.window, seed)
+        window = self.painter.window
+        self.parts = [] if environment is None else parts_of(environment, geometry, window)
 
     def observe(self, sample, clusters, projections, *, patch=True):
         """Give a sample with cutouts and truth, one row per cluster and projection.
@@ -83,7 +71,7 @@ class Observer:
         if real is not None:
             field = self._fields(whole, keys)
             whole.table["coord"] = real.coord[field]
-        shift = self._centring(whole)[:, np.newaxis] * normal
+        shift = self._miscentring(whole)[:, np.newaxis] * normal
         views = (len(clusters), projections)
         maps, orientation = self.painter.paint(
             clusters,
@@ -93,29 +81,27 @@ class Observer:
         )
         orientation = orientation.reshape(n, 4)
         maps = maps.reshape(n, *self.painted.shape)
-        depth = self._depth(whole, streams)
-        if self.environment is not None:
-            dimming = self.environment._dimming(
-                clusters["mass_true"].value, clusters["redshift"], clusters["one_minus_b"]
-            )
-            maps *= dimming[rows, np.newaxis, np.newaxis].astype(np.float32)
-            if patch:
-                self.environment._add(maps, self.painted, self.painter.window, self.seed, keys)
-        if self.neighbours is not None:
-            neighbours = self.neighbours.add(
-                maps.reshape(*views, *self.painted.shape),
-                clusters,
-                rotation_matrix(orientation).reshape(*views, 3, 3),
-                shift.reshape(*views, 2),
-            )
+        depth, truth = self._depth(whole, streams), clusters[rows]
+        fields = FieldSet(
+            clusters=clusters,
+            geometry=self.painted,
+            window=self.painter.window,
+            rotation=rotation_matrix(orientation).reshape(*views, 3, 3),
+            shift=shift.reshape(*views, 2),
+            seed=self.seed,
+        )
+        columns = {}
+        for part in self.parts:
+            if patch or part.name != "sky":
+                more = part.add(maps.reshape(*views, *self.painted.shape), fields) or {}
+                columns |= self._checked(part, more, views, {*truth.colnames, *columns})
         if self.observation.noise is not None:
             self._add_noise(maps, keys, depth)
         maps = self._sampled(maps, whole)
         if real is not None:
             maps += real.data[field]
-        footprint = self._footprint(maps, streams)
+        footprint = self._footprint(maps, keys)
         table = whole.table
-        truth = clusters[rows]
         for name in truth.colnames:
             if name not in ("cluster_id", "redshift", "mass_true"):
                 table[name] = truth[name]
@@ -125,9 +111,8 @@ class Observer:
         table["depth"] = depth
         if real is not None:
             table["sky_field"] = field
-        if self.neighbours is not None:
-            table["neighbours"] = neighbours[0].ravel()
-            table["neighbours_y500"] = neighbours[1].ravel() * u.arcmin**2
+        for name, values in columns.items():
+            table[name] = values.reshape(n, *values.shape[2:])
         table.meta.update(clusters.meta, observation=self.observation.name)
         whole.cutouts = CutoutStack(
             maps,
@@ -136,14 +121,31 @@ class Observer:
             names=whole.names,
             geometry=self.geometry,
             beam=self.observation.beam,
-            interpolation=None
-            if self.observation.sampling == "point"
-            else self.observation.sampling,
+            noise=self.observation.noise if real is None else real.noise,
+            sampling=self._cutout_sampling() if real is None else real.sampling,
             meta={"observation": self.observation.name, "model": clusters.meta["model"]},
         )
         return whole
 
-    def _centring(self, sample):
+    @staticmethod
+    def _checked(part, columns, views, taken):
+        """Columns of the truth that a part gives, shape (N, projections, ...)."""
+        for name, values in columns.items():
+            shape = np.shape(values)[:2]
+            if name in taken or shape != views:
+                raise InvalidInputError(
+                    f"The ingredient {part.name!r} must give columns of the shape {views} + (...) "
+                    f"that are not there yet. Received: {name!r}, shape {np.shape(values)}"
+                )
+        return columns
+
+    def _cutout_sampling(self):
+        kind, nside = self.observation.sampling, self.observation.nside
+        if kind == "point":
+            return _sampling.Sampling("point")
+        return _sampling.Sampling(kind, _sampling.healpix_pixel(nside), "window")
+
+    def _miscentring(self, sample):
         sigma = np.full(len(sample), self.observation.centring.to_value("arcmin"))
         if "pos_err" in sample.table.colnames:
             pos_err = sample.quantity("pos_err").to_value("arcmin")
@@ -202,7 +204,7 @@ class Observer:
             result[i] = _sampling.resample(field, *pixels)
         return result
 
-    def _footprint(self, maps, streams):
+    def _footprint(self, maps, keys):
         """Cut holes, and tell what is left."""
         footprint = np.ones(maps.shape, dtype=bool)
         density = self.observation.hole_density.to_value("arcmin-2")
@@ -213,7 +215,9 @@ class Observer:
         # Holes may begin outside of the field.
         ny, nx = (n + 2 * radius for n in self.geometry.shape)
         y, x = np.ogrid[: self.geometry.shape[0], : self.geometry.shape[1]]
-        for image, inside, stream in zip(maps, footprint, streams, strict=True):
+        for image, inside, key in zip(maps, footprint, keys, strict=True):
+            # A stream of its own: a depth that is drawn moves no hole.
+            stream = generator(self.seed, "observation", *key, 1)
             number = stream.poisson(density * scale**2 * ny * nx)
             for v, h in stream.random((number, 2)) * (ny, nx) - radius:
                 inside &= (y - v) ** 2 + (x - h) ** 2 > radius**2

@@ -1,4 +1,4 @@
-"""From painted clusters to what a map shows of them: beam, pixels, noise, centring, holes."""
+"""Observations of painted clusters: beam, pixels, noise, miscentring, holes."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -19,13 +19,21 @@ from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.physics.cosmology import get_cosmology
 from szmass.simulations._observer import Observer
-from szmass.simulations.bodies.models import get_cluster_model
+from szmass.simulations.bodies.models import get_cluster_model, name_without, switched_off
 from szmass.simulations.bodies.painting import draw_clusters
+from szmass.simulations.field.environment import get_environment
 
 __all__ = ["OBSERVATIONS", "Observation", "get_observation", "iter_simulate", "simulate"]
 
 #: Observations known by name.
 OBSERVATIONS = Registry("observation")
+
+# Parts of an observation, and the options that leave each of them out.
+_OFF = {
+    "noise": {"noise": None, "noise_sampling": None},
+    "centring": {"centring": 0 * u.arcmin},
+    "holes": {"hole_density": 0 / u.deg**2},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +143,27 @@ class Observation:
                     f"The {name!r} must be that of 'sky', {have!r}. Received: {asked!r}. "
                     "Observation.on_sky takes it from there."
                 )
+
+    def off(self, *names):
+        """Give the observation without some of its parts.
+
+        Parameters
+        ----------
+        *names : str
+            "noise", "centring" (the distance of clusters from the middle) or "holes"; all of them
+            by default.
+
+        Returns
+        -------
+        `Observation`
+            What is left is simulated as before.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such part.
+        """
+        return switched_off(self, _OFF, names, name=name_without(self.name, names))
 
     @classmethod
     def on_sky(cls, sky, *, name="real-sky", centring=1 * u.arcmin):
@@ -246,7 +275,7 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
     Raises
     ------
     InvalidInputError
-        An argument makes no sense, or a column is missing.
+        An argument is out of range or of the wrong kind, or a column is missing.
     """
     parts = list(
         iter_simulate(sample, observation, model=model, cosmology=cosmology, seed=seed, **options)
@@ -261,9 +290,8 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
         result.coord,
         names=result.names,
         geometry=stack.geometry,
-        beam=stack.beam,
-        interpolation=stack.interpolation,
         meta=stack.meta,
+        **stack.facts,
     )
     return result
 
@@ -295,8 +323,8 @@ def iter_simulate(
         As in `simulate`.
     projections : int, optional
         From how many random directions each cluster is seen; 27 in de Andres et al. (2022).
-    environment : `Environment`, optional
-        What else is in the field.
+    environment : `Environment` or bool or dict, optional
+        What else is in the field, as in `get_environment`.
     chunk_size : int, optional
         Number of clusters at a time; it does not change the cutouts.
 
@@ -308,10 +336,11 @@ def iter_simulate(
     Raises
     ------
     InvalidInputError
-        An argument makes no sense, or a column is missing.
+        An argument is out of range or of the wrong kind, or a column is missing.
     """
     observation, model = get_observation(observation), get_cluster_model(model)
     cosmology, seed = get_cosmology(cosmology), check_seed(seed)
+    environment = get_environment(environment, cosmology=cosmology)
     projections = check_count(projections, "projections")
     chunk_size = check_count(chunk_size, "chunk_size")
     observer = Observer(observation, model, environment, seed)

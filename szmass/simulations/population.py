@@ -1,4 +1,4 @@
-"""Which clusters there are: true masses, redshifts and positions.
+"""Populations of clusters: true masses, redshifts and positions.
 
 Every function gives a `~szmass.clusters.ClusterSample` with the column ``mass_true`` (M500c). For
 one seed it is the same whatever is done with it later.
@@ -14,11 +14,9 @@ from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import broadcast, check_mass, check_one_minus_b, check_redshift
 from szmass.physics.cosmology import get_cosmology
-from szmass.physics.mass_function import SkyAbundance
+from szmass.physics.mass_function import FULL_SKY, SkyAbundance
 
 __all__ = ["draw_flat", "draw_mass_function", "from_masses", "twin"]
-
-_FULL_SKY = 41252.96124941927  # deg2
 
 
 def from_masses(mass, redshift, *, coord=None, names=None, seed=0):
@@ -169,8 +167,8 @@ def draw_mass_function(
     limits = _limits(check_mass(mass), "mass")
     abundance = SkyAbundance(limits, _limits(check_redshift(redshift), "redshift"), cosmology)
     if n is None:
-        area = _FULL_SKY if area is None else u.Quantity(area).to_value("deg2")
-        n = rng.poisson(abundance.total * area / _FULL_SKY)
+        area = FULL_SKY if area is None else u.Quantity(area).to_value("deg2")
+        n = rng.poisson(abundance.total * area / FULL_SKY)
     elif area is not None:
         raise InvalidInputError("Give 'n' or 'area', not both: one of them sets the number.")
     mass, redshift = abundance.draw(check_count(n, "n"), rng)

@@ -1,27 +1,41 @@
-"""A whole sky: clusters painted on a HEALPix map, with noise, in memory and in a file."""
+"""Whole skies: clusters painted on a HEALPix map, with noise, in memory and in a file."""
 
+import astropy.units as u
 import numpy as np
 from astropy.io import fits
+from scipy import fft
 
 from szmass._io.files import atomic_path
 from szmass._utils.progress import progress_bar
-from szmass._utils.seeds import check_seed, generator
+from szmass._utils.seeds import check_seed, generator, uniforms
 from szmass.exceptions import InvalidInputError
 from szmass.maps.compton import ComptonMap
 from szmass.maps.cutouts import check_beam
 from szmass.maps.frames import frame_named, lonlat
+from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap
-from szmass.maps.sampling import box_variance
+from szmass.maps.sampling import box_variance, tangent_axes
 from szmass.physics.cosmology import get_cosmology
-from szmass.simulations._patches import PatchPainter, add_patch
+from szmass.simulations.bodies import _triaxial
+from szmass.simulations.bodies._fourier import FieldGrid
 from szmass.simulations.bodies.models import get_cluster_model
-from szmass.simulations.bodies.painting import draw_clusters
+from szmass.simulations.bodies.painting import ClusterPainter, draw_clusters
 
 __all__ = ["simulate_sky", "write_sky"]
 
 _CHUNK = 512
 _ROW = 1024
+
+# Side of a patch's pixels in standard deviations of the window: cubics between them are then good
+# to 3e-4 of the peak.
+_STEP = 0.4
+# What a window leaves further from the edge of a cluster is left out.
+_TAIL = 4.0
+# Sizes of patches go up in these steps, so that their modes are made once for many clusters.
+_GROWTH = 1.12
+_WIDEST = np.radians(60.0)
+_RADIAN = 10800 / np.pi
 
 # What COORDSYS calls the frames that HEALPix files know.
 _LETTERS = {"galactic": "G", "icrs": "C", "barycentricmeanecliptic": "E"}
@@ -77,7 +91,7 @@ def simulate_sky(
     Raises
     ------
     InvalidInputError
-        An argument makes no sense, a column is missing, a position is not known, the noise is of
+        An argument is out of range, a column is missing, a position is not known, the noise is of
         another beam, or a cluster is so near that it reaches beyond 60 deg.
     """
     beam, frame = check_beam(beam), frame_named(frame)
@@ -95,7 +109,7 @@ def simulate_sky(
         raise InvalidInputError(
             f"{bad} of {len(lon)} clusters have no position and cannot be put on the sky."
         )
-    painter = PatchPainter(model, beam=beam, box_variance=box_variance("nearest", nside))
+    painter = _PatchPainter(model, beam=beam, box_variance=box_variance("nearest", nside))
     mocks = sample[:]
     mocks.cutouts = None
     clusters = draw_clusters(sample, model, cosmology=cosmology, seed=seed)
@@ -107,7 +121,7 @@ def simulate_sky(
         for start in range(0, len(clusters), _CHUNK):
             part = clusters[start : start + _CHUNK]
             for i, image in enumerate(painter.patches(part, seed), start=start):
-                add_patch(sky, nside, image, painter.pixel, lon[i], lat[i])
+                _add_patch(sky, nside, image, painter.pixel, lon[i], lat[i])
                 bar.update()
     for name in clusters.colnames:
         if name not in ("cluster_id", "redshift", "mass_true"):
@@ -115,7 +129,8 @@ def simulate_sky(
     if noise is not None and isinstance(noise.depth, DepthMap):
         mocks.table["depth"] = noise.depth.at(sample.coord)
     mocks.table.meta.update(clusters.meta, observation=f"sky, nside={nside}")
-    ymap = ComptonMap.from_healpix(sky, ordering="ring", frame=frame, beam=beam)
+    facts = {"beam": beam, "noise": noise, "sampling": "window"}
+    ymap = ComptonMap.from_healpix(sky, ordering="ring", frame=frame, **facts)
     ymap.meta.update(MODEL=model.name, SEED=seed, COSMO=str(cosmology.name))
     return ymap, mocks
 
@@ -153,7 +168,7 @@ def write_sky(ymap, path, *, overwrite=False):
     values = np.empty(npix, dtype=">f4")
     for start in range(0, npix, 2**22):
         pixels = np.arange(start, min(start + 2**22, npix))
-        values[pixels] = ymap._pixels.take(pixels)
+        values[pixels] = ymap.values(pixels)
     column = fits.Column("FULL", f"{row}E", array=values.reshape(-1, row))
     hdu = fits.BinTableHDU.from_columns([column], name="COMPTON-Y")
     hdu.header.update(
@@ -192,3 +207,74 @@ def _check_noise(noise, beam):
             f"The noise is that of a map with a beam of {noise.beam}, the sky has {beam}: take the "
             "noise of a map with this beam."
         )
+
+
+class _Patches:
+    """Square grids of one pixel size: `FieldGrid` for whatever size a cluster needs."""
+
+    def __init__(self, pixel, window):
+        self.pixel, self.window = pixel, window
+        self._grids = {}
+
+    def size(self, reach):
+        half = reach + _TAIL * self.window.sigma
+        if half > _WIDEST * _RADIAN:
+            raise InvalidInputError(
+                f"A cluster reaches {half / 60:.0f} deg from its centre, more than a patch of the "
+                "sky can hold. Leave out clusters that are so near (redshift)."
+            )
+        steps = np.ceil(np.log(2 * half / self.pixel) / np.log(_GROWTH))
+        return fft.next_fast_len(int(np.ceil(_GROWTH**steps)), real=True)
+
+    def _grid(self, n):
+        if n not in self._grids:
+            self._grids[n] = FieldGrid((n, n), self.pixel, self.window)
+        return self._grids[n]
+
+    def spectrum(self, n, *components):
+        return self._grid(n).spectrum(n, *components)
+
+    def image(self, n, spectrum):
+        return self._grid(n).image(n, spectrum)
+
+
+class _PatchPainter(ClusterPainter):
+    """Paints each drawn cluster on a patch that holds the whole of it."""
+
+    def __init__(self, model, *, beam, box_variance):
+        # The grid of the base class is not used: it only checks the beam with it.
+        super().__init__(
+            model,
+            geometry=CutoutGeometry(shape=(2, 2), pixel_scale=0.1 * u.arcmin),
+            beam=beam,
+            box_variance=box_variance,
+        )
+        self.pixel = _STEP * self.window.sigma
+        self._grid = _Patches(self.pixel, self.window)
+
+    def patches(self, clusters, seed):
+        """Yield the image of each cluster, in its projection 0, on a square of its own size."""
+        keys = [(int(i), 0) for i in clusters["cluster_id"]]
+        _, matrix = _triaxial.rotations(uniforms(seed, "projection", keys, 3))
+        matrix = matrix.reshape(len(clusters), 3, 3)
+        for components, turned in zip(self._components(clusters), matrix, strict=True):
+            yield self._field(*components, turned, np.zeros(2))
+
+
+def _add_patch(sky, nside, image, pixel, lon, lat):
+    """Add an equal-area patch about lon, lat [rad] to RING pixels; rows North, columns West."""
+    import healpy
+    from scipy.ndimage import map_coordinates
+
+    middle = (len(image) - 1) / 2
+    # The circle about the square, in the plane and on the sphere.
+    corner = min(np.sqrt(2) * (middle + 1) * pixel / _RADIAN, 1.9)
+    centre, (to_east, to_north) = tangent_axes(lon, lat)
+    pixels = healpy.query_disc(nside, centre, 2 * np.arcsin(corner / 2))
+    directions = np.array(healpy.pix2vec(nside, pixels))
+    scale = np.sqrt(2 / (1 + centre @ directions)) * (_RADIAN / pixel)
+    points = np.stack([(to_north @ directions) * scale, -(to_east @ directions) * scale]) + middle
+    inside = np.abs(points - middle).max(axis=0) <= middle
+    sky[pixels[inside]] += map_coordinates(
+        image, points[:, inside], order=3, mode="mirror", output=np.float32
+    )

@@ -20,7 +20,7 @@ from szmass.physics import (
     y_to_arcmin2,
     y_to_mpc2,
 )
-from szmass.physics.background import COMPTON
+from szmass.physics.cosmology import COMPTON
 
 PSZ2 = get_cosmology("PSZ2")
 M6 = 6e14 * u.solMass

@@ -1,5 +1,11 @@
 """The register of catalogues, and samples from whatever names one."""
 
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -10,6 +16,7 @@ from szmass.catalogs import (
     CatalogColumn,
     DeAndres2022Catalog,
     PSZ2Catalog,
+    catalog_columns,
     load_sample,
     register_catalog,
 )
@@ -29,6 +36,85 @@ def test_register():
         _ = CATALOGS["psz"]
     with pytest.raises(DuplicateNameError, match="'psz2' is taken"):
         register_catalog(type("Other", (Catalog,), {"tag": "psz2"}))
+
+
+def test_only_catalogues_are_registered():
+    with pytest.raises(InvalidInputError, match="must be a sub-class of szmass.catalogs.Catalog"):
+        register_catalog(Table)
+    with pytest.raises(InvalidInputError, match="Nameless must be registered under its tag"):
+        register_catalog(type("Nameless", (Catalog,), {}))
+    with pytest.raises(InvalidInputError, match="under its tag, 'psz2', a string. Received: 'psz'"):
+        CATALOGS.add("psz", PSZ2Catalog)
+
+
+PLUGIN = '''
+"""A package with a catalogue of its own."""
+
+from szmass.catalogs import Catalog, catalog_columns
+
+
+class OursCatalog(Catalog):
+    """Our clusters."""
+
+    tag = "ours"
+    description = "Our clusters"
+    expected_rows = 2
+    references = ("2026Ours....1....1X",)
+    unitless_forms = ("csv",)
+    columns = catalog_columns(
+        """
+        name      ID      str
+        ra        alpha   deg      Right ascension (J2000)
+        dec       delta   deg      Declination (J2000)
+        redshift  zspec   float
+        m500      M       solMass  M500c from the richness
+        m500_err  e_M     solMass
+        """,
+        required=("name", "ra", "dec"),
+        missing={"redshift": -1},
+        published_units={"solMass": "1e14 solMass"},
+    )
+'''
+
+
+def test_catalogue_of_another_package(tmp_path):
+    """An installed package's entry point is all that it takes."""
+    site = tmp_path / "site"
+    about = site / "ours-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / "ours_package.py").write_text(PLUGIN)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: ours\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[szmass.catalogs]\nours = ours_package:OursCatalog\nbroken = ours_package:nothing\n"
+        "mistaken = ours_package:OursCatalog\n"
+    )
+    (tmp_path / "ours.csv").write_text(
+        "ID,alpha,delta,zspec,M,e_M\nA,10,20,0.1,3,1\nB,30,-40,-1,5,2\n"
+    )
+    script = """
+        import sys, warnings
+        from szmass.catalogs import CATALOGS, load_catalog
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert "ours" in CATALOGS and len(CATALOGS["ours"].columns) == 6
+        told = sorted(str(w.message) for w in caught)
+        assert len(told) == 2, told
+        assert "'broken'" in told[0] and "could not be loaded" in told[0]
+        assert "'mistaken'" in told[1] and "registered under its tag, 'ours'" in told[1]
+        assert "mistaken" not in CATALOGS and "psz2" in CATALOGS
+        catalog = load_catalog(sys.argv[1])
+        assert type(catalog) is CATALOGS["ours"]
+        sample = catalog.sample(m500=("4e14 solMass", None))
+        assert list(sample.names) == ["B"] and sample[0].redshift is None
+        assert catalog.table.meta["references"] == ["2026Ours....1....1X"]
+    """
+    path = os.pathsep.join((str(site), str(Path(__file__).parents[2])))
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "ours.csv")],
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+        timeout=120,
+    )
 
 
 @pytest.mark.parametrize("cls", list(CATALOGS.values()), ids=lambda cls: cls.tag)
@@ -87,6 +173,155 @@ def test_odd_but_clear_values():
         tiny(F=["T", "maybe", ""])
     with pytest.raises(FileFormatError, match="'ID' has no value in 1 rows, the first .* row 1"):
         tiny(ID=["a", " ", "c"])
+
+
+def test_columns_as_a_table():
+    columns = catalog_columns(
+        """
+        name        ID id       str
+        other_name  -           str    Another name,
+                                       if it has one
+        m500_errn   M_lo        solMass
+        y           Y           float  What it says
+                    and goes on to say
+        """,
+        required="name",
+        missing={"y": 0},
+        published_units={"solMass": "1e14 solMass"},
+    )
+    assert [c.name for c in columns] == ["name", "other_name", "m500_errn", "y"]
+    assert [c.aliases for c in columns] == [
+        ("name", "ID", "id"), ("other_name",), ("m500_errn", "M_lo"), ("y", "Y"),
+    ]  # fmt: skip
+    assert [c.dtype for c in columns] == ["str", "str", "float", "float"]
+    assert [c.unit for c in columns] == [None, None, "solMass", None]
+    assert [c.published_unit for c in columns] == [None, None, "1e14 solMass", None]
+    assert [c.required for c in columns] == [True, False, False, False]
+    assert [c.missing for c in columns] == [None, None, None, 0]
+    assert [c.description for c in columns] == [
+        "Name",
+        "Another name, if it has one",
+        "Distance down to the end of the 68 % interval",
+        "What it says and goes on to say",
+    ]
+    assert all(
+        c.required for c in catalog_columns("name  ID  str\nredshift  z  float", required=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("name ID  str", {}, "two or more blanks between them. Received: 'name ID  str'"),
+        ("name  ID  str\nmass  M  solMass", {}, "what it holds.*Received: 'mass  M  solMass'"),
+        ("name  ID  str", {"required": ("name", "ra")}, "No column ra is described"),
+        ("name  ID  str", {"missing": {"z": -1}}, "No column z is described"),
+        ("name  ID  text", {}, "kind of 'name' must be one of float, .*or a unit.*'text'"),
+    ],
+)
+def test_table_of_columns_that_cannot_be(text, options, message):
+    with pytest.raises(InvalidInputError, match=message):
+        catalog_columns(text, **options)
+
+
+class Edges(Catalog):
+    """Values on the edges of ranges, and masked ones over numbers that would match."""
+
+    tag = "edges"
+    columns = catalog_columns(
+        """
+        name      -  str
+        ra        -  deg      RA
+        dec       -  deg      Dec
+        redshift  -  float
+        mass      -  solMass  Mass
+        n         -  int      Count
+        other     -  str      Other name
+        good      -  bool     Flag
+        """,
+        required=("name", "ra", "dec"),
+        missing={"n": -1},
+    )
+
+
+@pytest.fixture
+def edges():
+    table = Table({"name": list("abcde"), "ra": [1.0, 2, 3, 4, 5], "dec": [0.0] * 5})
+    table["ra"].unit = table["dec"].unit = "deg"
+    table["redshift"] = [0.0, 0.05, 0.1, 0.3, np.nan]
+    table["mass"] = [1e14, 2e14, 3e14, 4e14, np.nan]
+    table["mass"].unit = "solMass"
+    table["n"] = [0, 1, 2, 3, -1]
+    table["other"] = ["x", "y", "", "y", ""]
+    table["good"] = [True, False, True, False, True]
+    return Edges(table)
+
+
+@pytest.mark.parametrize(
+    ("selection", "names"),
+    [
+        ({"redshift": (0.1, 0.3)}, "d"),  # the lower end is left out, the upper one is in
+        ({"redshift": (0.0999, 0.2999)}, "c"),
+        ({"redshift": [0.1, 0.3]}, "d"),
+        ({"redshift": (0, None)}, "bcd"),
+        ({"redshift": (None, 0)}, "a"),
+        ({"redshift": (-0.1, 0)}, "a"),
+        ({"redshift": (None, None)}, "abcd"),
+        ({"redshift": (0.3, 0.1)}, ""),
+        ({"redshift": (0.1, 0.1)}, ""),
+        ({"n": (1, 3)}, "cd"),
+        ({"n": (-1, None)}, "abcd"),  # -1 is masked, and so is what stands under the mask
+        ({"n": (None, 0)}, "a"),
+        ({"n": 0}, "a"),
+        ({"n": 1}, "b"),
+        ({"mass": (0, None)}, "abcd"),
+        ({"mass": (0.0, "2e14 solMass")}, "ab"),
+        ({"mass": ("1e14 solMass", "3e14 solMass")}, "bc"),
+        ({"mass": "3e14 solMass"}, "c"),
+        ({"other": "y"}, "bd"),
+        ({"other": ""}, ""),  # no name is no name to select by
+        ({"good": True}, "ace"),
+        ({"good": False, "n": (1, None)}, "d"),
+        ({"names": ["d", "a", "c"], "redshift": (0, None)}, "dc"),
+        ({"names": "B"}, "b"),
+        ({"names": []}, ""),
+        ({"where": [True, True, False, False, True], "good": True}, "ae"),
+        ({"where": np.ma.masked_array([True] * 5, mask=[1, 0, 0, 1, 0])}, "bce"),
+        ({}, "abcde"),
+    ],
+)
+def test_ends_of_a_selection(edges, selection, names):
+    assert list(edges.sample(**selection).names) == list(names)
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        ({"redshift": (0.1,)}, r"'redshift' must be \(low, high\)"),
+        ({"redshift": ()}, r"'redshift' must be \(low, high\)"),
+        ({"good": (0, 1)}, "'good' must be one value, not a range"),
+        ({"mass": (1, None)}, "'mass' must be a Quantity"),
+        ({"mass": 1e14}, "'mass' must be a Quantity"),
+        ({"where": [1, 1, 0, 0, 1]}, "one entry per row .5..* Received: dtype int"),
+        ({"where": [True] * 6}, "one entry per row"),
+        ({"z": (0, 1)}, "no column 'z' to select by. It has name, ra"),
+    ],
+)
+def test_selections_that_cannot_be(edges, selection, message):
+    with pytest.raises(InvalidInputError, match=message):
+        edges.sample(**selection)
+    with pytest.raises(UnknownNameError, match="No edges row is named 'f'"):
+        edges.sample(names=["f"])
+
+
+def test_position_of_a_sample_is_said_once(edges):
+    assert "ra" not in edges.sample().table.colnames
+    assert edges["c"].coord.ra.deg == 3
+    assert edges[-1].name == "e"
+    assert edges[1:3].names.tolist() == ["b", "c"]
+    without = type("Without", (Edges,), {"position": None})(edges.table)
+    with pytest.raises(InvalidInputError, match="'edges' has no positions"):
+        without.sample()
 
 
 @pytest.mark.parametrize("form", ["fits", "cds", "votable"])

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from szmass._io.tables import read_table, write_table
 from szmass.catalogs import Catalog, CatalogColumn
 from szmass.catalogs.crossmatch import crossmatch, crossmatch_many
+from szmass.catalogs.crossmatch._matching import _local_density
 from szmass.catalogs.crossmatch._name_keys import name_key
-from szmass.catalogs.crossmatch._pairs import _local_density
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
@@ -558,7 +558,7 @@ def test_bad_tables_are_explained(catalogues):
 
 
 def test_a_radius_that_gives_too_many_pairs_is_refused(monkeypatch, catalogues):
-    monkeypatch.setattr(sys.modules["szmass.catalogs.crossmatch._pairs"], "_MOST_PAIRS", 10)
+    monkeypatch.setattr(sys.modules["szmass.catalogs.crossmatch._matching"], "_MOST_PAIRS", 10)
     a, b = catalogues
     assert len(crossmatch(a, b, mode="all")) == 2
     with pytest.raises(InvalidInputError, match="gives more than .* pairs of 4 and 3 positions"):

@@ -57,6 +57,8 @@ def test_values_units_and_masks(published, rows, form):
     assert list(table["name"]) == rows["NAME"]
     assert table.meta["catalog"] == "psz2"
     assert table.meta["form"] == form
+    assert table.meta["source"] == published[form].name
+    assert table.meta["form"] == form
     assert len(table.meta["sha256"]) == 64
 
 

@@ -71,6 +71,13 @@ def test_fifty_rows(vizier, psz2_like, rows, cache):
     assert not list(cache.glob("*"))
 
 
+def test_a_row_too_many(vizier, psz2_like, rows, monkeypatch):
+    monkeypatch.setattr(PSZ2Catalog, "expected_rows", 59)
+    vizier.body = psz2_like.vizier_answer(rows)
+    with pytest.raises(RemoteDataError, match="gave 60 rows of .* instead of 59"):
+        PSZ2Catalog.fetch()
+
+
 def test_error_as_empty_table_is_an_error_and_is_not_cached(vizier, psz2_like, rows, cache):
     vizier.body = SERVER_ERROR
     with pytest.raises(
@@ -144,12 +151,21 @@ def test_number_of_attempts_is_configured(vizier):
 
 def test_pauses_grow(vizier, monkeypatch):
     pauses = []
-    monkeypatch.setattr("szmass.catalogs._vizier._PAUSE", 1.0)
-    monkeypatch.setattr("szmass.catalogs._vizier.time.sleep", pauses.append)
+    monkeypatch.setattr("szmass._io.retry._PAUSE", 1.0)
+    monkeypatch.setattr("szmass._io.retry.time.sleep", pauses.append)
     vizier.status = 500
     with conf.set_temp("vizier_attempts", 8), pytest.raises(RemoteDataError, match="8 attempts"):
         PSZ2Catalog.fetch()
     assert [p for p in pauses if p >= 1] == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_pause_that_the_server_asks_for(vizier, psz2_like, rows, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("szmass._io.retry.time.sleep", pauses.append)
+    vizier.body, vizier.first_statuses = psz2_like.vizier_answer(rows), [429, 503]
+    vizier.headers = {"Retry-After": "7"}
+    assert len(PSZ2Catalog.fetch()) == 60
+    assert [p for p in pauses if p >= 1] == [7, 7]
 
 
 @pytest.mark.parametrize("body", [b"<html><body>Down for maintenance</body></html>", b""])

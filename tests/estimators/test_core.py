@@ -11,10 +11,11 @@ from szmass.estimators.scaling import ScalingRelationMass
 from szmass.exceptions import (
     DuplicateNameError,
     InvalidInputError,
+    MixedScalesWarning,
     UnknownNameError,
     UnweighedClustersWarning,
 )
-from szmass.results import MassEstimates, MassFlag
+from szmass.results import LogMassPosterior, MassEstimates, MassFlag, MassTable, masses_of
 
 
 class Peak(MassEstimator):
@@ -29,6 +30,23 @@ class Peak(MassEstimator):
     def _weigh(self, sample):
         mass = self.factor * sample.cutouts.data.max(axis=(1, 2))
         return MassEstimates(mass, 0.1 * mass, 0.2 * mass)
+
+
+class Normal(Peak):
+    """Log-normal posterior about the brightest pixel."""
+
+    tag = "normal"
+    mass_scale = 0.9
+    kind = "likelihood"
+    gives_posterior = True
+    at_a_time = 2
+
+    def _weigh(self, sample):
+        assert 0 < len(sample) <= 2
+        grid = np.linspace(13, 16, 121)
+        middle = np.log10(super()._weigh(sample).mass)[:, np.newaxis]
+        log_l = -0.5 * ((grid - middle) / 0.15) ** 2
+        return MassEstimates.of_posterior(LogMassPosterior.from_log_likelihood(grid, log_l, "flat"))
 
 
 @pytest.fixture
@@ -105,9 +123,10 @@ class TestEstimateMasses:
             np.testing.assert_array_equal(back["mass_scaling"], table["mass_scaling"])
 
     def test_one_estimator_twice_under_two_names(self, sample):
-        table = estimate_masses(
-            sample, {"b=0": "scaling", "b=0.2": ScalingRelationMass(one_minus_b=0.8)}
-        )
+        named = {"b=0": "scaling", "b=0.2": ScalingRelationMass(one_minus_b=0.8)}
+        with pytest.warns(MixedScalesWarning, match=r"b=0: 1-b = 1, b=0.2: 1-b = 0.8") as caught:
+            table = estimate_masses(sample, named)
+        assert len(caught) == 1
         np.testing.assert_allclose(table["mass_b_0_2"] / table["mass_b_0"], 1 / 0.8)
         with pytest.raises(InvalidInputError, match="'scaling' stands twice"):
             estimate_masses(sample, ["scaling", ScalingRelationMass(one_minus_b=0.8)])
@@ -124,3 +143,76 @@ class TestEstimateMasses:
         table = estimate_masses(sample[:0], ["scaling"])
         assert len(table) == 0
         assert table["mass_scaling"].unit == u.solMass
+
+    def test_tables_of_all_kinds_are_mass_tables(self, sample):
+        for table in (
+            Peak().predict(sample),
+            Normal().predict_posterior(sample).to_table(),
+            estimate_masses(sample, [Peak(), "scaling"]),
+        ):
+            assert type(table) is MassTable
+
+    def test_what_an_estimator_declares_stands_in_meta(self, sample):
+        about = estimate_masses(sample, [Peak(), "scaling"]).meta["methods"]
+        assert about["peak"]["kind"] == "other"
+        assert about["peak"]["mass_scale"] == "unknown"
+        assert about["peak"]["software"] == ["numpy", "scipy"]
+        assert about["scaling"]["kind"] == "relation"
+        assert about["scaling"]["mass_scale"] == 1.0
+        assert about["scaling"]["errors_hold"] == ["noise", "scatter"]
+
+
+class TestPosteriors:
+    def test_pieces_give_the_masses_of_the_whole(self, sample, monkeypatch):
+        sample.table["redshift"].mask[1] = True
+        with pytest.warns(UnweighedClustersWarning, match="1 of 6"):
+            table = Normal().predict(sample)
+        posterior = Normal().predict_posterior(sample)
+        np.testing.assert_array_equal(table["mass"], posterior.median())
+        assert list(posterior.names) == list(sample.names)
+        assert posterior.flag[1] == MassFlag.NO_REDSHIFT
+        assert np.isnan(posterior.density[1]).all()
+        assert posterior.meta["kind"] == "likelihood"
+
+    def test_no_cluster_that_can_be_weighed(self, sample):
+        sample.table["redshift"].mask[:] = True
+        posterior = Normal().predict_posterior(sample)
+        assert len(posterior) == 6
+        assert np.isnan(posterior.median()).all()
+        assert len(Normal().predict_posterior(sample[:0])) == 0
+
+    def test_estimators_without_posteriors_say_so(self, sample):
+        with pytest.raises(InvalidInputError, match="'peak' has no posteriors"):
+            Peak().predict_posterior(sample)
+        with pytest.raises(InvalidInputError, match="so does 'mean'"):
+            estimate_masses(sample, Peak(), mean=True)
+        found = {}
+        estimate_masses(sample, [Peak(), Normal()], posteriors=found)
+        assert list(found) == ["normal"]
+
+    def test_a_common_scale_moves_all_that_belongs_to_a_mass(self, sample):
+        asked = {"posterior_samples": 5, "mean": True}
+        before, after = {}, {}
+        first = estimate_masses(sample, Normal(), posteriors=before, **asked)
+        table = estimate_masses(
+            sample, {"normal": Normal(), "peak": Peak()}, posteriors=after, one_minus_b=0.6, **asked
+        )
+        old, new = masses_of(first, "normal"), masses_of(table, "normal")
+        for name in ("mass", "errn", "errp", "mean", "samples"):
+            np.testing.assert_allclose(getattr(new, name), 1.5 * getattr(old, name))
+        np.testing.assert_allclose(after["normal"].median(), new.mass * u.solMass)
+        np.testing.assert_allclose(
+            after["normal"].log10_mass, np.log10(1.5) + np.linspace(13, 16, 121)
+        )
+        np.testing.assert_array_equal(after["normal"].prior, before["normal"].prior)
+        assert new.mass_scale.one_minus_b == 0.6
+        assert new.about["rescaled_from"] == after["normal"].meta["rescaled_from"] == 0.9
+        expected = {"one_minus_b": 0.6, "rescaled": ["normal"], "kept": ["peak"]}
+        assert table.meta["common_scale"] == expected
+        plain = Peak().predict(sample)["mass"]
+        np.testing.assert_array_equal(table["mass_peak"], plain)
+
+    def test_a_scale_that_is_none(self, sample):
+        for bad in (0, -1, 3, np.nan, "much"):
+            with pytest.raises(InvalidInputError, match="one_minus_b"):
+                estimate_masses(sample, "scaling", one_minus_b=bad)

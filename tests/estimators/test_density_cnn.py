@@ -1,10 +1,12 @@
 """The estimator 'cnn' with the networks that ship."""
 
+import dataclasses
+
 import astropy.units as u
 import numpy as np
 import pytest
 
-from szmass.estimators import CNNMass, LikelihoodMass
+from szmass.estimators import CNNMass, LikelihoodMass, estimate_masses
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.exceptions import CardMismatchError, InvalidInputError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, NoiseModel
@@ -49,17 +51,35 @@ def test_masses_of_mocks_are_true_and_as_good_as_the_exact_posterior(cnn, mocks)
     assert strange.sum() <= 5
 
 
-def test_mass_is_the_mean_of_the_posterior(cnn, mocks):
+def test_mass_is_the_median_of_the_posterior_and_the_mean_a_column(cnn, mocks):
     some = mocks[:4]
     posterior, table = cnn.predict_posterior(some), cnn.predict(some)
     mass = np.trapezoid(posterior.density * 10**posterior.log10_mass, posterior.log10_mass, axis=1)
-    np.testing.assert_allclose(table["mass"].value, mass, rtol=1e-6)
+    with_mean = estimate_masses(some, cnn, mean=True)
+    np.testing.assert_allclose(with_mean["mean_cnn"].value, mass, rtol=1e-6)
+    np.testing.assert_array_equal(with_mean["mass_cnn"], table["mass"])
+    np.testing.assert_array_equal(table["mass"], posterior.median())
     low, high = posterior.interval()
     np.testing.assert_allclose((table["mass"] - table["mass_errn"]).value, low.value, rtol=1e-6)
     np.testing.assert_allclose((table["mass"] + table["mass_errp"]).value, high.value, rtol=1e-6)
     assert table.meta["model_card_digest"] == shipped_card().digest
     assert table.meta["prior"] == "flat"
-    assert "mean of M" in table.meta["estimate"]
+    assert table.meta["point_estimate"] == "median of the posterior"
+    assert table.meta["mass_scale"] == 0.8
+    assert table.meta["kind"] == "network"
+
+
+def test_networks_of_ones_own_are_on_the_scale_that_their_card_tells(cnn, mocks, monkeypatch):
+    card = shipped_card()
+
+    def scale(training):
+        told = dataclasses.replace(card, training={"cosmology": "PSZ2"} | training)
+        monkeypatch.setattr(CNNMass, "_card", lambda self: told)
+        return cnn.predict(mocks[:1]).meta["mass_scale"]
+
+    assert scale({"data": {"model": {"one_minus_b": 0.7}}}) == 0.7
+    assert scale({"simulation": "Mine"}) == "true (simulation Mine)"
+    assert scale({"data": "maps.zarr"}) == "unknown"
 
 
 def test_flips_do_not_change_masses(cnn, mocks):

@@ -314,7 +314,7 @@ def test_posteriors_keep_the_rows():
 def test_chunks_change_nothing(monkeypatch):
     sample = make_check_sample(7)
     whole = LikelihoodMass().predict_posterior(sample)
-    monkeypatch.setattr("szmass.estimators.likelihood._CHUNK", 3)
+    monkeypatch.setattr(LikelihoodMass, "at_a_time", 3)
     parts = LikelihoodMass().predict_posterior(sample)
     np.testing.assert_allclose(parts.median().value, whole.median().value, rtol=1e-5)
 

@@ -22,7 +22,7 @@ import pytest
 from astropy.io import fits
 from file_server import FileServer
 
-from szmass._utils import transfer
+from szmass._io import retry, transfer
 from szmass._utils.registry import Registry
 from szmass.exceptions import (
     DiskSpaceError,
@@ -73,7 +73,7 @@ def make_archive(content, name="milca_ymaps.fits", before=(), mode="w:gz"):
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(transfer, "_PAUSE", 0.001)
+    monkeypatch.setattr(retry, "_PAUSE", 0.001)
     with FileServer().running() as server:
         yield server
 
@@ -173,6 +173,8 @@ def test_guide_names_every_product():
 def test_read_options_are_those_of_the_reader():
     assert MAP_PRODUCTS["milca"].read_options == {
         "beam": 10 * u.arcmin,
+        "noise": "planck",
+        "sampling": "window",
         "column": "FULL",
         "frame": "galactic",
     }
@@ -224,7 +226,7 @@ def test_interrupt_from_the_keyboard(server, folder, tmp_path):
     content, _ = make_map(tmp_path, nside=256)
     url = server.add("/map.fits", content, stalls=[20])
     code = (
-        "import sys; from szmass.maps.products.core import *\n"
+        "import sys; from szmass.maps.products import *\n"
         "product = MapProduct(tag='t', title='', filename='ymap.fits', homepage='',\n"
         "    sources=(MapSource(url=sys.argv[1]),))\n"
         "fetch_map(product, folder=sys.argv[2])"
@@ -392,7 +394,9 @@ def test_change_at_home_is_noticed_and_can_be_accepted(server, folder, content, 
     path.unlink()
     newer, _ = make_map(tmp_path, seed=1)
     server.add("/map.fits", newer, etag='"2"')
-    with pytest.raises(IntegrityError, match=r"it was changed at its home. To accept .*fits\.json"):
+    with pytest.raises(
+        IntegrityError, match=r"it was changed on its server. To accept .*fits\.json"
+    ):
         fetch_map(product(url), folder=folder)
     assert not path.exists()
     requests = len(server.log)
@@ -457,7 +461,7 @@ def test_archive_survives_a_stop_during_extraction(server, folder, content, monk
             path.write_bytes(b"half")
             raise KeyboardInterrupt
 
-        patch.setattr("szmass.maps.products._fetch.extract_member", interrupted)
+        patch.setattr("szmass.maps.products.extract_member", interrupted)
         fetch_map(product(source), folder=folder)
     assert files_in(folder) == ["maps.tgz", "maps.tgz.json"]
     assert fetch_map(product(source), folder=folder).read_bytes() == content

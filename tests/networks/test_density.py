@@ -9,8 +9,7 @@ from scipy.stats import norm
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry, NoiseModel
 from szmass.networks import DensityNetworks, ModelCard, build_density_cnn, published_card
-from szmass.networks._calibration import Calibration
-from szmass.networks._density import log_density, mixture_loss, normalised
+from szmass.networks._densities import Calibration, log_density, mixture_loss, normalised
 from szmass.networks._fit import model_arrays
 from szmass.networks._inputs import pooled, turned
 

@@ -11,8 +11,7 @@ from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps.noise import NoiseModel
 from szmass.networks import DomainScore
 from szmass.networks._inputs import NetworkInputs, pooled, turned
-from szmass.networks.domain._conditional import ConditionalGaussian, SmoothBasis
-from szmass.networks.domain._strangeness import Rarity
+from szmass.networks.domain._anomaly import AnomalyScore, ConditionalGaussian, SmoothBasis
 from szmass.simulations import Observation, from_masses, simulate
 
 SIDE, PIXEL = 96, 1.7
@@ -126,7 +125,7 @@ def test_garbage(score, mocks):
         assert score.outside(*mocks.seen(maps)).all()
 
 
-def test_what_is_not_finite_is_infinitely_strange(score, mocks):
+def test_what_is_not_finite_is_infinitely_anomalous(score, mocks):
     planes, context, log10_mass = (part[:4].copy() for part in mocks.seen())
     planes[1, 3, 3, 2], context[2, 0], log10_mass[3] = np.nan, np.nan, np.inf
     values = score.score(planes, context, log10_mass)
@@ -217,8 +216,8 @@ def test_conditional_densities_of_multipoles():
     np.testing.assert_allclose(found.conj().T @ found / len(x), np.eye(2), atol=0.05)
 
 
-def test_rarity_is_a_share():
+def test_an_anomaly_score_is_a_share():
     reference = np.random.default_rng(6).exponential(size=20000)
     values = np.array([0.5, 1.0, 3.0, 7.0, 20.0])
     expected = values / np.log(10)
-    np.testing.assert_allclose(Rarity.fit(reference)(values), expected, rtol=0.05, atol=0.01)
+    np.testing.assert_allclose(AnomalyScore.fit(reference)(values), expected, rtol=0.05, atol=0.01)

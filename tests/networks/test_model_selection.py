@@ -31,10 +31,10 @@ from szmass.networks import (
     ModelCard,
     load_binned,
     models_below_threshold,
-    selection,
     selection_table,
     train_selection,
 )
+from szmass.networks.protocol import core
 from szmass.networks.protocol._bias import pooled_means
 from szmass.networks.protocol._training import read_record, training_folder
 from szmass.results import MassFlag
@@ -87,11 +87,11 @@ def copy(trained, tmp_path):
 def no_training(monkeypatch):
     """Nothing may be trained."""
 
-    def run(function, job, tasks, workers):
+    def run(function, job, tasks, **options):
         assert not tasks
         return iter(())
 
-    monkeypatch.setattr(selection, "run_in_processes", run)
+    monkeypatch.setattr(core, "run_tasks", run)
 
 
 def test_folder_and_table(trained, dataset):

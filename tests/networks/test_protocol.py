@@ -1,20 +1,16 @@
-"""One training of the published architecture, its statistics, and processes that train."""
+"""One training of the published architecture, and its statistics."""
 
 import dataclasses
 import json
-import os
-import signal
-import time
 
 import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import QTable, Table
 
-from szmass.exceptions import FileFormatError, InvalidInputError, WorkerError
+from szmass.exceptions import FileFormatError
 from szmass.maps import CutoutGeometry, NoiseModel
-from szmass.networks import _processes, build_deandres2022
-from szmass.networks._processes import run_in_processes
+from szmass.networks import build_deandres2022
 from szmass.networks._weights import load_arrays, set_arrays
 from szmass.networks.protocol._bias import (
     error_table,
@@ -251,44 +247,3 @@ def test_error_table_of_few_equal_or_far_off_predictions():
     table = error_table(predicted, predicted + 0.5)
     assert set(table.err_minus) == {1e-3}
     np.testing.assert_allclose(table.err_plus, 0.5)
-
-
-def times(job, number):
-    if number < 0:
-        raise InvalidInputError(f"{number} is refused")
-    return job * number
-
-
-def die(job, number):
-    if number == job:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
-def test_processes(monkeypatch):
-    assert list(run_in_processes(times, 3, [], 2)) == []
-    monkeypatch.setattr(_processes, "_TASKS", 2)
-    found = list(run_in_processes(times, 3, [(1,), (2,), (5,)], 1))
-    assert sorted(found) == [3, 6, 15]
-
-
-def test_what_a_process_raises_is_raised():
-    with pytest.raises(InvalidInputError, match="-4 is refused"):
-        list(run_in_processes(times, 3, [(-4,)], 1))
-
-
-@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
-def test_a_killed_process():
-    with pytest.raises(WorkerError, match="Finished trainings and check-points are kept"):
-        list(run_in_processes(die, 1, [(0,), (1,)], 1))
-
-
-def test_processes_end_when_the_caller_gives_up():
-    stream = run_in_processes(sleep_long, None, [(0,), (600,)], 2)
-    assert next(stream) == 0
-    stream.close()  # does not wait for ten minutes
-
-
-def sleep_long(job, seconds):
-    time.sleep(seconds)
-    return seconds

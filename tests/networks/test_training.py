@@ -2,14 +2,32 @@
 
 import json
 import shutil
+import tomllib
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from szmass.cli import main
-from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError, UnknownNameError
-from szmass.networks import Recipe, load_networks, make_training_data, train
+from szmass.estimators.cnn import CNNMass
+from szmass.exceptions import (
+    FileFormatError,
+    IntegrityError,
+    InvalidInputError,
+    MissingDependencyError,
+    UnknownNameError,
+)
+from szmass.networks import (
+    ARCHITECTURES,
+    Recipe,
+    density_head,
+    density_inputs,
+    load_networks,
+    make_training_data,
+    train,
+)
+from szmass.networks._weights import load_arrays
+from szmass.results import MassFlag
 
 pytest.importorskip("keras")
 pytest.importorskip("zarr")
@@ -81,6 +99,24 @@ def test_recipes_that_ship_can_be_read():
         ("[0.8, 1.2]", "[0.8]", "'observation.depth' must be a lower and an upper"),
         ('["total", "instrument"]', "[]", "'observation.noise' must be a list"),
         ("epochs = 2", "epochs = true", "'training.epochs' must be a positive whole"),
+        ("[0.02, 0.1, 0.2, 0.4, 1.0]", "[0.4, 0.1]", "'data.redshift' must be increasing"),
+        ("[1e14, 2e15]", "[14.0, 15.3]", "'data.mass' must be two increasing masses"),
+        ("environment = false", 'environment = "no"', "'data.environment' must be true or false"),
+        ("environment = false", 'model = "b12"', "'data.model' must be one of a10,"),
+        ("environment = false", 'cosmology = "mine"', "'data.cosmology' must be one of .*PSZ2"),
+        ('"instrument"]', '"instrumental"]', "'observation.noise'.*instrumental"),
+        ("centring = 1.0", "centring = -1.0", "'observation.centring' must be a number that is"),
+        ("centring = 1.0", "centring = inf", "'observation.centring' must be a number that is"),
+        ("domain = 1", 'precision = "double"', "'training.precision' must be one of float32"),
+        ("domain = 1", "split = [0.9, 0.2, 0.1]", "'training.split' must be three positive"),
+        ("domain = 1", "models = 2", "'training' of a recipe has no 'models'"),
+        ('"tiny"', "3", "'name' must be a text"),
+        ("filters", "filter", "'architecture' of a recipe has no 'filter'; 'density_cnn' has filt"),
+        ("filters", 'name = "vit"\nfilters', "'architecture.name' must be one of .*'szmass.arch"),
+        ("filters", 'name = "deandres2022"\nfilters', "'architecture.name' must be that of a dens"),
+        ("filters", "log10_mass_range = [13, 16]\nfilters", "has no 'log10_mass_range'"),
+        ("training.epochs = 1", "training.epoch = 1", "'quick' of the recipe: 'training' of a r"),
+        ("training.epochs = 1", "training = 1", "'quick' must hold values by section"),
         ("[quick]", "[quicker]", "no section 'quicker'"),
         ("[data]", "[data", "no usable recipe"),
     ],
@@ -90,6 +126,118 @@ def test_recipes_that_make_no_sense_say_why(tmp_path, old, new, message):
     path.write_text(RECIPE.replace(old, new, 1))
     with pytest.raises(FileFormatError, match=message):
         Recipe.read(path)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "message"),
+    [
+        ("training", {"redshift_bins": [0.0, 0.5]}, "'training.redshift_bins' must hold all of"),
+        ("training", {"redshift_bins": [0.0, 1.0, 2.0]}, "and have no bin beyond"),
+        ("training", {"members": 2}, "'training' of a recipe has no 'members'"),
+        ("architecture", {"dropout": 0.2}, "'architecture' .* must be left out"),
+        ("architecture", {"name": "density_cnn"}, "'architecture' .* must be left out"),
+    ],
+)
+def test_values_that_do_not_go_together(section, changes, message):
+    values = Recipe.read("paper").to_dict()
+    values[section] |= changes
+    with pytest.raises(InvalidInputError, match=message):
+        Recipe.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[3, 3, 3]", '["a"]', "'architecture' .* 'density_cnn' cannot be built for cutouts of 96"),
+        ("clusters = 60", "clusters = 8", r"'data.clusters' must be more: \d of 8 have redshifts"),
+        ('"instrument"]', '"none.ecsv"]', "'observation.noise' cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_data_are_made(tmp_path, old, new, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(RECIPE.replace(old, new, 1))
+    with pytest.raises(InvalidInputError, match=message):
+        train(path, tmp_path / "out")
+    with pytest.raises(InvalidInputError, match=message):
+        make_training_data(Recipe.read(path), tmp_path / "data.zarr")
+    assert [item.name for item in tmp_path.iterdir()] == ["bad.toml"]
+
+
+def build_tiny(shape, *, log10_mass_range, units=4):
+    """Architecture of another package: it sees the means of planes, and no positions."""
+    import keras
+
+    planes, context = density_inputs(shape)
+    x = keras.layers.GlobalAveragePooling2D(data_format="channels_last")(planes)
+    x = keras.layers.Concatenate()([x, context])
+    x = keras.layers.Dense(units, activation="gelu", name="seen")(x)
+    return keras.Model([planes, context], density_head(x, log10_mass_range, components=2))
+
+
+def build_nameless(shape, *, log10_mass_range):
+    import keras
+
+    planes, context = density_inputs(shape)
+    x = keras.layers.Dense(3)(context)
+    return keras.Model([planes, context], density_head(x, log10_mass_range))
+
+
+def build_number(shape, *, log10_mass_range):
+    import keras
+
+    planes, context = density_inputs(shape)
+    return keras.Model([planes, context], keras.layers.Dense(1, name="mass")(context))
+
+
+@pytest.fixture
+def foreign(monkeypatch):
+    """Architectures of another package, which goes away after the test."""
+    names = dict(ARCHITECTURES) | {
+        "tiny": build_tiny,
+        "nameless": build_nameless,
+        "number": build_number,
+    }
+    monkeypatch.setattr(ARCHITECTURES, "_objects", names)
+    return monkeypatch
+
+
+def test_an_architecture_of_another_package(foreign, dataset, tmp_path):
+    path = tmp_path / "tiny.toml"
+    text = RECIPE.replace("filters = [3, 3, 3]\ncomponents = 2", 'name = "tiny"\nunits = 5')
+    path.write_text(text.replace("members = 2", "members = 1"))
+    networks = train(path, tmp_path / "tiny", dataset=dataset)
+    card = load_networks(tmp_path / "tiny").card
+    assert card == networks.card
+    assert (card.architecture, card.architecture_options["units"]) == ("tiny", 5)
+    assert card.training["architecture_source"] == f"{__name__}:build_tiny"
+    assert "member-0/seen/kernel" in load_arrays(tmp_path / "tiny" / "model.npz")
+    sample = dataset[:12]
+    masses = CNNMass(weights=tmp_path / "tiny").predict(sample)
+    assert np.all(np.isfinite(masses["mass"].value))
+    # Two epochs leave densities that the ends of the prior cut off.
+    assert not np.any(masses["flag"] & ~MassFlag.EXTRAPOLATED)
+    assert masses.meta["model_card_digest"] == card.digest
+    foreign.undo()
+    for load in (load_networks, lambda folder: CNNMass(weights=folder).predict(sample)):
+        with pytest.raises(
+            MissingDependencyError,
+            match=rf"'tiny', which no .*'szmass.architectures'.*was {__name__}:build_tiny. Install",
+        ):
+            load(tmp_path / "tiny")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nameless", "must give each layer a name of its own"),
+        ("number", r"must take .* and give \(None, 3, components\).*gives \(None, 1\)"),
+    ],
+)
+def test_architectures_that_break_the_contract(foreign, dataset, tmp_path, name, message):
+    values = tomllib.loads(RECIPE) | {"architecture": {"name": name}}
+    with pytest.raises(InvalidInputError, match=f"'architecture' of the recipe: .*{message}"):
+        train(Recipe.from_dict(values), tmp_path / "out", dataset=dataset)
+    assert not (tmp_path / "out").exists()
 
 
 def test_unknown_recipe_lists_those_that_ship():

@@ -19,6 +19,7 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from szmass._utils.workers import run_tasks
 from szmass.exceptions import (
     DiskSpaceError,
     FileFormatError,
@@ -36,9 +37,8 @@ from szmass.simulations import (
     make_dataset,
     simulate,
 )
-from szmass.simulations.dataset import _generate, _shards
-from szmass.simulations.dataset._splits import split_clusters
-from szmass.simulations.dataset._workers import run
+from szmass.simulations.dataset import _shards, mocks
+from szmass.simulations.dataset._rows import split_clusters
 from szmass.simulations.dataset.origin import plain
 
 zarr = pytest.importorskip("zarr")
@@ -104,9 +104,11 @@ def test_it_holds_what_simulate_gives(made, sample):
             np.testing.assert_allclose(ours, theirs, rtol=1e-12)
         else:
             np.testing.assert_array_equal(ours, theirs)
-    assert made.recipe["seed"] == 3
-    assert made.recipe["model"]["one_minus_b"] == 0.8
-    assert made.recipe["observation"]["hole_density"] == {"value": 2.0, "unit": "1 / deg2"}
+    assert made.origin["seed"] == 3
+    with pytest.warns(DeprecationWarning, match="now 'origin'"):
+        assert made.recipe == made.origin
+    assert made.origin["model"]["one_minus_b"] == 0.8
+    assert made.origin["observation"]["hole_density"] == {"value": 2.0, "unit": "1 / deg2"}
 
 
 def test_rows(made):
@@ -187,7 +189,7 @@ def test_two_processes_a_killed_one_and_dask_write_the_same_bytes(
 ):
     more = draw_flat(51, seed=1)
     with monkeypatch.context() as patch:
-        patch.setattr(_generate, "run", run_and_kill_a_worker)
+        patch.setattr(mocks, "run_tasks", run_and_kill_a_worker)
         with pytest.raises(WorkerError, match="run the same call again to go on"):
             make(tmp_path / "data.zarr", more, workers=2)
     left = SimulationDataset.open(tmp_path / "data.zarr", partial=True)
@@ -209,7 +211,7 @@ def test_two_processes_a_killed_one_and_dask_write_the_same_bytes(
 
 
 def run_and_kill_a_worker(*args, **options):
-    for i, result in enumerate(run(*args, **options)):
+    for i, result in enumerate(run_tasks(*args, **options)):
         if i == 0:
             os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
         yield result
@@ -319,7 +321,7 @@ def test_other_things_are_not_overwritten(copy, sample, tmp_path):
             make(tmp_path / name, sample, overwrite=True)
     with pytest.raises(InvalidInputError, match="output folder .* does not exist"):
         make(tmp_path / "none" / "data.zarr", sample)
-    assert make(copy, sample[:2], seed=4, overwrite=True).recipe["seed"] == 4
+    assert make(copy, sample[:2], seed=4, overwrite=True).origin["seed"] == 4
 
 
 def test_what_is_no_data_set(tmp_path, copy):

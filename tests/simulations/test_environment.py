@@ -3,16 +3,29 @@
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.table import QTable
 
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.physics import get_cosmology, get_pressure_profile, y_to_arcmin2
 from szmass.physics.mass_function import SkyAbundance
-from szmass.simulations import CLUSTER_MODELS, Environment, from_masses, simulate
+from szmass.simulations import CLUSTER_MODELS, Environment, FieldSet, from_masses, simulate
 from szmass.simulations.bodies._fourier import Window
+from szmass.simulations.field.environment import parts_of
 
 PIXEL = 1.7 * u.arcmin
 SMOOTH = CLUSTER_MODELS["a10"].smooth()
+
+
+def fields_of(ids, geometry, window):
+    return FieldSet(
+        clusters=QTable({"cluster_id": ids}),
+        geometry=geometry,
+        window=window,
+        rotation=np.tile(np.eye(3), (len(ids), 1, 1, 1)),
+        shift=np.zeros((len(ids), 1, 2)),
+        seed=1,
+    )
 
 
 def test_variance_of_the_sky_is_that_of_its_haloes():
@@ -43,17 +56,20 @@ def test_power_of_the_unresolved_sky_is_of_the_known_order():
 
 def test_fields_are_random_pieces():
     geometry = CutoutGeometry(shape=(20, 30))
-    environment = Environment(mass_min=1e14 * u.solMass, size=128)
+    environment = Environment(mass_min=1e14 * u.solMass, size=128, clustered=False)
     window = Window(10.0)
     sky = environment.sky(PIXEL, window)
-    keys = [(i, 0) for i in range(40)]
-    maps = np.zeros((40, 20, 30), dtype=np.float32)
-    environment._add(maps, geometry, window, 1, keys)
+
+    def pieces(ids):
+        maps = np.zeros((len(ids), 1, 20, 30), dtype=np.float32)
+        (part,) = (p for p in parts_of(environment, geometry, window) if p.name == "sky")
+        part.add(maps, fields_of(ids, geometry, window))
+        return maps[:, 0]
+
+    maps = pieces(np.arange(40))
     assert np.isin(maps, sky).all()
     assert len(np.unique(maps[:, 0, 0])) > 35
-    again = np.zeros((1, 20, 30), dtype=np.float32)
-    environment._add(again, geometry, window, 1, keys[7:8])
-    np.testing.assert_array_equal(again[0], maps[7])
+    np.testing.assert_array_equal(pieces(np.arange(7, 8))[0], maps[7])
 
 
 def test_everything_that_dims_or_adds():

@@ -9,11 +9,19 @@ import pytest
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.physics import get_cosmology
-from szmass.physics.concentration import _colossus
+from szmass.physics.concentration import colossus_for
 from szmass.physics.mass_function import sky_density
-from szmass.simulations import CLUSTER_MODELS, Environment, from_masses, make_dataset, simulate
+from szmass.simulations import (
+    CLUSTER_MODELS,
+    Environment,
+    FieldSet,
+    from_masses,
+    make_dataset,
+    simulate,
+)
 from szmass.simulations.bodies._fourier import Window
-from szmass.simulations.field._clustering import HaloClustering
+from szmass.simulations.field._haloes import HaloClustering
+from szmass.simulations.field.environment import parts_of
 
 COSMOLOGY = get_cosmology("PSZ2")
 H = COSMOLOGY.h
@@ -34,7 +42,7 @@ def linear_theory():
     # Transformed by brute force: colossus's own quadrature warns near the zero.
     k = np.linspace(1e-4, 12, 240_001)
     radius = np.geomspace(0.5, 110, 160)
-    with _colossus(COSMOLOGY):
+    with colossus_for(COSMOLOGY):
         from colossus.cosmology import cosmology
         from colossus.lss import bias
 
@@ -103,8 +111,17 @@ def test_poisson_surroundings_are_a_piece_of_the_sky_and_no_more():
     clean = simulate(sample, "clean", **options)
     mocks = simulate(sample, "clean", environment=environment, **options)
     maps = clean.cutouts.data.copy()
-    keys = [(0, 0), (1, 0)]
-    environment._add(maps, CutoutGeometry(), Window(10.0), 4, keys)
+    dimming, sky = parts_of(environment, CutoutGeometry(), Window(10.0))
+    assert (dimming.name, sky.name) == ("hot-electrons", "sky")
+    fields = FieldSet(
+        clusters=clean.table,
+        geometry=CutoutGeometry(),
+        window=Window(10.0),
+        rotation=None,
+        shift=None,
+        seed=4,
+    )
+    sky.add(maps[:, np.newaxis], fields)
     np.testing.assert_array_equal(mocks.cutouts.data, maps)
     assert mocks.table.colnames == clean.table.colnames
 

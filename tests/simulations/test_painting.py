@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.maps import CutoutGeometry
 from szmass.physics import GNFWProfile, get_cosmology, get_pressure_profile, y_to_arcmin2
-from szmass.physics.transforms import X_NODES, sphere_weights, transform_tables
+from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations import (
     CLUSTER_MODELS,
     ClusterModel,
@@ -21,8 +21,7 @@ from szmass.simulations import (
     draw_flat,
     from_masses,
 )
-from szmass.simulations.bodies import _substructure, _triaxial
-from szmass.simulations.bodies import profile_scatter as _diversity
+from szmass.simulations.bodies import _substructure, _triaxial, profile_scatter
 from szmass.simulations.bodies.painting import _Gas
 
 SMOOTH = CLUSTER_MODELS["a10"].smooth()
@@ -198,9 +197,9 @@ def test_the_recipe_of_the_population_is_recovered():
 
 def test_scatter_of_the_profile_is_the_published_one_before_y500_is_fixed():
     rng = np.random.default_rng(1)
-    at_nodes = _diversity.deviations(rng.standard_normal((20000, 6)), (0.3, 0.35), 1.0)
-    state = _diversity.draw_states(rng.random(20000), (0.3, 0.35))
-    total = at_nodes + np.log(_diversity._state_factors(at_scatter_nodes=True))[state]
+    at_nodes = profile_scatter.deviations(rng.standard_normal((20000, 6)), (0.3, 0.35), 1.0)
+    state = profile_scatter.draw_states(rng.random(20000), (0.3, 0.35))
+    total = at_nodes + np.log(profile_scatter._state_factors(at_scatter_nodes=True))[state]
     # At 0.1 and 1 the mix of states alone brings as much, with another correlation.
     np.testing.assert_allclose(total.std(axis=0), [0.6, 0.4, 0.25, 0.2, 0.25, 0.4], rtol=0.13)
 

@@ -22,8 +22,8 @@ def test_flat(tmp_path):
     assert result.exit_code == 0, result.output
     assert "15 maps of 5 clusters in" in result.output
     dataset = SimulationDataset.open(path)
-    assert dataset.recipe["model"]["name"] == "a10"
-    assert dataset.recipe["observation"]["name"] == "clean"
+    assert dataset.origin["model"]["name"] == "a10"
+    assert dataset.origin["observation"]["name"] == "clean"
     masses = dataset.table()["mass_true"].to_value("solMass")
     assert 2e14 <= masses.min() < masses.max() <= 1e15
     assert 0.1 <= dataset.redshift.min() < dataset.redshift.max() <= 0.2

@@ -1,14 +1,20 @@
 """The lock between processes that write one file."""
 
+import errno
+import os
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from szmass._io import locks
 from szmass._io.locks import file_lock
 from szmass._utils.progress import show_progress
+
+fcntl = pytest.importorskip("fcntl")
 
 HOLD = """
 import sys, time
@@ -81,24 +87,44 @@ def test_process_that_was_killed_holds_nothing(tmp_path):
 
 def test_lock_on_a_removed_file_guards_nothing(tmp_path, monkeypatch):
     lock, calls = tmp_path / ".map.fits.lock", []
-    try_lock = locks._try_lock
+    flock = fcntl.flock
 
-    def try_and_remove(stream):
-        calls.append(try_lock(stream))
+    def lock_and_remove(fd, operation):
+        calls.append(flock(fd, operation))
         if len(calls) == 1:
             lock.unlink()  # as the holder before does
-        return calls[-1]
 
-    monkeypatch.setattr(locks, "_try_lock", try_and_remove)
+    monkeypatch.setattr(locks, "_POLL", 0.001)
+    monkeypatch.setattr(fcntl, "flock", lock_and_remove)
     with file_lock(tmp_path / "map.fits"):
         assert lock.exists()
-    assert calls == [True, True]
+        assert len(calls) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
+@pytest.mark.filterwarnings("ignore:flock not supported:UserWarning")
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK])
+def test_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch, code):
     def refuse(*args):
-        raise OSError(38, "Function not implemented")
+        raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    inside = False
     with file_lock(tmp_path / "map.fits"):
+        inside = True
+    assert inside
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_that_is_read_only(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError), file_lock(tmp_path / "map.fits"):
+            pass
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_folder_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError), file_lock(tmp_path / "missing" / "map.fits"):
         pass

@@ -1,13 +1,17 @@
-"""What makes two rows a pair: the options of cross-matching, and the match itself."""
+"""Matching of rows: its options, pairs of positions on the sphere, and what chance would give.
+
+Positions are unit vectors and distances chords of the unit sphere: the chord c of an
+angle t is 2 sin(t / 2), and a cap of radius t has the solid angle pi c^2.
+"""
 
 from dataclasses import dataclass
 
 import astropy.units as u
 import numpy as np
+from scipy.spatial import cKDTree
 
 from szmass._utils.quantities import as_floats
 from szmass.catalogs.crossmatch._name_keys import pairs_by_name
-from szmass.catalogs.crossmatch._pairs import chance_probability, choose_pairs, pairs_by_position
 from szmass.catalogs.crossmatch._table import Pairs
 from szmass.exceptions import InvalidInputError
 
@@ -20,17 +24,17 @@ _CHOICES = {
 }
 # Rounding of unit vectors: far below a micro-arcsecond.
 _ROUNDING = 1e-14
+_CHUNK = 200_000
+_MOST_PAIRS = 50_000_000
+_SAMPLE = 500
+# The density is the median over this many neighbours of that inside their own n-th neighbour.
+_NEIGHBOURS = 12
+_NTH = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Matching:
-    """The options of `szmass.catalogs.crossmatch.core` that say what a match is.
-
-    Parameters
-    ----------
-    radius, n_sigma, delta_redshift, redshift_scale, keep_unknown_redshift, by, mode, density
-        See there.
-    """
+    """The options of `szmass.catalogs.crossmatch` that say what a match is."""
 
     radius: object = "10 arcmin"
     n_sigma: float | None = None
@@ -57,13 +61,7 @@ class Matching:
             raise InvalidInputError("Give a 'radius', or 'n_sigma', or both.")
 
     def to_dict(self):
-        """Give the options as numbers and text, for ``meta``.
-
-        Returns
-        -------
-        dict
-            By name.
-        """
+        """Give the options as numbers and text, for ``meta``."""
         return {
             name: str(value) if isinstance(value, u.Quantity) and value.isscalar
             else f"{np.size(value)} values" if np.ndim(value) else value
@@ -71,23 +69,12 @@ class Matching:
         }  # fmt: skip
 
     def match(self, a, b):
-        """Match two catalogues.
-
-        Parameters
-        ----------
-        a, b : `~szmass.catalogs.crossmatch._sources.Sources`
-            The catalogues.
-
-        Returns
-        -------
-        Pairs
-            The chosen pairs, in the order of a.
-        """
+        """Match two `Sources`; the chosen pairs come in the order of a."""
         i, j, named, positional = self._candidates(a, b)
         keep = self._redshifts_agree(a, b, i, j)
         i, j, named, positional = i[keep], j[keep], named[keep], positional[keep]
         separation = _separation(a.vectors[i], b.vectors[j])
-        rank = separation if self.n_sigma is None else separation / _errors(a, b)(i, j)
+        rank = separation if self.n_sigma is None else separation / _PairErrors(a, b)(i, j)
         chosen = choose_pairs(i, j, rank, named, self.mode)
         i, j, separation = i[chosen], j[chosen], separation[chosen]
         named, positional = named[chosen], positional[chosen]
@@ -143,7 +130,7 @@ class Matching:
             limit = np.broadcast_to(limit, (len(a),))
         if self.n_sigma is None:
             return pairs_by_position(a.vectors, b.vectors, limit)
-        error = _errors(a, b)
+        error = _PairErrors(a, b)
         widest = self.n_sigma * error.widest
         i, j = pairs_by_position(a.vectors, b.vectors, np.minimum(limit, widest))
         close = _separation(a.vectors[i], b.vectors[j]) <= self.n_sigma * error(i, j) + _ROUNDING
@@ -173,7 +160,7 @@ def _separation(a, b):
     return 2 * np.arcsin(np.minimum(chord / 2, 1))
 
 
-class _errors:  # noqa: N801 - used as a function
+class _PairErrors:
     """Position errors of pairs [rad], and the largest for each row of a."""
 
     def __init__(self, a, b):
@@ -199,3 +186,115 @@ def _known_errors(source):
             f"the first of them {np.argmax(lost)}. Fill it in, or match by 'radius'."
         )
     return np.radians(np.nan_to_num(source.pos_err) / 60)
+
+
+def pairs_by_position(a, b, radius):
+    """Find all pairs of unit vectors, (N, 3) and (M, 3), within a radius of each row of a [rad]."""
+    rows_a = np.flatnonzero(np.isfinite(a[:, 0]) & (radius > 0))
+    rows_b = np.flatnonzero(np.isfinite(b[:, 0]))
+    empty = np.empty(0, dtype=np.intp)
+    if not len(rows_a) or not len(rows_b):
+        return empty, empty
+    # Rows of like radius share a tree, so that one large radius does not search for all; among
+    # themselves they go by latitude, since compact trees are compared twice as fast.
+    size = np.ceil(np.log2(radius[rows_a]))
+    order = np.lexsort((a[rows_a, 2], size))
+    rows_a, starts = rows_a[order], np.flatnonzero(np.diff(size[order], prepend=np.nan) != 0)
+    limit = 2 * np.sin(np.minimum(radius, np.pi) / 2) + _ROUNDING
+    tree = cKDTree(b[rows_b])
+    found, total = [], 0
+    for rows in _chunks(rows_a, starts):
+        most = limit[rows].max()
+        sample = rows[:: max(len(rows) // _SAMPLE, 1)]
+        counts = tree.query_ball_point(a[sample], most, return_length=True)
+        if total + counts.mean() * len(rows) > _MOST_PAIRS:
+            raise InvalidInputError(
+                f"'radius' (up to {np.degrees(radius.max()) * 60:.4g} arcmin) gives more than "
+                f"{_MOST_PAIRS:.0e} pairs of {len(a)} and {len(b)} positions. Make it smaller."
+            )
+        pairs = cKDTree(a[rows]).sparse_distance_matrix(tree, most, output_type="ndarray")
+        i = rows[pairs["i"]]
+        close = pairs["v"] <= limit[i]
+        total += np.count_nonzero(close)
+        found.append((i[close], rows_b[pairs["j"][close]]))
+    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+
+
+def _chunks(rows, starts):
+    for part in np.split(rows, starts[1:]):
+        yield from np.split(part, range(_CHUNK, len(part), _CHUNK))
+
+
+def choose_pairs(i, j, rank, first, mode):
+    """Choose among pairs (i, j), and sort them by row of a, the better one first.
+
+    A smaller rank is better, NaN the worst, and pairs in ``first`` are better than all others;
+    equally good ones go by the row of a, then of b. ``"best"`` is one-to-one, in the order of
+    goodness. Gives indices of the chosen pairs.
+    """
+    keys = (rank, ~first) if first.any() else (rank,)
+    if mode != "best":
+        order = np.lexsort((j, *keys, i))
+        if mode == "all" or not len(i):
+            return order
+        by_row = i[order]
+        return order[np.concatenate(([True], by_row[1:] != by_row[:-1]))]
+    order = np.lexsort((j, i, *keys))
+    taken_a, taken_b = bytearray(i.max(initial=-1) + 1), bytearray(j.max(initial=-1) + 1)
+    chosen = []
+    for pair, row_a, row_b in zip(
+        order.tolist(), i[order].tolist(), j[order].tolist(), strict=True
+    ):
+        if not (taken_a[row_a] or taken_b[row_b]):
+            taken_a[row_a] = taken_b[row_b] = True
+            chosen.append(pair)
+    chosen = np.array(chosen, dtype=np.intp)
+    return chosen[np.argsort(i[chosen], kind="stable")]
+
+
+def chance_probability(separation, b, rows, density=None):
+    """Compute the probability that a random row of b is at least as close.
+
+    Separations [rad] are of P pairs, whose rows of b, unit vectors of shape (M, 3), are
+    ``rows``. The density [1/sr] is measured around each of them if None.
+    """
+    cap = 4 * np.pi * np.sin(separation / 2) ** 2
+    probability = np.full(len(cap), np.nan)
+    use = np.isfinite(cap)
+    if use.any():
+        if density is None:
+            wanted, inverse = np.unique(rows[use], return_inverse=True)
+            density = _local_density(b, wanted)[inverse]
+        with np.errstate(invalid="ignore"):  # rows at one place: no cap times infinite density
+            expected = np.where(cap[use] > 0, density * cap[use], 0)
+        probability[use] = -np.expm1(-expected)
+    return probability
+
+
+def _local_density(b, wanted):
+    """Measure the density around rows of b [1/sr].
+
+    The cap to the n-th neighbour of a row holds a Gamma-distributed multiple of the mean
+    area per row, whose median is n - 1/3 to one per cent. The median over the row and its
+    neighbours ignores clumps; and since the caps reach over a few mean distances only, few of
+    them reach over the edge of a survey.
+    """
+    known = np.flatnonzero(np.isfinite(b[:, 0]))
+    if len(known) < 2:
+        return np.full(len(wanted), len(known) / (4 * np.pi))
+    tree = cKDTree(b[known])
+    nth = min(_NTH, len(known) - 1)
+    # In the order of the tree's leaves queries are three times as fast.
+    place = np.empty(len(b), dtype=np.intp)
+    place[known[tree.indices]] = np.arange(len(known))
+    order = np.argsort(place[wanted])
+    _, around = tree.query(b[wanted[order]], k=min(_NEIGHBOURS, len(known)), workers=-1)
+    needed = np.zeros(len(known), dtype=bool)
+    needed[around] = True
+    needed = tree.indices[needed[tree.indices]]
+    chord = np.empty(len(known))
+    chord[needed] = tree.query(b[known[needed]], k=[nth + 1], workers=-1)[0][:, 0]
+    density = np.empty(len(wanted))
+    with np.errstate(divide="ignore"):
+        density[order] = (nth - 1 / 3) / (np.pi * np.median(chord[around], axis=1) ** 2)
+    return density

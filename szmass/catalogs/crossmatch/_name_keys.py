@@ -24,16 +24,7 @@ def name_key(name):
     Case, blanks, underscores and kinds of dashes do not count, nor does a dash after a
     letter. "Abell 2142", "A2142", "ACO 2142" and "A 2142" are the same, and so are
     "MCXC J0000.1+0816", "RXC J0000.1+0816" and "J0000.1+0816".
-
-    Parameters
-    ----------
-    name : str
-        The name.
-
-    Returns
-    -------
-    str or None
-        The key, None where there is no name.
+    Gives None where there is no name.
     """
     text = unicodedata.normalize("NFKC", str(name)).translate(_DASHES).upper()
     text = re.sub(r"[\s_]", "", text)
@@ -52,21 +43,10 @@ def name_key(name):
 
 
 def name_keys(columns, *, split=()):
-    """Give the keys of the names in some columns.
+    """Give the keys of the names in some columns, and the row of each key.
 
-    Parameters
-    ----------
-    columns : list of (values, mask)
-        Arrays of names and where they are masked, all of one length.
-    split : collection of int, optional
-        Which of the columns hold lists of names, separated by ``,``, ``;`` or ``|``.
-
-    Returns
-    -------
-    rows : `~numpy.ndarray` of int
-        Row of each key.
-    keys : `~numpy.ndarray` of str
-        The keys; a row can have none or several.
+    Columns are (values, mask); those numbered in ``split`` hold lists of names, separated by
+    ``,``, ``;`` or ``|``. A row can have no key, or several.
     """
     rows, keys = [], []
     for number, (values, mask) in enumerate(columns):
@@ -82,18 +62,7 @@ def name_keys(columns, *, split=()):
 
 
 def pairs_by_name(a, b):
-    """Find the pairs of rows that share a key.
-
-    Parameters
-    ----------
-    a, b : (rows, keys)
-        From `name_keys`.
-
-    Returns
-    -------
-    i, j : `~numpy.ndarray` of int
-        Rows of a and of b, each pair once, sorted.
-    """
+    """Find the pairs of rows that share a key, each once, sorted; a and b are of `name_keys`."""
     by_key = {}
     for row, key in zip(*b, strict=True):
         by_key.setdefault(key, []).append(row)

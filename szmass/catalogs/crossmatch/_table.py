@@ -24,59 +24,23 @@ _PAIR_COLUMNS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Pairs of rows and what is known of them, one entry per pair.
+    """Pairs of rows and what is known of them, one entry per pair; NaN where not known."""
 
-    Parameters
-    ----------
-    i, j : `~numpy.ndarray` of int
-        Rows of a and of b, -1 for none.
-    separation : `~numpy.ndarray`
-        Angle [arcmin]; NaN where not known, as for the next two.
-    delta_redshift : `~numpy.ndarray`
-        Difference of the redshifts.
-    p_chance : `~numpy.ndarray`
-        Probability of chance.
-    matched_by : `~numpy.ndarray` of str
-        What made the pair; empty where there is none.
-    """
-
-    i: np.ndarray
-    j: np.ndarray
-    separation: np.ndarray
+    i: np.ndarray  # rows of a, -1 for none
+    j: np.ndarray  # rows of b, -1 for none
+    separation: np.ndarray  # [arcmin]
     delta_redshift: np.ndarray
     p_chance: np.ndarray
-    matched_by: np.ndarray
+    matched_by: np.ndarray  # empty where there is no partner
 
     def with_unmatched_a(self, n):
-        """Put in the rows of a that have no partner, in the order of a.
-
-        Parameters
-        ----------
-        n : int
-            Number of rows of a.
-
-        Returns
-        -------
-        Pairs
-            With j = -1 there.
-        """
+        """Put in those of the n rows of a that have no partner, in the order of a."""
         lonely = np.setdiff1d(np.arange(n), self.i)
         order = np.argsort(np.concatenate((self.i, lonely)), kind="stable")
         return self._extended(lonely, np.full(len(lonely), -1), order)
 
     def with_unmatched_b(self, n):
-        """Append the rows of b that have no partner.
-
-        Parameters
-        ----------
-        n : int
-            Number of rows of b.
-
-        Returns
-        -------
-        Pairs
-            With i = -1 there.
-        """
+        """Append those of the n rows of b that have no partner."""
         lonely = np.setdiff1d(np.arange(n), self.j)
         return self._extended(np.full(len(lonely), -1), lonely, slice(None))
 
@@ -93,13 +57,7 @@ class Pairs:
         )
 
     def columns(self):
-        """Give what is known of the pairs as columns of a table.
-
-        Returns
-        -------
-        dict of str to column
-            Masked where not known.
-        """
+        """Give what is known of the pairs as columns of a table, masked where not known."""
         result = {}
         for name, (unit, description) in _PAIR_COLUMNS.items():
             values = getattr(self, name)
@@ -117,20 +75,7 @@ class Pairs:
 
 
 def require_prefixes(prefixes, n):
-    """Refuse prefixes that would not tell the catalogues apart.
-
-    Parameters
-    ----------
-    prefixes : sequence of str
-        One per catalogue.
-    n : int
-        How many there must be.
-
-    Raises
-    ------
-    InvalidInputError
-        They are not that many different words.
-    """
+    """Refuse prefixes that are not n different words."""
     usable = [isinstance(prefix, str) and prefix.isidentifier() for prefix in prefixes]
     if isinstance(prefixes, str) or len(prefixes) != n or not all(usable) or len(set(prefixes)) < n:
         raise InvalidInputError(
@@ -142,22 +87,9 @@ def require_prefixes(prefixes, n):
 def assemble(parts, matches):
     """Put the columns of several catalogues side by side.
 
-    Parameters
-    ----------
-    parts : list of (str, `~szmass.catalogs.crossmatch._sources.Sources`, `~numpy.ndarray` of int)
-        Prefix, catalogue, and its row for each row of the result; -1 for none.
-    matches : dict of str to Pairs
-        By prefix, the columns that stand after those of a catalogue; by "" at the end.
-
-    Returns
-    -------
-    `~astropy.table.QTable`
-        The table.
-
-    Raises
-    ------
-    InvalidInputError
-        Two columns would have the same name.
+    ``parts`` are prefix, `Sources`, and its row for each row of the result, -1 for none;
+    ``matches`` has by prefix the `Pairs` whose columns stand after those of a catalogue, and
+    under "" those at the end.
     """
     columns = []
     for prefix, sources, rows in parts:

@@ -7,12 +7,12 @@ from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 
 from szmass._utils.attributes import column_parts, parse_unit
-from szmass.catalogs._columns import CatalogColumn
+from szmass.catalogs._columns import CatalogColumn, catalog_columns
 from szmass.catalogs.lensing._masses import mass_unit
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.physics.halos import MassDefinition
 
-__all__ = ["MassColumn", "describe", "layout", "with_units"]
+__all__ = ["MassColumn", "describe", "layout", "symmetric_masses", "with_units"]
 
 _POSITIONS = (("ra", "dec", "icrs"), ("glon", "glat", "galactic"))
 _ROLES = {
@@ -51,82 +51,46 @@ class MassColumn:
     method: str = ""
 
 
-def layout(definitions, *, ra=("ra_deg",), dec=("dec_deg",), unit="1e14 solMass", extra=()):
+def layout(definitions, *, ra="ra_deg", dec="dec_deg", unit="1e14 solMass", extra=""):
     """Describe the columns of a table laid out as those of the CLASH papers.
 
-    Parameters
-    ----------
-    definitions : sequence of str
-        Mass definitions; the masses are in ``M500c``, ``e_M500c`` and the like.
-    ra, dec : tuple of str, optional
-        Names of the columns of the position, in degrees or as text.
-    unit : str or None, optional
-        Unit of the masses, None where the reader has to say it.
-    extra : sequence of `CatalogColumn`, optional
-        Further columns.
-
-    Returns
-    -------
-    columns : tuple of `CatalogColumn`
-        The columns.
-    masses : tuple of `MassColumn`
-        The masses.
+    The masses of the ``definitions`` are in ``M500c``, ``e_M500c`` and the like, in ``unit`` (None
+    where the reader has to say it), the position in the columns ``ra`` and ``dec``, in degrees or
+    as text; ``extra`` columns are as in `szmass.catalogs.catalog_columns`. Gives the columns and
+    the `MassColumn` s.
     """
-    columns = [
-        CatalogColumn(name="name", fits="cluster", dtype="str", required=True, description="Name"),
-        CatalogColumn(
-            name="ra", vizier=ra, unit="deg", published_unit="deg", description="Right ascension"
-        ),
-        CatalogColumn(
-            name="dec", vizier=dec, unit="deg", published_unit="deg", description="Declination"
-        ),
-        CatalogColumn(name="redshift", fits="z", description="Redshift"),
-        *extra,
+    lines = [
+        "name  cluster  str",
+        f"ra  {ra}  deg  Right ascension",
+        f"dec  {dec}  deg  Declination",
+        "redshift  z  float",
+        *extra.splitlines(),
     ]
-    masses = []
-    for definition in definitions:
-        name, published = f"m{definition}", f"M{definition}"
-        for suffix, source, text in (
-            ("", published, f"Mass {published}"),
-            ("_err", f"e_{published}", f"Error of {name}"),
-        ):
-            columns.append(
-                CatalogColumn(
-                    name=name + suffix,
-                    fits=source,
-                    unit="solMass",
-                    published_unit=unit,
-                    description=text,
-                )
-            )
-        masses.append(
-            MassColumn(name=name, definition=definition, errn=f"{name}_err", errp=f"{name}_err")
+    for name in definitions:
+        lines += [f"m{name}  M{name}  solMass  Mass M{name}", f"m{name}_err  e_M{name}  solMass"]
+    columns = catalog_columns(
+        "\n".join(lines), required=("name",), published_units={"deg": "deg", "solMass": unit}
+    )
+    return columns, symmetric_masses(definitions)
+
+
+def symmetric_masses(definitions, *, suffix="", method=""):
+    """Describe masses such as ``m500c`` whose errors ``m500c_err`` hold in both directions."""
+    names = {f"m{definition}{suffix}": definition for definition in definitions}
+    return tuple(
+        MassColumn(
+            name=name, definition=definition, errn=f"{name}_err", errp=f"{name}_err", method=method
         )
-    return tuple(columns), tuple(masses)
+        for name, definition in names.items()
+    )
 
 
 def describe(table, columns, mass_definition):
     """Describe the columns of a table of one's own.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The table.
-    columns : dict or None
-        Its columns by ours.
-    mass_definition : str or None
-        What the masses are.
-
-    Returns
-    -------
-    table : `~astropy.table.Table`
-        With longitude and latitude instead of a SkyCoord.
-    columns : tuple of `CatalogColumn`
-        Its columns.
-    masses : tuple of `MassColumn`
-        Its mass.
-    position : (str, str, str) or None
-        Columns of the position and their frame.
+    ``columns`` are its columns by ours, ``mass_definition`` is what the masses are. Gives the table
+    with longitude and latitude instead of a SkyCoord, its columns, its masses, and the columns of
+    the position with their frame, or None.
 
     Raises
     ------
@@ -198,23 +162,10 @@ def _split_coord(table, name):
 
 
 def with_units(table, columns, units, cosmology):
-    """Give every column that needs one a unit, masses one without h.
+    """Give a copy of a table where every column that needs one has a unit, masses one without h.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The table.
-    columns : sequence of `CatalogColumn`
-        Its columns; one without a unit is in the published one.
-    units : dict
-        Units of columns by our names, that of ``mass`` for all masses.
-    cosmology : `~astropy.cosmology.FLRW`
-        Gives h.
-
-    Returns
-    -------
-    `~astropy.table.Table`
-        A copy.
+    A column without a unit is in the published one, or in that of ``units``, by our names, where
+    ``mass`` is for all masses. The cosmology gives h.
 
     Raises
     ------

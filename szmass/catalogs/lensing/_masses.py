@@ -14,24 +14,9 @@ _BEHIND = 0.5  # sources are taken to be at least so far behind the cluster, in 
 
 
 def mass_unit(unit, cosmology):
-    """Read a unit of mass, which may be per h.
+    """Read a unit of mass, such as ``"1e14 solMass / littleh"`` with the h of the cosmology.
 
-    Parameters
-    ----------
-    unit : unit-like
-        For instance ``"1e14 solMass"`` or ``"1e14 solMass / littleh"``.
-    cosmology : `~astropy.cosmology.FLRW`
-        Gives h.
-
-    Returns
-    -------
-    `~astropy.units.UnitBase`
-        The unit in solMass.
-
-    Raises
-    ------
-    InvalidUnitError
-        It is no unit of mass.
+    Gives it without h; `InvalidUnitError` where it is no unit of mass.
     """
     import astropy.cosmology.units as cu
 
@@ -53,18 +38,7 @@ def mass_unit(unit, cosmology):
 
 
 def describe_cosmology(cosmology):
-    """Put a cosmology into words.
-
-    Parameters
-    ----------
-    cosmology : `~astropy.cosmology.FLRW`
-        The cosmology.
-
-    Returns
-    -------
-    str
-        For instance ``"PSZ2 (H0 = 70, Om0 = 0.3)"``.
-    """
+    """Put a cosmology into words, such as ``"PSZ2 (H0 = 70, Om0 = 0.3)"``."""
     numbers = f"H0 = {cosmology.H0.to_value('km / (s Mpc)'):g}, Om0 = {cosmology.Om0:g}"
     return f"{cosmology.name} ({numbers})" if cosmology.name else numbers
 
@@ -80,34 +54,12 @@ def convert_lensing_mass(
     concentration="diemer19",
     source_redshift=None,
 ):
-    """Convert masses from a fit to shear to another cosmology, then to another definition.
+    """Convert masses from fits to shear to another cosmology, then to another definition.
 
-    Parameters
-    ----------
-    mass : `~numpy.ndarray`
-        Masses [solMass], NaN where unknown.
-    redshift : `~numpy.ndarray`
-        Redshifts, NaN where unknown.
-    from_definition, to_definition : str
-        Mass definitions.
-    from_cosmology, to_cosmology : str or `~astropy.cosmology.FLRW`
-        Cosmologies.
-    concentration : str or float, optional
-        See `szmass.physics.convert_mass`.
-    source_redshift : float or array-like, optional
-        Effective redshift of the sources.
-
-    Returns
-    -------
-    mass : `~numpy.ndarray`
-        Converted masses [solMass].
-    steps : list of str
-        What was done.
-
-    Raises
-    ------
-    InvalidInputError
-        The sources are not behind the clusters.
+    Masses [solMass] and redshifts are NaN where unknown. The concentration is as in
+    `szmass.physics.convert_mass`, the source redshift the effective one of the lensed galaxies.
+    Gives the masses and a list of what was done, in words; `InvalidInputError` where sources are
+    not behind the clusters.
     """
     source, target = (MassDefinition.parse(d) for d in (from_definition, to_definition))
     old, new = (get_cosmology(c) for c in (from_cosmology, to_cosmology))

@@ -209,6 +209,8 @@ class LensingTable(Catalog):
             result[name] = relative * mass * u.solMass
         result.meta = {
             "catalog": self.tag,
+            "kind": "lensing",
+            "mass_scale": "lensing",
             "references": list(self.references),
             "column": chosen.name,
             "method": chosen.method,

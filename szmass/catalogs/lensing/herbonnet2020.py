@@ -1,20 +1,10 @@
 """Weak-lensing masses of CCCP and MENeaCS (Herbonnet et al. 2020)."""
 
-from szmass.catalogs.core import CatalogColumn, register_catalog
+from szmass.catalogs.core import catalog_columns, register_catalog
+from szmass.catalogs.lensing._columns import symmetric_masses
 from szmass.catalogs.lensing.core import MassColumn, PublishedLensingTable
 
 __all__ = ["Herbonnet2020Table"]
-
-
-def _column(name, source, description, unit="solMass", published_unit="1e14 solMass", **options):
-    return CatalogColumn(
-        name=name,
-        fits=source,
-        description=description,
-        unit=unit,
-        published_unit=published_unit,
-        **options,
-    )
 
 
 @register_catalog
@@ -53,20 +43,24 @@ class Herbonnet2020Table(PublishedLensingTable):
     references = ("2020MNRAS.497.4684H",)
     download_page = "https://arxiv.org/abs/1912.04414 (masses.tex of the source)"
     cosmology = "PSZ2"
-    columns = (
-        CatalogColumn(name="name", fits="Cluster", dtype="str", required=True, description="Name"),
-        _column("ra", "RA_BCG_deg", "Right ascension of the brightest galaxy", "deg", "deg"),
-        _column("dec", "Dec_BCG_deg", "Declination of the brightest galaxy", "deg", "deg"),
-        CatalogColumn(name="redshift", fits="z", required=True, description="Redshift"),
-        _column("m500c_aperture", "M500_ap", "M500c, deprojected aperture mass"),
-        _column("m500c_aperture_errn", "M500_ap_em", "Error of m500c_aperture, downwards"),
-        _column("m500c_aperture_errp", "M500_ap_ep", "Error of m500c_aperture, upwards"),
-        _column("m500c_nfw", "M500_NFW", "M500c, NFW fit"),
-        _column("m500c_nfw_err", "e_M500_NFW", "Error of m500c_nfw"),
-        _column("m200c_nfw", "M200_NFW", "M200c, NFW fit"),
-        _column("m200c_nfw_err", "e_M200_NFW", "Error of m200c_nfw"),
-        CatalogColumn(name="state", fits="State", dtype="str", description="Dynamical state"),
-        CatalogColumn(name="survey", fits="survey", dtype="str", description="CCCP or MENeaCS"),
+    columns = catalog_columns(
+        """
+        name                 Cluster      str
+        ra                   RA_BCG_deg   deg      Right ascension of the brightest galaxy
+        dec                  Dec_BCG_deg  deg      Declination of the brightest galaxy
+        redshift             z            float
+        m500c_aperture       M500_ap      solMass  M500c, deprojected aperture mass
+        m500c_aperture_errn  M500_ap_em   solMass  Error of m500c_aperture, downwards
+        m500c_aperture_errp  M500_ap_ep   solMass  Error of m500c_aperture, upwards
+        m500c_nfw            M500_NFW     solMass  M500c, NFW fit
+        m500c_nfw_err        e_M500_NFW   solMass
+        m200c_nfw            M200_NFW     solMass  M200c, NFW fit
+        m200c_nfw_err        e_M200_NFW   solMass
+        state                State        str      Dynamical state
+        survey               survey       str      CCCP or MENeaCS
+        """,
+        required=("name", "redshift"),
+        published_units={"deg": "deg", "solMass": "1e14 solMass"},
     )
     mass_columns = (
         MassColumn(
@@ -76,18 +70,5 @@ class Herbonnet2020Table(PublishedLensingTable):
             errp="m500c_aperture_errp",
             method="deprojected aperture mass",
         ),
-        MassColumn(
-            name="m500c_nfw",
-            definition="500c",
-            errn="m500c_nfw_err",
-            errp="m500c_nfw_err",
-            method="NFW fit, 0.5-2 Mpc",
-        ),
-        MassColumn(
-            name="m200c_nfw",
-            definition="200c",
-            errn="m200c_nfw_err",
-            errp="m200c_nfw_err",
-            method="NFW fit, 0.5-2 Mpc",
-        ),
+        *symmetric_masses(("500c", "200c"), suffix="_nfw", method="NFW fit, 0.5-2 Mpc"),
     )

@@ -1,23 +1,10 @@
 """The literature catalogue of weak-lensing clusters LC2 (Sereno 2015)."""
 
-from szmass.catalogs.core import CatalogColumn, register_catalog
-from szmass.catalogs.lensing.core import MassColumn, PublishedLensingTable
+from szmass.catalogs.core import catalog_columns, register_catalog
+from szmass.catalogs.lensing._columns import symmetric_masses
+from szmass.catalogs.lensing.core import PublishedLensingTable
 
 __all__ = ["LC2Table"]
-
-_COMMON = {"unit": "solMass", "published_unit": "1e14 solMass"}
-
-
-def _mass(name, published):
-    return (
-        CatalogColumn(name=name, vizier=(published,), description=f"Mass {name[1:]}", **_COMMON),
-        CatalogColumn(
-            name=f"{name}_err",
-            vizier=(f"e_{published}",),
-            description=f"Error of {name}",
-            **_COMMON,
-        ),
-    )
 
 
 @register_catalog
@@ -53,39 +40,21 @@ class LC2Table(PublishedLensingTable):
     references = ("2015MNRAS.450.3665S",)
     download_page = "https://cdsarc.cds.unistra.fr/ftp/J/MNRAS/450/3665/"
     cosmology = "PSZ2"
-    columns = (
-        CatalogColumn(
-            name="name", vizier=("Name",), dtype="str", required=True, description="Name"
-        ),
-        CatalogColumn(
-            name="ned_name",
-            vizier=("NameNED",),
-            dtype="str",
-            description="Name in the NASA/IPAC database",
-        ),
-        CatalogColumn(
-            name="ra",
-            vizier=("RAJ2000", "_RAJ2000", "_RA", "RAdeg"),
-            unit="deg",
-            published_unit="deg",
-            description="Right ascension (J2000)",
-        ),
-        CatalogColumn(
-            name="dec",
-            vizier=("DEJ2000", "_DEJ2000", "_DE", "DEdeg"),
-            unit="deg",
-            published_unit="deg",
-            description="Declination (J2000)",
-        ),
-        CatalogColumn(name="redshift", vizier=("z",), description="Redshift"),
-        *_mass("m500c", "M500"),
-        *_mass("m200c", "M200"),
-        CatalogColumn(name="author", vizier=("Author",), dtype="str", description="Authors"),
-        CatalogColumn(
-            name="bibcode", vizier=("BibCode",), dtype="str", description="Paper of the mass"
-        ),
+    columns = catalog_columns(
+        """
+        name       Name                        str
+        ned_name   NameNED                     str      Name in the NASA/IPAC database
+        ra         RAJ2000 _RAJ2000 _RA RAdeg  deg      Right ascension (J2000)
+        dec        DEJ2000 _DEJ2000 _DE DEdeg  deg      Declination (J2000)
+        redshift   z                           float
+        m500c      M500                        solMass  Mass 500c
+        m500c_err  e_M500                      solMass
+        m200c      M200                        solMass  Mass 200c
+        m200c_err  e_M200                      solMass
+        author     Author                      str      Authors
+        bibcode    BibCode                     str      Paper of the mass
+        """,
+        required=("name",),
+        published_units={"deg": "deg", "solMass": "1e14 solMass"},
     )
-    mass_columns = tuple(
-        MassColumn(name=name, definition=name[1:], errn=f"{name}_err", errp=f"{name}_err")
-        for name in ("m500c", "m200c")
-    )
+    mass_columns = symmetric_masses(("500c", "200c"))

@@ -40,6 +40,4 @@ class Umetsu2014Table(PublishedLensingTable):
     references = ("2014ApJ...795..163U",)
     download_page = "https://arxiv.org/abs/1404.1375 (table 6)"
     cosmology = FlatLambdaCDM(H0=70, Om0=0.27, Tcmb0=0, Ob0=0.05, name="CLASH")
-    columns, mass_columns = layout(
-        ("200c", "500c"), ra=("ra_hms", "ra_deg"), dec=("dec_dms", "dec_deg")
-    )
+    columns, mass_columns = layout(("200c", "500c"), ra="ra_hms ra_deg", dec="dec_dms dec_deg")

@@ -2,7 +2,7 @@
 
 from astropy.cosmology import FlatLambdaCDM
 
-from szmass.catalogs.core import CatalogColumn, register_catalog
+from szmass.catalogs.core import register_catalog
 from szmass.catalogs.lensing._columns import layout
 from szmass.catalogs.lensing.core import PublishedLensingTable
 
@@ -41,11 +41,9 @@ class Umetsu2016Table(PublishedLensingTable):
     cosmology = FlatLambdaCDM(H0=70, Om0=0.27, Tcmb0=0, Ob0=0.05, name="CLASH")
     columns, mass_columns = layout(
         ("200c", "500c", "2500c", "1000c", "vir", "100c", "200m"),
-        ra=("ra_hms",),
-        dec=("dec_dms",),
-        extra=(
-            CatalogColumn(name="subsample", fits="subsample", dtype="str", description="X or HM"),
-            CatalogColumn(name="c200c", fits="c200c", description="Concentration"),
-            CatalogColumn(name="c200c_err", fits="e_c200c", description="Error of c200c"),
-        ),
+        ra="ra_hms",
+        dec="dec_dms",
+        extra="subsample  subsample  str  X or HM\n"
+        "c200c  c200c  float  Concentration\n"
+        "c200c_err  e_c200c  float",
     )

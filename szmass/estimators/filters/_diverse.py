@@ -7,9 +7,15 @@ from scipy.interpolate import CubicSpline
 
 from szmass.estimators.filters._filters import FilterBank, Measured
 from szmass.estimators.filters._templates import SIZES, radial_templates, sample_blocks
-from szmass.physics.templates import disc_transform
-from szmass.physics.transforms import K_MAX, N_K, X_NODES, sphere_weights, transform_tables
-from szmass.simulations.bodies import profile_scatter as _diversity
+from szmass.physics.templates import (
+    K_MAX,
+    N_K,
+    X_NODES,
+    disc_transform,
+    sphere_weights,
+    transform_tables,
+)
+from szmass.simulations.bodies import profile_scatter
 
 __all__ = ["DisplacedBank", "displaced_bank", "diverse_bank", "profile_components"]
 
@@ -46,13 +52,12 @@ def profile_components(profile, relaxed, disturbed, strength):
         Mean, then components for a coefficient of variance 1, shape (1 + components, len(k)).
     """
     rng = np.random.default_rng(20)
-    state = _diversity.draw_states(rng.random(_DRAWN), (relaxed, disturbed))
-    normal = rng.standard_normal((_DRAWN // 2, len(_diversity.SCATTER_NODES)))
-    deviation = _diversity.deviations(
+    state = profile_scatter.draw_states(rng.random(_DRAWN), (relaxed, disturbed))
+    normal = rng.standard_normal((_DRAWN // 2, len(profile_scatter.SCATTER_NODES)))
+    deviation = profile_scatter.deviations(
         np.concatenate([normal, -normal]), (relaxed, disturbed), strength
     )
-    shapes = profile._shape(X_NODES) * _diversity.state_shapes(state)
-    shapes = shapes * np.exp(_diversity.interpolate(deviation))
+    shapes = profile_scatter.scattered(profile.shape(X_NODES), state, deviation)
     k = K_MAX * (np.arange(N_K) / (N_K - 1)) ** 2
     y500 = 4 * np.pi / 3 * (shapes @ sphere_weights(1.0))
     transforms = transform_tables(shapes) / y500[:, np.newaxis]

@@ -1,4 +1,4 @@
-"""Whether a network knows such cutouts: a score of how unlike its training they are."""
+"""Anomaly score of cutouts: how unlike those of its training what a network sees is."""
 
 from szmass.networks.domain.core import FEWEST, DomainScore
 

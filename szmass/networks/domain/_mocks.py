@@ -1,4 +1,4 @@
-"""Cutouts in domain as maps give them: sampled in all ways, of clusters that nobody trained on."""
+"""Mock cutouts in domain, sampled in all ways, of clusters that nobody trained on."""
 
 import itertools
 
@@ -28,25 +28,10 @@ def draw_population(recipe, n, seed):
 
 
 def domain_inputs(recipe, geometry, beam, noise, n):
-    """Make what networks see of clusters in domain.
+    """Make planes and context, as `NetworkInputs` gives them, of about n clusters in domain.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        The recipe; its seed, moved, is the one of these clusters.
-    geometry : `~szmass.maps.CutoutGeometry`
-        The grid.
-    beam : `~astropy.units.Quantity`
-        FWHM of the beam.
-    noise : sequence of `~szmass.maps.NoiseModel`
-        Noise models.
-    n : int
-        About how many clusters, a part for each noise model and each sampling of a map.
-
-    Yields
-    ------
-    planes, context : ndarray
-        As `NetworkInputs` gives them, for the next clusters.
+    There is a part for each noise model and each sampling of a map; the recipe's seed, moved, is
+    the one of these clusters. They come some at a time.
     """
     data, seen = recipe.data, recipe.observation
     environment = Environment(cosmology=data["cosmology"]) if data["environment"] else None

@@ -1,13 +1,17 @@
-"""Whether a network knows such cutouts: a score of how unlike its training they are."""
+"""Anomaly score of cutouts: how unlike those of its training what a network sees is."""
 
 import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.networks.domain._conditional import ConditionalGaussian, SmoothBasis, inverse_normal
-from szmass.networks.domain._pairs import PairTemplates
-from szmass.networks.domain._statistics import MULTIPOLES, FieldStatistics
-from szmass.networks.domain._strangeness import EvenedOut, Rarity
+from szmass.networks.domain._anomaly import (
+    AnomalyScore,
+    ConditionalGaussian,
+    SmoothBasis,
+    Standardisation,
+    inverse_normal,
+)
+from szmass.networks.domain._fields import MULTIPOLES, FieldStatistics, PairTemplates
 
 __all__ = ["FEWEST", "DomainScore"]
 
@@ -15,8 +19,8 @@ __all__ = ["FEWEST", "DomainScore"]
 _PARTS = ("pair", "noise", "peaks", "holes", "profile", "shape", "texture")
 # What the last of these tell is told by all three, a little each: they count as one.
 _ALONE = 4
-# Pairs are common, hard to see and weighed too heavy: they count double, all else is half as rare.
-_LESS_RARE = np.log10(2)
+# Pairs are common, hard to see and weighed too heavy: they count double, p of all else is halved.
+_HALVED = np.log10(2)
 # Statistics that are real numbers, beside the multipoles.
 _REAL = ("noise", "peaks", "holes", "texture")
 # Combinations of rings that are kept of each multipole: those in which clusters differ most in
@@ -41,8 +45,8 @@ class DomainScore:
     "holes"), mean at each radius ("profile"), multipoles about the middle ("shape"), and
     small-scale energy by radius ("texture"). Means and covariances are regressions on log mass,
     log redshift and noise. Nothing is fitted to anything out of domain. The score is that of the
-    strangest part, where the last three count as one and pairs count double, turned into a rate of
-    false alarms.
+    most anomalous part, where the last three count as one and pairs count double, turned into a
+    rate of false alarms.
 
     Made by `fit` or `from_arrays`.
 
@@ -133,15 +137,14 @@ class DomainScore:
         score = cls(state)
         raw, terms = score._distances(planes[second], x[second])
         inverse = inverse_normal(terms)
-        state["evened"] = [EvenedOut.fit(values, terms, inverse) for values in raw.T]
+        state["standardised"] = [Standardisation.fit(values, terms, inverse) for values in raw.T]
         even = np.stack(
-            [f(values, terms) for f, values in zip(state["evened"], raw.T, strict=True)]
+            [f(values, terms) for f, values in zip(state["standardised"], raw.T, strict=True)]
         )
-        state["rarities"] = [Rarity.fit(values) for values in even]
-        parts = [f(values) for f, values in zip(state["rarities"], even, strict=True)]
-        parts = np.array(parts)
-        state["form"] = Rarity.fit(parts[_ALONE:].sum(axis=0))
-        state["joint"] = Rarity.fit(score._largest(parts))
+        state["scores"] = [AnomalyScore.fit(values) for values in even]
+        parts = np.array([f(values) for f, values in zip(state["scores"], even, strict=True)])
+        state["form"] = AnomalyScore.fit(parts[_ALONE:].sum(axis=0))
+        state["joint"] = AnomalyScore.fit(score._largest(parts))
         return score
 
     @property
@@ -170,7 +173,7 @@ class DomainScore:
         -------
         ndarray
             -log10 of the share of clusters in domain, of that mass, redshift and noise, that are
-            as strange; beyond 1.3 extrapolated in part. Infinite where a value is not finite.
+            as anomalous; beyond 1.3 extrapolated in part. Infinite where a value is not finite.
 
         Raises
         ------
@@ -195,7 +198,7 @@ class DomainScore:
         return self.score(planes, context, log10_mass) > self.threshold
 
     def parts(self, planes, context, log10_mass):
-        """Tell what is strange.
+        """Give the anomaly scores of the parts.
 
         Parameters
         ----------
@@ -205,7 +208,7 @@ class DomainScore:
         Returns
         -------
         dict of str to ndarray
-            Scores of "pair", "noise", "peaks", "holes", "profile", "shape" and "texture" alone.
+            By name: "pair", "noise", "peaks", "holes", "profile", "shape" and "texture" alone.
         """
         return dict(zip(_PARTS, self._evaluate(planes, context, log10_mass)[1], strict=True))
 
@@ -222,19 +225,19 @@ class DomainScore:
         x = _variables(context[good], log10_mass[good], state["noise_directions"])
         raw, terms = self._distances(planes[good], x)
         parts = np.full((len(_PARTS), len(planes)), np.inf)
-        for row, even, rarity, values in zip(
-            parts, state["evened"], state["rarities"], raw.T, strict=True
+        for row, even, score, values in zip(
+            parts, state["standardised"], state["scores"], raw.T, strict=True
         ):
-            row[good] = rarity(even(values, terms))
-        score = np.full(len(planes), np.inf)
-        score[good] = state["joint"](self._largest(parts[:, good]))
-        return score, parts
+            row[good] = score(even(values, terms))
+        total = np.full(len(planes), np.inf)
+        total[good] = state["joint"](self._largest(parts[:, good]))
+        return total, parts
 
     def _largest(self, parts):
         """The largest of the scores of parts (parts, N), of which some count as one."""
         form = self._state["form"](parts[_ALONE:].sum(axis=0))
         others = np.maximum(parts[1:_ALONE].max(axis=0), form)
-        return np.maximum(parts[0], others - _LESS_RARE)
+        return np.maximum(parts[0], others - _HALVED)
 
     def _distances(self, planes, x):
         """Distances (N, parts) from what is expected, and the basis at x."""
@@ -280,7 +283,7 @@ class DomainScore:
             "noise_directions": state["noise_directions"],
             "range": np.stack([state["basis"].low, state["basis"].high]),
             "pair_brightness": state["pairs"].brightness,
-            "evened": np.stack([[f.middle, f.width] for f in state["evened"]]),
+            "evened": np.stack([[f.middle, f.width] for f in state["standardised"]]),
         }
         for m, kept in enumerate(state["directions"]):
             arrays[f"directions_{m}"] = kept
@@ -288,9 +291,9 @@ class DomainScore:
         for name, density in state["densities"].items():
             for part in ("means", "slopes", "variances"):
                 arrays[f"{name}_{part}"] = np.concatenate(getattr(density, part))
-        rarities = [*state["rarities"], state["form"], state["joint"]]
-        arrays["quantiles"] = np.stack([f.quantiles for f in rarities])
-        arrays["tails"] = np.array([f.scale for f in rarities])
+        scores = [*state["scores"], state["form"], state["joint"]]
+        arrays["quantiles"] = np.stack([f.quantiles for f in scores])
+        arrays["tails"] = np.array([f.scale for f in scores])
         return arrays
 
     @classmethod
@@ -343,8 +346,8 @@ def _state(arrays):
     ):
         if len(array) != length:
             raise ValueError(f"{name} has {len(array)} rows, expected {length}")
-    rarities = [
-        Rarity(quantiles, scale)
+    scores = [
+        AnomalyScore(quantiles, scale)
         for quantiles, scale in zip(arrays["quantiles"], arrays["tails"], strict=True)
     ]
     return {
@@ -356,10 +359,10 @@ def _state(arrays):
         "directions": [np.asarray(arrays[f"directions_{m}"]) for m in MULTIPOLES],
         "densities": densities,
         "pairs": PairTemplates(rings, np.asarray(arrays["pair_brightness"])),
-        "evened": [EvenedOut(*pair) for pair in arrays["evened"]],
-        "rarities": rarities[:-2],
-        "form": rarities[-2],
-        "joint": rarities[-1],
+        "standardised": [Standardisation(*pair) for pair in arrays["evened"]],
+        "scores": scores[:-2],
+        "form": scores[-2],
+        "joint": scores[-1],
     }
 
 

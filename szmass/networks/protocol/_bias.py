@@ -1,10 +1,10 @@
-"""How far predicted masses are off, by predicted mass."""
+"""Bias and error of predicted masses, by predicted mass."""
 
 import math
 
 import numpy as np
 
-from szmass.networks._error_table import ErrorTable
+from szmass.networks.cards import ErrorTable
 
 __all__ = ["error_table", "mass_bin_statistics", "pooled_means", "relative_error"]
 
@@ -15,29 +15,17 @@ _LEAST_ERROR = 1e-3
 
 
 def relative_error(predicted, true):
-    """Give (M_predicted - M_true) / M_predicted from decimal logarithms."""
+    """(M_predicted - M_true) / M_predicted from decimal logarithms."""
     return 1 - 10.0 ** (np.asarray(true) - np.asarray(predicted))
 
 
 def mass_bin_statistics(predicted, true, cluster_id, edges):
-    """Give the statistics of the errors of one network in bins of predicted mass.
+    """Statistics of the errors of log10(M / Msun) of one network in bins of predicted mass.
 
-    Parameters
-    ----------
-    predicted, true : ndarray
-        log10(M / Msun).
-    cluster_id : ndarray
-        What cluster each map shows.
-    edges : sequence of float
-        Inner edges of the bins in predicted log10(M / Msun); the outer bins are open.
-
-    Returns
-    -------
-    dict
-        Per bin lists ``maps``, ``clusters``, ``mean`` and ``std`` of the relative error, with None
-        where there are too few; and numbers of all maps: ``relative_mean``, ``relative_std``,
-        ``rmse`` and ``scatter`` [dex]: the standard deviation of the true masses, which is the
-        rmse of one who always says their mean.
+    Between and beyond the edges lists ``maps``, ``clusters``, ``mean`` and ``std`` of the relative
+    error, with None where there are too few; and of all maps ``relative_mean``, ``relative_std``,
+    ``rmse`` and ``scatter`` [dex]: the standard deviation of the true masses, which is the rmse
+    of one who always says their mean.
     """
     error = relative_error(predicted, true)
     index = np.searchsorted(edges, predicted, side="right")
@@ -62,22 +50,11 @@ def _or_none(value):
 
 
 def pooled_means(statistics, least):
-    """Give the mean relative error per bin, with those of too few clusters in with a neighbour.
+    """Mean relative error per bin, with those of fewer than the least clusters pooled.
 
-    Otherwise a network could hide where it is biased by predicting few such masses.
-
-    Parameters
-    ----------
-    statistics : dict
-        From `mass_bin_statistics`.
-    least : int
-        Clusters that a mean needs. Bins with fewer are pooled with the next ones, the last ones
-        with those before.
-
-    Returns
-    -------
-    list of float or None
-        None for a bin without maps, and everywhere if there are too few clusters in all.
+    Otherwise a network could hide where it is biased by predicting few such masses. Bins are pooled
+    with the next ones, the last ones with those before. None stands for a bin without maps, and
+    everywhere if there are too few clusters in all.
     """
     groups, waiting = [], []
     for number in range(len(statistics["maps"])):
@@ -101,21 +78,11 @@ def pooled_means(statistics, least):
 
 
 def error_table(predicted, true, level=0.68):
-    """Tabulate the range of the true mass at the predicted mass.
+    """Tabulate the range of the true log10 mass at the predicted one, at a level of probability.
 
-    Parameters
-    ----------
-    predicted, true : ndarray
-        log10(M / Msun) of test maps.
-    level : float, optional
-        Probability of the interval.
-
-    Returns
-    -------
-    ErrorTable or None
-        Nodes at the median predicted mass of equal numbers of maps, the outer ones at the ends;
-        None with fewer than 60 maps. If the predicted mass is not in the range, the error on
-        that side is 0.001 dex.
+    Nodes are at the median predicted mass of equal numbers of maps, the outer ones at the ends. If
+    the predicted mass is not in the range, the error on that side is 0.001 dex. None with fewer
+    than 60 maps.
     """
     n = min(_MOST_NODES, len(predicted) // _PER_NODE)
     if n < 2:

@@ -1,4 +1,4 @@
-"""One of the many trainings of the architecture of de Andres et al. (2022): one redshift bin."""
+"""Training, one of many, of the architecture of de Andres et al. (2022): one redshift bin."""
 
 import json
 from dataclasses import dataclass
@@ -9,13 +9,12 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass._io.download import file_sha256
-from szmass._io.files import atomic_path
 from szmass._io.tables import write_table
 from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError, TrainingError
 from szmass.networks._fit import fit_network, model_arrays, seed_everything, use_one_thread
 from szmass.networks._stream import MapStream
-from szmass.networks._weights import save_arrays
+from szmass.networks._weights import save_arrays, write_json
 from szmass.networks.architectures import build_deandres2022
 from szmass.networks.protocol._bias import mass_bin_statistics
 
@@ -60,18 +59,7 @@ def training_folder(folder, number, model):
 
 
 def split_bin(protocol, number, model):
-    """Split the clusters of a redshift bin for one training.
-
-    Returns
-    -------
-    tuple of SimulationDataset
-        Training, validation and test maps.
-
-    Raises
-    ------
-    InvalidInputError
-        There are too few clusters.
-    """
+    """Split the clusters of a redshift bin for one training: training, validation, test maps."""
     low, high = protocol.redshift_bins[number : number + 2]
     redshift = protocol.dataset.redshift
     part = protocol.dataset.take(np.flatnonzero((redshift > low) & (redshift <= high)))
@@ -86,21 +74,10 @@ def train_in_own_process(protocol, number, model):
 
 
 def train_one(protocol, number, model):
-    """Train one network, test it, and keep weights, log, predictions and record.
+    """Train one network, test it, and keep weights, log, predictions and record, which it gives.
 
-    Parameters
-    ----------
-    protocol : Protocol
-        What all trainings have in common.
-    number : int
-        Redshift bin.
-    model : int
-        Number of the training; it chooses the split and all random numbers.
-
-    Returns
-    -------
-    dict
-        The record. If the loss became NaN, it says so in ``error``.
+    The number of the training chooses the split and all random numbers. If the loss became NaN,
+    the record says so in ``error``.
     """
     folder = training_folder(protocol.folder, number, model)
     _, *seeds, keras_seed = _seeds(protocol, number, model)
@@ -174,26 +151,14 @@ def train_one(protocol, number, model):
                 predicted, truth[name], part.cluster_id, protocol.mass_bins
             )
             _write_predictions(folder / f"{name}.ecsv", part, predicted)
-    with atomic_path(folder / _RECORD, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_json(folder / _RECORD, record, allow_nan=False)
     if record["error"] is None:  # it holds the optimizer, and is four times as large as the weights
         (folder / "checkpoint.npz").unlink(missing_ok=True)
     return record
 
 
 def read_record(folder, number, model):
-    """Read the record of a training.
-
-    Returns
-    -------
-    dict or None
-        None if the training is not finished.
-
-    Raises
-    ------
-    FileFormatError
-        The record is damaged.
-    """
+    """Read the record of a training, None if it is not finished."""
     path = training_folder(folder, number, model) / _RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Many trainings of the published architecture, of which the least biased are chosen."""
+"""Protocol of many trainings of the published architecture, of which the best are chosen."""
 
 import dataclasses
 import importlib.util
@@ -16,21 +16,17 @@ from szmass._io.locks import file_lock
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count, check_seed
+from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError, SzmassWarning, TrainingError
-from szmass.networks._processes import run_in_processes
+from szmass.networks._fit import GO_ON
+from szmass.networks._stream import check_noise
+from szmass.networks._weights import write_json
 from szmass.networks.binned import CARD, load_binned
-from szmass.networks.protocol._card import make_card
-from szmass.networks.protocol._checks import (
-    check_data,
-    check_edges,
-    check_fractions,
-    check_noise,
-    check_positive,
-)
-from szmass.networks.protocol._table import (
+from szmass.networks.protocol._outcome import (
     FREE,
     SETTINGS,
     bin_label,
+    make_card,
     models_below_threshold,
     read_settings,
     selection_table,
@@ -133,7 +129,7 @@ def train_selection(
     Raises
     ------
     InvalidInputError
-        An argument makes no sense, a redshift bin has too few clusters, or the folder holds
+        An argument is out of range, a redshift bin has too few clusters, or the folder holds
         something else.
     TrainingError
         All trainings of a redshift bin failed.
@@ -171,24 +167,24 @@ def train_selection(
         dataset=dataset,
         folder=folder,
         noise=check_noise(noise, dataset),
-        redshift_bins=check_edges(redshift_bins, "redshift_bins", 2),
-        fractions=check_fractions(fractions),
-        mass_bins=check_edges(mass_bins, "mass_bins", 1),
+        redshift_bins=_check_edges(redshift_bins, "redshift_bins", 2),
+        fractions=_check_fractions(fractions),
+        mass_bins=_check_edges(mass_bins, "mass_bins", 1),
         epochs=check_count(epochs, "epochs"),
         batch_size=check_count(batch_size, "batch_size"),
-        learning_rate=check_positive(learning_rate, "learning_rate"),
+        learning_rate=_check_positive(learning_rate, "learning_rate"),
         patience=None if patience is None else check_count(patience, "patience"),
         seed=check_seed(seed),
-        memory=check_positive(memory, "memory"),
+        memory=_check_positive(memory, "memory"),
         tensorboard=bool(tensorboard),
     )
-    models, workers = check_count(models, "models"), check_count(workers, "workers")
+    models, workers = check_count(models, "models"), check_workers(workers)
     free = {
         "models": models,
-        "threshold": check_positive(threshold, "threshold"),
+        "threshold": _check_positive(threshold, "threshold"),
         "min_clusters": None if min_clusters is None else check_count(min_clusters, "min_clusters"),
     }
-    check_data(protocol)
+    _check_data(protocol)
     bins = range(len(protocol.redshift_bins) - 1)
     # A split that cannot be is refused before anything begins.
     n = min(len(np.unique(split_bin(protocol, number, 0)[1].cluster_id)) for number in bins)
@@ -214,7 +210,16 @@ def train_selection(
         with progress_bar(
             total=total, initial=total - len(tasks), desc=folder.name, unit="training"
         ) as bar:
-            for record in run_in_processes(train_in_own_process, protocol, tasks, workers):
+            for record in run_tasks(
+                train_in_own_process,
+                protocol,
+                tasks,
+                workers=workers,
+                fresh=True,
+                # Backends never free all memory.
+                renew=20,
+                remedy=GO_ON,
+            ):
                 bar.set_postfix(bin=record["bin"], model=record["model"], refresh=False)
                 bar.update()
         table = selection_table(folder)
@@ -223,6 +228,61 @@ def train_selection(
         _keep_chosen(protocol, table)
     _tell(table)
     return load_binned(folder)
+
+
+def _check_positive(value, name):
+    """Give a positive finite number as a float."""
+    if isinstance(value, bool) or not np.isscalar(value) or not 0 < value < np.inf:
+        raise InvalidInputError(f"'{name}' must be a positive number. Received: {value!r}")
+    return float(value)
+
+
+def _check_edges(edges, name, least):
+    """Give increasing edges as a tuple of at least so many floats."""
+    values = np.asarray(edges, dtype=float)
+    if values.ndim != 1 or len(values) < least or not np.all(np.diff(values) > 0):
+        raise InvalidInputError(
+            f"'{name}' must be {least} or more increasing numbers. Received: {edges!r}"
+        )
+    return tuple(float(value) for value in values)
+
+
+def _check_fractions(fractions):
+    """Give three fractions as a tuple."""
+    values = tuple(float(value) for value in fractions)
+    if len(values) != 3:
+        raise InvalidInputError(
+            "'fractions' must be three numbers, for training, validation and test. "
+            f"Received: {fractions!r}"
+        )
+    return values
+
+
+def _check_data(protocol):
+    """Refuse a data set without masses, or whose redshifts are not those of the bins."""
+    dataset = protocol.dataset
+    mass = dataset.table(["mass_true"])["mass_true"]
+    known = np.ma.filled(np.ma.asarray(mass.value), np.nan) > 0
+    if not known.all():
+        raise InvalidInputError(
+            f"{np.count_nonzero(~known)} maps of the data set have no 'mass_true'. Take those that "
+            "have one."
+        )
+    edges, redshift = protocol.redshift_bins, dataset.redshift
+    outside = ~((redshift > edges[0]) & (redshift <= edges[-1]))
+    if outside.any():
+        raise InvalidInputError(
+            f"{np.count_nonzero(outside)} maps have a redshift outside of ({edges[0]:g}, "
+            f"{edges[-1]:g}], or none, for instance {redshift[outside][0]:.4g}. Take others, or "
+            "pass other 'redshift_bins'."
+        )
+    there = np.unique(np.searchsorted(edges, redshift, side="left") - 1)
+    absent = [bin_label(edges, i) for i in range(len(edges) - 1) if i not in there]
+    if absent:
+        raise InvalidInputError(
+            f"The data set has no map with a redshift in {', '.join(absent)}, and each bin needs a "
+            "network. Add clusters there, or pass other 'redshift_bins'."
+        )
 
 
 def _begin(protocol, free, resume):
@@ -253,8 +313,7 @@ def _begin(protocol, free, resume):
         raise InvalidInputError(
             f"The folder {str(protocol.folder)!r} holds other networks. Choose another one."
         )
-    with atomic_path(path, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(settings | free, indent=1) + "\n", encoding="utf-8")
+    write_json(path, settings | free)
 
 
 def _keep_chosen(protocol, table):

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import fft
 
 from szmass.exceptions import InvalidInputError
-from szmass.physics.transforms import table_position
+from szmass.physics.templates import table_position
 
 __all__ = ["FieldGrid", "Window"]
 
@@ -23,15 +23,7 @@ _FINEST = 8
 
 
 class Window:
-    """Beam and pixel windows, all Gaussian to the precision that matters here.
-
-    Parameters
-    ----------
-    fwhm : float
-        FWHM of the beam [arcmin].
-    box_variance : float, optional
-        Variance per axis [arcmin2] that pixels and interpolation add.
-    """
+    """Windows of beam [arcmin] and pixels [arcmin2 per axis], Gaussian as far as it matters."""
 
     def __init__(self, fwhm, box_variance=0.0):
         self.sigma = np.sqrt(fwhm**2 / (8 * np.log(2)) + box_variance)
@@ -42,22 +34,7 @@ class Window:
 
 
 class FieldGrid:
-    """Adds up components of fields of one geometry and transforms them to maps.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Rows and columns of the fields.
-    pixel : float
-        Side of a pixel [arcmin].
-    window : Window
-        Beam and pixel windows.
-
-    Raises
-    ------
-    InvalidInputError
-        The pixels are too coarse for the beam.
-    """
+    """Adds up components of fields of one shape and pixel [arcmin] and transforms them to maps."""
 
     def __init__(self, shape, pixel, window):
         # A finer grid where the pixels do not resolve the beam, of which every n-th point is kept.
@@ -103,27 +80,11 @@ class FieldGrid:
         }
 
     def spectrum(self, n, tables, row, amplitude, stretch, offset):
-        """Add the components of one field up in Fourier space.
+        """Add the C components of one field up; the modes of a period of ``n`` pixels, complex64.
 
-        Parameters
-        ----------
-        n : int
-            Number of pixels of the period.
-        tables : ndarray
-            Transforms of the profiles, from `transform_tables`.
-        row : ndarray of int
-            Which of them each component has, shape (C,).
-        amplitude : ndarray
-            Its amplitude [arcmin2], shape (C,).
-        stretch : ndarray
-            xx, xy, yy of the matrix Q in k_scaled^2 = k Q k [arcmin2], shape (C, 3).
-        offset : ndarray
-            Its place right of and above the middle of the field [arcmin], shape (C, 2).
-
-        Returns
-        -------
-        ndarray
-            Values of the modes of a period of ``n`` pixels, complex64.
+        Each has the row ``row`` of the transforms ``tables``, an amplitude [arcmin2], the elements
+        xx, xy, yy of Q in k_scaled^2 = k Q k [arcmin2], shape (C, 3), and its place right of and
+        above the middle [arcmin], shape (C, 2).
         """
         modes = self._modes(n)
         stretch = stretch.astype(np.float32)[:, :, np.newaxis]

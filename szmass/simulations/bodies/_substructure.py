@@ -1,4 +1,4 @@
-"""Subhaloes and merging companions: how many, how heavy, where, on plain arrays."""
+"""Subhaloes and merging companions: number, masses and places, on plain arrays."""
 
 import functools
 
@@ -54,23 +54,7 @@ def _direction(uniform):
 
 
 def subhaloes(number, uniform):
-    """Draw subhaloes.
-
-    Parameters
-    ----------
-    number : ndarray
-        Uniform numbers, shape (N,).
-    uniform : ndarray
-        Shape (N, MAX_SUBHALOES, 5).
-
-    Returns
-    -------
-    ratio, gas : ndarray
-        Mass over that of the host and share of the gas kept, shape (N, MAX_SUBHALOES), NaN where
-        there is no subhalo.
-    position : ndarray
-        In R500 of the host, shape (N, MAX_SUBHALOES, 3).
-    """
+    """Mass ratio, share of gas, place [R500]; NaN where there is none, (N, MAX_SUBHALOES, ...)."""
     _, share, log_ratio = _mass_function()
     ratio = np.exp(np.interp(uniform[..., 0], share, log_ratio))
     gas = _GAS[0] + (_GAS[1] - _GAS[0]) * uniform[..., 1]
@@ -91,22 +75,7 @@ def subhalo_mean(slope):
 
 
 def companions(uniform, merging):
-    """Draw the companions of merging clusters.
-
-    Parameters
-    ----------
-    uniform : ndarray
-        Shape (N, 4).
-    merging : ndarray of bool
-        Shape (N,).
-
-    Returns
-    -------
-    ratio : ndarray
-        Mass over that of the host, NaN where none, shape (N,).
-    position : ndarray
-        In R500 of the host, shape (N, 3).
-    """
+    """Mass ratio, shape (N,), and place [R500] of companions; NaN unless ``merging``."""
     low, high = np.log(_COMPANION_RATIO)
     ratio = np.exp(low + (high - low) * uniform[:, 0])
     near, far = _COMPANION_RADIUS

@@ -23,21 +23,7 @@ def _truncated_normal(uniform, mean, sigma, low, high):
 
 
 def draw_axes(uniform, q, s):
-    """Draw semi-axes of unit volume.
-
-    Parameters
-    ----------
-    uniform : ndarray
-        Shape (N, 2), in (0, 1).
-    q, s : (float, float)
-        Mean and standard deviation of b/a and of c/a. Both are normal, cut to
-        AXIS_RATIO_MIN <= c/a <= b/a <= 1.
-
-    Returns
-    -------
-    ndarray
-        a, b, c in units of their geometric mean, shape (N, 3).
-    """
+    """Semi-axes of unit volume, shape (N, 3); b/a, c/a normal (mean, sigma), c/a <= b/a <= 1."""
     ratio_b = _truncated_normal(uniform[:, 0], *q, AXIS_RATIO_MIN, 1.0)
     ratio_c = _truncated_normal(uniform[:, 1], *s, AXIS_RATIO_MIN, ratio_b)
     axes = np.stack([np.ones_like(ratio_b), ratio_b, ratio_c], axis=1)
@@ -45,20 +31,7 @@ def draw_axes(uniform, q, s):
 
 
 def rotations(uniform):
-    """Draw rotations even over the group (Shoemake 1992).
-
-    Parameters
-    ----------
-    uniform : ndarray
-        Shape (N, 3), in (0, 1).
-
-    Returns
-    -------
-    quaternion : ndarray
-        x, y, z, w, shape (N, 4).
-    matrix : ndarray
-        From the body to the sky (right, up, along the line of sight), shape (N, 3, 3).
-    """
+    """Quaternions x, y, z, w of even rotations (Shoemake 1992), and matrices from body to sky."""
     first, second = np.sqrt(1 - uniform[:, 0]), np.sqrt(uniform[:, 0])
     angle = 2 * np.pi * uniform[:, 1:]
     x, y = first * np.sin(angle[:, 0]), first * np.cos(angle[:, 0])
@@ -79,21 +52,7 @@ def rotation_matrix(quaternion):
 
 
 def projected_stretch(axes, matrix):
-    """Give Q with k_scaled^2 = k Q k for wave vectors in the plane of the sky.
-
-    Parameters
-    ----------
-    axes : ndarray
-        Semi-axes, shape (N, 3).
-    matrix : ndarray
-        Rotations, shape (N, 3, 3).
-
-    Returns
-    -------
-    ndarray
-        Its elements xx, xy, yy, shape (N, 3). The roots of its eigenvalues are the semi-axes
-        of the outline on the sky.
-    """
+    """Q (xx, xy, yy), shape (N, 3), with k_scaled^2 = k Q k on the sky, of axes and rotations."""
     plane = matrix[:, :2] * axes[:, np.newaxis]
     right, up = plane[:, 0], plane[:, 1]
     return np.stack([(right**2).sum(-1), (right * up).sum(-1), (up**2).sum(-1)], axis=1)

@@ -1,4 +1,4 @@
-"""What the clusters of a simulation are made of, by name."""
+"""Models of the gas of clusters, by name."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from szmass._utils.registry import Registry
-from szmass.exceptions import InvalidInputError
+from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.pressure import get_pressure_profile
 from szmass.simulations.bodies._triaxial import AXIS_RATIO_MIN
@@ -14,14 +14,42 @@ from szmass.simulations.bodies._triaxial import AXIS_RATIO_MIN
 __all__ = ["CLUSTER_MODELS", "ClusterModel", "get_cluster_model"]
 
 #: Models known by name.
-CLUSTER_MODELS = Registry("cluster model")
+CLUSTER_MODELS = Registry("cluster model", "szmass.cluster_models")
 
-# Not in ``references``, which data sets on disk have in their recipes.
+# Not in ``references``, which data sets on disk have in their records.
 _PROFILE_SCATTER = ("2022arXiv220600091S",)
 _STATES = ("2017arXiv170206961R",)
 _SHAPE = ("2018ApJ...860L...4S", "2011ApJ...734...93L")
 _SIGMA_LNY = ("2016arXiv161205266G",)
 _SUBHALOES = ("2010ApJ...719...88T",)
+
+# Parts of a model, and the options that leave each of them out.
+_OFF = {
+    "scatter": {"sigma_lny": 0.0, "sigma_ln_one_minus_b": 0.0},
+    "bias-scatter": {"sigma_ln_one_minus_b": 0.0},
+    "states": {"relaxed": 0.0, "disturbed": 0.0},
+    "profile-scatter": {"profile_scatter": 0.0},
+    "triaxiality": {"axis_ratio_b": (1.0, 0.0), "axis_ratio_c": (1.0, 0.0)},
+    "subhaloes": {"subhaloes": False},
+    "merging": {"merging": 0.0},
+    "gas-offset": {"gas_offset": (0.0, 0.0)},
+}
+
+
+def name_without(name, parts):
+    """Name of a copy without some parts; without all of them if none is named."""
+    return "-no-".join([name, *(parts or ["parts"])])
+
+
+def switched_off(thing, parts, names, **changes):
+    """Copy a dataclass without some of its parts: ``names`` of ``parts``, all if there are none."""
+    for name in names or parts:
+        if name not in parts:
+            raise UnknownNameError(
+                f"There is no part {name!r} to leave out. Known: {', '.join(sorted(parts))}."
+            )
+        changes = parts[name] | changes
+    return dataclasses.replace(thing, **changes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +102,7 @@ class ClusterModel:
     See Also
     --------
     dataclasses.replace : Gives a model with some of these changed.
+    off : Gives a model without some parts.
 
     Notes
     -----
@@ -156,13 +185,36 @@ class ClusterModel:
 
     @property
     def papers(self):
-        """ADS bibcodes of all papers: ``references``, and those that the diversity is from."""
+        """ADS bibcodes of all papers: ``references``, and those on what clusters differ in."""
         used = (
             *(_SHAPE if self.axis_ratio_c != (1, 0) else ()),
             *(_SIGMA_LNY if self.sigma_lny > 0 else ()),
             *(_SUBHALOES if self.subhaloes else ()),
         )
         return tuple(dict.fromkeys((*self.profile_papers, *used)))
+
+    def off(self, *names):
+        """Give the model without some of the differences between clusters.
+
+        Parameters
+        ----------
+        *names : str
+            "scatter" (of Y500 and 1-b at given mass), "bias-scatter" (of 1-b alone), "states",
+            "profile-scatter", "triaxiality", "subhaloes", "merging" or "gas-offset"; all of them
+            by default.
+
+        Returns
+        -------
+        ClusterModel
+            What is left is drawn as before, except that companions no longer prefer disturbed
+            clusters without "states".
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such part.
+        """
+        return switched_off(self, _OFF, names, name=name_without(self.name, names))
 
     def smooth(self):
         """Give the model of spheres without any scatter, substructure or offset.
@@ -172,20 +224,7 @@ class ClusterModel:
         ClusterModel
             With the same profile and 1-b.
         """
-        return dataclasses.replace(
-            self,
-            name=f"{self.name}-smooth",
-            sigma_ln_one_minus_b=0.0,
-            sigma_lny=0.0,
-            relaxed=0.0,
-            disturbed=0.0,
-            profile_scatter=0.0,
-            axis_ratio_b=(1.0, 0.0),
-            axis_ratio_c=(1.0, 0.0),
-            subhaloes=False,
-            merging=0.0,
-            gas_offset=(0.0, 0.0),
-        )
+        return switched_off(self, _OFF, (), name=f"{self.name}-smooth")
 
 
 for _name, _profile, _one_minus_b in (
@@ -205,19 +244,9 @@ for _name, _profile, _one_minus_b in (
     CLUSTER_MODELS.add(_name, _entry)
 
 #: Spheres that differ in Y500 and profile alone, as the exact posterior assumes.
-CLUSTER_MODELS.add(
-    "a10-spheres",
-    dataclasses.replace(
-        CLUSTER_MODELS["a10"],
-        name="a10-spheres",
-        sigma_ln_one_minus_b=0.0,
-        axis_ratio_b=(1.0, 0.0),
-        axis_ratio_c=(1.0, 0.0),
-        subhaloes=False,
-        merging=0.0,
-        gas_offset=(0.0, 0.0),
-    ),
-)
+_NOT_SPHERES = ("bias-scatter", "triaxiality", "subhaloes", "merging", "gas-offset")
+_entry = CLUSTER_MODELS["a10"].off(*_NOT_SPHERES)
+CLUSTER_MODELS.add("a10-spheres", dataclasses.replace(_entry, name="a10-spheres"))
 
 
 def get_cluster_model(model):

@@ -1,4 +1,4 @@
-"""From masses to maps: draw the gas of clusters, and paint it."""
+"""Gas of clusters of given masses: drawn, and painted on maps."""
 
 import astropy.units as u
 import numpy as np
@@ -11,9 +11,8 @@ from szmass.maps.cutouts import check_beam
 from szmass.maps.geometry import CutoutGeometry
 from szmass.physics.checks import check_mass, check_redshift
 from szmass.physics.cosmology import get_cosmology
-from szmass.physics.transforms import X_NODES, sphere_weights, transform_tables
-from szmass.simulations.bodies import _substructure, _triaxial
-from szmass.simulations.bodies import profile_scatter as _diversity
+from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
+from szmass.simulations.bodies import _substructure, _triaxial, profile_scatter
 from szmass.simulations.bodies._fourier import FieldGrid, Window
 from szmass.simulations.bodies.models import get_cluster_model
 
@@ -81,11 +80,11 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     normal = ndtri(uniform[:, : _NUMBER[0]])
     n = len(mass)
 
-    state = _diversity.draw_states(uniform[:, _STATE[0]], (model.relaxed, model.disturbed))
+    state = profile_scatter.draw_states(uniform[:, _STATE[0]], (model.relaxed, model.disturbed))
     bias = model.sigma_ln_one_minus_b * normal[:, _BIAS[0]]
     rest = np.sqrt(max(model.sigma_lny**2 - (model.y_slope * model.sigma_ln_one_minus_b) ** 2, 0))
     residual = rest * normal[:, _LNY[0]]
-    at_nodes = _diversity.deviations(
+    at_nodes = profile_scatter.deviations(
         normal[:, _NODES], (model.relaxed, model.disturbed), model.profile_scatter
     )
     # Companions go to disturbed clusters first.
@@ -111,12 +110,12 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     table["redshift"] = redshift
     table["mass_true"] = mass * u.solMass
     table["one_minus_b"] = model.one_minus_b * np.exp(bias)
-    theta, scale, *parameters = model.profile._scales(
+    theta, scale, *parameters = model.profile.scales(
         table["one_minus_b"] * mass, redshift, cosmology
     )
     table["theta500_true"] = theta * u.arcmin
     table["ln_y"] = residual + model.y_slope * bias
-    table["state"] = np.array(_diversity.STATES)[state]
+    table["state"] = np.array(profile_scatter.STATES)[state]
     table["profile_deviation"] = at_nodes
     table["axes"] = _triaxial.draw_axes(uniform[:, _AXES], model.axis_ratio_b, model.axis_ratio_c)
     table["gas_offset"] = offset[:, np.newaxis] * normal[:, _OFFSET]
@@ -166,14 +165,14 @@ class _Gas:
         self.model = model
         self.theta = table["theta500_true"].to_value("arcmin")
         n = len(table)
-        if model.profile._self_similar:
-            self.base = model.profile._shape(X_NODES)[np.newaxis]
+        if model.profile.self_similar:
+            self.base = model.profile.shape(X_NODES)[np.newaxis]
         else:
             columns = [np.asarray(p).reshape(n, 1) for p in parameters]
-            self.base = model.profile._shape(X_NODES, *columns)
-        state = np.array([_diversity.STATES.index(name) for name in table["state"]], dtype=int)
-        deviation = _diversity.interpolate(np.asarray(table["profile_deviation"]))
-        self.shape = self.base * _diversity.state_shapes(state) * np.exp(deviation)
+            self.base = model.profile.shape(X_NODES, *columns)
+        state = np.array([profile_scatter.STATES.index(name) for name in table["state"]], dtype=int)
+        at_nodes = np.asarray(table["profile_deviation"])
+        self.shape = profile_scatter.scattered(self.base, state, at_nodes)
         self.base_inner = _sum(self.base, 1.0)
         self.inner = _sum(self.shape, 1.0)
         # Subhaloes and, last, the companion.

@@ -1,13 +1,13 @@
-"""How the pressure profiles of clusters of one mass differ from each other, on plain arrays."""
+"""Scatter of the pressure profiles of clusters of one mass, on plain arrays."""
 
 import functools
 
 import numpy as np
 
 from szmass.physics.pressure import get_pressure_profile
-from szmass.physics.transforms import X_NODES
+from szmass.physics.templates import X_NODES
 
-__all__ = ["SCATTER_NODES", "STATES", "deviations", "draw_states", "interpolate", "state_shapes"]
+__all__ = ["SCATTER_NODES", "STATES", "deviations", "draw_states", "scattered"]
 
 #: Radii [R500] at which the scatter of ln p is given, and its standard deviation there: lowest
 #: near 0.5 R500 (Sayers et al. 2023), below 30 % beyond 0.2 R500 and rising inward (Arnaud et al.
@@ -34,14 +34,22 @@ def _state_factors(at_scatter_nodes=False):
 
 
 def draw_states(uniform, fractions):
-    """Turn uniform numbers into indices of `STATES`; fractions of the first and the last."""
+    """Turn uniform numbers into dynamical states.
+
+    Parameters
+    ----------
+    uniform : ndarray
+        In (0, 1).
+    fractions : (float, float)
+        Fractions of relaxed and disturbed clusters.
+
+    Returns
+    -------
+    ndarray
+        Indices of `STATES`.
+    """
     relaxed, disturbed = fractions
     return np.where(uniform < relaxed, 0, np.where(uniform < 1 - disturbed, 1, 2))
-
-
-def state_shapes(state):
-    """Factors on the pressure at `X_NODES` for each cluster's state, shape (N, number of nodes)."""
-    return _state_factors()[state]
 
 
 @functools.lru_cache(maxsize=32)
@@ -85,9 +93,24 @@ def deviations(normal, fractions, strength):
     return _product(normal, _root(tuple(fractions), float(strength)).T)
 
 
-def interpolate(at_nodes):
-    """Carry deviations of ln p from `SCATTER_NODES` to `X_NODES`, shape (N, number of nodes)."""
-    return _product(at_nodes, _interpolation())
+def scattered(shapes, state, at_nodes):
+    """Give mean profiles their dynamical states and deviations.
+
+    Parameters
+    ----------
+    shapes : ndarray
+        Mean pressure at `X_NODES`, shape (N or 1, number of nodes).
+    state : ndarray of int
+        Indices of `STATES`, shape (N,).
+    at_nodes : ndarray
+        Deviations of ln p at `SCATTER_NODES`, shape (N, 6).
+
+    Returns
+    -------
+    ndarray
+        Pressure, shape (N, number of nodes).
+    """
+    return shapes * _state_factors()[state] * np.exp(_product(at_nodes, _interpolation()))
 
 
 def _product(rows, matrix):

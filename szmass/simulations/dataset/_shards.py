@@ -20,19 +20,22 @@ from pathlib import Path
 import numpy as np
 
 from szmass._io.download import file_sha256
+from szmass._io.locks import file_lock
 from szmass._utils.optional import import_optional
+from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, FileFormatError, InvalidInputError
 from szmass.simulations.dataset._truth import ColumnSpec, encode
-from szmass.simulations.dataset.origin import differences
+from szmass.simulations.dataset.origin import differences, plain
+from szmass.version import __version__
 
 __all__ = [
     "Layout",
-    "check_space",
+    "build",
+    "check_shard_size",
     "damaged_files",
-    "finish",
+    "describe_geometry",
     "import_zarr",
     "is_finished",
-    "prepare",
     "read_attributes",
     "read_record",
     "write_shard",
@@ -52,19 +55,7 @@ def import_zarr():
 
 @dataclass(frozen=True)
 class Layout:
-    """How the rows of a data set lie in its files.
-
-    Parameters
-    ----------
-    n_maps : int
-        Number of maps.
-    shape : (int, int)
-        Rows and columns of a map.
-    shard, chunk : int
-        Maps in a file, and maps that are read at a time.
-    columns : tuple of ColumnSpec
-        What stands beside the maps.
-    """
+    """How the rows of a data set lie in its files: maps in a shard, and in a chunk that is read."""
 
     n_maps: int
     shape: tuple
@@ -128,27 +119,8 @@ def _create_array(store, layout, node, dtype, shape, rows):
     )
 
 
-def prepare(path, attributes, layout, *, overwrite=False):
-    """Make the folder of a data set, or find the one of an earlier call.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The folder.
-    attributes : dict
-        What the data set is; its ``recipe`` tells data sets apart.
-    layout : Layout
-        How the rows lie.
-    overwrite : bool, optional
-        Remove another data set that is there.
-
-    Raises
-    ------
-    InvalidInputError
-        There is something else, or the parent folder does not exist.
-    """
-    if not path.parent.is_dir():
-        raise InvalidInputError(f"The output folder {str(path.parent)!r} does not exist.")
+def _prepare(path, attributes, layout, *, overwrite):
+    """Make the folder of a data set, or find the one of an earlier call of the same origin."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         try:
             stored = read_attributes(path)
@@ -191,25 +163,7 @@ def _create_folder(path, attributes, layout):
 
 
 def read_attributes(path):
-    """Read what a data set is.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The folder.
-
-    Returns
-    -------
-    dict
-        ``format``, ``version``, ``recipe``, ``layout`` (a `Layout`) and others.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such folder.
-    FileFormatError
-        It is no data set of szmass, or one of a later format.
-    """
+    """Read what a data set is: format, version, recipe, layout (a `Layout`) and others."""
     if not path.exists():
         raise FileNotFoundError(f"There is no data set {str(path)!r}.")
     try:
@@ -227,26 +181,7 @@ def read_attributes(path):
 
 
 def write_shard(path, layout, number, maps, table):
-    """Write one shard of all arrays, and put it on record.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The folder of the data set.
-    layout : Layout
-        How the rows lie.
-    number : int
-        Which shard.
-    maps : ndarray
-        Compton-y, float32, NaN outside of the footprint.
-    table : `~astropy.table.QTable`
-        The columns of the layout, a row for each map.
-
-    Raises
-    ------
-    DiskSpaceError
-        The disk is full.
-    """
+    """Write one shard of all arrays, and put it on record."""
     zarr = import_zarr()
     start, stop = layout.rows(number)
     columns = encode(table, layout.columns)
@@ -297,7 +232,7 @@ def _disk_full_explained(path):
         ) from err
 
 
-def check_space(path, layout, todo):
+def _check_space(path, layout, todo):
     """Refuse to begin what the disk cannot hold."""
     needed = len(todo) * min(layout.nbytes, 4 * layout.n_maps * int(np.prod(layout.shape)))
     free = shutil.disk_usage(path).free
@@ -322,22 +257,7 @@ def read_record(path, number):
 
 
 def damaged_files(path, number, *, checksums):
-    """List the files of a shard that are not what the record says.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The folder of the data set.
-    number : int
-        Which shard.
-    checksums : bool
-        Whether to read the files; else their sizes must do.
-
-    Returns
-    -------
-    list of str
-        Their names; of the record, if there is none.
-    """
+    """Files of a shard without the size, or checksum, on record; the record if that lacks."""
     record = read_record(path, number)
     if record is None:
         return [str(_record_path(path, number).relative_to(path))]
@@ -359,6 +279,69 @@ def is_finished(path, number, *, checksums=False):
     return not damaged_files(path, number, checksums=checksums)
 
 
-def finish(path):
+def _finish(path):
     """Remove what is needed only while shards are written."""
     shutil.rmtree(Path(path) / _PARTIAL, ignore_errors=True)
+
+
+def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwrite):
+    """Write the shards of a data set that are not there yet, under a lock on its folder.
+
+    ``write_missing(path, numbers)`` yields whenever it has written one; ``origin`` says which data
+    set it is, ``cutouts`` and ``meta`` are on record of it. ``verify`` reads finished shards, and
+    makes the damaged ones anew.
+    """
+    import_zarr()
+    path = Path(path).absolute()
+    attributes = {
+        "format": FORMAT,
+        "version": __version__,
+        # The name that format 1 has for the origin.
+        "recipe": {**origin, "version": __version__},
+        "cutouts": cutouts,
+        "meta": meta,
+    }
+    attributes = json.loads(json.dumps(attributes, default=plain))
+    if not path.parent.is_dir():
+        raise InvalidInputError(f"The output folder {str(path.parent)!r} does not exist.")
+    with file_lock(path):
+        _prepare(path, attributes, layout, overwrite=overwrite)
+        todo = [
+            number
+            for number in range(layout.n_shards)
+            if not is_finished(path, number, checksums=verify)
+        ]
+        _check_space(path, layout, todo)
+        with progress_bar(total=layout.n_maps, desc=path.name, unit="map") as bar:
+            bar.update(layout.n_maps - sum(_length(layout, number) for number in todo))
+            for number in write_missing(path, todo):
+                bar.update(_length(layout, number))
+        if left := [number for number in todo if not is_finished(path, number)]:
+            raise FileFormatError(
+                f"{len(left)} of {layout.n_shards} shards were made, but are not in {str(path)!r}: "
+                "workers on other machines need this folder under the same name."
+            )
+        _finish(path)
+    return path
+
+
+def _length(layout, number):
+    start, stop = layout.rows(number)
+    return stop - start
+
+
+def check_shard_size(shard_size):
+    """Give the number of maps of a shard as a positive int."""
+    if isinstance(shard_size, bool) or not isinstance(shard_size, int) or shard_size < 1:
+        raise InvalidInputError(f"'shard_size' must be 1 or more. Received: {shard_size!r}")
+    return shard_size
+
+
+def describe_geometry(geometry):
+    """Give the arguments of a `~szmass.maps.CutoutGeometry`; texts keep all digits."""
+    return {
+        "shape": list(geometry.shape),
+        "pixel_scale": str(geometry.pixel_scale),
+        "frame": geometry.frame,
+        "rotation": str(geometry.rotation),
+    }

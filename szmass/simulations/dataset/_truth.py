@@ -31,24 +31,8 @@ _FRAMES = ("galactic", "icrs")
 class ColumnSpec:
     """What one column holds, and in which arrays.
 
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    kind : {"number", "text", "position"}
-        Text is stored as UTF-8 bytes of fixed width, a position as longitude and latitude [deg].
-    dtype : str
-        Of its array.
-    shape : tuple of int
-        Shape of one entry; the width of a text.
-    unit : str or None
-        Unit.
-    masked : bool
-        Whether there is an array of masks.
-    frame : str or None
-        Frame of a position.
-    description : str
-        What it is.
+    Kinds are "number", "text" (UTF-8 bytes of the fixed width ``shape``) and "position" (longitude
+    and latitude [deg] in ``frame``). ``masked`` columns have an array of masks.
     """
 
     name: str
@@ -78,26 +62,7 @@ class ColumnSpec:
 
 
 def describe_columns(table, *, masks=None):
-    """Tell what the columns of a table hold.
-
-    Parameters
-    ----------
-    table : `~astropy.table.QTable`
-        The table.
-    masks : `~astropy.table.QTable`, optional
-        Another table whose columns say, where it has them, whether something is masked and how
-        long texts are. By default the table itself.
-
-    Returns
-    -------
-    tuple of ColumnSpec
-        In the order of the columns.
-
-    Raises
-    ------
-    InvalidInputError
-        A column holds objects, or has a name that cannot be one of a file.
-    """
+    """Specs of columns; the table ``masks`` says if they are masked, and how long texts are."""
     whole = table if masks is None else masks
     specs = tuple(
         _describe(name, table[name], whole[name] if name in whole.colnames else table[name])
@@ -149,25 +114,7 @@ def _as_bytes(texts):
 
 
 def encode(table, specs):
-    """Give the columns of a table as arrays.
-
-    Parameters
-    ----------
-    table : `~astropy.table.QTable`
-        The table.
-    specs : sequence of ColumnSpec
-        What its columns hold.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The arrays by name.
-
-    Raises
-    ------
-    InvalidInputError
-        A column holds something else than its description says.
-    """
+    """Give the columns of a table as arrays by name."""
     arrays = {}
     for spec in specs:
         nodes = [node for node, _, _ in spec.arrays()]
@@ -200,20 +147,7 @@ def encode(table, specs):
 
 
 def decode(spec, read):
-    """Make a column of its arrays.
-
-    Parameters
-    ----------
-    spec : ColumnSpec
-        What it holds.
-    read : callable
-        Gives an array by its name.
-
-    Returns
-    -------
-    column : `~astropy.table.Column`, `~astropy.units.Quantity` or `~astropy.coordinates.SkyCoord`
-        The column.
-    """
+    """Make a column of its arrays, which ``read`` gives by name."""
     nodes = [node for node, _, _ in spec.arrays()]
     if spec.kind == "position":
         return SkyCoord(*(read(node) * u.deg for node in nodes), frame=spec.frame)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from functools import cached_property
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError
 from szmass.maps.cutouts import CutoutStack, check_beam
 from szmass.maps.geometry import CutoutGeometry
 from szmass.simulations.dataset import _shards
-from szmass.simulations.dataset._batches import batches, even_blocks, mixed_blocks
-from szmass.simulations.dataset._splits import split_clusters
+from szmass.simulations.dataset._rows import (
+    batches,
+    even_blocks,
+    mixed_blocks,
+    split_clusters,
+)
 from szmass.simulations.dataset._truth import decode
 
 __all__ = ["SimulationDataset"]
@@ -86,9 +91,19 @@ class SimulationDataset:
         return cls(path, attributes, np.concatenate([np.arange(0), *rows]))
 
     @property
-    def recipe(self):
+    def origin(self):
         """What it was made from, a dict that JSON can hold."""
         return self._attributes["recipe"]
+
+    @property
+    def recipe(self):
+        """The earlier name of `origin`."""
+        warnings.warn(
+            "SimulationDataset.recipe is now 'origin'; the old name will go with the next release.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.origin
 
     @property
     def meta(self):
@@ -98,7 +113,7 @@ class SimulationDataset:
     @cached_property
     def digest(self):
         """SHA-256 of the records of all shards: equal for equal data sets."""
-        digest = hashlib.sha256(json.dumps(self.recipe, sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(self.origin, sort_keys=True).encode())
         for number in range(self._layout.n_shards):
             record = _shards.read_record(self.path, number)
             digest.update(json.dumps(record, sort_keys=True).encode())
@@ -390,7 +405,7 @@ class SimulationDataset:
         ------
         InvalidInputError
             A bin has fewer clusters than there are parts, a redshift is in no bin, or the
-            fractions make no sense.
+            fractions do not add up to at most 1.
 
         Notes
         -----

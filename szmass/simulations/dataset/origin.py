@@ -1,4 +1,4 @@
-"""What a data set was made from, as plain values that JSON can hold and that can be compared."""
+"""Origin of a data set as plain values that JSON can hold and that can be compared."""
 
 import dataclasses
 import hashlib
@@ -11,12 +11,24 @@ from astropy.cosmology import FLRW
 from szmass.exceptions import InvalidInputError
 from szmass.maps.cutouts import CutoutStack
 from szmass.maps.noise import NoiseModel
+from szmass.simulations.field.ingredients import UNRECORDED_DEFAULT, Ingredient
 
 __all__ = ["array_digest", "differences", "plain"]
 
 
 def array_digest(array):
-    """Give the SHA-256 of an array: its type, shape and values."""
+    """Give the SHA-256 of an array.
+
+    Parameters
+    ----------
+    array : array-like
+        The array.
+
+    Returns
+    -------
+    str
+        Of its type, shape and values.
+    """
     array = np.asarray(array)
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
     rows = max(1, (1 << 26) // max(1, array[:1].nbytes)) if array.ndim else 1
@@ -75,10 +87,13 @@ def plain(value):
             **{name: plain(getattr(value, name)) for name in ("geometry", "beam", "interpolation")},
         }
     if dataclasses.is_dataclass(value):
-        names = [f.name for f in dataclasses.fields(value)]
-        state = {name: plain(getattr(value, name)) for name in names}
-    elif hasattr(value, "_to_dict"):  # the depth of a noise model
-        state = plain({**value._to_dict(), "values": getattr(value, "values", None)})
+        state = {
+            f.name: plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if not (f.metadata == UNRECORDED_DEFAULT and getattr(value, f.name) == f.default)
+        }
+    elif hasattr(value, "to_dict"):  # the depth of a noise model
+        state = plain({**value.to_dict(), "values": getattr(value, "values", None)})
     elif " at 0x" not in repr(value):
         return repr(value)
     else:
@@ -86,7 +101,8 @@ def plain(value):
             f"A data set records all that it was made from, and {value!r} cannot be put into "
             "words. Make it a dataclass, or give it a __repr__ with all of its values."
         )
-    return {"class": type(value).__name__, **state}
+    kind = {"ingredient": value.name} if isinstance(value, Ingredient) else {}
+    return {"class": type(value).__name__, **kind, **state}
 
 
 def differences(stored, asked, prefix=""):

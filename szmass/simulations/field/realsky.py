@@ -1,4 +1,4 @@
-"""Clusters injected into a real Compton-y map: its noise and foregrounds as they are."""
+"""Fields of a real Compton-y map with its noise and foregrounds, and clusters injected there."""
 
 import astropy.units as u
 import numpy as np
@@ -118,8 +118,7 @@ def empty_fields(
         None,
         coord,
         geometry=geometry,
-        beam=ymap.beam,
-        interpolation=interpolation,
+        **stack.facts,
         meta={**ymap.meta, **({} if ymap.nside is None else {"nside": ymap.nside})},
     )
 

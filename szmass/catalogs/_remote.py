@@ -1,0 +1,235 @@
+"""Whole tables from VizieR, and dated copies of them that tell whether they were changed.
+
+VizieR says no in several ways: with an HTTP status, with an empty table and INFO
+elements, with the first 50 rows, with another table. Each is recognised here, and
+nothing is cached on the way. What may pass is asked for again after a pause.
+
+A snapshot is an ECSV file named after the catalogue and the day. Its ``meta`` says where it
+is from, and holds the SHA-256 that the file has with zeros in the place of that number.
+"""
+
+import hashlib
+import io
+import re
+import time
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+
+from szmass._io.files import atomic_path
+from szmass._io.retry import HEADERS, GaveUpError, PassingError, may_pass, persistently
+from szmass._io.tables import read_table
+from szmass._utils.paths import cache_folder
+from szmass.catalogs._config import conf
+from szmass.catalogs._forms import parse_votable
+from szmass.exceptions import (
+    FileFormatError,
+    IntegrityError,
+    InvalidInputError,
+    RemoteDataError,
+    SzmassWarning,
+)
+
+__all__ = ["latest_snapshot", "query_vizier", "read_snapshot", "write_snapshot"]
+
+_CHUNK = 1 << 16  # bytes
+_KEY = "snapshot_sha256"
+_ZEROS = "0" * 64
+_DIGEST = re.compile(rf"({_KEY}: ['\"]?)([0-9a-f]{{64}})".encode())
+
+
+def query_vizier(table_id, *, timeout=None):
+    """Ask VizieR for all rows and columns of one table, for instance ``"J/A+A/594/A27/psz2"``.
+
+    The server may be silent for ``timeout`` seconds, ``conf.vizier_timeout`` if None. Gives the
+    table as VizieR has it, and a dict: server, table, query, date, and SHA-256 of the answer.
+
+    Raises
+    ------
+    RemoteDataError
+        The server could not be reached or reported an error, or the answer is incomplete
+        or no such table.
+    """
+    vizier = _client(timeout)
+
+    def ask():
+        content = _ask(vizier, table_id)
+        return content, _table_of(content, table_id, vizier.VIZIER_SERVER)
+
+    attempts = conf.vizier_attempts
+    try:
+        content, table = persistently(ask, attempts=attempts)
+    except GaveUpError as err:
+        tries = f" {str(err).capitalize()}." if attempts > 1 else ""
+        last = err.__cause__
+        raise RemoteDataError(f"{last}.{tries} {_remedy()}") from last.__cause__
+    query = vizier.get_catalogs_async(table_id, get_query_payload=True)
+    provenance = {
+        "source": f"VizieR {table_id}",
+        "server": vizier.VIZIER_SERVER,
+        "query": "&".join(line for line in str(query).splitlines() if line),
+        "retrieved": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    return table, provenance
+
+
+def _client(timeout):
+    """astroquery's VizieR with our way to send a request, which keeps nothing of the answer."""
+    from astroquery.vizier import VizierClass
+    from astroquery.vizier import conf as astroquery_conf
+
+    class Client(VizierClass):
+        def _request(self, method, url, *, data=None, timeout=None, **options):
+            return _receive(method, url, data=data, timeout=timeout)
+
+    return Client(
+        columns=["**"],
+        row_limit=-1,
+        vizier_server=conf.vizier_server or astroquery_conf.server,
+        timeout=conf.vizier_timeout if timeout is None else timeout,
+    )
+
+
+def _receive(method, url, **options):
+    """Send a request; give the answer and its body, which has to come before the deadline."""
+    import requests
+
+    with (
+        requests.Session() as session,
+        session.request(method, url, headers=HEADERS, stream=True, **options) as response,
+    ):
+        end = time.monotonic() + conf.vizier_deadline
+        # The time-out of requests is for silence: a server that drips would go on for ever.
+        read = getattr(response.raw, "read1", response.raw.read)
+        body = io.BytesIO()
+        while chunk := read(_CHUNK, decode_content=True):
+            body.write(chunk)
+            if time.monotonic() > end:
+                raise requests.Timeout(
+                    f"{body.tell()} bytes came within {conf.vizier_deadline:g} s, and not all "
+                    "(timed out)"
+                )
+    return response, body.getvalue()
+
+
+def _ask(vizier, table_id):
+    """Give the bytes of one answer."""
+    import requests
+    import urllib3
+
+    said_no = f"VizieR ({vizier.VIZIER_SERVER}) did not give {table_id!r}"
+    try:
+        response, content = vizier.get_catalogs_async(table_id)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as err:
+        raise PassingError(f"{said_no}: {err}") from err
+    status = f"{said_no}: it answered {response.status_code} {response.reason}"
+    if may_pass(response):
+        raise PassingError(status, response)
+    if response.status_code != 200:
+        raise RemoteDataError(f"{status}. {_remedy()}")
+    return content
+
+
+def _table_of(content, table_id, server):
+    """Find the table in an answer."""
+    try:
+        tables, infos = parse_votable(content)
+    except ValueError as err:
+        raise PassingError(
+            f"VizieR ({server}) did not answer the request for {table_id!r} with a whole "
+            f"VOTable: {err}"
+        ) from err
+    _raise_reported(infos, table_id, server)
+    if table_id not in tables:
+        raise RemoteDataError(
+            f"VizieR ({server}) answered the request for {table_id!r} with "
+            f"{', '.join(map(repr, tables)) or 'no table'}. {_remedy()}"
+        )
+    return tables[table_id]
+
+
+def _raise_reported(infos, table_id, server):
+    """Raise what the server reports in INFO elements beside an empty or short table."""
+    status = {text.split()[0].upper() for name, text in infos if name == "QUERY_STATUS" and text}
+    errors = [text for name, text in infos if name == "Error" and text]
+    if errors or "ERROR" in status:
+        said = "; ".join(dict.fromkeys(errors)) or "no reason given"
+        raise PassingError(f"VizieR ({server}) reports an error instead of {table_id!r}: {said}")
+    if "OVERFLOW" in status:
+        raise RemoteDataError(f"VizieR ({server}) cut {table_id!r} short. {_remedy()}")
+
+
+def _remedy():
+    return (
+        "Try again later, choose a mirror with szmass.catalogs.conf.vizier_server = '...', or "
+        "download the table by hand and read it from the file."
+    )
+
+
+def latest_snapshot(tag):
+    """Find the newest snapshot of the catalogue of a tag; None if there is none."""
+    try:
+        found = _folder().glob(f"{tag}_[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9].ecsv")
+        return max(found, default=None, key=lambda path: path.name)
+    except (OSError, InvalidInputError):
+        return None
+
+
+def read_snapshot(path):
+    """Read a snapshot, with the path in ``meta["snapshot"]``.
+
+    Raises
+    ------
+    IntegrityError
+        The file is not as it was written.
+    """
+    remedy = "Delete it, or fetch the catalogue again with refresh=True."
+    try:
+        content = Path(path).read_bytes()
+    except OSError as err:
+        raise IntegrityError(f"The snapshot {str(path)!r} cannot be read: {err}. {remedy}") from err
+    match = _DIGEST.search(content)
+    if match is None or _digest(content) != match[2].decode():
+        raise IntegrityError(
+            f"The snapshot {str(path)!r} was changed or damaged since it was written. {remedy}"
+        )
+    try:
+        table = read_table(path, format="ecsv")
+    except FileFormatError as err:
+        raise IntegrityError(f"The snapshot cannot be used: {err} {remedy}") from err
+    table.meta["snapshot"] = str(path)
+    return table
+
+
+def write_snapshot(table, tag):
+    """Write a snapshot of today, or warn that it was not possible.
+
+    The table's ``meta`` becomes that of the file.
+    """
+    table = table.copy(copy_data=False)
+    table.meta = {**table.meta, _KEY: _ZEROS}
+    try:
+        folder = _folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{tag}_{datetime.now(UTC):%Y-%m-%d}.ecsv"
+        with atomic_path(path, overwrite=True) as temporary:
+            table.write(temporary, format="ascii.ecsv")
+            content = temporary.read_bytes()
+            digest = _digest(content).encode()
+            temporary.write_bytes(_DIGEST.sub(rb"\g<1>" + digest, content, count=1))
+    except (OSError, InvalidInputError) as err:
+        warnings.warn(
+            f"The catalogue {tag!r} was fetched but could not be kept for the next time: {err}. "
+            "Set szmass.catalogs.conf.cache_folder to a folder that can be written to.",
+            SzmassWarning,
+            stacklevel=3,
+        )
+
+
+def _folder():
+    return Path(conf.cache_folder).expanduser() if conf.cache_folder else cache_folder("catalogs")
+
+
+def _digest(content):
+    return hashlib.sha256(_DIGEST.sub(rb"\g<1>" + _ZEROS.encode(), content, count=1)).hexdigest()

@@ -1,0 +1,30 @@
+"""The command 'cite'."""
+
+import click
+
+from szmass.cli.options import (
+    warnings_as_lines,
+)
+
+__all__ = ["cite"]
+
+
+@click.command()
+@click.argument("what", nargs=-1, metavar="[FILE|NAME]...")
+def cite(what):
+    """Print the BibTeX of what to cite.
+
+    For tables that szmass wrote, or by the name of an estimator, a catalogue, a map, a relation, a
+    package; without any, szmass itself.
+    """
+    from pathlib import Path
+
+    from szmass._io.tables import TABLE_FORMATS, read_table
+    from szmass.citations import cite as bibtex_of
+
+    with warnings_as_lines():
+        found = [
+            read_table(name) if Path(name).suffix.lower() in TABLE_FORMATS else name
+            for name in what
+        ]
+        click.echo(bibtex_of(*found), nl=False)

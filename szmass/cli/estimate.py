@@ -1,0 +1,141 @@
+"""The command 'estimate'."""
+
+import os
+import sys
+
+import click
+
+from szmass.cli.options import (
+    NOTHING_FOUND,
+    build_estimators,
+    column_options,
+    map_options,
+    offline_mode,
+    offline_option,
+    output_option,
+    overwrite_option,
+    quiet_tensorflow,
+    read_sample,
+    redshift_option,
+    settings_option,
+    split_names,
+    warnings_as_lines,
+)
+
+__all__ = ["estimate"]
+
+
+@click.command()
+@click.option(
+    "--catalog",
+    required=True,
+    metavar="FILE|TAG",
+    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
+    "with name, position and redshift.",
+)
+@click.option(
+    "--map",
+    "map_path",
+    metavar="FILE|NAME",
+    help="Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'.",
+)
+@click.option(
+    "--estimators",
+    required=True,
+    callback=split_names,
+    metavar="TAG,...",
+    help="What to weigh with; 'szmass info' lists the tags.",
+)
+@output_option
+@overwrite_option
+@redshift_option
+@settings_option
+@click.option(
+    "--interpolation",
+    type=click.Choice(["nearest", "bilinear"]),
+    default="bilinear",
+    show_default=True,
+    help="How cutouts sample the map; the published networks were fed 'nearest'.",
+)
+@map_options
+@click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
+@click.option(
+    "--posteriors",
+    type=click.Path(dir_okay=False),
+    help="Also write posteriors, one file per estimator that has them: .ecsv, .fits or .vot. Of "
+    "several the tag goes into the name: p.fits becomes p-cnn.fits",
+)
+@click.option(
+    "--posterior-samples",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Also draw N masses per cluster from each posterior, as columns samples_TAG.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of these draws.")
+@click.option("--mean", is_flag=True, help="Also write the mean of M of each posterior: mean_TAG.")
+@click.option(
+    "--one-minus-b",
+    type=float,
+    metavar="1-b",
+    help="Bring all masses on the scale of a 1-b to this one, for instance 0.8.",
+)
+@column_options()
+@offline_option
+def estimate(
+    catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
+    ordering, frame, beam, covered, posteriors, posterior_samples, seed, mean, one_minus_b, columns,
+    units, missing, offline,
+):  # fmt: skip
+    """Weigh the clusters of a catalogue with one or several estimators.
+
+    The table has one row per cluster; what could not be weighed keeps its row,
+    with NaN and a flag that says why.
+    """
+    import numpy as np
+
+    quiet_tensorflow()
+    from szmass._io.tables import table_format, write_table
+    from szmass.estimators import estimate_masses
+    from szmass.maps import open_map
+    from szmass.results import masses_of
+
+    form = table_format(output)
+    chosen = build_estimators(estimators, options)
+    with_posterior = [tag for tag, entry in chosen.items() if entry.gives_posterior]
+    if posteriors and (not with_posterior or table_format(posteriors) == "csv"):
+        raise click.UsageError(
+            "--posteriors needs a name that ends in .ecsv, .fits or .vot, and an estimator that "
+            f"has posteriors, such as 'likelihood'; there are {len(with_posterior)}"
+        )
+    files = {}
+    if posteriors:
+        stem, suffix = os.path.splitext(posteriors)
+        several = len(with_posterior) > 1
+        files = {tag: f"{stem}-{tag}{suffix}" if several else posteriors for tag in with_posterior}
+    if posterior_samples and form == "csv":
+        raise click.UsageError("--posterior-samples does not go into CSV: write .ecsv or .fits")
+    if covered and not map_path:
+        raise click.UsageError("--covered needs --map")
+    with warnings_as_lines(), offline_mode(offline):
+        sample = read_sample(catalog, redshift, columns, units, missing)
+        if map_path:
+            ymap = open_map(map_path, column=map_column, ordering=ordering, frame=frame, beam=beam)
+            sample.attach_cutouts(ymap, interpolation=interpolation)
+            if covered:
+                sample = sample[sample.cutouts.complete]
+        found = {} if posteriors else None
+        table = estimate_masses(
+            sample, chosen, posteriors=found, posterior_samples=posterior_samples or 0, seed=seed,
+            mean=mean, one_minus_b=one_minus_b,
+        )  # fmt: skip
+        write_table(table, output, overwrite=overwrite)
+        for tag, file in files.items():
+            found[tag].write(file, overwrite=overwrite)
+    click.echo(f"{len(table)} clusters written to {output}")
+    for tag, file in files.items():
+        click.echo(f"Posteriors of {tag} written to {file}")
+    weighed = {tag: np.isfinite(masses_of(table, tag).mass).sum() for tag in chosen}
+    for tag, n in weighed.items():
+        click.echo(f"  {tag}: {n} weighed")
+    if len(table) and not any(weighed.values()):
+        sys.exit(NOTHING_FOUND)

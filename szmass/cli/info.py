@@ -1,0 +1,50 @@
+"""The command 'info'."""
+
+import json
+import platform
+from importlib import metadata
+
+import click
+
+from szmass.version import __version__
+
+__all__ = ["info"]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(as_json):
+    """Show versions, data locations and what is registered."""
+    from szmass._utils.paths import cache_folder
+    from szmass.catalogs import CATALOGS
+    from szmass.estimators import ESTIMATORS
+
+    packages = (
+        "numpy", "scipy", "astropy", "healpy", "reproject", "astroquery", "colossus",
+        "tensorflow", "keras", "matplotlib",
+    )  # fmt: skip
+    facts = {
+        "versions": {
+            "szmass": __version__,
+            "python": platform.python_version(),
+            **{name: _version(name) for name in packages},
+        },
+        "data": {"cache folder": str(cache_folder())},
+        "estimators": {tag: cls.description for tag, cls in ESTIMATORS.items()},
+        "catalogues": {tag: cls.description for tag, cls in CATALOGS.items()},
+    }
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for title, entries in facts.items():
+        click.echo(click.style(title, bold=True))
+        width = max(map(len, entries))
+        for name, value in entries.items():
+            click.echo(f"  {name:<{width}}  {value or 'not installed'}")
+
+
+def _version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

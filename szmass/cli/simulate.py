@@ -1,0 +1,69 @@
+"""The command 'simulate'."""
+
+import click
+
+from szmass.cli.options import (
+    warnings_as_lines,
+)
+
+__all__ = ["simulate"]
+
+
+@click.command()
+@click.option(
+    "--population",
+    required=True,
+    metavar="flat|mass-function|TAG|FILE",
+    help="Even in log M; from the mass function; or those of a catalogue, by tag or file.",
+)
+@click.option(
+    "-n", "--number", type=int, help="Clusters to draw; those of the whole sky if not given."
+)
+@click.option("--mass", nargs=2, type=float, metavar="LOW HIGH", help="M500c to draw [solMass].")
+@click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help="Range of redshift.")
+@click.option(
+    "--one-minus-b", default=0.8, show_default=True, help="Mass of a catalogue over true mass."
+)
+@click.option("--model", default="a10", show_default=True, help="What clusters are made of.")
+@click.option("--observation", default="clean", show_default=True, help="How a map shows them.")
+@click.option("--cosmology", default="PSZ2", show_default=True, help="Name of the cosmology.")
+@click.option("--projections", default=1, show_default=True, help="Views of each cluster.")
+@click.option("--seed", type=int, required=True, help="The same seed gives the same files.")
+@click.option("--workers", default=1, show_default=True, help="Number of processes.")
+@click.option("--scheduler", help="Address of a Dask scheduler, instead of --workers.")
+@click.option("--shard-size", default=2048, show_default=True, help="Maps in one file.")
+@click.option("--verify", is_flag=True, help="Make finished shards again that are damaged.")
+@click.option("--overwrite", is_flag=True, help="Remove another data set of this name.")
+@click.option("-o", "--output", required=True, type=click.Path(), help="Folder to write.")
+def simulate(population, number, mass, redshift, one_minus_b, output, **options):
+    """Make mock maps with known truth and keep them as a data set.
+
+    A run that was ended goes on at the next call.
+    """
+    import astropy.units as u
+
+    from szmass.simulations import make_dataset
+
+    limits = {"redshift": redshift} if redshift else {}
+    if mass:
+        limits["mass"] = mass * u.solMass
+    with warnings_as_lines():
+        sample = _population(population, number, limits, one_minus_b, options)
+        dataset = make_dataset(output, sample, **options)
+    click.echo(f"{len(dataset)} maps of {len(sample)} clusters in {output}")
+
+
+def _population(name, number, limits, one_minus_b, options):
+    from szmass.catalogs import load_sample
+    from szmass.simulations import draw_flat, draw_mass_function, twin
+
+    if name == "mass-function":
+        cosmology, seed = options["cosmology"], options["seed"]
+        return draw_mass_function(number, cosmology=cosmology, seed=seed, **limits)
+    if name == "flat":
+        if number is None:
+            raise click.UsageError("--population flat needs --number")
+        return draw_flat(number, seed=options["seed"], **limits)
+    if number is not None or "mass" in limits:
+        raise click.UsageError("--number and --mass are for populations that are drawn")
+    return twin(load_sample(name, redshift=limits.get("redshift")), one_minus_b=one_minus_b)

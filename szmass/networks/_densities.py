@@ -1,0 +1,169 @@
+"""Densities of log-mass from the mixtures that a network gives: loss, values, calibration."""
+
+import math
+
+import numpy as np
+from scipy.special import logsumexp, ndtr
+
+from szmass._utils.optional import import_optional
+
+__all__ = ["Calibration", "log_density", "mixture_loss", "normalised"]
+
+_LOG_2PI = math.log(2 * math.pi)
+# Middles of the redshift bins of de Andres et al. (2022), between which coefficients are linear.
+_KNOTS = np.log([0.055, 0.15, 0.3, 0.7])
+# Middle and scale of the masses [dex], and middle of the noise level: coefficients are of order
+# one and hardly correlated.
+_PIVOT, _DEX, _LEVEL = 14.6, 0.5, 0.6
+# Prior standard deviation of a coefficient: what the data do not say stays as it is.
+_RIDGE = 0.3
+# Densities are no lower than this below their maximum: networks know nothing of far wings.
+_FLOOR = 20.0
+_STEPS = 30
+# A step that gains less ln L ends the fit.
+_GAIN = 1e-3
+_CHUNK = 4096
+
+
+def mixture_loss(log10_mass_range):
+    """Loss for Keras: -ln of the density, which is cut off at the range, at the true log10 M."""
+    ops = import_optional("keras", extra="cnn", purpose="train a network").ops
+    low, high = map(float, log10_mass_range)
+
+    def loss(truth, mixture):
+        weights, means, sigmas = mixture[:, 0], mixture[:, 1], mixture[:, 2]
+        pull = (ops.reshape(truth, (-1, 1)) - means) / sigmas
+        terms = weights - 0.5 * pull**2 - ops.log(sigmas) - 0.5 * _LOG_2PI
+
+        def below(edge):
+            return 0.5 + 0.5 * ops.erf((edge - means) / (sigmas * math.sqrt(2)))
+
+        inside = ops.sum(ops.exp(weights) * (below(high) - below(low)), axis=-1)
+        return ops.log(inside + 1e-9) - ops.logsumexp(terms, axis=-1)
+
+    return loss
+
+
+def log_density(mixture, grid):
+    """ln of the density per dex, of integral one on the grid, of mixtures (N, 3, components)."""
+    weights, means, sigmas = np.moveaxis(np.asarray(mixture, dtype=float), 1, 0)
+    inside = ndtr((grid[-1] - means) / sigmas) - ndtr((grid[0] - means) / sigmas)
+    weights = weights - np.log((np.exp(weights) * inside).sum(axis=1) + 1e-300)[:, np.newaxis]
+    weights = weights - np.log(sigmas) - 0.5 * _LOG_2PI
+    pull = (grid[:, np.newaxis] - means[:, np.newaxis]) / sigmas[:, np.newaxis]
+    return logsumexp(weights[:, np.newaxis] - 0.5 * pull**2, axis=-1)
+
+
+def normalised(log_density, grid):
+    """Logarithms of densities (N, nodes), of integral one."""
+    log_density = log_density - log_density.max(axis=1, keepdims=True)
+    return log_density - np.log(np.trapezoid(np.exp(log_density), grid, axis=1))[:, np.newaxis]
+
+
+class Calibration:
+    """Widths and tilts that make densities agree with the truth of a validation set.
+
+    A density p(t), t = log10 M, becomes proportional to p(t)^(1 + a) exp(b t). The numbers a and b
+    are smooth functions of redshift, of the mean of p and of the noise level, with coefficients of
+    shape (2, functions). Fitting them by maximum likelihood is a convex problem, whose solution has
+    the right mean of t and of ln p, which is the spread, for each of these functions.
+    """
+
+    def __init__(self, coefficients=None):
+        if coefficients is None:  # nothing is changed
+            coefficients = np.zeros((2, 4 * len(_KNOTS)))
+        self.coefficients = np.asarray(coefficients)
+
+    def apply(self, log_density, grid, redshift, level):
+        """Recalibrate ln p (N, nodes) on an even grid, at redshift and log noise (N,)."""
+        functions = _functions(log_density, grid, redshift, level)
+        width, tilt = self.coefficients @ functions.T
+        total = (1 + width)[:, np.newaxis] * _floored(log_density)
+        total += tilt[:, np.newaxis] * _scaled(grid)
+        return normalised(total, grid)
+
+    @classmethod
+    def fit(cls, log_density, grid, redshift, level, truth):
+        """Fit to densities, as in `apply`, and true log10 M (N,)."""
+        functions, log_density = (
+            _functions(log_density, grid, redshift, level),
+            _floored(log_density),
+        )
+        n = functions.shape[1]
+        node = np.interp(truth, grid, np.arange(len(grid)))
+        low = np.minimum(node.astype(int), len(grid) - 2)
+        rows, part = np.arange(len(truth)), node - low
+        seen = (1 - part) * log_density[rows, low] + part * log_density[rows, low + 1]
+        target = np.stack([seen, _scaled(truth)])
+        found = cls()
+        value = found._objective(target, log_density, grid, functions)
+        for _ in range(_STEPS):
+            mean, covariance = found._moments(log_density, grid, functions)
+            gradient = ((target - mean) @ functions - found.coefficients / _RIDGE**2).ravel()
+            hessian = np.empty((2, n, 2, n))
+            for i, j in np.ndindex(2, 2):
+                hessian[i, :, j] = functions.T @ (functions * covariance[i, j][:, np.newaxis])
+            hessian = hessian.reshape(2 * n, 2 * n) + np.eye(2 * n) / _RIDGE**2
+            step = np.linalg.solve(hessian, gradient).reshape(2, n)
+            gain = 0.0
+            # The problem is convex: some part of a Newton step always gains.
+            for part in 0.5 ** np.arange(12):
+                trial = cls(found.coefficients + part * step)
+                gain = trial._objective(target, log_density, grid, functions) - value
+                if gain > 0:
+                    found, value = trial, value + gain
+                    break
+            if gain < _GAIN:
+                break
+        return found
+
+    def _objective(self, target, log_density, grid, functions):
+        """Log-likelihood of the truth, and of the coefficients under their prior."""
+        total = -0.5 * np.sum(self.coefficients**2) / _RIDGE**2
+        for start in range(0, len(log_density), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            width, tilt = self.coefficients @ functions[part].T
+            logs = log_density[part] + width[:, np.newaxis] * log_density[part]
+            logs += tilt[:, np.newaxis] * _scaled(grid)
+            highest = logs.max(axis=1, keepdims=True)
+            norm = np.trapezoid(np.exp(logs - highest), grid, axis=1)
+            own = (1 + width) * target[0, part] + tilt * target[1, part]
+            total += np.sum(own - highest[:, 0] - np.log(norm))
+        return total
+
+    def _moments(self, log_density, grid, functions):
+        """Mean and covariance of (ln p, t) under the calibrated densities."""
+        n = len(log_density)
+        mean, covariance = np.empty((2, n)), np.empty((2, 2, n))
+        t = _scaled(grid)
+        for start in range(0, n, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            logs = log_density[part]
+            width, tilt = self.coefficients @ functions[part].T
+            total = (1 + width)[:, np.newaxis] * logs + tilt[:, np.newaxis] * t
+            p = np.exp(total - total.max(axis=1, keepdims=True))
+            p /= p.sum(axis=1, keepdims=True)
+            mean[0, part], mean[1, part] = (p * logs).sum(axis=1), p @ t
+            first, second = logs - mean[0, part, np.newaxis], t - mean[1, part, np.newaxis]
+            covariance[0, 0, part] = (p * first**2).sum(axis=1)
+            covariance[0, 1, part] = covariance[1, 0, part] = (p * first * second).sum(axis=1)
+            covariance[1, 1, part] = (p * second**2).sum(axis=1)
+        return mean, covariance
+
+
+def _floored(log_density):
+    return np.maximum(log_density, log_density.max(axis=1, keepdims=True) - _FLOOR)
+
+
+def _scaled(log10_mass):
+    return (log10_mass - _PIVOT) / _DEX
+
+
+def _functions(log_density, grid, redshift, level):
+    """Functions of redshift, mean and noise level, shape (N, functions)."""
+    p = np.exp(log_density)
+    mean = _scaled(p @ grid / p.sum(axis=1))
+    place = np.interp(np.log(redshift), _KNOTS, np.arange(len(_KNOTS)))
+    hats = np.maximum(0, 1 - np.abs(place[:, np.newaxis] - np.arange(len(_KNOTS))))
+    terms = np.stack([np.ones_like(mean), mean, mean**2, np.asarray(level) - _LEVEL], axis=1)
+    return (hats[:, :, np.newaxis] * terms[:, np.newaxis]).reshape(len(mean), -1)

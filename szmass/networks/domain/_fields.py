@@ -1,0 +1,229 @@
+"""Fields as numbers: multipoles, noise, texture, peaks, and templates of pairs of clusters."""
+
+from itertools import pairwise
+
+import numpy as np
+
+__all__ = ["MULTIPOLES", "FieldStatistics", "PairTemplates"]
+
+#: Multipoles that fields are expanded in.
+MULTIPOLES = (0, 1, 2, 3, 4)
+
+# Radii [blocks] between which rings of the core are interpolated; the outermost is at its edge.
+_CORE = (0.0, 1.0, 2.0, 3.2, 4.7, 6.5, 8.8)
+# Nearer to the middle too few blocks lie on a ring to tell multipoles apart: first radius of each.
+_FIRST = (0, 1, 2, 2, 3)
+# Radii of the field beyond the core.
+_FIELD = (4.4, 6.2, 8.2)
+# Edges [blocks] of the rings in which the texture is measured.
+_RINGS = (0.0, 1.5, 2.7, 3.9, 6.0, np.inf)
+# Beyond so many blocks of the field noise is measured.
+_OUTSIDE = 1.5
+# Radii [blocks of core and field] beyond which peaks are not the cluster's own, and within which
+# they are [blocks of the core].
+_BEYOND, _CENTRE = (3.5, 2.2), 2.35
+_TINY = 1e-9
+# Planes are compressed by an inverse hyperbolic sine: beyond this all is equally anomalous.
+_LARGEST = 40.0
+# Distances [blocks] of two equal clusters: in blocks of 3.4 arcmin, 3.5 to 9.5 arcmin.
+_DISTANCES = (1.03, 1.47, 1.91, 2.35, 2.79)
+# Places of the two in units of their distance: about the middle of the field, or one there.
+_PLACES = ((-0.5, 0.5), (0.0, 1.0))
+_ANGLES = 48
+# Bright clusters weigh less in the mean image, beyond this multiple of the median brightness.
+_BRIGHT = 5.0
+# Share of the brightness in the middle that pairs are allowed to have lost.
+_FAINTEST = 0.2
+
+
+class FieldStatistics:
+    """Statistics of planes of n x n blocks, as `NetworkInputs` makes them."""
+
+    def __init__(self, n):
+        middle = np.arange(n) - (n - 1) / 2
+        y, x = np.meshgrid(middle, middle, indexing="ij")
+        self._radius, self._angle = np.hypot(x, y), np.arctan2(y, x)
+        self._fits = self._joint_fit((*_CORE, n / 2), _FIRST)
+        self._rings = self._joint_fit((*_FIELD, n / 2), (0,) * len(MULTIPOLES))
+
+        self._hats = self._rings_between((*_CORE, n / 2)).astype(np.float32)
+        self._ring_means = np.linalg.pinv(self._hats).astype(np.float32)
+
+    def _rings_between(self, nodes):
+        """Overlapping hats in radius (nodes, n^2); the corners belong to the last."""
+        hats = [np.interp(self._radius, nodes, row, left=0.0) for row in np.eye(len(nodes))]
+        return np.reshape(hats, (len(nodes), -1))
+
+    def _joint_fit(self, nodes, first):
+        """Weights (n^2, radii) of each multipole in a fit of all of them at once.
+
+        Blocks are squares: fitted one by one, the multipoles would hold parts of one another.
+        """
+        hats = self._rings_between(nodes)
+        columns, owner = [], []
+        for m in MULTIPOLES:
+            for hat in hats[first[m] :]:
+                for wave in (np.cos, np.sin)[: 2 if m else 1]:
+                    columns.append(hat * wave(m * self._angle.ravel()))
+                    owner.append(m)
+        inverse, owner = np.linalg.pinv(np.array(columns).T, rcond=1e-3), np.array(owner)
+        found = [inverse[owner == m] for m in MULTIPOLES]
+        return [(w[::2] - 1j * w[1::2] if m else w).T for m, w in enumerate(found)]
+
+    def multipoles(self, core, field=None):
+        """Rings (N, radii) of each multipole of a filtered core (N, n, n) and the field around it.
+
+        Without a field its rings are 0; all but the first multipole are complex.
+        """
+        core = core.reshape(len(core), -1)
+        inner = [core @ weights for weights in self._fits]
+        if field is None:
+            outer = [np.zeros((len(core), weights.shape[1])) for weights in self._rings]
+        else:
+            field = field.reshape(len(field), -1)
+            outer = [field @ weights for weights in self._rings]
+        return [np.concatenate(pair, axis=1) for pair in zip(inner, outer, strict=True)]
+
+    def amplitude(self, core):
+        """Mean of the filtered core in the middle: how bright the cluster is."""
+        return core[:, self._radius < _CENTRE].mean(axis=1)
+
+    def __call__(self, planes):
+        """Statistics of planes (N, n, n, 4) by name."""
+        # Scales drop out, since everything is compared with the same of other fields.
+        planes = np.clip(np.asarray(planes, dtype=np.float32), -_LARGEST, _LARGEST)
+        core, core_filtered, field, field_filtered = np.moveaxis(np.sinh(planes), 3, 0)
+        flat = [image.reshape(len(image), -1) for image in (core_filtered, field_filtered)]
+        return {
+            "multipoles": self.multipoles(core_filtered, field_filtered),
+            "amplitude": self.amplitude(core_filtered).astype(float),
+            "noise": self._noise(field, field_filtered),
+            "texture": self._texture(core),
+            "peaks": self._extremes(np.max, *map(self._uneven, flat)),
+            "holes": self._extremes(np.min, *flat),
+        }
+
+    def _noise(self, field, filtered):
+        """Typical small-scale differences: medians, which neighbours hardly change.
+
+        Of the field and not of the core, whose smaller blocks show how the map was sampled.
+        """
+        outside = self._radius[1:-1, 1:-1] > _OUTSIDE
+        typical = [
+            np.median(np.abs(difference(image))[:, outside], axis=1)
+            for image in (field, filtered)
+            for difference in (_laplacian, _mixed_difference)
+        ]
+        far = self._radius > len(self._radius) / 4
+        typical.append(np.median(np.abs(filtered)[:, far], axis=1))
+        return np.log(np.stack(typical, axis=1).astype(float) + _TINY)
+
+    def _texture(self, image):
+        """Energy of small-scale differences by ring."""
+        square, radius = _laplacian(image) ** 2, self._radius[1:-1, 1:-1]
+        rings = [
+            square[:, (radius >= low) & (radius < high)].mean(axis=1)
+            for low, high in pairwise(_RINGS)
+        ]
+        return np.log(np.stack(rings, axis=1).astype(float) + _TINY)
+
+    def _extremes(self, function, core, field):
+        """Highest or lowest values of field and core away from the cluster, and in the middle."""
+        radius = self._radius.ravel()
+        parts = (
+            field[:, radius > _BEYOND[1]],
+            core[:, radius > _BEYOND[0]],
+            core[:, radius < _CENTRE],
+        )
+        found = [function(part, axis=1) for part in parts]
+        return np.arcsinh(np.stack(found, axis=1).astype(float))
+
+    def _uneven(self, flat):
+        """Take away the mean at each radius."""
+        return flat - (flat @ self._ring_means) @ self._hats
+
+
+def _laplacian(a):
+    middle = a[:, 1:-1, 1:-1]
+    return 4 * middle - a[:, :-2, 1:-1] - a[:, 2:, 1:-1] - a[:, 1:-1, :-2] - a[:, 1:-1, 2:]
+
+
+def _mixed_difference(a):
+    """Second difference along rows and columns: a smooth signal has next to none."""
+    rows = a[:, 2:] - 2 * a[:, 1:-1] + a[:, :-2]
+    return rows[:, :, 2:] - 2 * rows[:, :, 1:-1] + rows[:, :, :-2]
+
+
+class PairTemplates:
+    """Multipoles of pairs of average clusters.
+
+    The mean image of a single cluster, in units of its brightness, is a smooth function of x;
+    pairs are two of it side by side, of the same brightness together.
+
+    ``rings`` are multipoles of the mean image and of each pair, in terms of the basis: shape
+    (terms, 1 + pairs, rings), for each multipole; ``brightness`` has shape (terms, 1 + pairs).
+    """
+
+    def __init__(self, rings, brightness):
+        self.rings, self.brightness = rings, brightness
+
+    @classmethod
+    def fit(cls, core, terms, statistics, directions):
+        """Fit the mean image to cores (N, n, n), in directions (kept, rings) of each multipole."""
+        from scipy.ndimage import shift
+
+        bright = np.maximum(statistics.amplitude(core), 0.0)
+        weight = (1 + (bright / (_BRIGHT * np.median(bright))) ** 2) ** -0.5
+        design = terms * (bright * weight)[:, np.newaxis]
+        normal = design.T @ design
+        normal += 1e-7 * np.trace(normal) * np.eye(len(normal))
+        target = core.reshape(len(core), -1) * weight[:, np.newaxis]
+        image = np.linalg.solve(normal, design.T @ target).reshape(-1, *core.shape[1:])
+        # It has no preferred direction.
+        image = sum(
+            np.rot90(flipped, k, axes=(1, 2))
+            for flipped in (image, image[:, ::-1])
+            for k in range(4)
+        )
+        images = [image / 8]
+        for near, far in _PLACES:
+            for distance in _DISTANCES:
+                places = ((0, 0, place * distance) for place in (near, far))
+                images.append(sum(shift(images[0], place, mode="nearest") for place in places) / 2)
+        images = np.stack(images, axis=1)
+        flat = images.reshape(-1, *core.shape[1:])
+        shape = images.shape[:2]
+        rings = [
+            (values @ kept.T).reshape(*shape, -1)
+            for values, kept in zip(statistics.multipoles(flat), directions, strict=True)
+        ]
+        return cls(rings, statistics.amplitude(flat).reshape(shape))
+
+    def log_evidence(self, white, amplitude, terms, few, densities):
+        """ln of the evidence of pairs over that of single clusters, shape (N,).
+
+        Averaged over distances, places and angles. ``white`` are the rings of the fields, which
+        ``densities`` whitened, (N, kept) for each multipole; ``amplitude`` is their brightness.
+        """
+        amplitude = np.maximum(amplitude, 0.0)
+        brightness = terms @ self.brightness
+        scale = amplitude[:, np.newaxis] / np.maximum(brightness, _FAINTEST)
+        angle = 2 * np.pi * np.arange(_ANGLES) / _ANGLES
+        ratios = np.zeros((len(terms), self.brightness.shape[1] - 1, _ANGLES))
+        for m, (values, rings, density) in enumerate(
+            zip(white, self.rings, densities, strict=True)
+        ):
+            expected = np.einsum("nt,tpk->npk", terms, rings) * scale[:, :, np.newaxis]
+            for pair in range(ratios.shape[1]):
+                change = expected[:, pair + 1] - expected[:, 0]
+                change = density.whiten(change, terms, few, difference=True)
+                overlap = (change.conj() * values).sum(axis=1)
+                square = (np.abs(change) ** 2).sum(axis=1)
+                if m == 0:
+                    ratios[:, pair] += (overlap - 0.5 * square)[:, np.newaxis]
+                else:
+                    turned = (overlap[:, np.newaxis] * np.exp(1j * m * angle)).real
+                    ratios[:, pair] += 2 * turned - square[:, np.newaxis]
+        ratios = ratios.reshape(len(terms), -1)
+        largest = ratios.max(axis=1)
+        return largest + np.log(np.exp(ratios - largest[:, np.newaxis]).mean(axis=1))

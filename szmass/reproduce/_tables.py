@@ -1,0 +1,221 @@
+"""Tables of a reproduction: Table 1 of de Andres et al. (2022), and ratios to lensing masses."""
+
+import itertools
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable, vstack
+
+from szmass.comparison.regression import fit_mass_ratio
+from szmass.comparison.statistics import REDSHIFT_BINS, relative_difference_table
+from szmass.results import masses_of, methods_of
+
+__all__ = [
+    "COLUMNS",
+    "LENSING",
+    "find_masses",
+    "fit_ratios",
+    "fit_table",
+    "format_fits",
+    "format_table1",
+    "make_table1",
+]
+
+#: Name of the method of lensing masses beside others.
+LENSING = "wl"
+# Fewer clusters do not determine a ratio and its scatter.
+_LEAST = 4
+
+#: The columns: heading, and what is compared with what.
+COLUMNS = {
+    "clean": ("clean mocks", "(M - M_true) / M"),
+    "planck_like": ("Planck-like mocks", "(M - M_true) / M"),
+    "planck_like_sz": ("Planck-like mocks", "(M - M_SZ) / M"),
+    "planck": ("Planck clusters", "(M - MSZ) / M"),
+}
+
+# Which masses they are of, and the column or method that these are compared with.
+_DATA = {
+    "clean": ("clean", "mass_true"),
+    "planck_like": ("planck_like", "mass_true"),
+    "planck_like_sz": ("planck_like", "sz"),
+    "planck": ("planck", "msz"),
+}
+
+# Mean and standard deviation per redshift bin and of all, as the authors showed them in a talk;
+# first all clusters, then those above 10^14.7 Msun. Above redshift 0.4 the released networks are
+# not those of these numbers.
+_PUBLISHED = {
+    "clean": (
+        ((-0.03, 0.14), (-0.01, 0.12), (-0.01, 0.08), (-0.02, 0.08), (-0.02, 0.11)),
+        ((-0.02, 0.13), (-0.02, 0.13), (-0.01, 0.08), (-0.02, 0.08), (-0.02, 0.11)),
+    ),
+    "planck_like": (
+        ((-0.02, 0.21), (0.01, 0.15), (-0.01, 0.13), (-0.02, 0.15), (-0.02, 0.17)),
+        ((-0.01, 0.16), (0.01, 0.16), (-0.01, 0.13), (-0.02, 0.15), (-0.01, 0.17)),
+    ),
+    "planck_like_sz": (
+        ((0.08, 0.37), (0.20, 0.23), (0.25, 0.22), (0.29, 0.26), (0.19, 0.30)),
+        ((0.21, 0.15), (0.23, 0.17), (0.25, 0.22), (0.29, 0.25), (0.25, 0.20)),
+    ),
+    "planck": (
+        ((0.03, 0.29), (0.15, 0.14), (0.12, 0.13), (-0.09, 0.22), (0.08, 0.21)),
+        ((0.26, 0.25), (0.18, 0.13), (0.13, 0.13), (-0.08, 0.21), (0.09, 0.19)),
+    ),
+}
+_PUBLISHED_N = ((228, 245, 443, 178, 1094), (33, 82, 403, 166, 684))
+_HALVES = (("", "all"), ("_massive", "log10 M > 14.7"))
+
+
+def make_table1(methods, masses):
+    """Compute five rows per method and column, of ``masses`` by data, None for no data.
+
+    Columns are ``method``, ``data`` (key of `COLUMNS`), those of
+    `~szmass.comparison.relative_difference_table`, and the published means and standard deviations.
+    Without data the numbers are 0, and the means NaN.
+    """
+    rows = []
+    for method in methods:
+        for column, (data, reference) in _DATA.items():
+            rows.append(_rows(method, column, masses[data], reference))
+    table = vstack(rows, metadata_conflicts="silent")
+    table.meta = {
+        "reference": "2022NatAs...6.1325D",
+        "published": "means and standard deviations as shown in a talk by the authors",
+        "columns": {key: f"{what}, {title}" for key, (title, what) in COLUMNS.items()},
+    }
+    return table
+
+
+def _rows(method, column, table, reference):
+    masses, redshift = [np.zeros(0), np.zeros(0)], np.zeros(0)
+    if (ours := find_masses(table, method)) is not None:
+        masses, redshift = [ours.mass, masses_of(table, reference).mass], table["redshift"]
+    found = relative_difference_table(*(mass * u.solMass for mass in masses), redshift)
+    rows = QTable({"method": [method] * len(found), "data": [column] * len(found)})
+    for name in found.colnames:
+        rows[name] = found[name]
+    for (suffix, _), values in zip(_HALVES, _PUBLISHED[column], strict=True):
+        rows[f"published_mean{suffix}"], rows[f"published_std{suffix}"] = np.transpose(values)
+    return rows
+
+
+def format_table1(table, methods):
+    """Write Table 1 as Markdown, a block per method, the published one first."""
+    head = " | ".join(f"{title}<br>{what}" for title, what in COLUMNS.values())
+    blocks = [_block("de Andres et al. (2022), from the talk", head, _published_cells())]
+    for method in methods:
+        part = table[table["method"] == method]
+        blocks.append(_block(method, head, _cells(part)))
+    return "\n\n".join(blocks)
+
+
+def _block(title, head, halves):
+    lines = [f"### {title}", "", f"| redshift | {head} |", "|" + "---|" * (len(COLUMNS) + 1)]
+    for (_, which), rows in zip(_HALVES, halves, strict=True):
+        lines.append(f"| **{which}** |" + " |" * len(COLUMNS))
+        lines += [
+            f"| {span} | {' | '.join(cells)} |" for span, cells in zip(_spans(), rows, strict=True)
+        ]
+    return "\n".join(lines)
+
+
+def _spans():
+    edges = [f"{edge:g}" for edge in REDSHIFT_BINS]
+    pairs = [*itertools.pairwise(edges), (edges[0], edges[-1])]
+    return [f"{low}-{high}" for low, high in pairs]
+
+
+def _cell(mean, std, n):
+    if not n:
+        return "-"
+    if not np.isfinite(std):
+        return f"{mean:.2f} ({n})"
+    return f"{mean:.2f} ± {std:.2f} ({n})"
+
+
+def _cells(part):
+    for suffix, _ in _HALVES:
+        yield [
+            [
+                _cell(*(part[part["data"] == column][f"{name}{suffix}"][i] for name in _STATISTICS))
+                for column in COLUMNS
+            ]
+            for i in range(len(REDSHIFT_BINS))
+        ]
+
+
+_STATISTICS = ("mean", "std", "n")
+
+
+def _published_cells():
+    for half, numbers in enumerate(_PUBLISHED_N):
+        yield [
+            [
+                f"{_PUBLISHED[column][half][i][0]:.2f} ± {_PUBLISHED[column][half][i][1]:.2f}"
+                + (f" ({n})" if column == "planck" else "")
+                for column in COLUMNS
+            ]
+            for i, n in enumerate(numbers)
+        ]
+
+
+def find_masses(table, method):
+    """Give the masses of a method or a column, None where there are none."""
+    known = () if table is None else {*methods_of(table), *table.colnames}
+    return masses_of(table, method) if method in known else None
+
+
+def fit_ratios(pairs, methods):
+    """Fit the ratio of each method's masses to those of lensing, of `match_lensing`.
+
+    Fits are by (method, lensing table); "msz" is the catalogue's mass, "all" takes each cluster
+    from the first table that has it. What has less than four clusters is not there.
+    """
+    names = np.asarray(pairs["table"], dtype=str)
+    first = np.zeros(len(pairs), dtype=bool)
+    first[np.unique(np.asarray(pairs["name"], dtype=str), return_index=True)[1]] = True
+    groups = {tag: names == tag for tag in dict.fromkeys(names)}
+    if len(groups) > 1:
+        groups["all"] = first
+    fits = {}
+    for method in methods:
+        ours = find_masses(pairs, method)
+        if ours is None:
+            continue
+        values, lensing = ((m.mass, m.errn, m.errp) for m in (ours, masses_of(pairs, LENSING)))
+        known = np.isfinite(np.sum([*values, *lensing], axis=0))
+        for tag, inside in groups.items():
+            rows = known & inside
+            if np.count_nonzero(rows) < _LEAST:
+                continue
+            (a, *err_a), (b, *err_b) = (
+                [value[rows] * u.solMass for value in part] for part in (values, lensing)
+            )
+            fits[method, tag] = fit_mass_ratio(a, b, err_a=tuple(err_a), err_b=tuple(err_b))
+    return fits
+
+
+def fit_table(fits):
+    """Put the fits into a table, a row per method and lensing table."""
+    rows = []
+    for (method, tag), fit in fits.items():
+        row = fit.to_table()
+        row.add_columns([[method], [tag]], names=["mass", "table"], indexes=[0, 0])
+        rows.append(row)
+    return vstack(rows)
+
+
+def format_fits(fits):
+    """Write the fits as Markdown, a line per method and lensing table."""
+    lines = [
+        "| masses | lensing table | clusters | ratio to the lensing mass | scatter in ln |",
+        "|---|---|---|---|---|",
+    ]
+    for (method, tag), fit in fits.items():
+        name = "MSZ (1-b)" if method == "msz" else method
+        lines.append(
+            f"| {name} | {tag} | {fit.n} | {fit.value:.2f} -{fit.errn:.2f} +{fit.errp:.2f} | "
+            f"{fit.scatter:.2f} -{fit.scatter_errn:.2f} +{fit.scatter_errp:.2f} |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,310 @@
+"""Files of mass tables and of posteriors, and what is made of those of older versions."""
+
+import os
+import warnings
+from collections.abc import Mapping
+
+import astropy.units as u
+import numpy as np
+from astropy.io import registry
+from astropy.table import MaskedColumn, QTable
+
+from szmass._io.tables import read_table, write_table
+from szmass._utils.quantities import as_floats
+from szmass.exceptions import FileFormatError, SzmassWarning
+from szmass.results.flags import MassFlag
+from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable
+from szmass.results.reader import columns_of_method, complete_record, methods_of
+
+__all__ = ["posterior_from_table", "posterior_to_table", "read_masses", "write_masses"]
+
+# Numbers below are no masses in solMass: a column without a unit holds something else.
+_SMALLEST_MASS = 1e10
+
+
+def read_masses(path, *, format=None):
+    """Read a mass table, of one method or of several, and bring it to the present schema.
+
+    Parameters
+    ----------
+    path : path-like
+        An ECSV, FITS, VOTable or CSV file.
+    format : str, optional
+        ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``, where the suffix does not say.
+
+    Returns
+    -------
+    MassTable
+        With masses in solMass and all columns of the schema; others are kept as they are.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    FileFormatError
+        It is damaged, no mass table, or of a later version of szmass.
+    InvalidUnitError
+        A mass has another unit, or none and numbers that cannot be in solMass.
+
+    Warns
+    -----
+    SzmassWarning
+        Columns that the schema has were missing and have been added: errors as NaN with the flag
+        ``NO_ERROR``, flags as 0, redshifts as unknown. ``meta["added_columns"]`` lists them. Or the
+        file does not say how its masses were made, on what scale they are and whom to cite.
+    """
+    table, notes = _completed(MassTable(read_table(path, format=format), copy=False), str(path))
+    for note in notes:
+        warnings.warn(note, SzmassWarning, stacklevel=2)
+    return table
+
+
+def write_masses(table, path, *, overwrite=False, format=None):
+    """Write a mass table, completely or not at all.
+
+    The method ``write`` of a `MassTable` does the same. That of other tables loses the masks of
+    text and bool columns and the nested ``meta`` in FITS and VOTable; this keeps them, and says in
+    both what the columns are (UCDs).
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        The table; any other table will do as well.
+    path : path-like
+        The target: ``.ecsv``, ``.fits``, ``.vot`` or ``.csv``.
+    overwrite : bool, optional
+        Replace an existing file.
+    format : str, optional
+        The format, where the suffix does not say.
+
+    Raises
+    ------
+    InvalidInputError
+        The format is not known or cannot hold the table, the file exists, or its folder does not.
+
+    Warns
+    -----
+    SzmassWarning
+        The format is CSV, which keeps neither units nor ``meta``.
+    """
+    write_table(table, path, overwrite=overwrite, format=format)
+
+
+# Formats of astropy's own ``read`` and ``write``: our name of each, and the suffixes it stands for.
+_UNIFIED = {
+    "ascii.ecsv": ("ecsv", (".ecsv",)),
+    "ecsv": ("ecsv", ()),
+    "fits": ("fits", (".fits", ".fit", ".fts")),
+    "votable": ("votable", (".vot", ".votable", ".xml")),
+    "ascii.csv": ("csv", (".csv",)),
+}
+_COMPRESSED = (".gz", ".bz2", ".xz")
+
+
+def _register(name, ours, suffixes):
+    """Let `MassTable` read and write a format; streams and options of astropy's go to astropy."""
+    theirs = "ascii.ecsv" if name == "ecsv" else name
+
+    def is_ours(place, more):
+        return isinstance(place, str | os.PathLike) and not more
+
+    def write(table, target, *args, overwrite=False, **options):
+        if is_ours(target, args or options) and not os.fspath(target).endswith(_COMPRESSED):
+            write_table(table, target, overwrite=overwrite, format=ours)
+            return
+        options |= {"overwrite": True} if overwrite else {}
+        QTable(table, copy=False).write(target, *args, format=theirs, **options)
+
+    def read(source, *args, **options):
+        # astropy opens a file in order to look what format it has.
+        place = getattr(source, "name", source)
+        if is_ours(place, args or set(options) - {"filename"}):
+            return read_masses(place, format=ours)
+        return MassTable(QTable.read(source, *args, format=theirs, **options), copy=False)
+
+    def identify(origin, path, fileobj, *args, **kwargs):
+        plain = str(path or "").lower()
+        for suffix in _COMPRESSED:
+            plain = plain.removesuffix(suffix)
+        return plain.endswith(suffixes)
+
+    registry.register_reader(name, MassTable, read)
+    registry.register_writer(name, MassTable, write)
+    if suffixes:
+        registry.register_identifier(name, MassTable, identify)
+
+
+for _name, _what in _UNIFIED.items():
+    _register(_name, *_what)
+
+
+def _completed(table, path):
+    """Bring a mass table to the present schema, in place; give it, and notes on what it lacked."""
+    version, writer = table.meta.get("schema_version", 0), _writer(table.meta)
+    where = f"{path!r} (written by szmass {writer})"
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise FileFormatError(
+            f"{where} has the schema version {version!r}; this szmass knows up to "
+            f"{SCHEMA_VERSION}. Update szmass."
+        )
+    methods = _methods(table, where)
+    added = [] if "redshift" in table.colnames else ["redshift"]
+    if added:
+        unknown = MaskedColumn(np.full(len(table), np.nan), mask=np.ones(len(table), bool))
+        table.add_column(unknown, name="redshift", index=table.colnames.index("name") + 1)
+    for method in methods:
+        added += _complete(table, method)
+    notes = []
+    if added:
+        table.meta["added_columns"] = added
+        notes.append(f"{where} lacks {', '.join(added)}: filled in as not known.")
+    if not ({"estimator", "method"} & set(table.meta) if methods == [None] else _recorded(table)):
+        notes.append(
+            f"{where} does not say how its masses were made, on which scale they are and what to "
+            "cite: it is from another program or a format that does not keep it, such as CSV."
+        )
+    elif version < SCHEMA_VERSION and methods == [None]:
+        table.meta.update(complete_record(table.meta))
+    elif version < SCHEMA_VERSION:
+        table.meta["methods"] = {m: complete_record(a) for m, a in _recorded(table).items()}
+    table.meta["schema_version"] = SCHEMA_VERSION
+    return table, notes
+
+
+def _recorded(table):
+    methods = table.meta.get("methods")
+    return methods if isinstance(methods, Mapping) else {}
+
+
+def _writer(meta):
+    methods = meta.get("methods")
+    about = [meta, *(methods.values() if isinstance(methods, Mapping) else ())]
+    found = {
+        str(m["szmass_version"]) for m in about if isinstance(m, Mapping) and "szmass_version" in m
+    }
+    return ", ".join(sorted(found)) or "of unknown version"
+
+
+def _methods(table, where):
+    """Names of the methods; None stands for that of a table of one."""
+    names = table.colnames
+    if "name" not in names:
+        raise FileFormatError(
+            f"{where} is no mass table: it has no column 'name'. It has: {', '.join(names)}."
+        )
+    if "mass" in names:
+        return [None]
+    for method in _recorded(table):
+        if (column := columns_of_method(method)["mass"]) not in names:
+            raise FileFormatError(f"{where} lacks the column {column!r}, which its meta speaks of.")
+    found = list(methods_of(table, whole=True))
+    if not found:
+        raise FileFormatError(
+            f"{where} is no mass table: it has neither a column 'mass' nor columns 'mass_<method>' "
+            f"with errors and flags. It has: {', '.join(names)}."
+        )
+    return found
+
+
+def _complete(table, method):
+    """Bring the columns of one method to the schema; give the names of those that were missing."""
+    added = []
+    columns = columns_of_method(method)
+    own = columns_of_method()
+    for field in ("mass", "errn", "errp"):
+        column, known = columns[field], MASS_COLUMNS[own[field]][1]
+        if column not in table.colnames:
+            added.append(column)
+            table[column] = np.full(len(table), np.nan) * u.solMass
+            table[column].info.description = known
+            continue
+        description = table[column].info.description
+        table[column] = _masses(table[column], column, field == "mass") * u.solMass
+        table[column].info.description = description or known
+    flag, description = columns["flag"], None
+    if flag in table.colnames:
+        description = table[flag].info.description
+        table[flag] = np.ma.filled(np.ma.asarray(table[flag]), 0).astype(int)
+    else:
+        added.append(flag)
+        table[flag] = np.zeros(len(table), int)
+    if {columns["errn"], columns["errp"]} & set(added):
+        known = np.isfinite(table[columns["mass"]])
+        table[flag] = np.where(known, table[flag] | MassFlag.NO_ERROR, table[flag]).astype(int)
+    if method is None and "method" not in table.colnames:
+        added.append("method")
+        table["method"] = np.full(len(table), str(table.meta.get("method", "unknown")))
+    table[flag].info.description = description or MASS_COLUMNS["flag"][1]
+    return added
+
+
+def _masses(column, name, central):
+    if getattr(column, "unit", None) is not None:
+        return as_floats(column, u.solMass, name)
+    values = as_floats(np.ma.asarray(column, dtype=float), "", name)
+    # CSV has no units; what szmass writes is in solMass.
+    plausible = values[np.isfinite(values) & (values != 0)]
+    if central and np.any(np.abs(plausible) < _SMALLEST_MASS):
+        return as_floats(values, u.solMass, name)  # raises: there is no unit
+    return values
+
+
+_KIND = "LogMassPosterior"
+_POSTERIOR_VERSION = 1
+
+
+def posterior_to_table(posterior):
+    """Give a posterior as a table that ECSV, FITS and VOTable hold."""
+    table = QTable()
+    table["name"] = posterior.names
+    table["redshift"] = MaskedColumn(posterior.redshift, mask=np.isnan(posterior.redshift))
+    table["flag"] = posterior.flag
+    if len(posterior):  # ECSV cannot read empty columns of several numbers in a row
+        table["density"] = posterior.density
+        about = "Density of log10(M500c / Msun) [1/dex] on the grid log10_mass of the meta"
+        table["density"].info.description = about
+    table.meta = {
+        "kind": _KIND,
+        "schema_version": _POSTERIOR_VERSION,
+        "log10_mass": posterior.log10_mass.tolist(),
+        "about": dict(posterior.meta),
+    }
+    known = np.flatnonzero(~np.isnan(posterior.prior[:, 0]))
+    first = posterior.prior[known[:1]]
+    if np.array_equal(posterior.prior[known], np.repeat(first, len(known), axis=0)):
+        flat = np.ones(len(posterior.log10_mass))
+        table.meta["prior"] = (first[0] if len(known) else flat).tolist()
+    else:
+        table["prior"] = posterior.prior
+    return table
+
+
+def posterior_from_table(table, where):
+    """Give the arguments of a `LogMassPosterior`, by name."""
+    meta = table.meta
+    lost = {"name", "redshift", "flag", "density"} - set(table.colnames)
+    lost -= set() if len(table) else {"density"}
+    if meta.get("kind") != _KIND or lost or "log10_mass" not in meta:
+        raise FileFormatError(
+            f"{where!r} holds no posteriors: those that LogMassPosterior.write writes have "
+            "the columns name, redshift, flag and density, and the grid in their meta."
+        )
+    if meta.get("schema_version", 0) > _POSTERIOR_VERSION:
+        raise FileFormatError(
+            f"{where!r} has the schema version {meta['schema_version']}; this szmass knows up to "
+            f"{_POSTERIOR_VERSION}. Update szmass."
+        )
+    redshift = np.ma.filled(np.ma.asarray(table["redshift"], dtype=float), np.nan)
+    density = np.empty((0, len(meta["log10_mass"])))
+    if len(table):
+        density = as_floats(table["density"], "", "density").reshape(len(table), -1)
+    prior = table["prior"] if "prior" in table.colnames else None
+    return {
+        "log10_mass": np.array(meta["log10_mass"], dtype=float),
+        "density": density,
+        "prior": np.array(meta["prior"]) if prior is None else as_floats(prior, "", "prior"),
+        "names": np.array(table["name"], dtype=str),
+        "redshift": redshift,
+        "flag": np.array(table["flag"], dtype=int),
+        "meta": meta["about"],
+    }

@@ -1,0 +1,57 @@
+"""Flags of masses, and what each means in words."""
+
+import enum
+
+__all__ = ["FLAG_WORDS", "MassFlag"]
+
+
+class MassFlag(enum.IntFlag):
+    """Bits of the column ``flag``; 0 means that nothing is to be said.
+
+    Examples
+    --------
+    >>> from szmass.results import MassFlag
+    >>> MassFlag.describe(260)
+    'NO_CUTOUT|BLENDED'
+    >>> MassFlag.NO_CUTOUT.words
+    'The map does not cover the cluster at all.'
+    """
+
+    NO_REDSHIFT = 1, "No redshift is known, and the method needs one."
+    REDSHIFT_OUT_OF_RANGE = 2, "The redshift is outside the range the method was made for."
+    NO_CUTOUT = 4, "The map does not cover the cluster at all."
+    INCOMPLETE_CUTOUT = 8, "The map covers only a part of the field around the cluster."
+    NO_MEASUREMENT = 16, "A catalogue value that the method needs is missing."
+    NOT_POSITIVE = 32, "A value that must be positive, such as Y, is not."
+    EXTRAPOLATED = 64, "The mass is outside the range the method was made for: take it with care."
+    NO_ERROR = 128, "There is a mass but no known error."
+    BLENDED = 256, "A neighbour in the field changes the signal by more than its error."
+    CUTOUT_TOO_SMALL = 512, "The cluster reaches beyond the cutout: only a part of it was used."
+    NO_MATCH = 1024, "The cluster is not in the table that masses are looked up in."
+    OUT_OF_DOMAIN = 2048, "The cutout looks unlike those that the network was trained on."
+
+    def __new__(cls, value, words=""):
+        """Make a bit; ``words`` is what it means."""
+        bit = int.__new__(cls, value)
+        bit._value_, bit.words, bit.__doc__ = value, words, words
+        return bit
+
+    @classmethod
+    def describe(cls, value):
+        """Name the bits of a flag.
+
+        Parameters
+        ----------
+        value : int
+            A value of the column ``flag``.
+
+        Returns
+        -------
+        str
+            Names joined by ``|``, empty for 0.
+        """
+        return "|".join(bit.name for bit in cls if int(value) & bit)
+
+
+#: What each flag means for a reader.
+FLAG_WORDS = {flag: flag.words for flag in MassFlag}
