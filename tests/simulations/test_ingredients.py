@@ -237,7 +237,10 @@ def test_columns_must_fit():
             return self.columns
 
     sample = from_masses([5e14] * u.solMass, 0.3)
-    for columns in ({"depth_of_it": np.zeros(3)}, {"axes": np.zeros((1, 1))}):
+    for columns in ({"depth_of_it": np.zeros(3)}, {"axes": [[0]]}, {"depth": [[0]]}):
         environment = Environment(ingredients=[Wrong(columns)], **SMALL)
         with pytest.raises(InvalidInputError, match="'wrong' must give columns"):
             simulate(sample, "clean", cosmology="PSZ2", seed=1, environment=environment)
+    environment = Environment(ingredients=[Wrong({"fine": [[7]]})], **SMALL)
+    mocks = simulate(sample, "clean", cosmology="PSZ2", seed=1, environment=environment)
+    assert mocks.table["fine"].tolist() == [7]
