@@ -1,11 +1,14 @@
 """Ingredients of fields: of other packages, in records, and left out."""
 
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 
 import astropy.units as u
 import numpy as np
 import pytest
 
+from szmass._utils import registry
+from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.maps import CutoutGeometry
 from szmass.maps.noise import NoiseModel
@@ -24,6 +27,7 @@ from szmass.simulations import (
     simulate,
 )
 from szmass.simulations.dataset.origin import plain
+from szmass.simulations.field import ingredients
 
 SMALL = {"mass_min": 1e14 * u.solMass, "size": 128, "clustered": False}
 
@@ -195,6 +199,16 @@ def test_parts_of_a_model(name):
     assert model != CLUSTER_MODELS["a10"]
     with pytest.raises(UnknownNameError, match="no part"):
         model.off("gas")
+
+
+def test_entry_points_of_other_packages(monkeypatch):
+    fresh = Registry("ingredient", "szmass.ingredients")
+    monkeypatch.setattr(ingredients, "INGREDIENTS", fresh)
+    point = EntryPoint("lobes", f"{__name__}:Lobes", "szmass.ingredients")
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group: [point] if group == point.group else []
+    )
+    assert Environment(ingredients={"lobes": {"flux": 2.0}}).ingredients == (Lobes(flux=2.0),)
 
 
 def test_environments_of_recipes():
