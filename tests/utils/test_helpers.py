@@ -58,6 +58,13 @@ class TestRegistry:
         assert names == ["sqrt"]
         assert registry["sqrt"](4) == 2
 
+    def test_known_names_need_no_entry_points(self, monkeypatch):
+        monkeypatch.setattr(registry_module, "entry_points", lambda group: pytest.fail(group))
+        registry = Registry("function", entry_point_group="group")
+        registry.add("a", 1)
+        assert registry["a"] == 1
+        assert "a" in registry
+
 
 class TestQuantities:
     @given(st.floats(1e-3, 1e3), st.sampled_from(["arcmin", "deg", "rad", "arcsec"]))
