@@ -1,4 +1,4 @@
-"""What all catalogues have in common: read, fetch, write, select, look up."""
+"""Catalogues: what all of them have in common, to read, fetch, write, select and look up."""
 
 import hashlib
 import warnings

@@ -1,4 +1,4 @@
-"""One call from whatever names a catalogue to its rows."""
+"""Loading of a catalogue, or of its rows, from whatever names it."""
 
 import os
 from pathlib import Path
