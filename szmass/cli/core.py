@@ -19,6 +19,7 @@ from szmass.cli.options import (
     by_prefix,
     column_options,
     map_options,
+    noise_option,
     offline_option,
     output_option,
     overwrite_option,
@@ -26,6 +27,7 @@ from szmass.cli.options import (
     read_table_options,
     redshift_option,
     split_names,
+    state_noise,
     warnings_as_lines,
 )
 from szmass.cli.reproduce import reproduce
@@ -100,6 +102,7 @@ def main(progress):
     help="How cutouts sample the map; the published networks were fed 'nearest'.",
 )
 @map_options
+@noise_option
 @click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
 @click.option(
     "--posteriors",
@@ -118,7 +121,7 @@ def main(progress):
 @offline_option
 def estimate(
     catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
-    ordering, frame, beam, covered, posteriors, posterior_samples, seed, columns, units, missing,
+    ordering, frame, beam, noise, covered, posteriors, posterior_samples, seed, columns, units, missing,
     offline,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
@@ -166,6 +169,7 @@ def estimate(
         )
         if map_path:
             ymap = open_map(map_path, column=map_column, ordering=ordering, frame=frame, beam=beam)
+            state_noise(ymap, noise, sample.coord)
             sample.attach_cutouts(ymap, interpolation=interpolation)
             if covered:
                 sample = sample[sample.cutouts.complete]

@@ -17,7 +17,7 @@ from szmass.maps._checks import (
     is_celestial,
     nside_of,
 )
-from szmass.maps._healpix_map import HealpixPixels, PixelRuns
+from szmass.maps._healpix import HealpixPixels, PixelRuns
 from szmass.maps._image import ImagePixels
 from szmass.maps.frames import frame_named, same_frame
 from szmass.maps.sampling import check_beam

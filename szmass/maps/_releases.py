@@ -311,9 +311,9 @@ _RELEASES = (
         year=2023,
         references=("2023arXiv230510193C",),
         notes=(
-            "Covers 98 % of the sky. The noise is that of the 2015 release, which is higher. Record "
-            "and file name are the makers'; the addresses were put together from them by the rules "
-            "of Zenodo and of the Planck Legacy Archive."
+            "Covers 98 % of the sky. The noise is that of the 2015 release, which is higher. "
+            "Record and file name are the makers'; the addresses were put together from them by the "
+            "rules of Zenodo and of the Planck Legacy Archive."
         ),
     ),
     MapProduct(

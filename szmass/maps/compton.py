@@ -21,7 +21,7 @@ from szmass.maps._checks import (
     nside_of,
 )
 from szmass.maps._described import DescribedPixels
-from szmass.maps._healpix_map import HealpixPixels
+from szmass.maps._healpix import HealpixPixels
 from szmass.maps._image import ImagePixels
 from szmass.maps._map_files import read_map
 from szmass.maps._releases import noise_of_file
