@@ -90,12 +90,12 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
 
 
 def _told(estimator, observation):
-    """Tell an estimator that takes the noise for Planck's what it is in the mocks.
+    """Tell an estimator that was told no model of the noise what it is in the mocks.
 
     The factor of depth is that of the column ``depth``: mocks without noise have 1 there.
     """
     known = _known(get_observation(observation))
-    if not isinstance(estimator.options.get("noise"), str):
+    if not isinstance(estimator.options.get("noise", known), str | None):
         return estimator
     told = {name: value for name, value in estimator.options.items() if name not in known}
     for name in known.keys() & estimator.options.keys():

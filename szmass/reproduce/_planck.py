@@ -138,6 +138,9 @@ def _weigh_in_map(table, sample, named, ymap):
     if not isinstance(ymap, ComptonMap):
         ymap = open_map(ymap)
     sample.attach_cutouts(ymap, interpolation="nearest")
+    if sample.cutouts.noise is None:
+        # The clusters of the paper are in Planck's map; this may be a part of it.
+        sample.cutouts.noise = "planck"
     rows = np.flatnonzero(sample.cutouts.complete)
     if not len(rows):
         return dict.fromkeys(named, "no data: the map covers the field of no cluster")
