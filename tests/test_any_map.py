@@ -111,7 +111,7 @@ def test_masses_in_one_line(survey):
 
 def test_clusters_are_bright(survey):
     """What the other test says is about clusters with S/N > 10."""
-    folder, truth, noise = survey
+    folder, _, noise = survey
     ymap = ComptonMap.read(folder / "car.fits", beam="1.6 arcmin", noise=noise)
     sample = ClusterSample.read(folder / "cat.ecsv")[:3]
     assert sample.attach_cutouts(ymap).cutouts.geometry == CutoutGeometry((100, 100), "0.32 arcmin")
@@ -138,6 +138,6 @@ def test_unknown_noise_is_an_error_that_says_what_to_do(survey):
     sample = ClusterSample.read(folder / "cat.ecsv")[:2].attach_cutouts(ymap)
     for estimator in (MatchedFilterMass(), LikelihoodMass()):
         with pytest.raises(
-            InvalidInputError, match="noise of the cutouts' map is not known.*--noise"
+            InvalidInputError, match="map is not known.*--noise on the shell"
         ):
             estimator.predict(sample)
