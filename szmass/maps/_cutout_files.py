@@ -92,7 +92,7 @@ def write_stack(stack, path, overwrite):
     header["NCUTOUTS"] = (len(stack), "number of cutouts")
     header["SHAPE1"], header["SHAPE2"] = geometry.shape
     # As text, which keeps all digits.
-    header["PIXSCALE"] = (str(geometry.pixel_scale), "side of a pixel; of 'scale' if unitless")
+    header["PIXSCALE"] = (str(geometry.pixel_scale), "side of a pixel, or part of scale")
     header["GEOFRAME"] = (geometry.frame, "frame of the tangent planes")
     header["ROTATION"] = (str(geometry.rotation), "position angle of increasing rows")
     _describe(header, stack)
