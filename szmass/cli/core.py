@@ -121,8 +121,8 @@ def main(progress):
 @offline_option
 def estimate(
     catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
-    ordering, frame, beam, noise, covered, posteriors, posterior_samples, seed, columns, units, missing,
-    offline,
+    ordering, frame, beam, noise, covered, posteriors, posterior_samples, seed, columns, units,
+    missing, offline,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
 

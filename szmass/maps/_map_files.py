@@ -20,6 +20,7 @@ from szmass.maps._checks import (
 from szmass.maps._healpix import HealpixPixels, PixelRuns
 from szmass.maps._image import ImagePixels
 from szmass.maps.frames import frame_named, same_frame
+from szmass.maps.noise.core import NoiseModel
 from szmass.maps.sampling import check_beam
 
 __all__ = ["read_map"]
@@ -45,6 +46,8 @@ def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
         FWHM of its beam.
     meta : dict
         Where it comes from.
+    facts : dict
+        Noise and sampling as the file tells them, or None.
     """
     meta = {"MAPFILE": Path(path).name}
     with open_fits(path) as hdus:
@@ -64,7 +67,12 @@ def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
             meta["PIXELS"] = "image"
             _check_unit(header.get("BUNIT"), unit, path)
             pixels = _read_image(path, chosen, frame, mask)
-    return pixels, _agreed_beam(header, beam, path), meta
+        ours = "NOISE" in hdus and "ABOUT" in hdus["NOISE"].header
+        facts = {"noise": NoiseModel.from_hdus(hdus, path) if ours else None}
+    # A cutout that is opened as a map was interpolated from another one.
+    kind = header.get("SAMPLING")
+    facts["sampling"] = kind if kind in ("point", "window") else None
+    return pixels, _agreed_beam(header, beam, path), meta, facts
 
 
 def _choose_hdu(hdus, wanted, path):

@@ -64,6 +64,8 @@ def model_to_hdus(model):
 
 def model_from_hdus(hdus, path):
     """Arguments of the model in extensions of a file."""
+    if NOISE_HDU not in hdus:
+        raise FileFormatError(f"{path} is truncated, or not a stack: it lacks {NOISE_HDU}.")
     hdu = hdus[NOISE_HDU]
     about = json.loads(hdu.header["ABOUT"])
     return _arguments(hdu.data["ell"], hdu.data["spectrum"], about, hdus, path)
