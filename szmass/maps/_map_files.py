@@ -20,6 +20,7 @@ from szmass.maps._checks import (
 from szmass.maps._healpix import HealpixPixels, PixelRuns
 from szmass.maps._image import ImagePixels
 from szmass.maps.frames import frame_named, same_frame
+from szmass.maps.noise._files import holds_model
 from szmass.maps.noise.core import NoiseModel
 from szmass.maps.sampling import check_beam
 
@@ -36,18 +37,9 @@ _BEAM_TOLERANCE = 0.01
 
 
 def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
-    """Read what a `ComptonMap` consists of; the arguments are those of its ``read``.
+    """Pixels, beam and ``meta`` of a `ComptonMap`, and noise and sampling as the file tells them.
 
-    Returns
-    -------
-    pixels : HealpixPixels or ImagePixels
-        The map.
-    beam : `~astropy.units.Quantity` or None
-        FWHM of its beam.
-    meta : dict
-        Where it comes from.
-    facts : dict
-        Noise and sampling as the file tells them, or None.
+    The arguments are those of its ``read``.
     """
     meta = {"MAPFILE": Path(path).name}
     with open_fits(path) as hdus:
@@ -67,8 +59,7 @@ def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
             meta["PIXELS"] = "image"
             _check_unit(header.get("BUNIT"), unit, path)
             pixels = _read_image(path, chosen, frame, mask)
-        ours = "NOISE" in hdus and "ABOUT" in hdus["NOISE"].header
-        facts = {"noise": NoiseModel.from_hdus(hdus, path) if ours else None}
+        facts = {"noise": NoiseModel.from_hdus(hdus, path) if holds_model(hdus) else None}
     # A cutout that is opened as a map was interpolated from another one.
     kind = header.get("SAMPLING")
     facts["sampling"] = kind if kind in ("point", "window") else None
