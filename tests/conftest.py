@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no fault of the code.
+settings.register_profile("szmass", deadline=None)
+settings.load_profile("szmass")
 
 
 @pytest.fixture(scope="session")
