@@ -6,7 +6,7 @@ import numbers
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import Column, QTable, Table
+from astropy.table import Column, Table
 from astropy.utils.masked import Masked
 
 from szmass._io.tables import read_table, write_table
@@ -81,16 +81,10 @@ class Cluster:
         measurements=None,
         cutout=None,
     ):
-        self.name = name
-        self.coord = coord
-        self.redshift = redshift
-        self.y5r500 = y5r500
-        self.y5r500_err = y5r500_err
-        self.msz = msz
-        self.msz_errn = msz_errn
-        self.msz_errp = msz_errp
-        self.snr = snr
-        self.pos_err = pos_err
+        self.name, self.coord, self.redshift = name, coord, redshift
+        self.y5r500, self.y5r500_err = y5r500, y5r500_err
+        self.msz, self.msz_errn, self.msz_errp = msz, msz_errn, msz_errp
+        self.snr, self.pos_err = snr, pos_err
         self.measurements = dict(measurements or {})
         self.cutout = cutout
 
@@ -214,7 +208,7 @@ class ClusterSample:
                 f"{', '.join(columns) or 'no columns'}. For another layout use "
                 "ClusterSample.from_table."
             )
-        self.table = _checked_table(columns, table.meta, {}, {})
+        self.table = check_columns(columns, _NUMBERS, {}, {}, table.meta)
         self._index = NameIndex(self.names)
         self.cutouts = cutouts
 
@@ -279,7 +273,7 @@ class ClusterSample:
             units=units,
             missing=missing,
         )
-        return cls._of(_checked_table(columns, table.meta, units, missing), None)
+        return cls._of(check_columns(columns, _NUMBERS, units, missing, table.meta), None)
 
     @classmethod
     def _of(cls, table, cutouts):
@@ -506,13 +500,6 @@ def _require_table(table):
         raise InvalidInputError(
             f"'table' must be an astropy Table or QTable. Received: {type(table).__name__}"
         )
-
-
-def _checked_table(columns, meta, units, missing):
-    table = QTable(meta=copy.deepcopy(meta))
-    for name, column in check_columns(columns, _NUMBERS, units, missing).items():
-        table[name] = column
-    return table
 
 
 def _value(entry):

@@ -37,7 +37,7 @@ def temporary_beside(path, *, folder=None):
     try:
         yield temporary
     finally:
-        if temporary.is_dir():
+        if temporary.is_dir() and not temporary.is_symlink():
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ import contextlib
 import errno
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 from szmass._utils.progress import progress_bar
 
@@ -46,8 +46,11 @@ def file_lock(path):
         yield
     finally:
         if lock.is_locked:
-            with contextlib.suppress(OSError):  # Windows does not remove open files
-                Path(lock.lock_file).unlink()
+            # From filelock 3.29.5 on the file stays. It goes while the lock is held: whoever waits
+            # notices, and no lock that was taken since is removed.
+            if not isinstance(lock, SoftFileLock):
+                with contextlib.suppress(OSError):  # Windows does not remove open files
+                    Path(lock.lock_file).unlink()
             lock.release()
 
 

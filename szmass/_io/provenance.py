@@ -1,4 +1,4 @@
-"""What is on record of a fetched file: where it came from and what it was."""
+"""Records of fetched files: where they came from and what they were."""
 
 import contextlib
 import json

@@ -67,13 +67,13 @@ def persistently(request, *, attempts, progressed=lambda: False):
     # urllib3 makes no pause after the first failure of a history: this one never happened.
     begun = (RequestHistory(None, None, None, None, None),)
     fresh = Retry(None, backoff_factor=_PAUSE / 2, backoff_max=_LONGEST_PAUSE, history=begun)
-    retry, failures = fresh, 0
+    retry = fresh
     while True:
         try:
             return request()
         except (requests.RequestException, HTTPError, PassingError) as err:
-            retry, failures = (fresh, 0) if progressed() else (retry, failures)
-            retry, failures = retry.increment(), failures + 1
+            retry = (fresh if progressed() else retry).increment()
+            failures = len(retry.history) - len(begun)
             if failures >= attempts:
                 raise GaveUpError(f"gave up after {failures} attempts") from err
             response = getattr(err, "response", None)

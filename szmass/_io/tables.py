@@ -18,7 +18,7 @@ from szmass._io.files import atomic_path, damaged_fits_raises
 from szmass._io.table_columns import pack_columns, ucd_of, unpack_columns
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
-__all__ = ["TABLE_FORMATS", "read_table", "table_format", "write_table"]
+__all__ = ["META_KEY", "TABLE_FORMATS", "read_table", "table_format", "write_table"]
 
 #: File suffix to table format.
 TABLE_FORMATS = {
@@ -31,8 +31,8 @@ TABLE_FORMATS = {
     ".csv": "csv",
 }
 
-# FITS headers and VOTables hold no nested values: there ``meta`` travels as one JSON string.
-_META_KEY = "SZMETA"
+#: FITS headers and VOTables hold no nested values: there ``meta`` travels as one JSON string.
+META_KEY = "SZMETA"
 
 
 def table_format(path, format=None):
@@ -107,7 +107,7 @@ def _with_text_masks(table):
 
 def _write_fits(table, path):
     plain = table.copy(copy_data=False)
-    plain.meta = {_META_KEY: _pack(table, pack_columns(plain, "fits"))}
+    plain.meta = {META_KEY: _pack(table, pack_columns(plain, "fits"))}
     plain.write(path, format="fits")
     with fits.open(path, mode="update") as hdus:
         header = hdus[1].header
@@ -123,7 +123,7 @@ def _write_votable(table, path):
         if (ucd := ucd_of(name)) and not (plain[name].info.meta or {}).get("ucd"):
             plain[name].info.meta = {**(plain[name].info.meta or {}), "ucd": ucd}
     votable = from_table(plain)
-    votable.resources[0].infos.append(Info(name=_META_KEY, value=_pack(table, record)))
+    votable.resources[0].infos.append(Info(name=META_KEY, value=_pack(table, record)))
     votable.to_xml(str(path))
 
 
@@ -234,12 +234,12 @@ def read_table(path, *, format=None):
         elif format == "fits":
             with damaged_fits_raises():
                 table = QTable.read(path, format="fits", hdu=1)
-            packed = table.meta.pop(_META_KEY, None)
+            packed = table.meta.pop(META_KEY, None)
         else:
             votable = parse(str(path))
             table = QTable(votable.get_first_table().to_table(use_names_over_ids=True))
             infos = [info for resource in votable.resources for info in resource.infos]
-            packed = next((info.value for info in infos if info.name == _META_KEY), None)
+            packed = next((info.value for info in infos if info.name == META_KEY), None)
     except (
         *(OSError, ValueError, IndexError, TypeError),
         *(InconsistentTableError, AstropyUserWarning),

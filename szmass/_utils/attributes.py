@@ -2,7 +2,8 @@
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import BaseCoordinateFrame, SkyCoord
+from astropy.coordinates import Angle, BaseCoordinateFrame, SkyCoord
+from astropy.table import Column, MaskedColumn
 from astropy.utils.masked import Masked
 
 from szmass._utils.quantities import as_quantity
@@ -13,7 +14,9 @@ __all__ = [
     "Number",
     "Position",
     "Text",
+    "column_of",
     "column_parts",
+    "degrees_of_text",
     "describe_rows",
     "known_positions",
     "parse_unit",
@@ -199,6 +202,26 @@ def column_parts(column):
     if isinstance(column, u.Quantity):
         column = column.value
     return np.array(np.ma.getdata(column)), mask, unit
+
+
+def column_of(values, mask, unit=None, *, always=False):
+    """Undo `column_parts`; the column is a masked one if ``always`` or if something is masked."""
+    masked = always or np.any(mask)
+    if unit is None:
+        return MaskedColumn(values, mask=mask) if masked else Column(values)
+    quantity = u.Quantity(values, unit)
+    return Masked(quantity, mask=mask) if masked else quantity
+
+
+def degrees_of_text(values, mask, unit):
+    """Read angles written as text, in hours or degrees; give degrees, NaN where masked.
+
+    Text that is no angle is a ValueError.
+    """
+    degrees = np.full(len(values), np.nan)
+    if not mask.all():
+        degrees[~mask] = Angle(values[~mask].astype(str), unit).deg
+    return degrees
 
 
 def describe_rows(names, selected):

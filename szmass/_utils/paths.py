@@ -1,4 +1,4 @@
-"""Where szmass keeps what it downloads or converts."""
+"""Cache folder, where szmass keeps what it downloads or converts."""
 
 import os
 from pathlib import Path

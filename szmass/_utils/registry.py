@@ -18,8 +18,8 @@ class Registry(Mapping):
     kind : str
         What the objects are, for the messages ("estimator", "pressure profile").
     entry_point_group : str, optional
-        Group of entry points through which other packages add objects; read at
-        the first look-up.
+        Group of entry points through which other packages add objects; read when a name is
+        looked up that is not known, or all names are.
     check : callable, optional
         Called with a name and an object before it is added; raises where they do not fit.
     """
@@ -105,8 +105,7 @@ class Registry(Mapping):
                 )
 
     def __getitem__(self, name):
-        self._load_entry_points()
-        if name not in self._objects:
+        if name not in self:
             close = difflib.get_close_matches(str(name), self._objects, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise UnknownNameError(
@@ -116,7 +115,9 @@ class Registry(Mapping):
         return self._objects[name]
 
     def __contains__(self, name):
-        self._load_entry_points()
+        # What is known needs no plug-in: look-ups happen while what plug-ins import is imported.
+        if name not in self._objects:
+            self._load_entry_points()
         return name in self._objects
 
     def __iter__(self):

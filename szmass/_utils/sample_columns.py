@@ -1,12 +1,20 @@
-"""From a table of any layout to the checked columns of a sample."""
+"""Columns of a sample, found in a table of any layout and checked."""
+
+import copy
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import Angle, SkyCoord
-from astropy.table import Column, MaskedColumn
-from astropy.utils.masked import Masked
+from astropy.coordinates import SkyCoord
+from astropy.table import Column, MaskedColumn, QTable
 
-from szmass._utils.attributes import column_parts, describe_rows, known_positions, parse_unit
+from szmass._utils.attributes import (
+    column_of,
+    column_parts,
+    degrees_of_text,
+    describe_rows,
+    known_positions,
+    parse_unit,
+)
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
 __all__ = [
@@ -72,7 +80,7 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
     return result, units, missing
 
 
-def check_columns(columns, numbers, units, missing):
+def check_columns(columns, numbers, units, missing, meta):
     """Check the columns of a sample and copy them: names, positions, redshifts, then the others.
 
     ``numbers`` is what is known about some of them (`~szmass._utils.attributes.Number`); ``units``
@@ -96,15 +104,13 @@ def check_columns(columns, numbers, units, missing):
             values, mask = numbers[key].check_column(
                 column, names, unit=unit, missing=missing.get(key)
             )
-            wanted = numbers[key].unit
-            checked[key] = (
-                MaskedColumn(values, mask=mask)
-                if wanted is None
-                else Masked(values * wanted, mask=mask)
-            )
+            checked[key] = column_of(values, mask, numbers[key].unit, always=True)
         elif key not in ("name", "coord"):
             checked[key] = _copy(key, column, unit, missing.get(key))
-    return checked
+    table = QTable(meta=copy.deepcopy(meta))
+    for key, column in checked.items():
+        table[key] = column
+    return table
 
 
 def row_names(column):
@@ -140,10 +146,9 @@ def _copy(name, column, unit, missing):
     if unit is None and own is not None and unknown:
         result = MaskedColumn(values, mask=mask, meta={"unit": str(own)})
     elif (unit or own) is not None and values.dtype.kind in "fiu":
-        result = u.Quantity(values, unit or own)
-        return Masked(result, mask=mask) if mask.any() else result
+        return column_of(values, mask, unit or own)
     else:
-        result = MaskedColumn(values, mask=mask) if mask.any() else Column(values)
+        result = column_of(values, mask)
     result.description = getattr(column.info, "description", None)
     return result
 
@@ -251,7 +256,12 @@ def angles_in_degrees(column, name, frame, which, units):
     values, mask, unit = column_parts(column)
     if values.dtype.kind in "USO":
         hours = which == 0 and frame != "galactic"
-        return _sexagesimal(values, mask, name, u.hourangle if hours else u.deg)
+        try:
+            return degrees_of_text(values, mask, u.hourangle if hours else u.deg)
+        except ValueError as err:
+            raise InvalidInputError(
+                f"The position column '{name}' holds text that is no angle: {err}"
+            ) from None
     unit = parse_unit(unit)
     if unit is None or isinstance(unit, u.UnrecognizedUnit):
         given = units.get(name, "deg" if name.lower().endswith("deg") else None)
@@ -262,18 +272,6 @@ def angles_in_degrees(column, name, frame, which, units):
             f"it is in, for instance units={{'{name}': 'deg'}}."
         )
     return np.where(mask, np.nan, values.astype(float)) * unit.to(u.deg)
-
-
-def _sexagesimal(values, mask, name, unit):
-    degrees = np.full(len(values), np.nan)
-    if not mask.all():
-        try:
-            degrees[~mask] = Angle(values[~mask].astype(str), unit).deg
-        except ValueError as err:
-            raise InvalidInputError(
-                f"The position column '{name}' holds text that is no angle: {err}"
-            ) from None
-    return degrees
 
 
 def _refuse(columns, names, bad, what):

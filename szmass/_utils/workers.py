@@ -8,8 +8,6 @@ import os
 import signal
 import threading
 
-from joblib.externals import loky
-
 from szmass._utils.optional import import_optional
 from szmass._utils.seeds import check_count
 from szmass.exceptions import InvalidInputError, WorkerError
@@ -125,6 +123,8 @@ def _shares(tasks, size):
 @contextlib.contextmanager
 def _processes(function, job, workers, environment):
     """Open a pool of new processes; whoever still works when it is left early is ended."""
+    from joblib.externals import loky  # a tenth of a second, which few need
+
     context = loky.backend.get_context("loky")
     # It closes when this process ends, by whatever cause.
     reader, writer = context.Pipe(duplex=False)

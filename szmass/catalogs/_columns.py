@@ -1,4 +1,4 @@
-"""From the columns of a published table to ours: names, units, missing values."""
+"""Columns of published tables, and how they become ours: names, units, missing values."""
 
 import inspect
 import re
@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import Angle
-from astropy.table import Column, MaskedColumn, QTable
-from astropy.utils.masked import Masked
+from astropy.table import QTable
 
-from szmass._utils.attributes import column_parts, parse_unit, unit_factor
+from szmass._utils.attributes import (
+    column_of,
+    column_parts,
+    degrees_of_text,
+    parse_unit,
+    unit_factor,
+)
 from szmass.exceptions import FileFormatError, InvalidInputError
 
 __all__ = ["CatalogColumn", "add_published_units", "catalog_columns", "standardise", "with_prefix"]
@@ -227,10 +231,7 @@ def _assemble(column, values, mask):
         # One value under every mask, so that equal tables are equal to the last bit.
         values = values.copy()
         values[mask] = np.zeros(1, dtype=values.dtype)[0] if values.dtype.kind != "f" else np.nan
-    if column.unit is not None:
-        quantity = u.Quantity(values, column.unit)
-        return Masked(quantity, mask=mask) if masked else quantity
-    return MaskedColumn(values, mask=mask) if masked else Column(values)
+    return column_of(values, mask, column.unit, always=masked)
 
 
 def _factor(column, name, unit, strict):
@@ -247,13 +248,10 @@ def _factor(column, name, unit, strict):
 
 def _sexagesimal(values, mask, column, name):
     """Give angles written as text in degrees; right ascensions are in hours."""
-    degrees = np.full(len(values), np.nan)
-    unit = u.hourangle if column.name == "ra" else u.deg
     try:
-        degrees[~mask] = Angle(values[~mask].astype(str), unit).deg
+        return degrees_of_text(values, mask, u.hourangle if column.name == "ra" else u.deg)
     except ValueError as err:
         raise FileFormatError(f"The column '{name}' holds text that is no angle: {err}") from err
-    return degrees
 
 
 def _floats(values, mask):

@@ -1,4 +1,4 @@
-"""Read a table in whatever form it is published or was written, told by its content."""
+"""Forms in which tables are published or were written, told by their content."""
 
 import gzip
 import io
@@ -12,7 +12,7 @@ from astropy.table import Column, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from szmass._io.files import damaged_fits_raises
-from szmass._io.tables import _META_KEY, read_table
+from szmass._io.tables import META_KEY, read_table
 from szmass._utils.attributes import parse_unit
 from szmass.exceptions import FileFormatError
 
@@ -130,7 +130,7 @@ def _read_fits(content, path, readme):
         if not tables:
             raise FileFormatError(f"{str(path)!r} holds no table, only images.")
         hdu = tables[0]
-        if _META_KEY not in hdu.header:
+        if META_KEY not in hdu.header:
             # Not Table.read: published units are no FITS units and would make it warn.
             table = Table()
             for column in hdu.columns:
@@ -141,7 +141,7 @@ def _read_fits(content, path, readme):
 
 def _read_votable(content, path, readme):
     tables, infos = parse_votable(content)
-    if any(name == _META_KEY for name, _ in infos):
+    if any(name == META_KEY for name, _ in infos):
         return _read_own(content, "votable")
     if not tables:
         said = "; ".join(text for name, text in infos if name == "Error" and text)

@@ -95,11 +95,11 @@ def _receive(method, url, **options):
     """Send a request; give the answer and its body, which has to come before the deadline."""
     import requests
 
+    end = time.monotonic() + conf.vizier_deadline
     with (
         requests.Session() as session,
         session.request(method, url, headers=HEADERS, stream=True, **options) as response,
     ):
-        end = time.monotonic() + conf.vizier_deadline
         # The time-out of requests is for silence: a server that drips would go on for ever.
         read = getattr(response.raw, "read1", response.raw.read)
         body = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What all catalogues have in common: read, fetch, write, select, look up."""
+"""Catalogues: what all of them have in common, to read, fetch, write, select and look up."""
 
 import hashlib
 import warnings
@@ -340,13 +340,8 @@ class Catalog:
                 + ("(low, high)" if values.dtype.kind in "fiu" else "one value, not a range")
                 + f". Received: {wanted!r}"
             )
-        low, high = (None if end is None else _number(end, unit, name) for end in wanted)
-        keep = ~mask
-        if low is not None:
-            keep &= values > low
-        if high is not None:
-            keep &= values <= high
-        return keep
+        ends = (None if end is None else _number(end, unit, name) for end in wanted)
+        return ~mask & within(values, *ends)
 
     def _sample_of(self, rows):
         if self.position is None:
@@ -395,6 +390,16 @@ class Catalog:
 
     def _repr_html_(self):
         return f"<p>{type(self).__name__}: {self.description}</p>{self.table._repr_html_()}"
+
+
+def within(values, low, high):
+    """Tell which known values are above the low end and up to the high one; None is open."""
+    keep = ~np.isnan(values)
+    if low is not None:
+        keep &= values > low
+    if high is not None:
+        keep &= values <= high
+    return keep
 
 
 def _number(value, unit, name):

@@ -1,10 +1,12 @@
-"""One call from whatever names a catalogue to its rows."""
+"""Loading of a catalogue, or of its rows, from whatever names it."""
 
 import os
 from pathlib import Path
 
+import numpy as np
+
 from szmass.catalogs._forms import read_form
-from szmass.catalogs.core import CATALOGS
+from szmass.catalogs.core import CATALOGS, within
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, UnknownNameError
 
@@ -67,7 +69,7 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
     source : str or path-like
         As for `load_catalog`.
     redshift : (float, float), optional
-        Keep clusters with low < redshift <= high.
+        Keep clusters with low < redshift <= high; None is an open end.
     offline : bool, optional
         Do not ask a server for a catalogue: use the copy kept by an earlier fetch.
     redshift_column : str, optional
@@ -97,8 +99,9 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
     sample = loaded if isinstance(loaded, ClusterSample) else loaded.sample()
     if redshift is None:
         return sample
-    low, high = redshift
-    return sample[(sample.redshift > low) & (sample.redshift <= high)]
+    if np.shape(redshift) != (2,):
+        raise InvalidInputError(f"'redshift' must be (low, high). Received: {redshift!r}")
+    return sample[within(sample.redshift, *redshift)]
 
 
 def _known_catalog(path):

@@ -14,16 +14,8 @@ _LARGEST_VALUE = 1e30
 
 
 class ImagePixels:
-    """An image that may lie in a memory-mapped file.
-
-    Parameters
-    ----------
-    data : `~numpy.ndarray`
-        Two-dimensional.
-    wcs : `~astropy.wcs.WCS`
-        Two-dimensional and celestial.
-    mask : `~numpy.ndarray` of bool, optional
-        True for pixels that are not to be used.
+    """An image (ny, nx) with a celestial WCS that may lie in a memory-mapped file; True in ``mask``
+    is not to be used.
     """
 
     def __init__(self, data, wcs, mask=None):
@@ -52,24 +44,7 @@ class ImagePixels:
         return float(np.sqrt(np.nanmean(np.square(sides))))
 
     def samples(self, geometry, lon, lat, scales, interpolation):
-        """Yield the pixels of one cutout after the other.
-
-        Parameters
-        ----------
-        geometry : CutoutGeometry
-            The grid.
-        lon, lat : `~numpy.ndarray`
-            Positions in the frame of the geometry [rad]; NaN gives NaN.
-        scales : `~numpy.ndarray` or None
-            The angles of a relative geometry [rad].
-        interpolation : {"nearest", "bilinear"}
-            How to sample.
-
-        Yields
-        ------
-        `~numpy.ndarray`
-            float64, NaN where the map has no valid value.
-        """
+        """Yield the pixels (ny, nx) of one cutout after the other, as `HealpixPixels` does."""
         from astropy.units import rad
 
         for i in range(len(lon)):

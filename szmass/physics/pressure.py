@@ -304,7 +304,7 @@ class Battaglia2012Profile(PressureProfile):
         return _ELECTRON_SHARE * thermal * p0, xc * radius / radius500, beta
 
 
-#: Profiles known by name.
+#: Profiles known by name; the entry-point group ``szmass.pressure_profiles`` adds to them.
 PRESSURE_PROFILES = Registry("pressure profile", "szmass.pressure_profiles")
 
 

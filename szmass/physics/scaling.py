@@ -404,7 +404,7 @@ class Arnaud2010(ScalingRelation):
     references: tuple = field(default=("2010A&A...517A..92A",), repr=False)
 
 
-#: Relations known by name.
+#: Relations known by name; the entry-point group ``szmass.scaling_relations`` adds to them.
 SCALING_RELATIONS = Registry("scaling relation", "szmass.scaling_relations")
 for _relation in (Planck2013(), Planck2015(), Arnaud2010()):
     SCALING_RELATIONS.add(_relation.name, _relation)

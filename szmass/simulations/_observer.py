@@ -22,6 +22,9 @@ __all__ = ["Observer"]
 # POS_ERR of PSZ2 [arcmin] for which ``centring`` holds: its median.
 _POS_ERR = 2.43
 
+# Columns that each simulated sample has, beside those of `draw_clusters`.
+_OURS = ("name", "coord", "projection", "orientation", "shift", "depth", "sky_field")
+
 
 class _FieldGenerators(np.random.Generator):
     """A generator whose rows of normal numbers come from one generator per row."""
@@ -93,8 +96,8 @@ class Observer:
         columns = {}
         for part in self.parts:
             if patch or part.name != "sky":
-                more = part.add(maps.reshape(*views, *self.painted.shape), fields) or {}
-                columns |= self._checked(part, more, views, {*truth.colnames, *columns})
+                more = part.add(maps.reshape(*views, *self.painted.shape), fields)
+                columns |= _checked(part, more or {}, views, {*truth.colnames, *columns, *_OURS})
         if self.observation.noise is not None:
             self._add_noise(maps, keys, depth)
         maps = self._sampled(maps, whole)
@@ -126,18 +129,6 @@ class Observer:
             meta={"observation": self.observation.name, "model": clusters.meta["model"]},
         )
         return whole
-
-    @staticmethod
-    def _checked(part, columns, views, taken):
-        """Columns of the truth that a part gives, shape (N, projections, ...)."""
-        for name, values in columns.items():
-            shape = np.shape(values)[:2]
-            if name in taken or shape != views:
-                raise InvalidInputError(
-                    f"The ingredient {part.name!r} must give columns of the shape {views} + (...) "
-                    f"that are not there yet. Received: {name!r}, shape {np.shape(values)}"
-                )
-        return columns
 
     def _cutout_sampling(self):
         kind, nside = self.observation.sampling, self.observation.nside
@@ -223,6 +214,18 @@ class Observer:
                 inside &= (y - v) ** 2 + (x - h) ** 2 > radius**2
             image[~inside] = np.nan
         return footprint
+
+
+def _checked(part, columns, views, taken):
+    """Columns that an ingredient gives to the truth, shape (N, projections, ...)."""
+    columns = {name: np.asanyarray(values) for name, values in columns.items()}
+    for name, values in columns.items():
+        if name in taken or values.shape[:2] != views:
+            raise InvalidInputError(
+                f"The ingredient {part.name!r} must give columns of the shape {views} + (...) that "
+                f"are not there yet. Received: {name!r}, shape {values.shape}"
+            )
+    return columns
 
 
 def _repeated(sample, rows, projections):

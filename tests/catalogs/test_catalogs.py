@@ -302,6 +302,7 @@ def test_ends_of_a_selection(edges, selection, names):
         ({"good": (0, 1)}, "'good' must be one value, not a range"),
         ({"mass": (1, None)}, "'mass' must be a Quantity"),
         ({"mass": 1e14}, "'mass' must be a Quantity"),
+        ({"mass": None}, "'mass' must be a"),
         ({"where": [1, 1, 0, 0, 1]}, "one entry per row .5..* Received: dtype int"),
         ({"where": [True] * 6}, "one entry per row"),
         ({"z": (0, 1)}, "no column 'z' to select by. It has name, ra"),
@@ -356,6 +357,11 @@ def test_sample_of_any_table(tmp_path):
     )
     assert list(sample.names) == ["A2"]
     assert sample[0].msz.value == 5e14
+    for ends, names in (((None, 0.1), ["A1"]), ((0.3, None), []), ((None, None), ["A1", "A2"])):
+        assert list(load_sample(path, redshift=ends).names) == names
+    for ends in (0.1, (0.1,), (0.1, 0.2, 0.3)):
+        with pytest.raises(InvalidInputError, match=r"'redshift' must be \(low, high\)"):
+            load_sample(path, redshift=ends)
     with pytest.raises(InvalidUnitError, match="'msz' has no unit"):
         load_sample(path, columns={"msz": "M500"})
 

@@ -530,7 +530,7 @@ def test_the_reference_can_be_chosen(tmp_path, table):
         write_report(table, tmp_path / "r", reference="gamma", figures=False)
 
 
-# On the shell
+# On the command line
 
 
 def run(*args):
@@ -543,7 +543,7 @@ def test_command(tmp_path, table, suffix):
     write_table(table, path)
     make_stack(table).write(tmp_path / "stack.fits")
     result = run(
-        path, "-o", tmp_path / "r", "--cutouts", tmp_path / "stack.fits", "--title", "Shell",
+        path, "-o", tmp_path / "r", "--cutouts", tmp_path / "stack.fits", "--title", "Mine",
         "--max-pages", 4, "--no-figures",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -576,6 +576,33 @@ def test_command_reads_posteriors_and_older_tables(tmp_path, table):
     assert "lacked the columns flag_alpha" in Page(tmp_path / "r" / "index.html").text
     page = Page(next((tmp_path / "r" / "clusters").glob("05*"))).text
     assert "posterior densities of beta-2" in page
+
+
+def test_command_brings_masses_and_posteriors_to_one_scale(tmp_path, table):
+    scaled = table.copy()
+    scaled.meta["methods"]["alpha"]["mass_scale"] = 1.0
+    write_table(scaled, tmp_path / "m.ecsv")
+    grid = np.linspace(14, 15.5, 31)
+    meta = {"method": "alpha", "mass_scale": 1.0}
+    density = np.where(abs(grid - 14.5) < 0.06, 1.0, 0.0) * np.ones((30, 1))
+    posterior = LogMassPosterior(grid, density, np.ones(31), names=table["name"], meta=meta)
+    posterior.write(tmp_path / "p.fits")
+    result = run(
+        tmp_path / "m.ecsv", "-o", tmp_path / "r", "--posteriors", tmp_path / "p.fits",
+        "--no-figures", "--one-minus-b", 0.8,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    columns = {column["key"]: column for column in data_of(tmp_path / "r")["columns"]}
+    got = np.array(columns["alpha"]["values"], dtype=float)
+    np.testing.assert_allclose(got, table["mass_alpha"].value / 0.8e14, rtol=1e-3)
+    got = np.array(columns["beta_2"]["values"], dtype=float)
+    np.testing.assert_allclose(got, table["mass_beta_2"].value / 1e14, rtol=1e-3)
+    curve = posterior.rescaled(0.8)
+    assert curve.log10_mass[0] == pytest.approx(14 - np.log10(0.8))
+    bad = run(tmp_path / "m.ecsv", "-o", tmp_path / "r2", "--one-minus-b", -1, "--no-figures")
+    assert bad.exit_code == 1
+    assert "one_minus_b" in bad.stderr
+    assert not (tmp_path / "r2").exists()
 
 
 def test_command_tells_errors_in_one_line(tmp_path, table):

@@ -119,6 +119,26 @@ def test_ratios_to_the_truth(summary):
     assert (fit.n, fit.value) == (4, pytest.approx((0.4 * 0.5 * 1 * 0.8) ** 0.25, rel=1e-6))
 
 
+def test_ratios_to_lensing(table):
+    lensing = table.copy()
+    lensing["mass_no_errors"][0] = np.nan * u.solMass
+    lensing.meta["methods"]["no errors"] = {"kind": "lensing"}
+    content = read_content(lensing)
+    ratios = summarise(content, choose_reference(content))["ratios"]
+    pairs = [(ratio["a"], ratio["b"]) for ratio in ratios if ratio["lensing"]]
+    others = ["a", "equal errors", "some errors"]
+    assert pairs == [(name, "no errors") for name in others]
+    # Neither lensing masses nor true ones are compared with these.
+    assert [ratio["a"] for ratio in ratios if ratio["b"] == "truth"] == others
+    found = {ratio["a"]: ratio for ratio in ratios if ratio["lensing"]}
+    # The cluster without error has no lensing mass either: 3 / 2, 4 / 4 and 5 / 8.
+    assert found["some errors"]["without"] == 0
+    fit = found["some errors"]["fit"]
+    assert (fit.n, fit.value) == (3, pytest.approx((1.5 * 1 * 0.625) ** (1 / 3), rel=1e-6))
+    # Two clusters have both, 4 / 2 and 8 / 4.
+    assert found["equal errors"]["why"] == "2 cluster(s) have both, and 3 are needed"
+
+
 def test_page_has_these_numbers(table, tmp_path):
     page = write_report(table, tmp_path / "r", figures=False).read_text(encoding="utf-8")
     row = page[page.index("</span>a</th>") :].split("</tr>")[0]

@@ -1,11 +1,14 @@
 """Ingredients of fields: of other packages, in records, and left out."""
 
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 
 import astropy.units as u
 import numpy as np
 import pytest
 
+from szmass._utils import registry
+from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.maps import CutoutGeometry
 from szmass.maps.noise import NoiseModel
@@ -24,6 +27,7 @@ from szmass.simulations import (
     simulate,
 )
 from szmass.simulations.dataset.origin import plain
+from szmass.simulations.field import ingredients
 
 SMALL = {"mass_min": 1e14 * u.solMass, "size": 128, "clustered": False}
 
@@ -197,6 +201,16 @@ def test_parts_of_a_model(name):
         model.off("gas")
 
 
+def test_entry_points_of_other_packages(monkeypatch):
+    fresh = Registry("ingredient", "szmass.ingredients")
+    monkeypatch.setattr(ingredients, "INGREDIENTS", fresh)
+    point = EntryPoint("lobes", f"{__name__}:Lobes", "szmass.ingredients")
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group: [point] if group == point.group else []
+    )
+    assert Environment(ingredients={"lobes": {"flux": 2.0}}).ingredients == (Lobes(flux=2.0),)
+
+
 def test_environments_of_recipes():
     assert get_environment(None, cosmology="PSZ2") is None
     assert get_environment(False, cosmology="PSZ2") is None
@@ -215,6 +229,7 @@ def test_environments_of_recipes():
         (lambda: Environment(ingredients=3), InvalidInputError, "'ingredients' must be"),
         (lambda: Environment(ingredients=[Lobes()] * 2), InvalidInputError, "'lobes' is taken"),
         (lambda: Environment(ingredients=[Lobes(name="dust")]), InvalidInputError, "is taken"),
+        (lambda: Environment(ingredients=[Lobes(name="sky")]), InvalidInputError, "is taken"),
         (lambda: Environment(haloes=1), InvalidInputError, "'haloes' must be True or False"),
         (lambda: get_ingredient("lobes", {"size": 3}), InvalidInputError, "cannot be made of"),
         (lambda: mocks({"sise": 3}), InvalidInputError, "'environment' must be"),
@@ -236,7 +251,10 @@ def test_columns_must_fit():
             return self.columns
 
     sample = from_masses([5e14] * u.solMass, 0.3)
-    for columns in ({"depth_of_it": np.zeros(3)}, {"axes": np.zeros((1, 1))}):
+    for columns in ({"depth_of_it": np.zeros(3)}, {"axes": [[0]]}, {"depth": [[0]]}):
         environment = Environment(ingredients=[Wrong(columns)], **SMALL)
         with pytest.raises(InvalidInputError, match="'wrong' must give columns"):
             simulate(sample, "clean", cosmology="PSZ2", seed=1, environment=environment)
+    environment = Environment(ingredients=[Wrong({"fine": [[7]]})], **SMALL)
+    mocks = simulate(sample, "clean", cosmology="PSZ2", seed=1, environment=environment)
+    assert mocks.table["fine"].tolist() == [7]

@@ -1,5 +1,6 @@
 """Registry, quantities, optional imports, output files."""
 
+import os
 from importlib.metadata import EntryPoint
 
 import astropy.units as u
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from szmass._io.files import atomic_path
+from szmass._io import files
+from szmass._io.files import atomic_path, put_in_place, temporary_beside
 from szmass._utils import registry as registry_module
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar, show_progress
@@ -57,6 +59,13 @@ class TestRegistry:
             names = list(registry)
         assert names == ["sqrt"]
         assert registry["sqrt"](4) == 2
+
+    def test_known_names_need_no_entry_points(self, monkeypatch):
+        monkeypatch.setattr(registry_module, "entry_points", lambda group: pytest.fail(group))
+        registry = Registry("function", entry_point_group="group")
+        registry.add("a", 1)
+        assert registry["a"] == 1
+        assert "a" in registry
 
 
 class TestQuantities:
@@ -153,3 +162,56 @@ def test_backend_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr("szmass._utils.optional.importlib.import_module", fail)
     with pytest.raises(MissingDependencyError, match="KERAS_BACKEND asks for 'torch'"):
         import_optional("keras", extra="cnn", purpose="train a network")
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_temporary_beside_leaves_nothing_behind(tmp_path, kind):
+    def make_and_fail():
+        with temporary_beside(tmp_path / "a.txt") as temporary:
+            assert temporary.suffix == ".txt"
+            assert temporary.parent == tmp_path
+            if kind == "file":
+                temporary.write_text("x")
+            else:
+                (temporary / "sub").mkdir(parents=True)
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        make_and_fail()
+    with temporary_beside(tmp_path / "a.txt"):
+        pass  # nothing was made
+    with temporary_beside(tmp_path / "b.txt", folder=tmp_path) as temporary:
+        assert temporary.parent == tmp_path
+        temporary.symlink_to(tmp_path, target_is_directory=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def folder_with(path, name):
+    path.mkdir()
+    (path / name).write_text(name)
+    return path
+
+
+def test_folder_is_put_in_the_place_of_another(tmp_path):
+    put_in_place(folder_with(tmp_path / "new", "a"), tmp_path / "target")
+    put_in_place(folder_with(tmp_path / "newer", "b"), tmp_path / "target")
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    assert [path.name for path in (tmp_path / "target").iterdir()] == ["b"]
+
+
+def test_folder_comes_back_where_it_cannot_be_replaced(tmp_path, monkeypatch):
+    target = folder_with(tmp_path / "target", "a")
+    replace, calls = os.replace, []
+
+    def fail_once(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            raise PermissionError("not this one")
+        replace(*args)
+
+    monkeypatch.setattr(files.os, "replace", fail_once)
+    new = folder_with(tmp_path / "new", "b")
+    with pytest.raises(PermissionError, match="not this one"):
+        put_in_place(new, target)
+    assert [path.name for path in target.iterdir()] == ["a"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "target"]

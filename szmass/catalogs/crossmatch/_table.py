@@ -1,4 +1,4 @@
-"""From pairs of rows to one table with the columns of all catalogues."""
+"""Table of matched rows with the columns of all catalogues."""
 
 from dataclasses import dataclass, fields
 
@@ -8,7 +8,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable
 from astropy.utils.masked import Masked
 
-from szmass._utils.attributes import column_parts
+from szmass._utils.attributes import column_of, column_parts
 from szmass.exceptions import InvalidInputError
 
 __all__ = ["Pairs", "assemble", "require_prefixes"]
@@ -62,13 +62,7 @@ class Pairs:
         for name, (unit, description) in _PAIR_COLUMNS.items():
             values = getattr(self, name)
             unknown = values == "" if name == "matched_by" else np.isnan(values)
-            column = Column(values) if unit is None else u.Quantity(values, unit)
-            if unknown.any():
-                column = (
-                    MaskedColumn(values, mask=unknown)
-                    if unit is None
-                    else Masked(column, mask=unknown)
-                )
+            column = column_of(values, unknown, unit)
             column.info.description = description
             result[name] = column
         return result
@@ -122,8 +116,7 @@ def _plain_columns(table):
         sky = column.icrs.spherical
         for key, angle in zip(names, (sky.lon, sky.lat), strict=True):
             values, mask, unit = column_parts(angle)
-            values = u.Quantity(values, unit).to(u.deg)
-            columns[key] = Masked(values, mask=mask) if mask.any() else values
+            columns[key] = column_of(u.Quantity(values, unit).to(u.deg), mask, u.deg)
     return columns
 
 

@@ -1,4 +1,4 @@
-"""What the columns of a table of lensing masses are."""
+"""Columns of tables of lensing masses."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,7 @@ from szmass.simulations.bodies._triaxial import AXIS_RATIO_MIN
 
 __all__ = ["CLUSTER_MODELS", "ClusterModel", "get_cluster_model"]
 
-#: Models known by name.
+#: Models known by name; the entry-point group ``szmass.cluster_models`` adds to them.
 CLUSTER_MODELS = Registry("cluster model", "szmass.cluster_models")
 
 # Not in ``references``, which data sets on disk have in their records.

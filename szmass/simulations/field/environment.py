@@ -154,7 +154,7 @@ class Environment:
             )
         pairs = given.items() if isinstance(given, dict) else ((entry, None) for entry in given)
         added = tuple(get_ingredient(*pair) for pair in pairs)
-        names = [*_OFF, *(entry.name for entry in added)]
+        names = ["sky", *_OFF, *(entry.name for entry in added)]
         if double := [name for name in names if names.count(name) > 1]:
             raise InvalidInputError(
                 f"'ingredients' must have names of their own, and {double[0]!r} is taken: each has "
