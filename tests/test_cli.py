@@ -13,7 +13,7 @@ from szmass._io.tables import read_table
 from szmass.cli import main
 from szmass.cli.options import NOTHING_FOUND
 from szmass.estimators.checks import make_check_sample
-from szmass.results import LogMassPosterior
+from szmass.results import LogMassPosterior, masses_of, read_masses
 
 
 def run(*args):
@@ -221,6 +221,40 @@ def test_estimate_writes_posteriors_and_samples(estimate_likelihood, tmp_path):
     for name in ("mass_likelihood", "mass_errn_likelihood", "mass_scaling"):
         np.testing.assert_allclose(plain[name].value, table[name].value, rtol=1e-9)
     assert list(plain["flag_likelihood"]) == list(table["flag_likelihood"])
+
+
+def test_masses_of_the_networks_are_the_same_with_and_without_posteriors(
+    estimate_likelihood, tmp_path
+):
+    pytest.importorskip("keras")
+    options = "--estimators", "cnn,likelihood,scaling", "--one-minus-b", 0.8
+    result = estimate_likelihood(*options, output="plain.fits")
+    assert result.exit_code == 0, result.output
+    assert "different scales" not in result.stderr
+    more = "--posteriors", tmp_path / "p.fits", "--mean"
+    assert estimate_likelihood(*options, *more).exit_code == 0
+    plain, table = read_masses(tmp_path / "plain.fits"), read_masses(tmp_path / "m.fits")
+    for method in ("cnn", "likelihood", "scaling"):
+        before, after = masses_of(plain, method), masses_of(table, method)
+        for name in ("mass", "errn", "errp", "flag"):
+            np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+        assert after.mass_scale.one_minus_b == 0.8
+    assert before.mean is None
+    mean, posterior = masses_of(table, "cnn").mean, LogMassPosterior.read(tmp_path / "p-cnn.fits")
+    np.testing.assert_allclose(mean, posterior.mean_mass().value)
+    moved = LogMassPosterior.read(tmp_path / "p-likelihood.fits")
+    np.testing.assert_allclose(moved.median().value, masses_of(table, "likelihood").mass)
+    assert moved.meta["rescaled_from"] == 1.0
+
+
+def test_mixed_scales_are_said_on_the_shell(estimate_likelihood):
+    pytest.importorskip("keras")
+    result = estimate_likelihood("--estimators", "cnn,scaling")
+    assert result.exit_code == 0
+    assert "cnn: 1-b = 0.8, scaling: 1-b = 1" in " ".join(result.stderr.split())
+    result = estimate_likelihood("--one-minus-b", 5, output="other.fits")
+    assert result.exit_code == 1
+    assert "'one_minus_b'" in result.stderr
 
 
 def test_posteriors_of_several_estimators_have_files_of_their_own(estimate_likelihood, tmp_path):

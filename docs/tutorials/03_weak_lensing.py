@@ -166,10 +166,10 @@ from szmass.exceptions import UnweighedClustersWarning
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", UnweighedClustersWarning)
-    both = estimate_masses(sample, ["matched_filter", LensingMass(table=lensing)])
+    both = estimate_masses(sample, ["matched_filter", LensingMass(table=lensing)], one_minus_b=0.8)
 print(caught[0].message)
 
 # %%
 # :doc:`/guide/crossmatching_workflow` goes this way with catalogues alone, and on the command line. Apply
-# the measured 1-b by ``MatchedFilterMass(one_minus_b=0.80)``, which also shrinks theta500 as it
-# should; dividing masses by 0.80 afterwards gives nearly the same.
+# the measured 1-b by ``MatchedFilterMass(one_minus_b=0.80)``, or bring all methods of a table to it
+# by ``one_minus_b=0.80``: lensing masses stay as they are.

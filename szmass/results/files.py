@@ -16,7 +16,7 @@ from szmass.results.flags import MassFlag
 from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable
 from szmass.results.reader import columns_of_method, complete_record, methods_of
 
-__all__ = ["posterior_from_table", "posterior_to_table", "read_masses", "write_masses"]
+__all__ = ["read_masses", "write_masses"]
 
 # Numbers below are no masses in solMass: a column without a unit holds something else.
 _SMALLEST_MASS = 1e10

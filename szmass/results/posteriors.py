@@ -248,8 +248,12 @@ class LogMassPosterior:
             Numbers of the clusters of each part, or slices.
         grid : array-like, optional
             The grid where there are no parts.
-        names, redshift, flag, meta
+        names : sequence of str
+            Names of all clusters.
+        redshift, flag : array-like
             Of all clusters, as in the class.
+        meta : dict
+            As in the class.
 
         Returns
         -------
@@ -361,7 +365,8 @@ class LogMassPosterior:
         --------
         >>> import numpy as np
         >>> from szmass.results import LogMassPosterior
-        >>> posterior = LogMassPosterior([14.0, 14.5, 15.0], [[0, 1, 0]], np.ones(3))
+        >>> grid = np.linspace(14, 15, 101)
+        >>> posterior = LogMassPosterior(grid, [np.exp(-((grid - 14.5) ** 2) / 0.02)], 1 + 0 * grid)
         >>> bool(posterior.mean_mass() > posterior.median())
         True
         """

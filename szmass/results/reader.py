@@ -20,7 +20,6 @@ __all__ = [
     "MethodMasses",
     "add_method",
     "columns_of_method",
-    "complete_record",
     "masses_of",
     "methods_of",
     "one_method",
