@@ -33,7 +33,7 @@ from scipy.stats import rankdata
 from szmass.clusters import ClusterSample
 from szmass.estimators import LikelihoodMass
 from szmass.maps import CutoutStack
-from szmass.maps._inpainting import fill
+from szmass.maps.masks import _fill as fill
 from szmass.maps.noise import NoiseModel
 from szmass.networks._inputs import NetworkInputs, pooled
 from szmass.networks.domain import DomainScore

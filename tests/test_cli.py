@@ -192,7 +192,8 @@ def estimate_likelihood(catalog, healpix_map, tmp_path):
     def estimate(*options, output="m.fits"):
         return run(
             "estimate", "--catalog", catalog, "--map", healpix_map, "--beam", "10 arcmin",
-            "--estimators", "scaling,likelihood", "-o", tmp_path / output, *options,
+            "--noise", "planck", "--estimators", "scaling,likelihood", "-o", tmp_path / output,
+            *options,
         )  # fmt: skip
 
     return estimate

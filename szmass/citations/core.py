@@ -345,7 +345,7 @@ def _read_map(about, found):
         found.add(f"map {product}", MAP_PRODUCTS[product].references)
     elif file:
         for tag, entry in MAP_PRODUCTS.items():
-            if file in {entry.filename, *(source.member for source in entry.sources)}:
+            if entry.has_file(file):
                 found.add(f"map {tag}", entry.references)
                 break
     if file and not any(role.startswith("map ") for role in found.roles):

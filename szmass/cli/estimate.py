@@ -10,6 +10,7 @@ from szmass.cli.options import (
     build_estimators,
     column_options,
     map_options,
+    noise_option,
     offline_mode,
     offline_option,
     output_option,
@@ -19,6 +20,7 @@ from szmass.cli.options import (
     redshift_option,
     settings_option,
     split_names,
+    state_noise,
     warnings_as_lines,
 )
 
@@ -58,6 +60,7 @@ __all__ = ["estimate"]
     help="How cutouts sample the map; the published networks were fed 'nearest'.",
 )
 @map_options
+@noise_option
 @click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
 @click.option(
     "--posteriors",
@@ -83,8 +86,8 @@ __all__ = ["estimate"]
 @offline_option
 def estimate(
     catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
-    ordering, frame, beam, covered, posteriors, posterior_samples, seed, mean, one_minus_b, columns,
-    units, missing, offline,
+    ordering, frame, beam, noise, covered, posteriors, posterior_samples, seed, mean, one_minus_b,
+    columns, units, missing, offline,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
 
@@ -120,6 +123,7 @@ def estimate(
         sample = read_sample(catalog, redshift, columns, units, missing)
         if map_path:
             ymap = open_map(map_path, column=map_column, ordering=ordering, frame=frame, beam=beam)
+            state_noise(ymap, noise, sample.coord)
             sample.attach_cutouts(ymap, interpolation=interpolation)
             if covered:
                 sample = sample[sample.cutouts.complete]

@@ -16,6 +16,7 @@ __all__ = [
     "by_prefix",
     "column_options",
     "map_options",
+    "noise_option",
     "offline_mode",
     "offline_option",
     "output_option",
@@ -27,6 +28,7 @@ __all__ = [
     "redshift_option",
     "settings_option",
     "split_names",
+    "state_noise",
     "warnings_as_lines",
 ]
 
@@ -82,6 +84,9 @@ offline_option = click.option(
     "--offline", is_flag=True, help="Ask no server for catalogues: use what was kept of them."
 )
 
+# Parts of an image in which its noise is measured.
+_NOISE_FIELDS = 16
+
 _MAP_OPTIONS = (
     ("--map-column", {"help": "Column of the map file, where there are several."}),
     ("--ordering", {"type": click.Choice(["ring", "nested"]), "help": "If the map does not say."}),
@@ -95,6 +100,33 @@ def map_options(command):
     for flag, about in reversed(_MAP_OPTIONS):
         command = click.option(flag, **about)(command)
     return command
+
+
+noise_option = click.option(
+    "--noise",
+    metavar="FILE|planck|empty-fields",
+    help="Noise of the map: a file that NoiseModel.write wrote, that of the Planck y-maps, or "
+    "measured in the map away from the clusters of the catalogue. By default that of the release.",
+)
+
+
+def state_noise(ymap, noise, coord):
+    """Give a map the noise that ``--noise`` stands for; ``coord`` are the clusters in it."""
+    import numpy as np
+
+    from szmass.maps import NoiseModel
+
+    if noise == "empty-fields":
+        known = coord[np.isfinite(coord.spherical.lon) & np.isfinite(coord.spherical.lat)]
+        beam = 10.0 if ymap.beam is None else ymap.beam.to_value("arcmin")
+        ymap.noise = NoiseModel.from_empty_fields(
+            ymap,
+            exclude=known,
+            radius=f"{max(3 * beam, 10)} arcmin",
+            fields=_NOISE_FIELDS if ymap.nside is None else None,
+        )
+    elif noise is not None:
+        ymap.noise = "planck" if noise == "planck" else NoiseModel.read(noise)
 
 
 def parse_pairs(what, convert=str):

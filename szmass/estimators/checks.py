@@ -87,6 +87,7 @@ def make_check_sample(n=12, *, seed=1, geometry=None):
         names=sample.names,
         geometry=geometry,
         beam=BEAM,
+        noise="planck",
         interpolation="nearest",
     )
     return sample

@@ -77,7 +77,8 @@ class CNNMass(NetworkMass):
     weights : path-like, optional
         Folder that `szmass.networks.train` wrote; by default the networks that ship.
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
-        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``.
+        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``. By
+        default that of the map that the cutouts are from; if that is not known, it must be said.
     depth : float or str, optional
         Factor of the noise amplitude, as in `MatchedFilterMass`. The networks need it: errors, and
         with them masses of faint clusters, follow from it.
@@ -107,7 +108,7 @@ class CNNMass(NetworkMass):
     gives_posterior = True
     at_a_time = 1024
 
-    def __init__(self, *, weights=None, noise="planck", depth=None, prior="flat", batch_size=256):
+    def __init__(self, *, weights=None, noise=None, depth=None, prior="flat", batch_size=256):
         self.weights = weights
         self.noise = noise
         self.depth = depth
@@ -190,11 +191,9 @@ class CNNMass(NetworkMass):
 
     def _extra_meta(self, sample):
         card = self._card()
-        noise = self._setup(sample.cutouts).noise
         return super()._extra_meta(sample) | {
             "references": list(card.references),
             "prior": self.prior if isinstance(self.prior, str) else repr(self.prior),
             "cosmology": card.training["cosmology"],
-            "noise": str(noise.meta.get("source", "user")),
-            "noise_rms": float(noise.rms()),
+            **self._setup(sample.cutouts).meta,
         }

@@ -268,6 +268,7 @@ def _describe_map(cutouts):
     }
     values["beam"] = None if cutouts.beam is None else str(cutouts.beam)
     values["interpolation"] = cutouts.interpolation
+    values["sampling"] = str(cutouts.sampling)
     return values
 
 

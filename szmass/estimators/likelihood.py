@@ -37,7 +37,8 @@ class LikelihoodMass(MassEstimator):
     Parameters
     ----------
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
-        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``.
+        Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``. By
+        default that of the map that the cutouts are from; if that is not known, it must be said.
     profile : str or `~szmass.physics.GNFWProfile`, optional
         Mean pressure profile.
     relation : str or `~szmass.physics.ScalingRelation`, optional
@@ -95,7 +96,7 @@ class LikelihoodMass(MassEstimator):
     def __init__(
         self,
         *,
-        noise="planck",
+        noise=None,
         profile="arnaud2010",
         relation="planck2015",
         one_minus_b=1.0,
@@ -151,8 +152,7 @@ class LikelihoodMass(MassEstimator):
             "diversity": None if self.diversity is None else self._family_name(),
             "prior": prior if isinstance(prior, str) else repr(prior),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
-            "noise": str(setup.noise.meta.get("source", "user")),
-            "noise_rms": float(setup.noise.rms()),
+            **setup.meta,
         }
 
     def _setup(self, stack):

@@ -47,6 +47,7 @@ class MatchedFilterMass(MassEstimator):
     ----------
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
         Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``, the median of the sky.
+        By default that of the map that the cutouts are from; if not known there, it must be said.
     profile : str or `~szmass.physics.GNFWProfile`, optional
         Pressure profile of the template.
     relation : str or `~szmass.physics.ScalingRelation`, optional
@@ -65,7 +66,7 @@ class MatchedFilterMass(MassEstimator):
         "pos_err", within the position error in that column; at most 12 arcmin. A maximum over
         positions is biased high. By default the position is taken as it is.
     map_pixel : `~astropy.units.Quantity`, optional
-        Side of the pixels of the map; by default that of the cutouts.
+        Side of the pixels of the map. By default that which the cutouts know, or else their own.
 
     Notes
     -----
@@ -94,7 +95,7 @@ class MatchedFilterMass(MassEstimator):
     def __init__(
         self,
         *,
-        noise="planck",
+        noise=None,
         profile="arnaud2010",
         relation="planck2015",
         one_minus_b=1.0,
@@ -127,8 +128,7 @@ class MatchedFilterMass(MassEstimator):
             "profile": setup.profile.name,
             "one_minus_b": float(self.one_minus_b),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
-            "noise": str(setup.noise.meta.get("source", "user")),
-            "noise_rms": float(setup.noise.rms()),
+            **setup.meta,
         }
 
     def _measured(self, setup, sample):

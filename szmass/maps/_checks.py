@@ -10,7 +10,6 @@ from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.maps.geometry import CutoutGeometry
 
 __all__ = [
-    "check_beam",
     "check_geometry",
     "check_mask",
     "check_names",
@@ -26,42 +25,8 @@ __all__ = [
 _ORDERINGS = {"ring": "ring", "nested": "nested", "nest": "nested"}
 
 
-def check_beam(beam):
-    """Give a beam as a scalar Quantity in arcmin, or None.
-
-    Parameters
-    ----------
-    beam : `~astropy.units.Quantity` or str or None
-        FWHM.
-
-    Returns
-    -------
-    `~astropy.units.Quantity` or None
-        In arcmin.
-    """
-    if beam is None:
-        return None
-    value = as_floats(beam, u.arcmin, "beam", positive=True, finite=True)
-    if value.ndim:
-        raise InvalidInputError(f"'beam' must be one number. Received: {beam!r}")
-    return float(value) * u.arcmin
-
-
 def check_names(names, n):
-    """Give names as an array of str; empty ones for None.
-
-    Parameters
-    ----------
-    names : sequence of str or None
-        What the caller passed.
-    n : int
-        Number of positions.
-
-    Returns
-    -------
-    `~numpy.ndarray` of str
-        Of length ``n``.
-    """
+    """Names as an array of n str; empty ones for None."""
     names = np.array([""] * n if names is None else names, dtype=str)
     if names.shape != (n,):
         raise InvalidInputError(
@@ -71,22 +36,7 @@ def check_names(names, n):
 
 
 def check_scale(scale, n, geometry):
-    """Give the angles of a relative geometry in arcmin, or None for an absolute one.
-
-    Parameters
-    ----------
-    scale : `~astropy.units.Quantity` or None
-        One angle, or one per position; NaN where it is not known.
-    n : int
-        Number of positions.
-    geometry : CutoutGeometry
-        The grid.
-
-    Returns
-    -------
-    `~astropy.units.Quantity` or None
-        In arcmin, of length ``n``.
-    """
+    """Angles (n,) of a relative geometry [arcmin], NaN if not known; None for an absolute one."""
     if (scale is not None) != geometry.relative:
         raise InvalidInputError(
             "'angular_scale' is needed because the geometry's pixel_scale has no unit. Give "
@@ -106,18 +56,7 @@ def check_scale(scale, n, geometry):
 
 
 def check_geometry(geometry):
-    """Give a geometry, the default for None.
-
-    Parameters
-    ----------
-    geometry : CutoutGeometry or None
-        What the caller passed.
-
-    Returns
-    -------
-    CutoutGeometry
-        The geometry.
-    """
+    """A `CutoutGeometry`, the default for None."""
     if geometry is None:
         return CutoutGeometry()
     if not isinstance(geometry, CutoutGeometry):
@@ -126,18 +65,7 @@ def check_geometry(geometry):
 
 
 def check_positions(coord):
-    """Give positions as a SkyCoord of one dimension.
-
-    Parameters
-    ----------
-    coord : `~astropy.coordinates.SkyCoord` or sequence of them
-        One position or N.
-
-    Returns
-    -------
-    `~astropy.coordinates.SkyCoord`
-        Of length N.
-    """
+    """Positions (a SkyCoord or a list of them, one or N) as a SkyCoord of one dimension."""
     if isinstance(coord, list | tuple):
         coord = SkyCoord(list(coord)) if coord else SkyCoord([] * u.deg, [] * u.deg)
     if not isinstance(coord, SkyCoord | BaseCoordinateFrame):
@@ -154,26 +82,7 @@ def check_positions(coord):
 
 
 def check_values(values, mask, name, *, ndim):
-    """Give the values of a map as an array of real numbers, and the mask joined with its own.
-
-    Parameters
-    ----------
-    values : array-like
-        Compton-y.
-    mask : array-like of bool or None
-        True for pixels that are not to be used.
-    name : str
-        Name of the argument.
-    ndim : int
-        Number of dimensions it must have.
-
-    Returns
-    -------
-    values : `~numpy.ndarray`
-        Not a copy.
-    mask : `~numpy.ndarray` or None
-        The mask.
-    """
+    """Values of a map as real numbers, not copied, and the mask joined with their own."""
     if isinstance(values, u.Quantity):
         if values.unit != u.dimensionless_unscaled:
             raise InvalidUnitError(
@@ -194,18 +103,7 @@ def check_values(values, mask, name, *, ndim):
 
 
 def check_ordering(ordering):
-    """Give "ring" or "nested" for one of their spellings, or raise.
-
-    Parameters
-    ----------
-    ordering : str
-        What the caller said.
-
-    Returns
-    -------
-    str
-        The ordering.
-    """
+    """ "ring" or "nested" for one of their spellings."""
     found = _ORDERINGS.get(str(ordering).strip().lower())
     if found is None:
         raise InvalidInputError(f"'ordering' must be 'ring' or 'nested'. Received: {ordering!r}")
@@ -213,15 +111,7 @@ def check_ordering(ordering):
 
 
 def check_nside(nside, nested):
-    """Refuse an nside that the NESTED scheme does not have.
-
-    Parameters
-    ----------
-    nside : int
-        Resolution.
-    nested : bool
-        Scheme.
-    """
+    """Refuse an nside that the NESTED scheme does not have."""
     if nested and nside & (nside - 1):
         raise InvalidInputError(
             f"A map in NESTED ordering must have an nside that is a power of two. Received: {nside}"
@@ -229,20 +119,7 @@ def check_nside(nside, nested):
 
 
 def check_mask(mask, shape):
-    """Give a mask as a bool array of the shape of the map, or None.
-
-    Parameters
-    ----------
-    mask : array-like of bool or None
-        True for pixels that are not to be used.
-    shape : tuple of int
-        Shape of the map.
-
-    Returns
-    -------
-    `~numpy.ndarray` or None
-        The mask.
-    """
+    """A mask as a bool array of the shape of the map, or None; True is not to be used."""
     if mask is None:
         return None
     mask = np.asarray(mask)
@@ -264,33 +141,11 @@ def check_mask(mask, shape):
 
 
 def nside_of(npix):
-    """Give the nside of a HEALPix map of the whole sky, or None.
-
-    Parameters
-    ----------
-    npix : int
-        Number of pixels.
-
-    Returns
-    -------
-    int or None
-        None if a map of the whole sky cannot have so many.
-    """
+    """The nside of a HEALPix map of the whole sky of npix pixels, or None if there is none."""
     nside = round((npix / 12) ** 0.5)
     return nside if nside and 12 * nside**2 == npix else None
 
 
 def is_celestial(wcs):
-    """Tell whether a WCS has two celestial axes and no other.
-
-    Parameters
-    ----------
-    wcs : `~astropy.wcs.WCS`
-        Of an image.
-
-    Returns
-    -------
-    bool
-        Whether it does.
-    """
+    """Whether a WCS has two celestial axes and no other."""
     return isinstance(wcs, WCS) and wcs.naxis == 2 and wcs.has_celestial

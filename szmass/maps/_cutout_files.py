@@ -14,14 +14,18 @@ from szmass._io.fits import open_fits
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
+from szmass.maps.noise._files import NOISE_HDU, model_from_hdus, model_to_hdus
+from szmass.maps.noise.core import NoiseModel
+from szmass.maps.sampling import Sampling, healpix_pixel
 
 __all__ = ["read_cutout", "read_stack", "write_cutout", "write_stack"]
 
 _PSZ2_NAME = re.compile(r"PSZ2\s*G(\d{3}\.\d{2})([+-]\d{2}\.\d{2})$")
 _PLANCK_BEAM = 10 * u.arcmin
+_PLANCK_SAMPLING = Sampling("nearest", healpix_pixel(2048), "window")
 # Cards that describe the file; all others are the user's.
 _OWN = re.compile(
-    r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|EXTNAME|BUNIT|BTYPE|NAME|BMAJ|BMIN|INTERPOL"
+    r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|EXTNAME|BUNIT|BTYPE|NAME|BMAJ|BMIN|INTERPOL|SAMPLING|MAPSAMP|MAPPIX|NOISE"
     r"|WCSAXES|(CRPIX|CDELT|CUNIT|CTYPE|CRVAL)\d|PC\d_\d|LONPOLE|LATPOLE|RADESYS|EQUINOX|MJDREF"
     r"|NCUTOUTS|SHAPE[12]|PIXSCALE|GEOFRAME|ROTATION|CHECKSUM|DATASUM|COMMENT|HISTORY|)$"
 )
@@ -39,8 +43,9 @@ def write_cutout(cutout, path, overwrite):
     header["NAME"] = cutout.name
     _describe(header, cutout)
     image = fits.PrimaryHDU(cutout.data, header)
+    hdus = [image, _footprint_hdu(cutout.footprint), *_noise_hdus(cutout)]
     with atomic_path(path, overwrite=overwrite) as temporary:
-        fits.HDUList([image, _footprint_hdu(cutout.footprint)]).writeto(temporary)
+        fits.HDUList(hdus).writeto(temporary)
 
 
 def read_cutout(path, coord):
@@ -52,8 +57,8 @@ def read_cutout(path, coord):
                 f"{path} is not a cutout: expected an image of two dimensions in the first HDU."
             )
         footprint = hdus["FOOTPRINT"].data.astype(bool) if "FOOTPRINT" in hdus else None
+        arguments = _described(hdus, path)
     name = str(header.get("NAME", ""))
-    arguments = _described(header)
     if "CTYPE1" in header:
         if coord is not None:
             raise InvalidInputError(
@@ -63,7 +68,7 @@ def read_cutout(path, coord):
     elif {"NAME", "Z", "M500"} <= set(header) and data.shape == CutoutGeometry().shape:
         geometry = CutoutGeometry()
         coord = _position_of(name, path) if coord is None else coord
-        arguments.update(beam=_PLANCK_BEAM, interpolation="nearest")
+        arguments.update(beam=_PLANCK_BEAM, noise="planck", sampling=_PLANCK_SAMPLING)
     else:
         raise FileFormatError(
             f"{path} has no WCS, and it is not one of the published cutouts either (96 x 96 "
@@ -102,6 +107,7 @@ def write_stack(stack, path, overwrite):
         fits.ImageHDU(stack.data, name="DATA"),
         _footprint_hdu(stack.footprint),
         positions,
+        *_noise_hdus(stack),
     ]
     with atomic_path(path, overwrite=overwrite) as temporary:
         fits.HDUList(hdus).writeto(temporary)
@@ -128,7 +134,7 @@ def read_stack(path):
         shape = (header["NCUTOUTS"], *geometry.shape)
         data, footprint = (hdus[name].data for name in ("DATA", "FOOTPRINT"))
         return {
-            **_described(header),
+            **_described(hdus, path),
             "data": np.zeros(shape) if data is None else data,
             "footprint": np.zeros(shape) if footprint is None else footprint,
             "coord": SkyCoord(table["lon"] * u.deg, table["lat"] * u.deg, frame=geometry.frame),
@@ -142,26 +148,46 @@ def _footprint_hdu(footprint):
     return fits.ImageHDU(footprint.astype(np.uint8), name="FOOTPRINT")
 
 
+def _noise_hdus(cutouts):
+    return [] if cutouts.noise is None else model_to_hdus(cutouts.noise)
+
+
 def _describe(header, cutouts):
-    """Write beam, interpolation and meta into a header."""
+    """Write beam, sampling and meta into a header, and whether noise comes with it."""
     if cutouts.beam is not None:
         header["BMAJ"] = (cutouts.beam.to_value(u.deg), "[deg] FWHM of the map's beam")
         header["BMIN"] = header["BMAJ"]
-    if cutouts.interpolation is not None:
-        header["INTERPOL"] = (cutouts.interpolation, "how the map was sampled")
+    sampling = cutouts.sampling
+    if sampling.kind != "unknown":
+        header["SAMPLING"] = (sampling.kind, "how pixels hold the sky behind the beam")
+        header["MAPSAMP"] = (sampling.map_kind, "what the pixels of the map are")
+    if sampling.pixel is not None:
+        header["MAPPIX"] = (sampling.pixel.to_value(u.arcmin), "[arcmin] side of the map's pixels")
+    header["NOISE"] = (cutouts.noise is not None, "whether the map's noise is in extensions")
     for key, value in cutouts.meta.items():
         if isinstance(value, str | bool | int | float | np.number) and not _OWN.match(key):
             plain = len(key) <= 8 and key.isupper()
             header[key if plain else f"HIERARCH {key}"] = value
 
 
-def _described(header):
-    """Read beam, interpolation and meta from a header."""
-    beam = header.get("BMAJ")
+def _described(hdus, path):
+    """Read beam, noise, sampling and meta."""
+    header = hdus[0].header
+    beam, pixel = header.get("BMAJ"), header.get("MAPPIX")
+    noise = None
+    if header.get("NOISE") is True:
+        if NOISE_HDU not in hdus:
+            raise FileFormatError(f"{path} is truncated, or not a stack: it lacks {NOISE_HDU}.")
+        noise = NoiseModel(**model_from_hdus(hdus, path))
+    # Before SAMPLING there was INTERPOL, or nothing.
+    kind = header.get("SAMPLING", header.get("INTERPOL", "unknown"))
     return {
         # Twelve digits: ten arcmin are 0.16666666666666666 deg.
         "beam": None if beam is None else float(f"{beam * 60:.12g}") * u.arcmin,
-        "interpolation": header.get("INTERPOL"),
+        "noise": noise,
+        "sampling": Sampling(
+            kind, None if pixel is None else pixel * u.arcmin, header.get("MAPSAMP", "unknown")
+        ),
         "meta": {c.keyword: c.value for c in header.cards if not _OWN.match(c.keyword)},
     }
 

@@ -1,4 +1,4 @@
-"""Nearest pixels and bilinear interpolation on HEALPix, vectorised for small regions.
+"""HEALPix maps: where their pixels lie, and cutouts of them, vectorised for small regions.
 
 The pixelisation is that of Gorski et al. (2005), ApJ 622, 759; the bilinear interpolation is the
 one of healpy and astropy-healpix: linear in longitude along the two rings next to a
@@ -8,7 +8,16 @@ region are read once, as a rectangle of (ring, position in the ring), and looked
 
 import numpy as np
 
-__all__ = ["HealpixGrid", "tangent_directions"]
+from szmass.exceptions import FileFormatError
+from szmass.maps.frames import frame_named, frame_rotation, rotate_tangent_points
+from szmass.maps.sampling import healpix_pixel
+
+__all__ = ["HealpixGrid", "HealpixPixels", "PixelRuns", "tangent_directions"]
+
+# healpy and Planck mark bad pixels by -1.6375e30, in float32; no y comes near this.
+_LARGEST_VALUE = 1e30
+# A cutout is worked on in pieces of at most about so many pixels.
+_PIECE = 2**18
 
 # Cosine of the colatitude at which a polar cap begins.
 _CAP = 2 / 3
@@ -19,23 +28,12 @@ _LARGEST_WINDOW = 4
 
 
 def tangent_directions(lon, lat, east, north, shrink):
-    """Give the directions of points of a tangent plane.
+    """Directions of points (east, north) of the plane that touches the sphere at lon, lat [rad].
 
-    Parameters
-    ----------
-    lon, lat : float
-        Where the plane touches the sphere [rad].
-    east, north : `~numpy.ndarray`
-        Coordinates on the plane [rad], of shapes that broadcast.
-    shrink : `~numpy.ndarray`
-        ``1 / sqrt(1 + east**2 + north**2)``, which is the same for many positions.
-
-    Returns
-    -------
-    z, sine2, phi : `~numpy.ndarray`
-        Cosine and squared sine of the colatitude, and the longitude [rad]. The sine is None if
-        no direction is in a polar cap. The longitude is not wrapped: it is continuous over the
-        region, unless that contains a pole.
+    ``shrink`` is ``1 / sqrt(1 + east**2 + north**2)``, the same for many positions. Gives cosine
+    and squared sine of the colatitude, and the longitude [rad]. The sine is None if no direction is
+    in a polar cap. The longitude is not wrapped: it is continuous over the region, unless that
+    contains a pole.
     """
     sin_lat, cos_lat = np.sin(lat), np.cos(lat)
     out = cos_lat - north * sin_lat
@@ -94,21 +92,10 @@ class HealpixGrid:
             self._prepare_nested()
 
     def sample(self, directions, interpolation, take):
-        """Give the values of a map in some directions.
+        """Values in directions (from `tangent_directions`), float64, "nearest" or "bilinear".
 
-        Parameters
-        ----------
-        directions : tuple of `~numpy.ndarray`
-            From `tangent_directions`, of one common shape.
-        interpolation : {"nearest", "bilinear"}
-            How.
-        take : callable
-            Gives float64 values for an array of pixel numbers, NaN for invalid pixels.
-
-        Returns
-        -------
-        `~numpy.ndarray`
-            float64; NaN if the pixel, or any of the four neighbours, is invalid.
+        ``take`` gives float64 values for pixel numbers, NaN for invalid ones; a value is NaN if its
+        pixel, or any of the four neighbours, is.
         """
         z, sine2, phi = directions
         if interpolation == "nearest":
@@ -318,3 +305,136 @@ def _between(first, second, weight):
     second *= weight
     second += first
     return second
+
+
+class PixelRuns:
+    """Rows of a partial map, found by pixel number.
+
+    Pixel numbers come in runs of consecutive ones, so that their first ones and lengths
+    are enough: a few thousand numbers for millions of pixels. A number that is outside of the sky
+    or occurs twice is a FileFormatError.
+    """
+
+    def __init__(self, numbers, npix):
+        numbers = numbers.reshape(-1)
+        step, first, row = 2**22, [], []
+        for start in range(0, len(numbers), step):
+            block = numbers[start : start + step].astype(np.int64)
+            if block.min() < 0 or block.max() >= npix:
+                raise FileFormatError(
+                    f"The column of pixel numbers must hold numbers from 0 to {npix - 1}; it has "
+                    f"some from {block.min()} to {block.max()}. NSIDE or the column is wrong."
+                )
+            breaks = np.flatnonzero(np.diff(block) != 1) + 1
+            breaks = np.concatenate([[0], breaks])
+            first.append(block[breaks])
+            row.append(breaks + start)
+        first = np.concatenate([*first, np.empty(0, np.int64)])
+        row = np.concatenate([*row, np.empty(0, np.int64)])
+        order = np.argsort(first)
+        self._first, self._row = first[order], row[order]
+        self._length = np.diff(np.append(row, len(numbers)))[order]
+        if (np.diff(self._first) < self._length[:-1]).any():
+            raise FileFormatError("The column of pixel numbers has some numbers twice.")
+
+    def find(self, pixels):
+        """Rows of pixels (0 for those that the map does not have), and whether the map has them."""
+        if not len(self._first):
+            return np.zeros_like(pixels), np.zeros(pixels.shape, dtype=bool)
+        run = np.searchsorted(self._first, pixels, side="right") - 1
+        known = run >= 0
+        run[~known] = 0
+        offset = pixels - self._first[run]
+        known &= offset < self._length[run]
+        return np.where(known, self._row[run] + offset, 0), known
+
+
+class HealpixPixels:
+    """A HEALPix map that may lie in a memory-mapped file.
+
+    ``values`` are one per pixel, of one dimension or the (rows, repeat) of a table column; ``runs``
+    say where those of a partial map are. ``mask`` has one bool per pixel of the whole sky, True for
+    what is not to be used; ``bad_value`` is another number that marks bad pixels.
+    """
+
+    def __init__(self, values, nside, nested, frame, *, runs=None, mask=None, bad_value=None):
+        self.grid = HealpixGrid(nside, nested)
+        self.frame = frame
+        self.shape = (self.grid.npix,)
+        self.mask = mask
+        self._values = values.reshape(-1) if values.flags.c_contiguous else values
+        self._runs = runs
+        self._bad_value = bad_value
+
+    @property
+    def side(self):
+        """Side of a square of the area of a pixel [arcmin]."""
+        return healpix_pixel(self.grid.nside).value
+
+    def take(self, pixels):
+        """Values by pixel number, float64; NaN where invalid, masked or not in the map."""
+        bad = self.mask.take(pixels) if self.mask is not None else None
+        if self._runs is not None:
+            pixels, known = self._runs.find(pixels)
+            bad = ~known if bad is None else bad | ~known
+            if not known.any():
+                return np.full(pixels.shape, np.nan)
+        if self._values.flags.c_contiguous:
+            values = self._values.take(pixels)
+        elif self._values.ndim == 1:
+            values = self._values[pixels]
+        else:
+            values = self._values[np.divmod(pixels, self._values.shape[1])]
+        if self._bad_value is not None:
+            marked = values == self._bad_value
+            bad = marked if bad is None else bad | marked
+        values = values.astype(np.float64)
+        valid = np.abs(values) < _LARGEST_VALUE
+        if bad is not None:
+            valid &= ~bad
+        if not valid.all():
+            values[~valid] = np.nan
+        return values
+
+    def samples(self, geometry, lon, lat, scales, interpolation):
+        """Yield the pixels (ny, nx) of one cutout after the other, NaN without a valid value.
+
+        Positions are in the frame of the geometry [rad], ``scales`` the angles of a relative one
+        [rad]; NaN in either gives NaN.
+        """
+        rotation = frame_rotation(frame_named(geometry.frame), self.frame)
+        lon, lat, angles = rotate_tangent_points(lon, lat, rotation)
+        plane = _with_shrinkage(*geometry.plane())
+        for i in range(len(lon)):
+            scale = 1.0 if scales is None else scales[i]
+            if not np.isfinite(lon[i] + lat[i] + scale):
+                yield np.full(geometry.shape, np.nan)
+                continue
+            east, north, shrink = plane
+            if scales is not None:
+                east, north, shrink = _with_shrinkage(east * scale, north * scale)
+            if angles[i]:
+                cos, sin = np.cos(angles[i]), np.sin(angles[i])
+                east, north = east * cos + north * sin, north * cos - east * sin
+            yield self._sample(lon[i], lat[i], east, north, shrink, interpolation)
+
+    def _sample(self, lon, lat, east, north, shrink, interpolation):
+        ny, nx = shrink.shape
+        rows = max(1, _PIECE // nx)
+        pieces = []
+        for start in range(0, ny, rows):
+            piece = slice(start, start + rows)
+            # East and north of an unrotated grid are one row and one column.
+            directions = tangent_directions(
+                lon,
+                lat,
+                east if len(east) == 1 else east[piece],
+                north[piece],
+                shrink[piece],
+            )
+            pieces.append(self.grid.sample(directions, interpolation, self.take))
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _with_shrinkage(east, north):
+    return east, north, 1 / np.sqrt(1 + east * east + north * north)

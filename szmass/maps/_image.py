@@ -1,5 +1,7 @@
 """The pixels of a map that is an image with a celestial WCS, and cutouts of it by reproject."""
 
+import functools
+
 import numpy as np
 from astropy.wcs.utils import pixel_to_pixel, wcs_to_celestial_frame
 
@@ -12,16 +14,8 @@ _LARGEST_VALUE = 1e30
 
 
 class ImagePixels:
-    """An image that may lie in a memory-mapped file.
-
-    Parameters
-    ----------
-    data : `~numpy.ndarray`
-        Two-dimensional.
-    wcs : `~astropy.wcs.WCS`
-        Two-dimensional and celestial.
-    mask : `~numpy.ndarray` of bool, optional
-        True for pixels that are not to be used.
+    """An image (ny, nx) with a celestial WCS that may lie in a memory-mapped file; True in ``mask``
+    is not to be used.
     """
 
     def __init__(self, data, wcs, mask=None):
@@ -32,25 +26,25 @@ class ImagePixels:
         self.shape = data.shape
         self._cyclic = _is_cyclic(wcs, data.shape[1])
 
+    def values(self):
+        """All pixels, float64; NaN for invalid ones, whatever marks them."""
+        values = self.data.astype(np.float64)
+        valid = np.abs(values) < _LARGEST_VALUE
+        if self.mask is not None:
+            valid &= ~self.mask
+        values[~valid] = np.nan
+        return values
+
+    @functools.cached_property
+    def side(self):
+        """Root mean square side of the pixels over the image [arcmin]."""
+        x, y = np.meshgrid(*(np.linspace(0, n - 1, 9) for n in self.shape[::-1]))
+        corners = [self.wcs.pixel_to_world(x + dx, y + dy) for dx, dy in ((0, 0), (1, 0), (0, 1))]
+        sides = [corners[0].separation(corner).arcmin for corner in corners[1:]]
+        return float(np.sqrt(np.nanmean(np.square(sides))))
+
     def samples(self, geometry, lon, lat, scales, interpolation):
-        """Yield the pixels of one cutout after the other.
-
-        Parameters
-        ----------
-        geometry : CutoutGeometry
-            The grid.
-        lon, lat : `~numpy.ndarray`
-            Positions in the frame of the geometry [rad]; NaN gives NaN.
-        scales : `~numpy.ndarray` or None
-            The angles of a relative geometry [rad].
-        interpolation : {"nearest", "bilinear"}
-            How to sample.
-
-        Yields
-        ------
-        `~numpy.ndarray`
-            float64, NaN where the map has no valid value.
-        """
+        """Yield the pixels (ny, nx) of one cutout after the other, as `HealpixPixels` does."""
         from astropy.units import rad
 
         for i in range(len(lon)):
@@ -59,7 +53,7 @@ class ImagePixels:
                 yield np.full(geometry.shape, np.nan)
                 continue
             absolute = geometry if scales is None else geometry.scaled(scale * rad)
-            yield self._sample(absolute._wcs_at(*np.degrees([lon[i], lat[i]])), interpolation)
+            yield self._sample(absolute.wcs_at(*np.degrees([lon[i], lat[i]])), interpolation)
 
     def _sample(self, target, interpolation):
         from reproject import reproject_interp

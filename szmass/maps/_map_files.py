@@ -11,16 +11,16 @@ from astropy.wcs import WCS
 from szmass._io.fits import open_fits, read_column
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.maps._checks import (
-    check_beam,
     check_mask,
     check_nside,
     check_ordering,
     is_celestial,
     nside_of,
 )
-from szmass.maps._healpix_map import HealpixPixels, PixelRuns
+from szmass.maps._healpix import HealpixPixels, PixelRuns
 from szmass.maps._image import ImagePixels
 from szmass.maps.frames import frame_named, same_frame
+from szmass.maps.sampling import check_beam
 
 __all__ = ["read_map"]
 

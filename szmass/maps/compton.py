@@ -9,7 +9,6 @@ from szmass._utils.distributed import stream
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import (
-    check_beam,
     check_geometry,
     check_mask,
     check_names,
@@ -21,18 +20,21 @@ from szmass.maps._checks import (
     is_celestial,
     nside_of,
 )
-from szmass.maps._healpix_map import HealpixPixels
+from szmass.maps._described import DescribedPixels
+from szmass.maps._healpix import HealpixPixels
 from szmass.maps._image import ImagePixels
 from szmass.maps._map_files import read_map
+from szmass.maps._releases import noise_of_file
 from szmass.maps.cutouts import CutoutStack
 from szmass.maps.frames import frame_named, lonlat
+from szmass.maps.geometry import CutoutGeometry
 
 __all__ = ["ComptonMap"]
 
 _INTERPOLATIONS = ("nearest", "bilinear")
 
 
-class ComptonMap:
+class ComptonMap(DescribedPixels):
     """A map of the Compton-y parameter: HEALPix, or an image with a celestial WCS.
 
     Made by `read`, `from_healpix` or `from_image`. A map in a file stays there until its pixels
@@ -46,11 +48,21 @@ class ComptonMap:
         FWHM of the Gaussian beam.
     meta : dict
         Where the map comes from.
+    noise : NoiseModel or {"planck"}, optional
+        Noise of the map. It can be set later: ``ymap.noise = NoiseModel.from_empty_fields(ymap)``.
+    sampling : Sampling or {"point", "window", "unknown"}, optional
+        Whether pixels hold the value at their middle or the mean over them. Unknown ones are
+        taken as means where it matters, and results say so.
     """
 
-    def __init__(self, pixels, beam, meta):
+    def __init__(self, pixels, beam, meta, noise=None, sampling=None):
         self._pixels = pixels
-        self.beam = check_beam(beam)
+        self._describe(beam, noise, sampling)
+        if self.sampling.interpolation:
+            raise InvalidInputError(
+                "'sampling' of a map must be 'point', 'window' or 'unknown'; cutouts of it are "
+                f"interpolated. Received: {self.sampling.kind!r}"
+            )
         self.meta = meta
         self._source = None
 
@@ -59,7 +71,7 @@ class ComptonMap:
         if self._source is None:
             return super().__reduce_ex__(protocol)
         path, options = self._source
-        return _reopen, (path, self.beam, self.meta, options)
+        return _reopen, (path, self.facts, self.meta, options)
 
     @classmethod
     def read(
@@ -73,6 +85,8 @@ class ComptonMap:
         unit=None,
         hdu=None,
         mask=None,
+        noise=None,
+        sampling=None,
     ):
         """Open a map in a FITS file.
 
@@ -104,6 +118,12 @@ class ComptonMap:
         mask : array-like of bool, optional
             One per pixel of the whole map, in its ordering; True for pixels that are not to be
             used.
+        noise : NoiseModel or {"planck"}, optional
+            Noise of the map. A file that is called as a release in `MAP_PRODUCTS`, such as
+            milca_ymaps.fits, and has its beam and column, has the noise of the release by default;
+            that of any other map is not known.
+        sampling : Sampling or {"point", "window", "unknown"}, optional
+            Whether pixels hold the value at their middle or the mean over them.
 
         Returns
         -------
@@ -128,12 +148,17 @@ class ComptonMap:
             "hdu": hdu,
             "mask": mask,
         }
-        ymap = cls(*read_map(path, beam=beam, **options))
+        pixels, beam, meta = read_map(path, beam=beam, **options)
+        if noise is None:
+            noise = noise_of_file(meta["MAPFILE"], meta.get("MAPCOL"), beam)
+        ymap = cls(pixels, beam, meta, noise, sampling)
         ymap._source = Path(path).resolve(), options
         return ymap
 
     @classmethod
-    def from_healpix(cls, values, *, ordering, frame, beam=None, mask=None):
+    def from_healpix(
+        cls, values, *, ordering, frame, beam=None, mask=None, noise=None, sampling=None
+    ):
         """Make a map from an array of HEALPix pixels, which is not copied.
 
         Parameters
@@ -148,6 +173,10 @@ class ComptonMap:
             FWHM of the Gaussian beam.
         mask : array-like of bool, optional
             True for pixels that are not to be used.
+        noise : NoiseModel or {"planck"}, optional
+            Noise of the map, for estimators that need it.
+        sampling : Sampling or {"point", "window", "unknown"}, optional
+            Whether pixels hold the value at their middle or the mean over them.
 
         Returns
         -------
@@ -173,10 +202,10 @@ class ComptonMap:
         check_nside(nside, nested)
         mask = check_mask(mask, values.shape)
         pixels = HealpixPixels(values, nside, nested, frame_named(frame), mask=mask)
-        return cls(pixels, beam, {"PIXELS": "healpix"})
+        return cls(pixels, beam, {"PIXELS": "healpix"}, noise, sampling)
 
     @classmethod
-    def from_image(cls, data, wcs, *, beam=None, mask=None):
+    def from_image(cls, data, wcs, *, beam=None, mask=None, noise=None, sampling=None):
         """Make a map from an image, which is not copied.
 
         Parameters
@@ -189,6 +218,10 @@ class ComptonMap:
             FWHM of the Gaussian beam.
         mask : array-like of bool, optional
             True for pixels that are not to be used.
+        noise : NoiseModel or {"planck"}, optional
+            Noise of the map, for estimators that need it.
+        sampling : Sampling or {"point", "window", "unknown"}, optional
+            Whether pixels hold the value at their middle or the mean over them.
 
         Returns
         -------
@@ -210,7 +243,7 @@ class ComptonMap:
                 f"wcs.celestial gives). Received: {wcs!r}"
             )
         pixels = ImagePixels(data, wcs, check_mask(mask, data.shape))
-        return cls(pixels, beam, {"PIXELS": "image"})
+        return cls(pixels, beam, {"PIXELS": "image"}, noise, sampling)
 
     @property
     def nside(self):
@@ -230,6 +263,11 @@ class ComptonMap:
         return self._pixels.frame.name
 
     @property
+    def celestial_frame(self):
+        """The frame of the pixels, a `~astropy.coordinates.BaseCoordinateFrame` without data."""
+        return self._pixels.frame
+
+    @property
     def wcs(self):
         """The WCS of an image; None for a HEALPix map."""
         return getattr(self._pixels, "wcs", None)
@@ -238,6 +276,29 @@ class ComptonMap:
     def shape(self):
         """Shape of the whole map: ``(npix,)`` or ``(ny, nx)``."""
         return self._pixels.shape
+
+    def values(self, pixels=None):
+        """Give the values of pixels, NaN for those that are invalid or not in the map.
+
+        Parameters
+        ----------
+        pixels : array-like of int, optional
+            Numbers of HEALPix pixels in the map's ordering. By default all pixels of the map, or
+            of the image.
+
+        Returns
+        -------
+        `~numpy.ndarray`
+            Compton-y, float64, of the shape of ``pixels`` or of the map.
+        """
+        if self.nside is None:
+            return self._pixels.values() if pixels is None else self._pixels.values().flat[pixels]
+        return self._pixels.take(np.arange(self.shape[0]) if pixels is None else pixels)
+
+    @property
+    def pixel_side(self):
+        """Side of the pixels, a `~astropy.units.Quantity`: its root mean square over an image."""
+        return self._pixels.side * u.arcmin
 
     def __repr__(self):
         beam = None if self.beam is None else str(self.beam)
@@ -257,6 +318,7 @@ class ComptonMap:
         else:
             rows = {"pixels": f"HEALPix, nside = {self.nside}, {_html.short(self.ordering)}"}
         rows |= {"frame": _html.short(self.frame), "beam (FWHM)": _html.short(self.beam)}
+        rows |= {"noise": _html.short(self.noise), "sampling": _html.short(str(self.sampling))}
         rows |= {str(key): _html.short(value) for key, value in self.meta.items()}
         return _html.facts("ComptonMap", rows)
 
@@ -279,7 +341,8 @@ class ComptonMap:
         names : sequence of str, optional
             Their names.
         geometry : CutoutGeometry, optional
-            The grid: shape, pixel scale, frame and rotation.
+            The grid: shape, pixel scale, frame and rotation. By default `CutoutGeometry.for_beam`
+            of the map's beam.
         interpolation : {"nearest", "bilinear"}, optional
             "nearest" takes the pixel in which a position falls, as the published networks were
             trained on. "bilinear" takes the four around it; if any of them is invalid, so is the
@@ -300,7 +363,7 @@ class ComptonMap:
             An argument has the wrong type, length or value.
         """
         coord = check_positions(coord)
-        geometry = check_geometry(geometry)
+        geometry = check_geometry(geometry or CutoutGeometry.for_beam(self.beam))
         if interpolation not in _INTERPOLATIONS:
             raise InvalidInputError(
                 f"'interpolation' must be one of {', '.join(map(repr, _INTERPOLATIONS))}. "
@@ -325,7 +388,8 @@ class ComptonMap:
             names=names,
             geometry=geometry,
             beam=self.beam,
-            interpolation=interpolation,
+            noise=self.noise,
+            sampling=self.sampling.interpolated(interpolation, self.pixel_side),
             angular_scale=scale,
             meta=self.meta,
         )
@@ -416,7 +480,8 @@ class ComptonMap:
         if not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
             raise InvalidInputError(f"'chunk_size' must be 1 or more. Received: {chunk_size!r}")
         names = check_names(names, len(coord))
-        scale = check_scale(angular_scale, len(coord), check_geometry(options.get("geometry")))
+        geometry = options.get("geometry") or CutoutGeometry.for_beam(self.beam)
+        scale = check_scale(angular_scale, len(coord), check_geometry(geometry))
         parts = (slice(i, i + chunk_size) for i in range(0, len(coord), chunk_size))
         chunks = (
             (
@@ -439,7 +504,7 @@ def _cut(ymap, coord, options):
     return ymap.cutouts(coord, **options)
 
 
-def _reopen(path, beam, meta, options):
-    ymap = ComptonMap.read(path, **options)
-    ymap.beam, ymap.meta = beam, meta
+def _reopen(path, facts, meta, options):
+    ymap = ComptonMap.read(path, **options, **facts)
+    ymap.meta = meta
     return ymap

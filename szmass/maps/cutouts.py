@@ -7,14 +7,16 @@ from astropy.nddata import NDData
 
 from szmass.exceptions import InvalidInputError
 from szmass.maps import _cutout_files as files
-from szmass.maps._checks import check_beam, check_names, check_scale
+from szmass.maps._checks import check_names, check_scale
+from szmass.maps._described import DescribedPixels
 from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
+from szmass.maps.sampling import check_beam
 
-__all__ = ["Cutout", "CutoutGeometry", "CutoutStack"]
+__all__ = ["Cutout", "CutoutGeometry", "CutoutStack", "check_beam"]
 
 
-class Cutout(NDData):
+class Cutout(DescribedPixels, NDData):
     """A Compton-y image around a position.
 
     It is an `~astropy.nddata.NDData`: ``data`` is y, dimensionless, and ``mask`` is True where
@@ -35,8 +37,13 @@ class Cutout(NDData):
         FWHM of the map's Gaussian beam; None if it is not known.
     name : str, optional
         What is in the middle.
+    noise : NoiseModel or {"planck"}, optional
+        Noise of the map; None if it is not known.
+    sampling : ~szmass.maps.sampling.Sampling or str, optional
+        How the pixels hold the sky behind the beam: "point", "window", "nearest", "bilinear" or
+        "unknown", or these with the side of the map's pixels.
     interpolation : {"nearest", "bilinear"}, optional
-        How the map was sampled; None if it is not known.
+        The sampling, where that is not given; None if it is not known.
     meta : dict, optional
         Anything else; numbers and strings are kept in files.
 
@@ -54,6 +61,8 @@ class Cutout(NDData):
         *,
         footprint=None,
         beam=None,
+        noise=None,
+        sampling=None,
         name="",
         interpolation=None,
         meta=None,
@@ -77,15 +86,14 @@ class Cutout(NDData):
             unit=u.dimensionless_unscaled,
             meta={} if meta is None else dict(meta),
         )
-        self._coord, self._geometry, self._beam = coord, geometry, check_beam(beam)
-        self._name, self._interpolation = str(name), interpolation
+        self._coord, self._geometry, self._name = coord, geometry, str(name)
+        self._describe(beam, noise, sampling, interpolation)
 
     coord = property(lambda self: self._coord, doc="The position at the middle of the grid.")
     geometry = property(lambda self: self._geometry, doc="The grid, a `CutoutGeometry`.")
-    beam = property(lambda self: self._beam, doc="FWHM of the map's beam, or None.")
     name = property(lambda self: self._name, doc="What is in the middle.")
     interpolation = property(
-        lambda self: self._interpolation, doc='"nearest", "bilinear", or None if not known.'
+        lambda self: self.sampling.interpolation, doc='"nearest", "bilinear", or None if neither.'
     )
     footprint = property(lambda self: ~self.mask, doc="True where the map has valid values.")
     complete = property(
@@ -107,7 +115,8 @@ class Cutout(NDData):
             "grid": _html.short(self.geometry),
             "covered": f"{100 * self.footprint.mean():.4g} %",
             "beam": _html.short(self.beam),
-            "interpolation": _html.short(self.interpolation),
+            "noise": _html.short(self.noise),
+            "sampling": _html.short(str(self.sampling)),
         } | {str(key): _html.short(value) for key, value in self.meta.items()}
         image = _html.picture(np.where(self.footprint, self.data, np.nan), title=self.name)
         return _html.facts(self.name or "Cutout", rows, beside=image)
@@ -162,7 +171,7 @@ class Cutout(NDData):
         files.write_cutout(self, path, overwrite)
 
 
-class CutoutStack:
+class CutoutStack(DescribedPixels):
     """Cutouts of one geometry around many positions.
 
     Parameters
@@ -180,8 +189,13 @@ class CutoutStack:
         The grid; the default has the shape of the cutouts.
     beam : `~astropy.units.Quantity`, optional
         FWHM of the map's Gaussian beam; None if it is not known.
+    noise : NoiseModel or {"planck"}, optional
+        Noise of the map; None if it is not known.
+    sampling : ~szmass.maps.sampling.Sampling or str, optional
+        How the pixels hold the sky behind the beam: "point", "window", "nearest", "bilinear" or
+        "unknown", or these with the side of the map's pixels.
     interpolation : {"nearest", "bilinear"}, optional
-        How the map was sampled; None if it is not known.
+        The sampling, where that is not given; None if it is not known.
     angular_scale : `~astropy.units.Quantity`, optional
         The N angles that the pixel scale of a relative geometry is in units of.
     meta : dict, optional
@@ -207,6 +221,8 @@ class CutoutStack:
         names=None,
         geometry=None,
         beam=None,
+        noise=None,
+        sampling=None,
         interpolation=None,
         angular_scale=None,
         meta=None,
@@ -227,14 +243,18 @@ class CutoutStack:
             raise InvalidInputError(f"'coord' must be a SkyCoord. Received: {coord!r}")
         self.coord = coord
         self.names = check_names(names, n)
-        self.beam = check_beam(beam)
-        self.interpolation = interpolation
+        self._describe(beam, noise, sampling, interpolation)
         self.angular_scale = check_scale(angular_scale, n, self.geometry)
         self.meta = {} if meta is None else dict(meta)
         if coord.shape != (n,):
             raise InvalidInputError(
                 f"'coord' must have one entry per cutout ({n}). Received: shape {coord.shape}"
             )
+
+    @property
+    def interpolation(self):
+        """Either "nearest" or "bilinear"; None for cutouts made otherwise, or if not known."""
+        return self.sampling.interpolation
 
     @property
     def complete(self):
@@ -246,7 +266,7 @@ class CutoutStack:
         """The WCS of each cutout, a list; None where a position is not known."""
         scales = self.angular_scale
         return [
-            self._geometry_at(i)._wcs_at(*position)
+            self._geometry_at(i).wcs_at(*position)
             if np.isfinite(sum(position)) and (scales is None or np.isfinite(scales[i]))
             else None
             for i, position in enumerate(np.degrees(lonlat(self.coord, self.geometry.frame)).T)
@@ -270,10 +290,9 @@ class CutoutStack:
                 self.coord[index],
                 self._geometry_at(index),
                 footprint=self.footprint[index],
-                beam=self.beam,
                 name=self.names[index],
-                interpolation=self.interpolation,
                 meta=self.meta,
+                **self.facts,
             )
         return CutoutStack(
             self.data[index],
@@ -281,11 +300,36 @@ class CutoutStack:
             self.coord[index],
             names=self.names[index],
             geometry=self.geometry,
-            beam=self.beam,
-            interpolation=self.interpolation,
             angular_scale=None if self.angular_scale is None else self.angular_scale[index],
             meta=self.meta,
+            **self.facts,
         )
+
+    def with_data(self, data, footprint=None, **changed):
+        """Give a stack of other values around the same positions.
+
+        Parameters
+        ----------
+        data : array-like
+            Values, shape (N, ny, nx).
+        footprint : array-like of bool, optional
+            As in the constructor.
+        **changed : dict
+            Arguments of the constructor that are to be others.
+
+        Returns
+        -------
+        CutoutStack
+            With names, geometry, beam, noise, sampling and meta of this one.
+        """
+        kept = {
+            "names": self.names,
+            "geometry": self.geometry,
+            "angular_scale": self.angular_scale,
+            "meta": self.meta,
+            **self.facts,
+        }
+        return CutoutStack(data, footprint, self.coord, **kept | changed)
 
     def __repr__(self):
         return (
@@ -308,7 +352,7 @@ class CutoutStack:
 
     @classmethod
     def from_cutouts(cls, cutouts):
-        """Join cutouts that have the same geometry, beam and interpolation.
+        """Join cutouts that have the same geometry, beam, noise and sampling.
 
         Parameters
         ----------
@@ -329,7 +373,7 @@ class CutoutStack:
         if not cutouts:
             raise InvalidInputError("'cutouts' must hold at least one Cutout. Received: none")
         first = cutouts[0]
-        for attribute in ("geometry", "beam", "interpolation"):
+        for attribute in ("geometry", *first.facts):
             for i, cutout in enumerate(cutouts):
                 if getattr(cutout, attribute) != getattr(first, attribute):
                     raise InvalidInputError(
@@ -343,8 +387,7 @@ class CutoutStack:
             SkyCoord([cutout.coord.transform_to(first.coord.frame) for cutout in cutouts]),
             names=[cutout.name for cutout in cutouts],
             geometry=first.geometry,
-            beam=first.beam,
-            interpolation=first.interpolation,
+            **first.facts,
             meta={
                 key: value
                 for key, value in first.meta.items()

@@ -92,6 +92,28 @@ class CutoutGeometry:
             f"rotation={str(self.rotation)!r})"
         )
 
+    @classmethod
+    def for_beam(cls, beam):
+        """Give a Galactic grid that shows clusters behind a beam.
+
+        Parameters
+        ----------
+        beam : `~astropy.units.Quantity` or str or None
+            FWHM. None, and beams that the default grid samples with 2.5 pixels or more, give
+            the default.
+
+        Returns
+        -------
+        CutoutGeometry
+            For narrower beams 100 x 100 pixels of a fifth of the beam: what the matched filters
+            use at most.
+        """
+        default = cls()
+        beam = None if beam is None else _scalar(beam, u.arcmin, "beam", positive=True)
+        if beam is None or beam >= 2.5 * default.pixel_scale:
+            return default
+        return cls((100, 100), beam / 5)
+
     @property
     def relative(self):
         """Whether the pixel scale is in units of an angle given with each position."""
@@ -158,15 +180,22 @@ class CutoutGeometry:
         lon, lat = np.degrees(lonlat(coord, self.frame))
         if not np.isfinite(lon):
             raise InvalidInputError("'coord' must not be masked or NaN: it has no WCS.")
-        return self._wcs_at(float(lon), float(lat))
+        return self.wcs_at(float(lon), float(lat))
 
-    def _wcs_at(self, lon, lat):
-        """Give the WCS around a longitude and latitude [deg] of the frame."""
-        if self.relative:
-            raise InvalidInputError(
-                "The geometry's pixel_scale has no unit, so it is in units of an angle that "
-                "differs from position to position: use geometry.scaled(angle)."
-            )
+    def wcs_at(self, lon, lat):
+        """Give the WCS of the grid around a longitude and latitude, without a SkyCoord's checks.
+
+        Parameters
+        ----------
+        lon, lat : float
+            Position in the frame of the grid [deg].
+
+        Returns
+        -------
+        `~astropy.wcs.WCS`
+            As from `wcs`.
+        """
+        scale = self.pixel_side(u.deg)
         wcs = WCS(naxis=2)
         parameters = wcs.wcs
         parameters.ctype = [f"{axis}-{self.projection}" for axis in _CTYPES[self.frame]]
@@ -174,7 +203,6 @@ class CutoutGeometry:
             parameters.radesys = self.frame.upper()
         if self.frame == "fk5":
             parameters.equinox = 2000.0
-        scale = self.pixel_scale.to_value(u.deg)
         parameters.cunit = ["deg", "deg"]
         parameters.cdelt = [-scale, scale]
         parameters.crpix = [(self.shape[1] + 1) / 2, (self.shape[0] + 1) / 2]
@@ -188,11 +216,39 @@ class CutoutGeometry:
         wcs.pixel_shape = self.shape[::-1]
         return wcs
 
-    def _plane(self):
+    def pixel_side(self, unit="rad"):
+        """Give the side of a pixel as a number, for what needs the same angle everywhere.
+
+        Parameters
+        ----------
+        unit : str or `~astropy.units.UnitBase`, optional
+            Unit of the number.
+
+        Returns
+        -------
+        float
+            The side.
+
+        Raises
+        ------
+        InvalidInputError
+            The geometry is relative.
+        """
+        if self.relative:
+            raise InvalidInputError(
+                "The geometry's pixel_scale is in units of an angle per position, so that pixels "
+                "differ in size: use geometry.scaled(angle), or a pixel_scale in arcmin."
+            )
+        return float(self.pixel_scale.to_value(unit))
+
+    def plane(self):
         """Give the tangent-plane coordinates of the pixels towards East and North.
 
-        In radians, or in units of the angle of a relative geometry; of shapes that broadcast
-        to ``self.shape``.
+        Returns
+        -------
+        east, north : `~numpy.ndarray`
+            In radians, or in units of the angle of a relative geometry; of shapes that broadcast
+            to ``shape``.
         """
         scale = self.pixel_scale.value if self.relative else self.pixel_scale.to_value(u.rad)
         up = (np.arange(self.shape[0]) - self.center[0])[:, None] * scale

@@ -1,17 +1,26 @@
-"""Masked pixels of cutouts: how many, soft edges, point sources, other maps' masks, in-painting."""
+"""Masks of cutouts: how many pixels, soft edges, point sources, other maps' masks, filled holes."""
 
 import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.maps._checks import check_positions
-from szmass.maps._inpainting import fill
+from szmass.maps._discs import check_discs, soft_edges, stack_discs
 from szmass.maps.compton import ComptonMap
 from szmass.maps.cutouts import Cutout, CutoutStack
-from szmass.maps.frames import lonlat
 
 __all__ = ["apodise", "apply_mask", "inpaint", "mask_sources", "masked_fraction"]
+
+# Valid pixels up to this far from a hole tell what is in it [pixels]; holes closer to one another
+# than this are filled together.
+_REACH = 6
+
+# A hole with its surroundings of more pixels is filled smoothly: the cost is the third power.
+_LARGEST = 4000
+
+# White noise beside the correlated one, relative to its variance: real pixels hold a little that
+# did not go through the beam, and without it their covariance has no inverse.
+_WHITE = 1e-4
 
 
 def masked_fraction(footprint):
@@ -60,24 +69,12 @@ def apodise(footprint, width, *, pixel_scale=None):
     InvalidInputError
         There is no pixel scale, or it differs from cutout to cutout, or a value makes no sense.
     """
-    from scipy.ndimage import distance_transform_edt
-
     pixel = _pixel_scale(footprint, pixel_scale)
     footprint = _footprint(footprint)
     width = float(as_floats(width, u.arcmin, "width", finite=True)) / pixel
     if width < 0:
         raise InvalidInputError(f"'width' must be >= 0. Received: {width * pixel:g} arcmin")
-    weights = np.zeros(footprint.shape)
-    last = last_weight = None
-    for index in np.ndindex(footprint.shape[:-2]):
-        image = footprint[index]
-        # Most footprints of a stack are complete, and so the same.
-        if last is None or not np.array_equal(image, last):
-            distance = distance_transform_edt(np.pad(image, 1))[1:-1, 1:-1]
-            depth = np.minimum(distance, width) / width if width > 0 else image
-            last, last_weight = image, 0.5 * (1 - np.cos(np.pi * depth))
-        weights[index] = last_weight
-    return weights
+    return soft_edges(footprint, width)
 
 
 def mask_sources(stack, sources, radius):
@@ -103,49 +100,9 @@ def mask_sources(stack, sources, radius):
         An argument has the wrong type or length, or a position is not known.
     """
     _check_stack(stack)
-    return _with_footprint(stack, stack.footprint & ~source_discs(stack, sources, radius))
-
-
-def source_discs(stack, sources, radius):
-    """Tell which pixels of cutouts are in discs around sources."""
-    from scipy.spatial import cKDTree
-
-    sources, radius = check_discs(sources, radius)
-    geometry = stack.geometry
-    inside = np.zeros(stack.data.shape, dtype=bool)
-    lon, lat = lonlat(stack.coord, geometry.frame)
-    source_lon, source_lat = lonlat(sources, geometry.frame)
-    known = np.flatnonzero(np.isfinite(lon))
-    if not known.size or not source_lon.size:
-        return inside
-    scale = (
-        np.ones(len(stack)) if stack.angular_scale is None else stack.angular_scale.to_value(u.rad)
+    return _with_footprint(
+        stack, stack.footprint & ~stack_discs(stack, *check_discs(sources, radius))
     )
-    east, north = geometry._plane()
-    reach = np.arctan(np.hypot(np.abs(east).max(), np.abs(north).max()) * np.nanmax(scale))
-    tree = cKDTree(_vectors(source_lon, source_lat))
-    chord = 2 * np.sin(min(reach + radius.max(), np.pi) / 2)
-    near = tree.query_ball_point(_vectors(lon[known], lat[known]), chord)
-    for i, found in zip(known, near, strict=True):
-        if not found or not np.isfinite(scale[i]):
-            continue
-        # Directions of the pixels, in the system in which the cutout's centre is the x axis.
-        pixels = np.stack(np.broadcast_arrays(1.0, east * scale[i], north * scale[i]))
-        pixels /= np.sqrt(np.sum(pixels**2, axis=0))
-        delta, cos_lat = source_lon[found] - lon[i], np.cos(source_lat[found])
-        to_axis, up = cos_lat * np.cos(delta), np.sin(source_lat[found])
-        directions = np.stack(
-            [
-                to_axis * np.cos(lat[i]) + up * np.sin(lat[i]),
-                cos_lat * np.sin(delta),
-                up * np.cos(lat[i]) - to_axis * np.sin(lat[i]),
-            ]
-        )
-        for direction, limit in zip(directions.T, radius[found], strict=True):
-            # |a - b| = 2 sin(angle / 2) keeps its digits where cos(angle) does not.
-            offset = np.sum((pixels - direction[:, None, None]) ** 2, axis=0)
-            inside[i] |= offset <= 4 * np.sin(limit / 2) ** 2
-    return inside
 
 
 def apply_mask(stack, mask):
@@ -234,27 +191,9 @@ def inpaint(stack, *, noise=None, rng=None, mark_valid=False):
     generator = None if rng is None else np.random.default_rng(rng)
     data = stack.data.copy()
     for i in np.flatnonzero(~stack.complete & stack.footprint.any(axis=(1, 2))):
-        data[i] = fill(data[i].astype(float), stack.footprint[i], correlation, generator)
+        data[i] = _fill(data[i].astype(float), stack.footprint[i], correlation, generator)
     footprint = np.isfinite(data) if mark_valid else stack.footprint
-    return _replace(stack, data, footprint)
-
-
-def check_discs(positions, radius):
-    """Check centres and radii of discs; give positions and radii [rad], one each."""
-    positions = check_positions(positions)
-    radius = as_floats(radius, u.rad, "radius", positive=True, finite=True)
-    if radius.shape not in ((), positions.shape):
-        raise InvalidInputError(
-            f"'radius' must be one angle or one per position ({len(positions)}). "
-            f"Received: shape {radius.shape}"
-        )
-    if not np.isfinite(lonlat(positions, "icrs")).all():
-        raise InvalidInputError("The positions of discs must not be masked or NaN.")
-    return positions, np.broadcast_to(radius, positions.shape)
-
-
-def _vectors(lon, lat):
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+    return stack.with_data(data, footprint)
 
 
 def _check_stack(stack):
@@ -282,29 +221,85 @@ def _pixel_scale(cutouts, pixel_scale):
                 "'pixel_scale' is needed with an array: give the side of a pixel."
             )
         return float(as_floats(pixel_scale, u.arcmin, "pixel_scale", positive=True, finite=True))
-    if pixel_scale is not None or cutouts.geometry.relative:
-        raise InvalidInputError(
-            "Cutouts have a pixel scale of their own: leave 'pixel_scale' out."
-            if pixel_scale is not None
-            else "The pixels of these cutouts differ in size (a geometry in units of an angle per "
-            "position): work on cutouts with a pixel_scale in arcmin."
-        )
-    return cutouts.geometry.pixel_scale.to_value(u.arcmin)
+    if pixel_scale is not None:
+        raise InvalidInputError("Cutouts have a pixel scale of their own: leave 'pixel_scale' out.")
+    return cutouts.geometry.pixel_side(u.arcmin)
 
 
 def _with_footprint(stack, footprint):
-    return _replace(stack, np.where(footprint, stack.data, np.nan), footprint)
+    return stack.with_data(np.where(footprint, stack.data, np.nan), footprint)
 
 
-def _replace(stack, data, footprint):
-    return CutoutStack(
-        data,
-        footprint,
-        stack.coord,
-        names=stack.names,
-        geometry=stack.geometry,
-        beam=stack.beam,
-        interpolation=stack.interpolation,
-        angular_scale=stack.angular_scale,
-        meta=stack.meta,
-    )
+def _fill(image, footprint, correlation=None, rng=None):
+    """Fill an image (float64) where the footprint is False; at least one pixel is True.
+
+    ``correlation`` is the covariance of two pixels as a function of their distance in pixels; with
+    ``rng`` the filling is a draw, else the mean.
+    """
+    from scipy.ndimage import binary_dilation, distance_transform_edt, label
+
+    result = np.where(footprint, image, 0.0)
+    holes = ~footprint
+    if correlation is None:
+        result[holes] = _harmonic(result, holes)
+        return result
+    groups, count = label(binary_dilation(holes, iterations=_REACH // 2), np.ones((3, 3)))
+    for group in range(1, count + 1):
+        hole = holes & (groups == group)
+        around = footprint & (distance_transform_edt(~hole) <= _REACH)
+        if hole.sum() + around.sum() > _LARGEST or not around.any():
+            result[hole] = _harmonic(result, holes)[hole[holes]]
+        else:
+            result[hole] = _constrained(result, hole, around, correlation, rng)
+    return result
+
+
+def _harmonic(image, holes):
+    """Solve Laplace's equation in the holes; the edges of the image reflect."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.linalg import spsolve
+
+    number = np.full(image.shape, -1)
+    number[holes] = np.arange(np.count_nonzero(holes))
+    rows, columns, values, right = [], [], [], np.zeros(np.count_nonzero(holes))
+    for axis in (0, 1):
+        for step in (-1, 1):
+            neighbour = np.roll(number, step, axis)
+            value = np.roll(image, step, axis)
+            edge = np.zeros(image.shape, bool)
+            edge[(slice(None),) * axis + (0 if step == 1 else -1,)] = True
+            inside = holes & ~edge
+            own = number[inside]
+            rows.append(own)
+            columns.append(own)
+            values.append(np.ones(own.size))
+            known = inside & (neighbour < 0)
+            np.add.at(right, number[known], value[known])
+            unknown = inside & (neighbour >= 0)
+            rows.append(number[unknown])
+            columns.append(neighbour[unknown])
+            values.append(-np.ones(np.count_nonzero(unknown)))
+    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    return np.atleast_1d(spsolve(coo_array(entries, shape=(right.size,) * 2).tocsc(), right))
+
+
+def _constrained(image, hole, around, correlation, rng):
+    """Condition a Gaussian field of unknown mean on the pixels around a hole."""
+    from scipy.linalg import cho_factor, cho_solve
+    from scipy.spatial.distance import cdist
+
+    points = [np.argwhere(where).astype(float) for where in (around, hole)]
+    variance = float(correlation(np.zeros(1))[0])
+    known = correlation(cdist(points[0], points[0]))
+    known[np.diag_indices_from(known)] += _WHITE * variance
+    # A mean that is not known: a constant of large variance in all pixels.
+    offset = 100 * variance
+    cross = correlation(cdist(points[1], points[0])) + offset
+    factor = cho_factor(known + offset)
+    mean = cross @ cho_solve(factor, image[around])
+    if rng is None:
+        return mean
+    own = correlation(cdist(points[1], points[1])) + offset
+    covariance = own - cross @ cho_solve(factor, cross.T)
+    covariance[np.diag_indices_from(covariance)] += _WHITE * variance
+    return mean + np.linalg.cholesky(covariance) @ rng.standard_normal(len(covariance))

@@ -1,9 +1,13 @@
-"""What the pixels of a HEALPix map do to a cutout of it."""
+"""Sampling of the sky by pixels of maps and cutouts: beam, kinds, windows, displaced pixels."""
 
 import functools
+from dataclasses import dataclass
+from typing import NamedTuple
 
+import astropy.units as u
 import numpy as np
 
+from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import generator
 from szmass.exceptions import InvalidInputError
 
@@ -11,14 +15,25 @@ __all__ = [
     "MARGIN",
     "N_PLACES",
     "SAMPLINGS",
+    "Sampling",
+    "Windows",
     "box_variance",
+    "check_beam",
+    "get_sampling",
+    "healpix_pixel",
     "nearest_pixels",
     "noise_margin",
     "resample",
     "resample_noise",
+    "tangent_axes",
 ]
 
+#: Kinds of mock cutouts; those of `Sampling` are more.
 SAMPLINGS = ("point", "nearest", "bilinear")
+
+_INTERPOLATED = ("nearest", "bilinear")
+_OF_MAPS = ("point", "window", "unknown")
+_KINDS = ("point", "window", *_INTERPOLATED, "unknown")
 
 #: Pixels around a field that `resample` needs.
 MARGIN = 3
@@ -27,19 +42,212 @@ MARGIN = 3
 N_PLACES = 64
 
 
-def box_variance(sampling, nside):
-    """Variance per axis [arcmin2] of the windows of pixels and interpolation.
+class Windows(NamedTuple):
+    """Variances per axis [arcmin2] of what pixels and interpolation do to a map.
 
-    A map's pixel is a box; linear interpolation between pixels is, averaged over the phase, two
-    boxes more. Through a beam much wider than the pixel they all look Gaussian.
+    Parameters
+    ----------
+    signal : float
+        Of the window that clusters are seen through, besides the beam.
+    noise : float
+        Of the window that noise goes through which is in the map's pixels already.
+    jitter : float
+        Of displacements of the values that are not known.
+    """
+
+    signal: float
+    noise: float
+    jitter: float
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How pixels of a map, or of cutouts of it, hold the sky behind the beam.
+
+    A pixel of a map is a box; linear interpolation between pixels is, averaged over the phase, two
+    boxes more; the nearest pixel is displaced by up to half a pixel, a box more. Through a
+    beam that is wider than the pixel they all look Gaussian.
+
+    Parameters
+    ----------
+    kind : {"unknown", "point", "window", "nearest", "bilinear"}, optional
+        "point": values at the middles of pixels. "window": means over pixels, as makers of maps
+        give them. "nearest", "bilinear": cutouts that were interpolated so from pixels of a map.
+    pixel : `~astropy.units.Quantity` or str, optional
+        Side of the pixels of the map; of cutouts this is not their own.
+    map_kind : {"unknown", "point", "window"}, optional
+        What the pixels of the map were that cutouts are interpolated from. Unknown ones are
+        taken as means over pixels, which those of nearly all maps are.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such kind, or the side is not one positive angle.
+    """
+
+    kind: str = "unknown"
+    pixel: u.Quantity | None = None
+    map_kind: str = "unknown"
+
+    def __post_init__(self):
+        for name, known in (("kind", _KINDS), ("map_kind", _OF_MAPS)):
+            if getattr(self, name) not in known:
+                raise InvalidInputError(
+                    f"'{name}' of a sampling must be one of {', '.join(map(repr, known))}. "
+                    f"Received: {getattr(self, name)!r}"
+                )
+        if self.pixel is not None:
+            side = as_floats(self.pixel, u.arcmin, "pixel", positive=True, finite=True)
+            if side.ndim:
+                raise InvalidInputError(f"'pixel' must be one angle. Received: {self.pixel!r}")
+            object.__setattr__(self, "pixel", float(side) * u.arcmin)
+
+    def __str__(self):
+        if self.kind not in _INTERPOLATED:
+            return self.kind
+        side = "unknown size" if self.pixel is None else f"{self.pixel.value:.4g} arcmin"
+        return f"{self.kind}, of pixels ({self.map_kind}) of {side}"
+
+    @property
+    def interpolation(self):
+        """Either "nearest" or "bilinear"; None for what was not interpolated or is not known."""
+        return self.kind if self.kind in _INTERPOLATED else None
+
+    def interpolated(self, interpolation, pixel):
+        """Give the sampling of cutouts of a map.
+
+        Parameters
+        ----------
+        interpolation : {"nearest", "bilinear"}
+            How they are made.
+        pixel : `~astropy.units.Quantity`
+            Side of the pixels of the map.
+
+        Returns
+        -------
+        Sampling
+            That of the cutouts.
+        """
+        return Sampling(interpolation, pixel, self.map_kind if self.interpolation else self.kind)
+
+    def windows(self, pixel=None):
+        """Give what the sampling does to clusters and to noise.
+
+        Parameters
+        ----------
+        pixel : `~astropy.units.Quantity` or str, optional
+            Side of the pixels of the map, where the sampling does not know it.
+
+        Returns
+        -------
+        Windows
+            Three variances; 0 for an unknown sampling.
+        """
+        side = self.pixel if self.pixel is not None else pixel
+        own, across, displaced = _boxes(self)
+        if not own + across + displaced:
+            return Windows(0.0, 0.0, 0.0)
+        if side is None:
+            raise InvalidInputError(f"'pixel' is needed: the windows of {self!r} depend on it.")
+        box = float(as_floats(side, u.arcmin, "pixel", positive=True, finite=True)) ** 2 / 12
+        moved = across + displaced
+        return Windows((own + moved) * box, moved * box, displaced * box)
+
+
+def _boxes(sampling):
+    """How many boxes are the map's own pixels, interpolation, and displacement."""
+    across, displaced = {"nearest": (0, 1), "bilinear": (2, 0)}.get(sampling.kind, (0, 0))
+    own = sampling.map_kind != "point" if sampling.interpolation else sampling.kind == "window"
+    return int(own), across, displaced
+
+
+def check_beam(beam):
+    """Give a beam as a scalar Quantity in arcmin, or None.
+
+    Parameters
+    ----------
+    beam : `~astropy.units.Quantity` or str or None
+        FWHM.
+
+    Returns
+    -------
+    `~astropy.units.Quantity` or None
+        In arcmin.
+    """
+    if beam is None:
+        return None
+    value = as_floats(beam, u.arcmin, "beam", positive=True, finite=True)
+    if value.ndim:
+        raise InvalidInputError(f"'beam' must be one number. Received: {beam!r}")
+    return float(value) * u.arcmin
+
+
+def get_sampling(sampling, interpolation=None):
+    """Give the `Sampling` that the arguments of a constructor stand for.
+
+    Parameters
+    ----------
+    sampling : Sampling or str or None
+        A sampling or its kind.
+    interpolation : {"nearest", "bilinear"}, optional
+        The kind, where ``sampling`` is None.
+
+    Returns
+    -------
+    Sampling
+        Of the kind "unknown" if neither says.
+    """
+    if sampling is None:
+        sampling = interpolation or "unknown"
+    if isinstance(sampling, str):
+        return Sampling(sampling)
+    if not isinstance(sampling, Sampling):
+        raise InvalidInputError(
+            f"'sampling' must be a Sampling or one of {', '.join(map(repr, _KINDS))}. "
+            f"Received: {sampling!r}"
+        )
+    return sampling
+
+
+def healpix_pixel(nside):
+    """Give the side of a square of the area of a HEALPix pixel.
+
+    Parameters
+    ----------
+    nside : int
+        Resolution.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`
+        The side [arcmin].
+    """
+    return np.sqrt(4 * np.pi / (12 * nside**2)) * (180 / np.pi * 60) * u.arcmin
+
+
+def box_variance(sampling, nside):
+    """Give the variance of the windows of pixels and interpolation of a HEALPix map.
+
+    Displacements of the nearest pixels are not in it: mocks make them one by one.
+
+    Parameters
+    ----------
+    sampling : {"point", "nearest", "bilinear"}
+        How cutouts of it are sampled.
+    nside : int
+        Resolution.
+
+    Returns
+    -------
+    float
+        Variance per axis [arcmin2].
     """
     if sampling not in SAMPLINGS:
         raise InvalidInputError(
             f"'sampling' must be one of {', '.join(map(repr, SAMPLINGS))}. Received: {sampling!r}"
         )
-    area = 4 * np.pi / (12 * nside**2) * (180 / np.pi * 60) ** 2
-    boxes = {"point": 0, "nearest": 1, "bilinear": 3}[sampling]
-    return boxes * area / 12
+    windows = Sampling(sampling, healpix_pixel(nside)).windows()
+    return windows.signal - windows.jitter
 
 
 def nearest_pixels(geometry, lon, lat, nside):
@@ -61,8 +269,8 @@ def nearest_pixels(geometry, lon, lat, nside):
     """
     import healpy
 
-    east, north = geometry._plane()
-    centre, (to_east, to_north) = _axes(lon, lat)
+    east, north = geometry.plane()
+    centre, (to_east, to_north) = tangent_axes(lon, lat)
     # Three contiguous planes: healpy copies anything else.
     directions = [
         c + east * e + north * n for c, e, n in zip(centre, to_east, to_north, strict=True)
@@ -77,15 +285,41 @@ def nearest_pixels(geometry, lon, lat, nside):
     return north * cos + east * sin, north * sin - east * cos
 
 
-def _axes(lon, lat):
-    """Unit vectors to a position, and to the East and North of it."""
+def tangent_axes(lon, lat):
+    """Give the unit vectors to a position, and to the East and North of it.
+
+    Parameters
+    ----------
+    lon, lat : float
+        Position [rad].
+
+    Returns
+    -------
+    centre : ndarray
+        The vector to it.
+    axes : (ndarray, ndarray)
+        The vectors to East and North.
+    """
     centre = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     east = np.array([-np.sin(lon), np.cos(lon), 0.0])
     return centre, (east, np.cross(centre, east))
 
 
 def resample(field, rows, columns):
-    """Evaluate a smooth field, ``MARGIN`` pixels larger on each side, at other positions."""
+    """Evaluate a smooth field at other positions.
+
+    Parameters
+    ----------
+    field : ndarray
+        The field, ``MARGIN`` pixels larger on each side than the positions need.
+    rows, columns : ndarray
+        Positions, in pixels from the middle.
+
+    Returns
+    -------
+    ndarray
+        Values there, float32.
+    """
     from scipy.ndimage import map_coordinates
 
     middle = [(n - 1) / 2 for n in field.shape]
@@ -94,7 +328,20 @@ def resample(field, rows, columns):
 
 
 def noise_margin(geometry, nside):
-    """Pixels around a field that `resample_noise` needs."""
+    """Give how many pixels around a field `resample_noise` needs.
+
+    Parameters
+    ----------
+    geometry : `~szmass.maps.CutoutGeometry`
+        The grid of the cutout.
+    nside : int
+        Resolution of the map.
+
+    Returns
+    -------
+    int
+        Pixels on each side.
+    """
     import healpy
 
     farthest = healpy.max_pixrad(nside) / geometry.pixel_scale.to_value("rad")

@@ -297,7 +297,7 @@ class ModelCard:
                 f"{'; '.join(differences)}. Cut them out of a map with that beam and with that "
                 "geometry."
             )
-        if stack.interpolation == self.interpolation:
+        received = stack.sampling.kind
+        if received == self.interpolation:
             return ()
-        received = stack.interpolation or "unknown"
         return (f"interpolation is {received}, in the training it was {self.interpolation}",)

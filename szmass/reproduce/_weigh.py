@@ -93,12 +93,12 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
 
 
 def _with_known_noise(estimator, observation):
-    """Tell an estimator that takes the noise for Planck's what it is in the mocks.
+    """Tell an estimator that was told no model of the noise what it is in the mocks.
 
     The factor of depth is that of the column ``depth``: mocks without noise have 1 there.
     """
     known = _known_noise(get_observation(observation))
-    if not isinstance(estimator.options.get("noise"), str):
+    if not isinstance(estimator.options.get("noise", known), str | None):
         return estimator
     told = {name: value for name, value in estimator.options.items() if name not in known}
     for name in known.keys() & estimator.options.keys():
@@ -316,6 +316,9 @@ def _weigh_in_map(table, sample, named, ymap):
     if not isinstance(ymap, ComptonMap):
         ymap = open_map(ymap)
     sample.attach_cutouts(ymap, interpolation="nearest")
+    if sample.cutouts.noise is None:
+        # The clusters of the paper are in Planck's map; this may be a part of it.
+        sample.cutouts.noise = "planck"
     rows = np.flatnonzero(sample.cutouts.complete)
     if not len(rows):
         return dict.fromkeys(named, "no data: the map covers the field of no cluster")

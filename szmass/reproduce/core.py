@@ -232,8 +232,8 @@ def reproduce(
     estimators : str, `~szmass.estimators.MassEstimator`, list of these, or dict
         As for `~szmass.estimators.estimate_masses`: networks such as
         ``DeAndres2022(weights=...)``, or anything else that weighs cutouts. Where the option
-        ``noise`` is "planck" it is replaced by the noise of the mocks when these are weighed, and
-        so are ``depth`` and ``map_pixel`` if they are None.
+        ``noise`` is "planck" or None it is replaced by the noise of the mocks when these are
+        weighed, and so are ``depth`` and ``map_pixel`` if they are None.
     n : int, optional
         Number of mock clusters; at most so many are taken from a data set. 0 for none.
     seed : int, optional

@@ -136,12 +136,17 @@ class Observer:
             names=whole.names,
             geometry=self.geometry,
             beam=self.observation.beam,
-            interpolation=None
-            if self.observation.sampling == "point"
-            else self.observation.sampling,
+            noise=self.observation.noise if real is None else real.noise,
+            sampling=self._cutout_sampling() if real is None else real.sampling,
             meta={"observation": self.observation.name, "model": clusters.meta["model"]},
         )
         return whole
+
+    def _cutout_sampling(self):
+        kind, nside = self.observation.sampling, self.observation.nside
+        if kind == "point":
+            return _sampling.Sampling("point")
+        return _sampling.Sampling(kind, _sampling.healpix_pixel(nside), "window")
 
     def _centring(self, sample):
         sigma = np.full(len(sample), self.observation.centring.to_value("arcmin"))

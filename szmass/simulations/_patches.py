@@ -7,7 +7,7 @@ from scipy import fft
 from szmass._utils.seeds import uniforms
 from szmass.exceptions import InvalidInputError
 from szmass.maps.geometry import CutoutGeometry
-from szmass.maps.sampling import _axes
+from szmass.maps.sampling import tangent_axes
 from szmass.simulations.bodies import _triaxial
 from szmass.simulations.bodies._fourier import FieldGrid
 from szmass.simulations.bodies.painting import ClusterPainter
@@ -110,7 +110,7 @@ def add_patch(sky, nside, image, pixel, lon, lat):
     middle = (len(image) - 1) / 2
     # The circle about the square, in the plane and on the sphere.
     corner = min(np.sqrt(2) * (middle + 1) * pixel / _RADIAN, 1.9)
-    centre, (to_east, to_north) = _axes(lon, lat)
+    centre, (to_east, to_north) = tangent_axes(lon, lat)
     pixels = healpy.query_disc(nside, centre, 2 * np.arcsin(corner / 2))
     directions = np.array(healpy.pix2vec(nside, pixels))
     scale = np.sqrt(2 / (1 + centre @ directions)) * (_RADIAN / pixel)

@@ -261,9 +261,8 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
         result.coord,
         names=result.names,
         geometry=stack.geometry,
-        beam=stack.beam,
-        interpolation=stack.interpolation,
         meta=stack.meta,
+        **stack.facts,
     )
     return result
 

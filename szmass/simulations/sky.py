@@ -115,7 +115,8 @@ def simulate_sky(
     if noise is not None and isinstance(noise.depth, DepthMap):
         mocks.table["depth"] = noise.depth.at(sample.coord)
     mocks.table.meta.update(clusters.meta, observation=f"sky, nside={nside}")
-    ymap = ComptonMap.from_healpix(sky, ordering="ring", frame=frame, beam=beam)
+    facts = {"beam": beam, "noise": noise, "sampling": "window"}
+    ymap = ComptonMap.from_healpix(sky, ordering="ring", frame=frame, **facts)
     ymap.meta.update(MODEL=model.name, SEED=seed, COSMO=str(cosmology.name))
     return ymap, mocks
 
@@ -153,7 +154,7 @@ def write_sky(ymap, path, *, overwrite=False):
     values = np.empty(npix, dtype=">f4")
     for start in range(0, npix, 2**22):
         pixels = np.arange(start, min(start + 2**22, npix))
-        values[pixels] = ymap._pixels.take(pixels)
+        values[pixels] = ymap.values(pixels)
     column = fits.Column("FULL", f"{row}E", array=values.reshape(-1, row))
     hdu = fits.BinTableHDU.from_columns([column], name="COMPTON-Y")
     hdu.header.update(

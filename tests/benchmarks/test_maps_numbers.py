@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
 from szmass.maps import ComptonMap, Cutout, CutoutGeometry
-from szmass.maps._healpix_map import HealpixPixels
+from szmass.maps._healpix import HealpixPixels
 from szmass.maps.frames import frame_named, lonlat
 
 pytestmark = pytest.mark.real_data

@@ -11,11 +11,12 @@ from szmass import ClusterSample
 from szmass.estimators import ESTIMATORS, MatchedFilterMass
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.estimators.filters._filters import FieldNoise, FilterBank
-from szmass.estimators.filters._templates import SIZES, at_sizes, box_variances, radial_templates
+from szmass.estimators.filters._templates import SIZES, at_sizes, radial_templates
 from szmass.exceptions import InvalidInputError, UnknownNameError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, CutoutStack
 from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap
+from szmass.maps.sampling import Sampling
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
 from szmass.physics.templates import disc_transform, get_scale_free_profile
 from szmass.results import MassFlag
@@ -158,7 +159,8 @@ def test_pixels_of_the_map_are_in_the_template(sampling):
     # Single clusters depend on where the pixels are.
     assert ratio.mean() == pytest.approx(1, abs=0.005)
     assert ratio.std() < (0.04 if sampling == "nearest" else 0.003)
-    assert box_variances(None, 1.7) == (0, 0, 0)
+    for kind in ("unknown", "point"):
+        assert Sampling(kind).windows(1.7 * u.arcmin) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("one_minus_b", [1.0, 0.8])
@@ -368,7 +370,7 @@ def test_negative_signal_is_flagged():
 def test_whole_input_that_cannot_be_used():
     sample = make_check_sample(3)
     with pytest.raises(InvalidInputError, match="'noise' must be a NoiseModel"):
-        MatchedFilterMass(noise=None).predict(sample)
+        MatchedFilterMass(noise=3).predict(sample)
     other = NoiseModel([10, 5000], [1e-17, 1e-17] * u.sr, beam=5 * u.arcmin)
     with pytest.raises(InvalidInputError, match="beam of 5 arcmin.*have one of 10 arcmin"):
         MatchedFilterMass(noise=other).predict(sample)

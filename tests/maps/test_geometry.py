@@ -61,7 +61,7 @@ def test_pixel_to_sky_and_back(geometry, coord, row, column):
 @settings(max_examples=60, deadline=None)
 @given(geometries, positions)
 def test_tangent_plane_is_that_of_the_wcs(geometry, coord):
-    east, north = np.broadcast_arrays(*geometry._plane())
+    east, north = np.broadcast_arrays(*geometry.plane())
     wcs = geometry.wcs(coord)
     for row, column in ((0, 0), (-1, 0), (0, -1)):
         x, y = column % geometry.shape[1], row % geometry.shape[0]

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from reproject import reproject_from_healpix
 
 from szmass.maps import ComptonMap, CutoutGeometry
-from szmass.maps._healpix import HealpixGrid, tangent_directions
-from szmass.maps._healpix_map import HealpixPixels, PixelRuns
+from szmass.maps._healpix import HealpixGrid, HealpixPixels, PixelRuns, tangent_directions
 
 POLES_AND_SEAM = [(0, 90), (77, -90), (10, 89.5), (200, -88.9), (0, 0), (359.99, 30), (0.01, -70)]
 EDGES_OF_CAPS = [(45, 41.81), (130, -41.81), (89.9, 42.5)]

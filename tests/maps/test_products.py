@@ -173,6 +173,8 @@ def test_guide_names_every_product():
 def test_read_options_are_those_of_the_reader():
     assert MAP_PRODUCTS["milca"].read_options == {
         "beam": 10 * u.arcmin,
+        "noise": "planck",
+        "sampling": "window",
         "column": "FULL",
         "frame": "galactic",
     }
@@ -224,7 +226,7 @@ def test_interrupt_from_the_keyboard(server, folder, tmp_path):
     content, _ = make_map(tmp_path, nside=256)
     url = server.add("/map.fits", content, stalls=[20])
     code = (
-        "import sys; from szmass.maps.products.core import *\n"
+        "import sys; from szmass.maps.products import *\n"
         "product = MapProduct(tag='t', title='', filename='ymap.fits', homepage='',\n"
         "    sources=(MapSource(url=sys.argv[1]),))\n"
         "fetch_map(product, folder=sys.argv[2])"
@@ -457,7 +459,7 @@ def test_archive_survives_a_stop_during_extraction(server, folder, content, monk
             path.write_bytes(b"half")
             raise KeyboardInterrupt
 
-        patch.setattr("szmass.maps.products._fetch.extract_member", interrupted)
+        patch.setattr("szmass.maps.products.extract_member", interrupted)
         fetch_map(product(source), folder=folder)
     assert files_in(folder) == ["maps.tgz", "maps.tgz.json"]
     assert fetch_map(product(source), folder=folder).read_bytes() == content

@@ -1,5 +1,7 @@
 """From the options of an estimator to the filters for its cutouts; they are made once."""
 
+import dataclasses
+import warnings
 from functools import lru_cache
 
 import astropy.units as u
@@ -8,31 +10,33 @@ import numpy as np
 from szmass._utils.quantities import as_floats
 from szmass.estimators.filters._filters import FieldNoise, FilterBank
 from szmass.estimators.filters._neighbours import NeighbourBank
-from szmass.estimators.filters._templates import SIZES, box_variances, radial_templates
-from szmass.exceptions import InvalidInputError
-from szmass.maps.noise import NoiseModel
+from szmass.estimators.filters._templates import SIZES, radial_templates
+from szmass.exceptions import InvalidInputError, SzmassWarning
+from szmass.maps.noise import get_noise_model
 from szmass.maps.noise.depth import DepthMap
+from szmass.maps.sampling import Sampling
 from szmass.physics.templates import disc_transform, get_scale_free_profile
 from szmass.results import MassFlag
 
-__all__ = ["Setup", "depth_factors", "field_flags", "get_noise"]
+__all__ = ["Setup", "depth_factors", "field_flags", "noise_of"]
 
 
-@lru_cache(maxsize=1)
-def _planck():
-    return NoiseModel.planck()
+# Cutouts whose sampling is not known are taken as points. That matters where the windows of
+# bilinear ones would add more than this part to the variance of the beam.
+_MATTERS = 0.05
 
 
-def get_noise(noise):
-    """Give the noise model that the option of an estimator stands for."""
-    if isinstance(noise, NoiseModel):
-        return noise
-    if isinstance(noise, str) and noise == "planck":
-        return _planck()
-    raise InvalidInputError(
-        "'noise' must be a NoiseModel of the map that the cutouts are from, or 'planck'. "
-        f"Received: {noise!r}"
-    )
+def noise_of(stack, noise=None):
+    """Noise model that an estimator is told, or else that of the cutouts; there must be one."""
+    noise = stack.noise if noise is None else noise
+    if noise is None:
+        raise InvalidInputError(
+            "The noise of the cutouts' map is not known, and weights and errors depend on it. Say "
+            "it with noise=..., to the estimator or when the map is opened (--noise on the shell): "
+            "'planck' for the Planck y-maps, or a NoiseModel, for instance "
+            "NoiseModel.from_empty_fields(ymap, exclude=sample.coord, radius='30 arcmin')."
+        )
+    return get_noise_model(noise)
 
 
 # The inverse covariance of a field of 48 x 48 blocks takes 42 MB.
@@ -64,7 +68,7 @@ class Setup:
     ----------
     stack : `~szmass.maps.CutoutStack`
         The cutouts.
-    noise : NoiseModel or str
+    noise : NoiseModel or str or None
         As in the estimators.
     profile : str or GNFWProfile
         As in the estimators.
@@ -78,33 +82,50 @@ class Setup:
     """
 
     def __init__(self, stack, noise, profile, map_pixel):
-        self.noise = get_noise(noise)
         self.profile = get_scale_free_profile(profile)
-        geometry = stack.geometry
-        if geometry.relative:
-            raise InvalidInputError(
-                "The pixel_scale of the cutouts is in units of an angle, and noise has a scale of "
-                "its own: attach cutouts with a pixel_scale in arcmin."
-            )
+        geometry, self.sampling = stack.geometry, stack.sampling
+        pixel = geometry.pixel_side(u.arcmin)
         if stack.beam is None:
             raise InvalidInputError(
                 "The beam of the cutouts is not known, and templates need it. Open the map with "
                 "ComptonMap.read(..., beam=10 * u.arcmin)."
             )
         beam = stack.beam.to_value(u.arcmin)
+        self.noise = noise_of(stack, noise)
         own = self.noise.beam
         if own is not None and abs(own.to_value(u.arcmin) / beam - 1) > 1e-3:
             raise InvalidInputError(
                 f"'noise' is that of a map with a beam of {own:g}, and the cutouts have one of "
                 f"{stack.beam:g}: take the noise of the map that the cutouts are from."
             )
-        pixel = float(geometry.pixel_scale.to_value(u.arcmin))
-        side = pixel
         if map_pixel is not None:
-            side = float(as_floats(map_pixel, u.arcmin, "map_pixel", positive=True, finite=True))
-        signal, extra, jitter = box_variances(stack.interpolation, side)
-        self.variance = beam**2 / (8 * np.log(2)) + signal
+            side = as_floats(map_pixel, u.arcmin, "map_pixel", positive=True, finite=True)
+            self.sampling = dataclasses.replace(self.sampling, pixel=float(side) * u.arcmin)
+        signal, extra, jitter = self.sampling.windows(geometry.pixel_scale)
+        self.variance = beam**2 / (8 * np.log(2))
+        self._warn_unknown(pixel)
+        self.variance += signal
         self._arguments = (geometry.shape, pixel, beam, self.noise, extra, jitter)
+
+    def _warn_unknown(self, pixel):
+        unknown = Sampling("bilinear").windows(pixel * u.arcmin).signal / self.variance
+        if self.sampling.kind == "unknown" and unknown > _MATTERS:
+            warnings.warn(
+                "How the pixels of the cutouts hold the sky is not known, and they are taken as "
+                f"points. Interpolation could widen the beam by {100 * unknown / 2:.0f} %: say "
+                "sampling='bilinear' or the like when the cutouts are made.",
+                SzmassWarning,
+                stacklevel=4,
+            )
+
+    @property
+    def meta(self):
+        """What the masses were weighed with, for ``meta`` of results."""
+        return {
+            "noise": str(self.noise.meta.get("source", "user")),
+            "noise_rms": float(self.noise.rms()),
+            "sampling": str(self.sampling),
+        }
 
     @property
     def field(self):

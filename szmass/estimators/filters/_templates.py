@@ -7,7 +7,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import j0
 
-__all__ = ["SIZES", "at_sizes", "box_variances", "radial_templates", "sample_blocks"]
+__all__ = ["SIZES", "at_sizes", "radial_templates", "sample_blocks"]
 
 _ARCMIN = np.pi / 10800
 
@@ -20,31 +20,6 @@ _CUT, _ELL_STEP = 5.3, 2.0
 
 # Nodes of the radial splines per standard deviation of the window.
 _NODES_PER_SIGMA = 12
-
-
-def box_variances(interpolation, pixel):
-    """Variances per axis [arcmin2] that pixels and interpolation add to signal and to noise.
-
-    The map's pixels are boxes, which a noise model of the map has in its spectrum. Linear
-    interpolation is two boxes more, for both. The nearest pixel is displaced by up to half a
-    pixel: one box more on average, and a displacement that is not known.
-
-    Parameters
-    ----------
-    interpolation : str or None
-        Of the cutouts; None means point samples.
-    pixel : float
-        Side of the map's pixels [arcmin].
-
-    Returns
-    -------
-    signal, noise : float
-        Of the windows.
-    jitter : float
-        Of the displacements.
-    """
-    boxes = {"nearest": (2, 1, 1), "bilinear": (3, 2, 0)}.get(interpolation, (0, 0, 0))
-    return tuple(n * pixel**2 / 12 for n in boxes)
 
 
 def radial_templates(transform, sizes, variance, radius):

@@ -23,15 +23,7 @@ _CHUNK = 64  # cutouts at a time, which are turned to float64
 
 
 class TangentGrid:
-    """Pixels of a tangent plane around the point where it touches the sky.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Number of rows and columns.
-    pixel : float
-        Side of a pixel at the middle [rad].
-    """
+    """Pixels (ny, nx) of a side [rad] of the plane that touches the sky in their middle."""
 
     def __init__(self, shape, pixel):
         self.shape, self.pixel = shape, pixel
@@ -54,19 +46,9 @@ class TangentGrid:
         return mask.to_image(self.shape)
 
     def rings(self, edges):
-        """Give the solid angle of each pixel that is within annuli around the middle.
+        """Solid angle (K, ny nx) [sr] of pixels within annuli of edges (K, 2) [rad], below pi / 2.
 
-        Parameters
-        ----------
-        edges : ndarray
-            Inner and outer angles [rad], below pi / 2, shape (K, 2).
-
-        Returns
-        -------
-        parts : ndarray
-            Shape (K, ny nx) [sr].
-        whole : ndarray
-            Solid angles of the annuli, with what is beyond the grid, shape (K,) [sr].
+        Also those of the whole annuli, with what is beyond the grid, (K,) [sr].
         """
         parts = np.empty((len(edges), *self.shape))
         for ring, (inner, outer) in zip(parts, edges, strict=True):
@@ -80,17 +62,9 @@ class TangentGrid:
 class NoiseCovariance:
     """Covariance of weighted sums over the pixels of noise with a known spectrum.
 
-    Exact for pixels that are samples of a field on the flat sky: the weights are convolved with the
-    correlation function without wrapping it round.
-
-    Parameters
-    ----------
-    noise : NoiseModel
-        The noise.
-    shape : (int, int)
-        Number of rows and columns of the weights.
-    largest : float
-        Side of the largest pixel that will be asked for [rad].
+    Exact for pixels that are samples of a field on the flat sky: the weights (K, ny, nx) are
+    convolved with the correlation function without wrapping it round. ``largest`` is the side of
+    the largest pixel that will be asked for [rad].
     """
 
     def __init__(self, noise, shape, largest):
@@ -117,20 +91,7 @@ class NoiseCovariance:
         self._pixel = pixel
 
     def __call__(self, weights, pixel):
-        """Give the covariance of sums.
-
-        Parameters
-        ----------
-        weights : ndarray
-            Weights of the pixels, shape (K, ny, nx).
-        pixel : float
-            Side of a pixel [rad].
-
-        Returns
-        -------
-        ndarray
-            Shape (K, K), unit of the weights squared.
-        """
+        """Covariance (K, K) of sums with weights (K, ny, nx) of pixels of a side [rad]."""
         self._set_pixel(pixel)
         modes = fft.rfft2(weights, s=self._padded)
         left = (modes * self._power).reshape(len(modes), -1)
@@ -138,27 +99,11 @@ class NoiseCovariance:
 
 
 def ring_sums(cutouts, edges, covariance=None):
-    """Integrate cutouts over annuli around their middle, where they are covered.
+    """Integrate N cutouts over annuli of edges (N, K, 2) [rad], where they are covered.
 
-    Parameters
-    ----------
-    cutouts : CutoutStack
-        N cutouts.
-    edges : ndarray
-        Inner and outer angles [rad], shape (N, K, 2); a cutout with NaN gives NaN.
-    covariance : NoiseCovariance, optional
-        Give the covariance of the integrals too.
-
-    Returns
-    -------
-    integral : ndarray
-        Of the covered part, shape (N, K) [sr].
-    area : ndarray
-        Solid angle of the covered part, shape (N, K) [sr].
-    coverage : ndarray
-        The covered part, shape (N, K), exactly 1 where nothing is missing.
-    noise : ndarray or None
-        Covariance of the integrals at depth 1, shape (N, K, K) [sr2].
+    Gives integral [sr] and solid angle [sr] of the covered part, the part that is covered (exactly
+    1 where nothing is missing), all (N, K), and the covariance of the integrals at depth 1
+    (N, K, K) [sr2] or None. A cutout with a NaN among its edges gives NaN.
     """
     n, k = edges.shape[:2]
     integral, area = np.full((n, k), np.nan), np.full((n, k), np.nan)
@@ -208,34 +153,12 @@ def _groups(cutouts, edges):
 
 
 def mean_radius(edges):
-    """Give the mean distance from the middle over the area of annuli.
-
-    Parameters
-    ----------
-    edges : ndarray
-        B + 1 radii.
-
-    Returns
-    -------
-    ndarray
-        Of length B.
-    """
+    """Mean distance from the middle over the area of annuli between B + 1 radii, (B,)."""
     return 2 / 3 * np.diff(edges**3) / np.diff(edges**2)
 
 
 def pixel_sides(cutouts):
-    """Give the side of the pixels of each cutout.
-
-    Parameters
-    ----------
-    cutouts : CutoutStack
-        N cutouts.
-
-    Returns
-    -------
-    ndarray
-        Of length N [rad]; NaN where the angle of a relative geometry is not known.
-    """
+    """Side of the pixels of each cutout [rad], (N,); NaN where its angle is not known."""
     geometry = cutouts.geometry
     if geometry.relative:
         return geometry.pixel_scale.value * cutouts.angular_scale.to_value(u.rad)
@@ -243,20 +166,7 @@ def pixel_sides(cutouts):
 
 
 def noise_covariance(noise, cutouts):
-    """Check that a noise model is that of cutouts; give what computes with it, or None.
-
-    Parameters
-    ----------
-    noise : NoiseModel or None
-        What the caller passed.
-    cutouts : CutoutStack
-        The cutouts.
-
-    Returns
-    -------
-    NoiseCovariance or None
-        For the pixels of the cutouts.
-    """
+    """Check that a noise model is that of the cutouts' map; what computes with it, or None."""
     if noise is None:
         return None
     if not isinstance(noise, NoiseModel):
@@ -276,22 +186,7 @@ def noise_covariance(noise, cutouts):
 
 
 def check_depth(noise, depth, cutouts):
-    """Check noise and depth; give the factor of the noise amplitude of each cutout.
-
-    Parameters
-    ----------
-    noise : NoiseModel or None
-        What the caller passed.
-    depth : float or array-like or None
-        What the caller wants.
-    cutouts : CutoutStack
-        The cutouts.
-
-    Returns
-    -------
-    ndarray
-        Of length N; NaN where a depth map does not know it.
-    """
+    """Check noise and depth; factor (N,) of the noise amplitude, NaN if it is not known."""
     if not isinstance(noise, NoiseModel | None):
         raise InvalidInputError(
             f"'noise' must be a NoiseModel, for instance NoiseModel.planck(). Received: {noise!r}"

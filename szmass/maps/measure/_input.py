@@ -16,18 +16,7 @@ _ANY_RELATIVE = CutoutGeometry((1, 1), 1.0)
 
 
 def as_cutouts(cutouts):
-    """Give a stack for a cutout, a stack, or a sample that has one.
-
-    Parameters
-    ----------
-    cutouts : Cutout or CutoutStack or ClusterSample
-        What the caller passed.
-
-    Returns
-    -------
-    CutoutStack
-        The cutouts.
-    """
+    """A stack for a cutout, a stack, or a sample that has one."""
     if isinstance(cutouts, ClusterSample):
         if cutouts.cutouts is None:
             raise InvalidInputError(
@@ -45,20 +34,7 @@ def as_cutouts(cutouts):
 
 
 def as_scale(angular_scale, cutouts):
-    """Give the angles that radii without unit are in units of.
-
-    Parameters
-    ----------
-    angular_scale : `~astropy.units.Quantity` or None
-        What the caller passed; by default the angles of the cutouts.
-    cutouts : CutoutStack
-        N cutouts.
-
-    Returns
-    -------
-    `~astropy.units.Quantity` or None
-        N angles [arcmin].
-    """
+    """N angles [arcmin] that radii without unit are in units of; those of the cutouts for None."""
     if angular_scale is None:
         return cutouts.angular_scale
     if cutouts.geometry.relative:
@@ -81,20 +57,7 @@ def _lengths(value, name):
 
 
 def as_radii(radius, name="radius"):
-    """Give radii > 0: angles [arcmin] or numbers, one or a list.
-
-    Parameters
-    ----------
-    radius : `~astropy.units.Quantity` or str or float or array-like
-        What the caller passed.
-    name : str, optional
-        Name of the argument.
-
-    Returns
-    -------
-    `~astropy.units.Quantity`
-        Of no or one dimension.
-    """
+    """Radii > 0 as a Quantity: angles [arcmin] or numbers, one or a list."""
     radius = _lengths(radius, name)
     if radius.ndim > 1 or not radius.size:
         raise InvalidInputError(
@@ -105,22 +68,7 @@ def as_radii(radius, name="radius"):
 
 
 def as_edges(edges, name="edges", number=None):
-    """Give radii that increase from 0 or more: angles [arcmin] or numbers.
-
-    Parameters
-    ----------
-    edges : `~astropy.units.Quantity` or array-like
-        What the caller passed.
-    name : str, optional
-        Name of the argument.
-    number : int, optional
-        How many there must be; at least two otherwise.
-
-    Returns
-    -------
-    `~astropy.units.Quantity`
-        Of one dimension.
-    """
+    """Radii that increase from 0 or more, ``number`` of them: [arcmin] or numbers."""
     edges = _lengths(edges, name)
     fits = edges.ndim == 1 and (edges.size >= 2 if number is None else edges.size == number)
     if not fits or edges[0] < 0 or np.any(np.diff(edges) <= 0):
@@ -132,40 +80,12 @@ def as_edges(edges, name="edges", number=None):
 
 
 def as_ring(background):
-    """Give inner and outer radius of the background annulus, or None.
-
-    Parameters
-    ----------
-    background : (`~astropy.units.Quantity`, `~astropy.units.Quantity`) or None
-        What the caller passed.
-
-    Returns
-    -------
-    `~astropy.units.Quantity` or None
-        Of length 2.
-    """
+    """Inner and outer radius of the background annulus, or None."""
     return None if background is None else as_edges(background, "background", 2)
 
 
 def on_sky(lengths, scale, n, name):
-    """Give radii as angles on the sky.
-
-    Parameters
-    ----------
-    lengths : `~astropy.units.Quantity`
-        K angles, or numbers in units of ``scale``.
-    scale : `~astropy.units.Quantity` or None
-        N angles, NaN where not known.
-    n : int
-        Number of cutouts.
-    name : str
-        Name of the argument.
-
-    Returns
-    -------
-    ndarray
-        Shape (n, K) [rad].
-    """
+    """Radii, angles or numbers in units of ``scale``, as angles of n cutouts, (n, K) [rad]."""
     if lengths.unit.is_equivalent(u.one):
         if scale is None:
             raise InvalidInputError(

@@ -11,13 +11,21 @@ from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import check_geometry
 from szmass.maps.geometry import CutoutGeometry
-from szmass.maps.measure._apertures import check_depth, mean_radius
+from szmass.maps.measure._apertures import (
+    TangentGrid,
+    check_depth,
+    mean_radius,
+    noise_covariance,
+    pixel_sides,
+)
 from szmass.maps.measure._input import as_cutouts, as_edges, as_radii, as_ring, as_scale
-from szmass.maps.measure._means import Bootstrap, MeanMap, mean_rings, rescaled
 
 __all__ = ["StackResult", "stack"]
 
 _BINS = 12
+_CHUNK = 256  # cutouts at a time
+_BLOCK = 5e6  # numbers of resampled maps at a time
+_FLAT = 1e-6  # an angle that is small enough for the sky to be flat [rad]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,9 +172,9 @@ def stack(
         raise InvalidInputError(
             "One cluster cannot be resampled: pass bootstrap=0, and 'noise' for an error."
         )
-    rings = mean_rings(cutouts.geometry, edges, radius, background)
-    mean = MeanMap(cutouts[used], weights[used], rings, background is not None)
-    samples = Bootstrap(mean, bootstrap, np.random.default_rng(rng))
+    rings = _mean_rings(cutouts.geometry, edges, radius, background)
+    mean = _MeanMap(cutouts[used], weights[used], rings, background is not None)
+    samples = _Bootstrap(mean, bootstrap, np.random.default_rng(rng))
     covariance = mean.noise_covariance(noise, depth[used])
 
     values = mean.values
@@ -236,7 +244,7 @@ def _on_common_grid(cutouts, scale, angular_scale, geometry):
                 f"Received: {target!r}"
             )
         target = dataclasses.replace(target, frame=own.frame, rotation=own.rotation)
-        return rescaled(cutouts, target, angles)
+        return _rescaled(cutouts, target, angles)
     if scale == "angle" and relative:
         raise InvalidInputError(
             "The cutouts are in units of an angle of each: stack them with scale='r500'."
@@ -268,3 +276,175 @@ def _check_radii(cutouts, edges, radius, background):
                 + f". Received: {value}"
             )
     return edges, radius, background
+
+
+def _rescaled(cutouts, geometry, scale):
+    """Resample cutouts, bilinear, to a relative geometry of the same frame and rotation.
+
+    Both grids are on the tangent plane of the same position, so that this is a change of scale by N
+    angles, NaN where not known. What needs a pixel that is missing is missing.
+    """
+    from scipy.ndimage import map_coordinates
+
+    own = cutouts.geometry
+    steps = (geometry.pixel_scale.value * scale / own.pixel_scale).to_value(u.one)
+    offsets = [np.arange(n) - (n - 1) / 2 for n in geometry.shape]
+    data = np.full((len(cutouts), *geometry.shape), np.nan, dtype=np.float32)
+    for i in np.flatnonzero(np.isfinite(steps)):
+        rows, columns = (m + steps[i] * o for m, o in zip(own.center, offsets, strict=True))
+        source = np.where(cutouts.footprint[i], cutouts.data[i], np.nan)
+        grid = np.meshgrid(rows, columns, indexing="ij")
+        map_coordinates(source, grid, output=data[i], order=1, cval=np.nan)
+    return cutouts.with_data(data, geometry=geometry, angular_scale=scale, sampling="bilinear")
+
+
+def _mean_rings(geometry, edges, radius, background):
+    """Solid angles of pixels within the annuli of profile, aperture and background.
+
+    Of a relative geometry they are in an arbitrary unit.
+    """
+    unit = _FLAT if geometry.relative else u.arcmin.to(u.rad)
+    pairs = [np.stack([edges[:-1].value, edges[1:].value], axis=1), [[0, radius.value]]]
+    if background is not None:
+        pairs.append([background.value])
+    pairs = np.concatenate(pairs) * unit
+    if pairs.max() >= np.pi / 2:
+        raise InvalidInputError("Radii must be below 90 deg, which a tangent plane does not reach.")
+    grid = TangentGrid(geometry.shape, geometry.pixel_scale.value * unit)
+    return grid.rings(pairs)
+
+
+class _MeanMap:
+    """Weighted mean of N cutouts with a value somewhere, and means of it over annuli.
+
+    ``rings`` are from `_mean_rings`; with ``subtract`` the last of them is a background.
+    """
+
+    def __init__(self, cutouts, weights, rings, subtract):
+        (self._parts, self._whole), self._subtract = rings, subtract
+        self.cutouts, self.weights = cutouts, weights
+        self._all_complete = bool(cutouts.complete.all())
+        missing, total = np.zeros((2, cutouts.data[0].size))
+        for part in self._chunks():
+            missing += weights[part] @ ~cutouts.footprint[part].reshape(-1, missing.size)
+            total += weights[part] @ self._pixels(part)
+        # What nobody misses has a coverage of exactly 1, what everybody misses one of exactly 0.
+        covered = cutouts.footprint.any(axis=0).ravel()
+        self.coverage = np.where(covered, 1 - missing / weights.sum(), 0.0)
+        weight = self.coverage * weights.sum()
+        self.image = total / np.where(weight > 0, weight, np.nan)
+        self.values = self.over_rings(self.image)
+
+    def _chunks(self):
+        """Yield slices of the cutouts."""
+        for start in range(0, len(self.weights), _CHUNK):
+            yield slice(start, start + _CHUNK)
+
+    def _pixels(self, part):
+        """Values of some cutouts, 0 where there is none; shape (n, ny nx), float32."""
+        footprint, data = self.cutouts.footprint[part], self.cutouts.data[part]
+        return np.where(footprint, data, np.float32(0)).reshape(len(data), -1)
+
+    def resampled(self, counts):
+        """Give the mean maps of samples that hold the cutouts ``counts`` times (n, N)."""
+        weights = (counts * self.weights).astype(np.float32)
+        total = np.zeros((len(counts), len(self.image)), np.float32)
+        weight = weights.sum(axis=1, keepdims=True)
+        if not self._all_complete:
+            weight = np.zeros_like(total)
+        for part in self._chunks():
+            total += weights[:, part] @ self._pixels(part)
+            if not self._all_complete:
+                footprint = self.cutouts.footprint[part].reshape(-1, total.shape[1])
+                weight += weights[:, part] @ footprint.astype(np.float32)
+        return total / np.where(weight > 0, weight, np.nan)
+
+    def over_rings(self, images):
+        """Give means over the annuli of the profile and the amplitude of images (..., ny nx)."""
+        valid = np.isfinite(images)
+        area = valid @ self._parts.T
+        total = np.where(valid, images, 0) @ self._parts.T
+        means = total / np.where(area > 1e-9 * self._whole, area, np.nan)
+        return self._with_amplitude(means)
+
+    def _with_amplitude(self, means):
+        """Turn the last of the annuli, aperture and perhaps background, into the amplitude."""
+        if not self._subtract:
+            return means
+        amplitude = means[..., -2] - means[..., -1]
+        return np.concatenate([means[..., :-2], amplitude[..., np.newaxis]], axis=-1)
+
+    @property
+    def ring_coverage(self):
+        """Part of the weight that the annuli of the profile have."""
+        n = len(self._parts) - 1 - self._subtract
+        parts, whole = self._parts[:n], self._whole[:n]
+        return 1 - (parts @ (1 - self.coverage) + (whole - parts.sum(axis=1))) / whole
+
+    def noise_covariance(self, noise, depth):
+        """Covariance of profile and amplitude (last) by independent noise of N depths, or None.
+
+        NaN for annuli that nothing covers.
+        """
+        covariance = noise_covariance(noise, self.cutouts)
+        if covariance is None:
+            return None
+        weight = self.coverage * self.weights.sum()
+        area = (weight > 0) @ self._parts.T
+        area = np.where(area > 1e-9 * self._whole, area, np.nan)[:, np.newaxis]
+        # What one unit of weight of a cutout contributes.
+        linear = self._with_amplitude((self._parts / area).T).T
+        linear /= np.where(weight > 0, weight, np.inf)
+        unknown = np.isnan(linear).any(axis=1)
+        linear = np.nan_to_num(linear).reshape(-1, *self.cutouts.geometry.shape)
+        factors = (depth * self.weights) ** 2
+        pixels = pixel_sides(self.cutouts)
+        if self._all_complete and np.ptp(pixels) == 0:
+            result = covariance(linear, pixels[0]) * factors.sum()
+        else:
+            result = sum(
+                factor * covariance(linear * footprint, pixel)
+                for factor, footprint, pixel in zip(
+                    factors, self.cutouts.footprint, pixels, strict=True
+                )
+            )
+        result[unknown], result[:, unknown] = np.nan, np.nan
+        return result
+
+
+class _Bootstrap:
+    """Covariance of profile and amplitude, and error of a mean map, from resampled clusters.
+
+    None with 0 samples.
+    """
+
+    def __init__(self, mean, n_samples, rng):
+        self.covariance = self.image_err = None
+        if not n_samples:
+            return
+        n, size = len(mean.weights), len(mean.image)
+        block = max(1, int(_BLOCK / size))
+        square, known, values = np.zeros(size), np.zeros(size), []
+        for start in range(0, n_samples, block):
+            counts = rng.multinomial(n, np.full(n, 1 / n), min(block, n_samples - start))
+            images = mean.resampled(counts)
+            values.append(mean.over_rings(images))
+            # About the mean of all: small numbers, whose squares lose nothing.
+            difference = images - mean.image
+            valid = np.isfinite(difference)
+            difference[~valid] = 0
+            known += valid.sum(axis=0)
+            square += np.sum(difference**2, axis=0)
+        error = np.sqrt(square / np.where(known > 1, known - 1, np.nan))
+        self.image_err = error.reshape(mean.cutouts.geometry.shape)
+        self.covariance = _covariance(np.concatenate(values))
+
+
+def _covariance(samples):
+    """Covariance of columns, of each two over the rows in which both are known."""
+    valid = np.isfinite(samples)
+    counts = valid.T.astype(float) @ valid
+    with np.errstate(invalid="ignore"):
+        mean = np.where(valid, samples, 0).sum(axis=0) / np.diag(counts)
+    centred = np.where(valid, samples - mean, 0)
+    return centred.T @ centred / np.where(counts > 1, counts - 1, np.nan)

@@ -1,4 +1,6 @@
-"""Noise models in FITS and ECSV files."""
+"""Files of noise models: FITS and ECSV, and extensions of other FITS files."""
+
+import json
 
 import astropy.units as u
 import numpy as np
@@ -11,10 +13,60 @@ from szmass._io.tables import read_table, table_format, write_table
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps.noise.depth import DepthMap, depth_from_dict
 
-__all__ = ["read", "write"]
+__all__ = ["NOISE_HDU", "model_from_hdus", "model_to_hdus", "read", "write"]
 
 _KIND = "szmass noise model"
 _DEPTH = "DEPTH"
+
+#: Name of the extension with the spectrum.
+NOISE_HDU = "NOISE"
+
+
+def _about(model):
+    beam = None if model.beam is None else float(model.beam.to_value(u.arcmin))
+    depth = model.depth and model.depth.to_dict()
+    return {"kind": _KIND, "beam_arcmin": beam, "depth": depth, "meta": model.meta}
+
+
+def _depth_hdus(model):
+    known = isinstance(model.depth, DepthMap)
+    return [fits.ImageHDU(model.depth.values, name=_DEPTH)] if known else []
+
+
+def _arguments(ell, spectrum, about, hdus, path):
+    """Arguments of the model; ``hdus`` has the depth map, if there is one."""
+    values = None
+    if about["depth"] is not None and about["depth"]["kind"] == "map":
+        if _DEPTH not in hdus:
+            raise FileFormatError(f"{str(path)!r} has lost its extension {_DEPTH}.")
+        values = np.array(hdus[_DEPTH].data, float)
+    beam = about["beam_arcmin"]
+    return {
+        "ell": np.array(ell, float),
+        "spectrum": u.Quantity(spectrum, u.sr, dtype=float),
+        "beam": None if beam is None else beam * u.arcmin,
+        "depth": depth_from_dict(about["depth"], values),
+        "meta": about["meta"],
+    }
+
+
+def model_to_hdus(model):
+    """Extensions that hold a model."""
+    columns = [
+        fits.Column("ell", "D", array=model.ell),
+        fits.Column("spectrum", "D", unit="sr", array=model.spectrum(model.ell).value),
+    ]
+    hdu = fits.BinTableHDU.from_columns(columns, name=NOISE_HDU)
+    # In a long FITS string astropy takes a quote before a slash for the end of the value.
+    hdu.header["ABOUT"] = json.dumps(_about(model), default=str).replace("'", "\\u0027")
+    return [hdu, *_depth_hdus(model)]
+
+
+def model_from_hdus(hdus, path):
+    """Arguments of the model in extensions of a file."""
+    hdu = hdus[NOISE_HDU]
+    about = json.loads(hdu.header["ABOUT"])
+    return _arguments(hdu.data["ell"], hdu.data["spectrum"], about, hdus, path)
 
 
 def write(model, path, overwrite):
@@ -26,18 +78,12 @@ def write(model, path, overwrite):
             f"A noise model {'with a depth map ' if depth_map else ''}is written as "
             f"{'.fits' if depth_map else '.fits or .ecsv'}. Received: {str(path)!r}"
         )
-    table = QTable()
-    table["ell"] = model.ell
-    table["spectrum"] = model.spectrum(model.ell)
-    stored = model.depth and model.depth._to_dict()
-    beam = None if model.beam is None else float(model.beam.to_value(u.arcmin))
-    table.meta = {"kind": _KIND, "beam_arcmin": beam, "depth": stored, "meta": model.meta}
+    table = QTable({"ell": model.ell, "spectrum": model.spectrum(model.ell)}, meta=_about(model))
     with atomic_path(path, overwrite=overwrite) as temporary:
         write_table(table, temporary)
         if depth_map:
-            hdu = fits.ImageHDU(model.depth.values, name=_DEPTH)
             with fits.open(temporary, mode="append") as hdus:
-                hdus.append(hdu)
+                hdus += _depth_hdus(model)
 
 
 def read(path):
@@ -45,17 +91,8 @@ def read(path):
     table = read_table(path)
     if table.meta.get("kind") != _KIND or not {"ell", "spectrum"} <= set(table.colnames):
         raise FileFormatError(f"{str(path)!r} is no noise model that szmass wrote.")
-    stored, values = table.meta["depth"], None
-    if stored is not None and stored["kind"] == "map":
-        with open_fits(path, memmap=False) as hdus:
-            if _DEPTH not in hdus:
-                raise FileFormatError(f"{str(path)!r} has lost its extension {_DEPTH}.")
-            values = np.array(hdus[_DEPTH].data, float)
-    beam = table.meta["beam_arcmin"]
-    return {
-        "ell": np.asarray(table["ell"]),
-        "spectrum": table["spectrum"],
-        "beam": None if beam is None else beam * u.arcmin,
-        "depth": depth_from_dict(stored, values),
-        "meta": table.meta["meta"],
-    }
+    columns = table["ell"], table["spectrum"]
+    if table_format(path) != "fits":
+        return _arguments(*columns, table.meta, {}, path)
+    with open_fits(path, memmap=False) as hdus:
+        return _arguments(*columns, table.meta, hdus, path)

@@ -8,23 +8,9 @@ _PIECE = 2**20
 
 
 def draw_sky(spectrum, nside, rng):
-    """Draw a Gaussian sky.
+    """Draw a Gaussian sky (RING) of a spectrum from l = 0.
 
     healpy's own synthesis draws from numpy's global state; this one does not.
-
-    Parameters
-    ----------
-    spectrum : ndarray
-        Angular power spectrum from l = 0.
-    nside : int
-        Resolution.
-    rng : `~numpy.random.Generator`
-        Source of random numbers.
-
-    Returns
-    -------
-    ndarray
-        12 nside^2 values in RING ordering, float64.
     """
     import healpy
 
@@ -39,20 +25,7 @@ def draw_sky(spectrum, nside, rng):
 
 
 def upgrade(values, nside):
-    """Bring a map to another resolution: bilinear to a higher, means to a lower one.
-
-    Parameters
-    ----------
-    values : ndarray
-        In RING ordering; NaN where it is not known.
-    nside : int
-        Resolution of the result.
-
-    Returns
-    -------
-    ndarray
-        In RING ordering.
-    """
+    """Bring a map (RING, NaN where not known) to another nside: bilinear up, means down."""
     import healpy
 
     own = healpy.npix2nside(len(values))

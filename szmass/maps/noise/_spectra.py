@@ -11,8 +11,9 @@ import numpy as np
 from scipy import fft
 
 from szmass.exceptions import InvalidInputError
+from szmass.maps.noise._power import flat_multipoles
 
-__all__ = ["FlatCoupling", "SphereCoupling", "band_edges", "flat_multipoles", "solve_bands"]
+__all__ = ["FlatCoupling", "SphereCoupling", "band_edges", "solve_bands"]
 
 # Width of a band relative to l, where the field is large enough for it.
 _LOG_WIDTH = 0.12
@@ -22,20 +23,7 @@ _BEYOND = 1.1
 
 
 def band_edges(fundamental, ell_max):
-    """Edges of bands: about as wide as the fundamental at first, then a fraction of l.
-
-    Parameters
-    ----------
-    fundamental : float
-        2 pi over the side of the field, or 1 on the sphere.
-    ell_max : float
-        Upper end.
-
-    Returns
-    -------
-    ndarray
-        Increasing.
-    """
+    """Edges of bands up to ell_max: as wide as the fundamental at first, then a fraction of l."""
     edges = [0.5 * fundamental]
     while edges[-1] < ell_max:
         edges.append(edges[-1] + max(1.25 * fundamental, _LOG_WIDTH * edges[-1]))
@@ -79,19 +67,7 @@ class _Coupling:
 
 
 class FlatCoupling(_Coupling):
-    """Pseudo-spectra of small fields on the flat sky.
-
-    Parameters
-    ----------
-    windows : iterable of ndarray
-        Weight of each pixel, >= 0, shape (ny, nx); one window per field.
-    shape : (int, int)
-        Pixels of a field.
-    pixel : float
-        Side of a pixel [rad].
-    edges : ndarray
-        Edges of the bands in l.
-    """
+    """Pseudo-spectra of fields of pixels of a side [rad] through windows (ny, nx), one each."""
 
     def __init__(self, windows, shape, pixel, edges):
         # Twice the field: correlations at lags up to its whole side, not wrapped.
@@ -114,18 +90,7 @@ class FlatCoupling(_Coupling):
         return np.abs(fft.rfft2(field, s=self._padded)) ** 2
 
     def measure(self, fields):
-        """Mean pseudo-spectrum per band of data times window, per area of the windows.
-
-        Parameters
-        ----------
-        fields : iterable of ndarray
-            As many as there are windows.
-
-        Returns
-        -------
-        ndarray
-            Unit of the data squared times sr.
-        """
+        """Mean per band of data times window, per area of the windows [data^2 sr]."""
         return self.mean(sum(self._pseudo(field) for field in fields) * self._scale)
 
     def response(self, shape):
@@ -138,16 +103,9 @@ class FlatCoupling(_Coupling):
 
 
 class SphereCoupling(_Coupling):
-    """Pseudo-spectra of masked maps of the sky.
+    """Pseudo-spectra of maps of the sky through a window whose spectrum is known from l = 0.
 
-    Parameters
-    ----------
-    window_spectrum : ndarray
-        Angular power spectrum of the window, from l = 0.
-    area : float
-        Area over which modes are independent, (int w^2)^2 / int w^4 [sr].
-    edges : ndarray
-        Edges of the bands in l.
+    ``area`` [sr] is that over which modes are independent, (int w^2)^2 / int w^4.
     """
 
     def __init__(self, window_spectrum, area, edges):
@@ -162,18 +120,7 @@ class SphereCoupling(_Coupling):
         self._correlation = np.polynomial.legendre.legval(self._x, window)
 
     def measure(self, spectrum):
-        """Mean of a pseudo-spectrum per band, per area of the window.
-
-        Parameters
-        ----------
-        spectrum : ndarray
-            From l = 0 to at least the last edge.
-
-        Returns
-        -------
-        ndarray
-            Unit of the spectrum.
-        """
+        """Mean per band of a pseudo-spectrum from l = 0, per area of the window."""
         padded = np.zeros(len(self.ell))
         padded[: len(spectrum)] = spectrum[: len(self.ell)]
         return self.mean(padded / self._power)
@@ -203,23 +150,11 @@ def _fejer(n):
 
 
 def solve_bands(coupling, measured, beam_power):
-    """Undo the coupling.
+    """Undo the coupling of a pseudo-spectrum per band.
 
-    Parameters
-    ----------
-    coupling : FlatCoupling or SphereCoupling
-        What the window does.
-    measured : ndarray
-        Pseudo-spectrum per band.
-    beam_power : callable
-        First guess of the shape of the spectrum, as a function of l.
-
-    Returns
-    -------
-    shape : callable
-        Smooth shape that was assumed inside bands.
-    factor : ndarray
-        What it is multiplied by in each band; may be negative where there is only noise.
+    ``beam_power`` is a first guess of the shape of the spectrum as a function of l. Gives the shape
+    that was assumed inside bands, and what it is multiplied by in each: a number that may be
+    negative where there is only noise.
     """
     shape = beam_power
     factor = np.linalg.solve(coupling.response(shape(coupling.ell)), measured)
@@ -236,23 +171,3 @@ def solve_bands(coupling, measured, beam_power):
 
         factor = np.linalg.solve(coupling.response(shape(coupling.ell)), measured)
     return shape, factor
-
-
-def flat_multipoles(shape, pixel):
-    """Give |l| on the half-plane of a real FFT.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Pixels of the field.
-    pixel : float
-        Side of a pixel [rad].
-
-    Returns
-    -------
-    ndarray
-        Shape (ny, nx // 2 + 1).
-    """
-    ly = 2 * np.pi * fft.fftfreq(shape[0], pixel)
-    lx = 2 * np.pi * fft.rfftfreq(shape[1], pixel)
-    return np.hypot(ly[:, np.newaxis], lx)

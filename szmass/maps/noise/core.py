@@ -1,27 +1,26 @@
 """Noise of Compton-y maps: its spectrum, its depth over the sky, and draws of it."""
 
+from functools import lru_cache
+
 import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.maps._checks import check_beam
 from szmass.maps.noise import _files as _noise_files
-from szmass.maps.noise import _planck as _planck_noise
-from szmass.maps.noise._checks import absolute_grid, check_sources, check_table
-from szmass.maps.noise._fields import FieldSampler, mean_power
-from szmass.maps.noise._input import estimate_spectrum
-from szmass.maps.noise._power import PowerTable, beam_power
+from szmass.maps.noise._measure import estimate_spectrum
+from szmass.maps.noise._power import FieldSampler, NoiseSpectrum, grid_of
 from szmass.maps.noise._sky import draw_sky
 from szmass.maps.noise.depth import DepthMap, LogNormalDepth, TabulatedDepth, field_factors
+from szmass.maps.noise.mmf import fit_noise, planck_noise
 
-__all__ = ["NoiseModel"]
+__all__ = ["NoiseModel", "get_noise_model"]
 
 _DEPTHS = DepthMap | LogNormalDepth | TabulatedDepth
 _PLANCK_DEPTH = LogNormalDepth(0.18)
 
 
-class NoiseModel:
+class NoiseModel(NoiseSpectrum):
     """Gaussian noise of a Compton-y map: power spectrum, beam, and depth over the sky.
 
     The spectrum is that of the noise **in the map, as its pixels hold it**: noise that went through
@@ -52,8 +51,7 @@ class NoiseModel:
     """
 
     def __init__(self, ell, spectrum, *, beam=None, depth=None, meta=None):
-        self._power = PowerTable(*check_table(ell, spectrum))
-        self._beam = check_beam(beam)
+        super().__init__(ell, spectrum, beam)
         if not isinstance(depth, _DEPTHS | None):
             raise InvalidInputError(
                 "'depth' must be a LogNormalDepth, TabulatedDepth, DepthMap or None. "
@@ -63,8 +61,6 @@ class NoiseModel:
         self.meta = {} if meta is None else dict(meta)
         self._samplers = {}
 
-    ell = property(lambda self: self._power.ell.copy(), doc="Multipoles of the table.")
-    beam = property(lambda self: self._beam, doc="FWHM of the beam in the spectrum, or None.")
     depth = property(lambda self: self._depth, doc="Factor of the amplitude over the sky, or None.")
 
     @classmethod
@@ -96,7 +92,7 @@ class NoiseModel:
         UnknownNameError
             There is no such kind.
         """
-        return cls(**_planck_noise.analytic(kind), depth=depth)
+        return cls(**planck_noise(kind), depth=depth)
 
     @classmethod
     def from_mmf_table(cls, table, *, patch=None):
@@ -123,11 +119,11 @@ class NoiseModel:
         InvalidInputError
             There is no such patch.
         """
-        return cls(**_planck_noise.fit_table(table, patch))
+        return cls(**fit_noise(table, patch))
 
     @classmethod
     def from_half_difference(
-        cls, first, second, *, mask=None, apodisation="30 arcmin", bands=None, depth_nside=None
+        cls, first, second, *, mask=None, apodisation=None, bands=None, depth_nside=None
     ):
         """Noise from two maps of the same sky with independent noise, such as the half missions.
 
@@ -142,7 +138,8 @@ class NoiseModel:
         mask : array-like of bool, optional
             True for pixels that are not to be used, one per pixel of a map.
         apodisation : `~astropy.units.Quantity` or str, optional
-            Width of the cosine taper towards edges and masked pixels.
+            Width of the cosine taper towards edges and masked pixels. By default three times the
+            beam, or 30 arcmin where that is not known.
         bands : array-like, optional
             Edges of the bands in l. By default they follow from the size of the field and
             end where the beam has taken the power, or at 0.8 of the Nyquist multipole.
@@ -173,7 +170,15 @@ class NoiseModel:
 
     @classmethod
     def from_empty_fields(
-        cls, ymap, *, exclude=None, radius=None, mask=None, apodisation="30 arcmin", bands=None
+        cls,
+        ymap,
+        *,
+        exclude=None,
+        radius=None,
+        mask=None,
+        apodisation=None,
+        bands=None,
+        fields=None,
     ):
         """Noise from parts of a map without clusters: all that is there counts as noise.
 
@@ -192,6 +197,10 @@ class NoiseModel:
         bands : array-like, optional
             As in `from_half_difference`. The mean of each field is subtracted, which spoils
             the lowest band: it is solved for and left out.
+        fields : int, optional
+            For an image: measure in about so many square parts of it, 256 pixels wide, instead of
+            in the whole. A map that is too large to be flat, such as a wide survey's in plate
+            carree projection, needs that.
 
         Returns
         -------
@@ -213,8 +222,22 @@ class NoiseModel:
                 radius=radius,
                 apodisation=apodisation,
                 bands=bands,
+                fields=fields,
             )
         )
+
+    def __eq__(self, other):
+        return isinstance(other, NoiseModel) and self._content() == other._content()
+
+    def __hash__(self):
+        return hash(self._content())
+
+    def _content(self):
+        """What makes two models the same: all but ``meta``; depth maps are compared as objects."""
+        depth = self.depth and str(self.depth.to_dict())
+        by_position = id(self.depth) if isinstance(self.depth, DepthMap) else None
+        beam = None if self.beam is None else self.beam.value
+        return self._power.ell.tobytes(), self._power.power.tobytes(), beam, depth, by_position
 
     def __repr__(self):
         beam = None if self.beam is None else f"{self.beam:g}"
@@ -224,150 +247,6 @@ class NoiseModel:
             f"<NoiseModel: rms={self.rms():.3g}, ell={low:.0f}-{high:.0f}, beam={beam!r}, "
             f"depth={self.depth!r}{source}>"
         )
-
-    def spectrum(self, ell, *, deconvolved=False):
-        """Give the power spectrum of the noise.
-
-        Parameters
-        ----------
-        ell : float or array-like
-            Multipoles, >= 0.
-        deconvolved : bool, optional
-            Divide by B_l^2, as a matched filter for sources on the sky has it.
-
-        Returns
-        -------
-        `~astropy.units.Quantity`
-            N_l [sr]. Beyond the last multipole of the table it is 0, or infinite if deconvolved.
-
-        Raises
-        ------
-        InvalidInputError
-            A multipole is negative or not finite, or the model has no beam to divide by.
-        """
-        ell = as_floats(ell, "", "ell", finite=True)
-        if np.any(ell < 0):
-            raise InvalidInputError(f"'ell' must be >= 0. Received: {ell.min():g}")
-        power = self._power(ell)
-        if deconvolved:
-            power = np.where(
-                power > 0, power / np.maximum(beam_power(ell, self.beam), 1e-300), np.inf
-            )
-        return power * u.sr
-
-    def rms(self, geometry=None, *, ell_min=0.0, pixel_scale=None):
-        """Give the standard deviation of the noise at depth 1.
-
-        Parameters
-        ----------
-        geometry : CutoutGeometry, optional
-            Give what is expected of the pixels of such a field about the mean of the field, which
-            lacks the power on larger scales.
-        ell_min : float, optional
-            Leave out multipoles below.
-        pixel_scale : `~astropy.units.Quantity` or str, optional
-            After averaging over square pixels of this side.
-
-        Returns
-        -------
-        float
-            In units of y.
-
-        Raises
-        ------
-        InvalidInputError
-            Geometry and ``ell_min`` are both given, or a value makes no sense.
-        """
-        pixel = None
-        if pixel_scale is not None:
-            pixel = as_floats(pixel_scale, u.rad, "pixel_scale", positive=True, finite=True)
-        low = float(as_floats(ell_min, "", "ell_min", finite=True))
-        if geometry is None:
-            return float(np.sqrt(self._power.variance(low, pixel)))
-        if low:
-            raise InvalidInputError(
-                "Give either 'geometry' or 'ell_min': both say what is left out."
-            )
-        return float(np.sqrt(self._power.variance_in_field(*absolute_grid(geometry), pixel)))
-
-    def correlation(self, separation):
-        """Give the covariance of two pixels at depth 1.
-
-        Parameters
-        ----------
-        separation : `~astropy.units.Quantity`
-            Angle between them, on the flat sky.
-
-        Returns
-        -------
-        `~numpy.ndarray` or float
-            In units of y^2; the variance at 0.
-
-        Raises
-        ------
-        InvalidInputError
-            An angle is negative or not finite.
-        """
-        separation = as_floats(separation, u.rad, "separation", finite=True)
-        if np.any(separation < 0):
-            raise InvalidInputError("'separation' must be >= 0.")
-        return self._power.correlation(separation)[()]
-
-    def fourier_power(self, geometry):
-        """Give the power of each mode of a field, for filters in Fourier space.
-
-        Parameters
-        ----------
-        geometry : CutoutGeometry
-            The field, taken as periodic.
-
-        Returns
-        -------
-        `~astropy.units.Quantity`
-            Mean of N_l over the cell of each mode [sr], in the order of `numpy.fft.rfft2`: shape
-            (ny, nx // 2 + 1).
-        """
-        return mean_power(self._power, *absolute_grid(geometry)) * u.sr
-
-    def sigma_y500(self, theta500, *, profile="arnaud2010", ell_min=66.0):
-        """Give the noise of a matched filter for clusters of known size and position.
-
-        sigma^-2 = int l dl / (2 pi) t_l^2 B_l^2 / N_l with the transform t_l of the disc.
-
-        Parameters
-        ----------
-        theta500 : `~astropy.units.Quantity`
-            Angle of R500.
-        profile : str or GNFWProfile, optional
-            Pressure profile.
-        ell_min : float, optional
-            Multipoles below carry no information. The default is the fundamental of a field
-            twice as large as the cutouts, and is where this comes closest to Planck's table.
-
-        Returns
-        -------
-        `~astropy.units.Quantity`
-            sigma of Y500 [arcmin2] at depth 1, of the shape of ``theta500``.
-
-        Raises
-        ------
-        InvalidInputError
-            The model has no beam, an angle is not positive, or the profile's shape depends on mass.
-        """
-        # The profiles bring cosmology with them, which opening and cutting maps can do without.
-        from szmass.physics.templates import filter_weights, get_scale_free_profile
-
-        theta = as_floats(theta500, u.rad, "theta500", positive=True)
-        low = float(as_floats(ell_min, "", "ell_min", positive=True, finite=True))
-        if low >= self._power.ell[-1]:
-            raise InvalidInputError(
-                f"'ell_min' must be below the last multipole, {self._power.ell[-1]:.0f}. "
-                f"Received: {low:g}"
-            )
-        ell = np.geomspace(low, self._power.ell[-1], 1500)
-        weights = filter_weights(theta.ravel(), ell, get_scale_free_profile(profile))
-        sigma = (weights @ (beam_power(ell, self.beam) / self._power(ell))) ** -0.5
-        return (sigma.reshape(theta.shape) * u.sr).to(u.arcmin**2)
 
     def scaled(self, factor):
         """Give the model with another amplitude.
@@ -430,9 +309,9 @@ class NoiseModel:
         Raises
         ------
         InvalidInputError
-            An argument makes no sense, or the depth at a position is not known.
+            An argument is out of range, or the depth at a position is not known.
         """
-        shape, pixel = absolute_grid(geometry)
+        shape, pixel = grid_of(geometry)
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
             raise InvalidInputError(f"'n' must be a whole number >= 0. Received: {n!r}")
         if np.dtype(dtype) not in (np.float32, np.float64):
@@ -440,7 +319,7 @@ class NoiseModel:
         padding = float(as_floats(padding, "", "padding", finite=True))
         if padding < 1:
             raise InvalidInputError(f"'padding' must be at least 1. Received: {padding:g}")
-        rng = check_sources(rng, n)
+        rng = _sources(rng, n)
         factors = field_factors(self.depth, n, rng, coord, depth)
         fields = self._sampler(shape, pixel, padding, np.dtype(dtype)).draw(int(n), rng)
         if factors is not None:
@@ -470,7 +349,7 @@ class NoiseModel:
         Raises
         ------
         InvalidInputError
-            An argument makes no sense.
+            An argument is out of range.
         """
         if not isinstance(nside, int | np.integer) or nside < 1:
             raise InvalidInputError(f"'nside' must be a whole number >= 1. Received: {nside!r}")
@@ -523,3 +402,48 @@ class NoiseModel:
             The file is truncated or something else.
         """
         return cls(**_noise_files.read(path))
+
+
+def _sources(rng, n):
+    """A generator of random numbers, or a list of n."""
+    if not isinstance(rng, list | tuple):
+        return np.random.default_rng(rng)
+    if len(rng) != n:
+        raise InvalidInputError(
+            f"'rng' must be one source of random numbers, or one per field ({n}). "
+            f"Received: {len(rng)}"
+        )
+    return [np.random.default_rng(own) for own in rng]
+
+
+@lru_cache(maxsize=1)
+def _planck():
+    return NoiseModel.planck()
+
+
+def get_noise_model(noise):
+    """Give the noise model that an argument stands for.
+
+    Parameters
+    ----------
+    noise : NoiseModel or {"planck"}
+        A model; "planck" is ``NoiseModel.planck()``, the median of the sky.
+
+    Returns
+    -------
+    NoiseModel
+        The model.
+
+    Raises
+    ------
+    InvalidInputError
+        It is neither.
+    """
+    if isinstance(noise, NoiseModel):
+        return noise
+    if isinstance(noise, str) and noise == "planck":
+        return _planck()
+    raise InvalidInputError(
+        "'noise' must be a NoiseModel of the map, for instance NoiseModel.from_empty_fields(ymap, "
+        f"...), or 'planck'. Received: {noise!r}"
+    )

@@ -95,7 +95,14 @@ class LogNormalDepth(_DepthDistribution):
     def _at_normal(self, normal):
         return np.exp(self.sigma_ln * normal)
 
-    def _to_dict(self):
+    def to_dict(self):
+        """Give the distribution as plain values.
+
+        Returns
+        -------
+        dict
+            For JSON.
+        """
         return {"kind": "lognormal", "sigma_ln": self.sigma_ln}
 
 
@@ -145,7 +152,14 @@ class TabulatedDepth(_DepthDistribution):
 
         return self._quantile(ndtr(normal))
 
-    def _to_dict(self):
+    def to_dict(self):
+        """Give the distribution as plain values.
+
+        Returns
+        -------
+        dict
+            For JSON.
+        """
         return {
             "kind": "tabulated",
             "factors": self.factors.tolist(),
@@ -200,7 +214,14 @@ class DepthMap:
         """Name of the frame of the pixels."""
         return self._frame.name
 
-    def _to_dict(self):
+    def to_dict(self):
+        """Give the frame as a plain value; the pixels are apart, in ``values``.
+
+        Returns
+        -------
+        dict
+            For JSON.
+        """
         return {"kind": "map", "frame": self.frame}
 
     def at(self, coord):
@@ -270,7 +291,7 @@ class DepthMap:
 
 
 def depth_from_dict(stored, values=None):
-    """Undo ``_to_dict`` of the distributions; a map's pixels come apart."""
+    """Undo ``to_dict`` of the distributions; a map's pixels come apart."""
     if stored is None:
         return None
     if stored["kind"] == "lognormal":

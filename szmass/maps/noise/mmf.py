@@ -1,17 +1,34 @@
-"""Noise of Planck's matched multi-frequency filters, as tabulated for the 2015 SZ likelihood."""
+"""Noise of Planck: table of its matched multi-frequency filters, and a formula for its y-maps."""
 
+from os import PathLike
 from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
-from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError, UnknownNameError
+from szmass.maps.noise._power import beam_power
 from szmass.maps.noise.depth import TabulatedDepth
 
-__all__ = ["MMFNoiseTable"]
+__all__ = ["MMFNoiseTable", "fit_noise", "planck_noise"]
 
 _FILES = ("SZ_thetas.txt", "SZ_skyfracs.txt", "SZ_ylims.txt")
+
+# A [sr], a, l0 of N_l = A (l / 500)^a [1 + (l / l0)^4] before the beam. "total": fit to the median
+# patch of the filter noise. "instrument": fit to half the difference of the FIRST and LAST MILCA
+# maps in the Coma field over 30 < l < 2200, brought to an rms of 1.23e-6 above l = 66.
+_PARAMETERS = {
+    "total": (4.54e-17, -0.361, 1348.0),
+    "instrument": (2.216e-17, -0.1316, 1221.0),
+}
+_BEAM = 10 * u.arcmin
+# Multipoles of the tables. The formula is no measurement of larger scales, and would diverge.
+_ELL = np.geomspace(30, 6000, 1200)
+# Filter sizes [arcmin] that are fitted, and the lowest multipole that tells them. Beyond 55 arcmin
+# Planck's filters lose more than any spectrum of a y-map takes from them: templates are as large as
+# the patches.
+_FITTED, _LOWEST = (0.9, 55.0), 66.0
 
 # Range of theta500 [arcmin] over which the ratio of a patch to the median is one number.
 _DEPTH_RANGE = (0.9, 12.0)
@@ -174,3 +191,85 @@ class MMFNoiseTable:
         log = np.log(self._sigma[use])
         factors = np.exp(np.mean(log - np.median(log, axis=1, keepdims=True), axis=0))
         return TabulatedDepth(factors, self._fraction)
+
+
+def _formula(ell, amplitude, slope, knee):
+    return amplitude * (ell / 500) ** slope * (1 + (ell / knee) ** 4)
+
+
+def _arguments(parameters, meta):
+    power = _formula(_ELL, *parameters) * beam_power(_ELL, _BEAM)
+    names = ("amplitude", "slope", "knee")
+    meta.update(zip(names, map(float, parameters), strict=True))
+    return {"ell": _ELL, "spectrum": power * u.sr, "beam": _BEAM, "meta": meta}
+
+
+def planck_noise(kind):
+    """Give the arguments of the `NoiseModel` of the fitting formula.
+
+    Parameters
+    ----------
+    kind : {"total", "instrument"}
+        As in `NoiseModel.planck`.
+
+    Returns
+    -------
+    dict
+        Arguments by name, without depth.
+    """
+    if kind not in _PARAMETERS:
+        raise UnknownNameError(
+            f"No Planck noise is named {kind!r}. Known: {', '.join(map(repr, _PARAMETERS))}."
+        )
+    return _arguments(_PARAMETERS[kind], {"source": f"planck {kind}"})
+
+
+def fit_noise(table, patch):
+    """Fit the formula to the table of the matched filters.
+
+    Parameters
+    ----------
+    table : MMFNoiseTable or path-like
+        As in `NoiseModel.from_mmf_table`.
+    patch : int or None
+        As in `NoiseModel.from_mmf_table`.
+
+    Returns
+    -------
+    dict
+        Arguments of the `NoiseModel` whose matched-filter noise is closest to the table.
+    """
+    from scipy.optimize import least_squares
+
+    from szmass.physics.templates import filter_weights, get_scale_free_profile
+
+    if isinstance(table, str | PathLike):
+        table = MMFNoiseTable.read(table)
+    if not isinstance(table, MMFNoiseTable):
+        raise InvalidInputError(
+            f"'table' must be an MMFNoiseTable or its folder. Received: {type(table).__name__}"
+        )
+    sizes = table.theta500
+    sizes = sizes[(sizes.value > _FITTED[0]) & (sizes.value < _FITTED[1])]
+    if len(sizes) < 4:
+        raise InvalidInputError("The table must have 4 or more sizes between 0.9 and 55 arcmin.")
+    wanted = np.log(table.sigma_y500(sizes, patch=patch).to_value(u.sr))
+    if wanted.ndim != 1:
+        raise InvalidInputError(f"'patch' must be one number. Received: {patch!r}")
+    ell = np.geomspace(_LOWEST, _ELL[-1], 1000)
+    profile = get_scale_free_profile("arnaud2010")
+    weights = filter_weights(sizes.to_value(u.rad), ell, profile)
+
+    def misfit(log):
+        noise = _formula(ell, np.exp(log[0]), log[1], np.exp(log[2]))
+        return -0.5 * np.log(weights @ (1 / noise)) - wanted
+
+    start = _PARAMETERS["total"]
+    found = least_squares(misfit, [np.log(start[0]), start[1], np.log(start[2])])
+    parameters = np.exp(found.x[0]), found.x[1], np.exp(found.x[2])
+    meta = {
+        "source": "mmf table" if patch is None else f"mmf table, patch {int(patch)}",
+        "misfit_rms": float(np.sqrt(np.mean(found.fun**2))),
+        "misfit_max": float(np.max(np.abs(found.fun))),
+    }
+    return {**_arguments(parameters, meta), "depth": table.depth() if patch is None else None}

@@ -77,8 +77,8 @@ def plain(value):
     if dataclasses.is_dataclass(value):
         names = [f.name for f in dataclasses.fields(value)]
         state = {name: plain(getattr(value, name)) for name in names}
-    elif hasattr(value, "_to_dict"):  # the depth of a noise model
-        state = plain({**value._to_dict(), "values": getattr(value, "values", None)})
+    elif hasattr(value, "to_dict"):  # the depth of a noise model
+        state = plain({**value.to_dict(), "values": getattr(value, "values", None)})
     elif " at 0x" not in repr(value):
         return repr(value)
     else:

@@ -118,8 +118,7 @@ def empty_fields(
         None,
         coord,
         geometry=geometry,
-        beam=ymap.beam,
-        interpolation=interpolation,
+        **stack.facts,
         meta={**ymap.meta, **({} if ymap.nside is None else {"nside": ymap.nside})},
     )
 

@@ -1,6 +1,7 @@
-"""Fetching of a product from one of its homes, straight or out of an archive."""
+"""Published Compton-y maps by name: where they are, how they are fetched and opened."""
 
 import warnings
+from pathlib import Path
 
 from szmass._io.archive import extract_member
 from szmass._io.download import file_sha256
@@ -9,22 +10,41 @@ from szmass._io.fits import open_fits
 from szmass._io.locks import file_lock
 from szmass._io.provenance import confirm, read_record, record_path, refuse_changed, write_record
 from szmass._io.transfer import PartFile, transfer
-from szmass.exceptions import FileFormatError, IntegrityError, RemoteDataError, SzmassWarning
+from szmass._utils.paths import cache_folder
+from szmass.exceptions import (
+    FileFormatError,
+    IntegrityError,
+    InvalidInputError,
+    RemoteDataError,
+    SzmassWarning,
+    UnknownNameError,
+)
+from szmass.maps._releases import MAP_PRODUCTS, MapProduct, MapSource
+from szmass.maps.compton import ComptonMap
 
-__all__ = ["fetch_product"]
+__all__ = ["MAP_PRODUCTS", "MapProduct", "MapSource", "fetch_map", "open_map"]
 
 
-def fetch_product(product, folder, *, keep_archive=False):
-    """Give the file of a product, fetching it if it is not there yet.
+def fetch_map(product, *, folder=None, keep_archive=False):
+    """Give the file of a published map or mask, downloading it if it is not there yet.
+
+    A download that was cut goes on where it stopped, the homes of a product are tried one after
+    the other, and a file gets its name only when it is complete: its size and SHA-256 are the ones
+    on record, and it is FITS to its end. Where no SHA-256 was published, that of the first download
+    is written beside the file (as JSON), so that a later change of it, here or at its home, is
+    noticed. A file that is there is never replaced and needs no network.
 
     Parameters
     ----------
-    product : MapProduct
-        What is wanted.
-    folder : pathlib.Path
-        Where it is kept.
+    product : str or MapProduct
+        Tag in `MAP_PRODUCTS`, or a product of your own.
+    folder : path-like, optional
+        Where files are kept; by default the folder ``maps`` in szmass's cache folder, which the
+        environment variable ``SZMASS_CACHE`` names.
     keep_archive : bool, optional
-        Keep the archive that the file was taken from.
+        Where a map comes in a large archive, keep that for the other maps in it. An archive
+        of the same name that is already in the folder is used, and never removed if you put it
+        there.
 
     Returns
     -------
@@ -33,15 +53,83 @@ def fetch_product(product, folder, *, keep_archive=False):
 
     Raises
     ------
+    UnknownNameError
+        There is no such product.
     RemoteDataError
-        No home of the product gave it.
+        No home gave the file; the message says how to get it by hand.
     IntegrityError
-        The file that is there, or all that were offered, are not the ones on record.
+        The file is not the one on record.
     FileFormatError
-        What came is damaged or no FITS file.
+        The file is damaged at its home.
     DiskSpaceError
-        There is not enough room.
+        There is not enough room; what has arrived is kept.
     """
+    if not isinstance(product, MapProduct):
+        product = MAP_PRODUCTS[product]
+    folder = cache_folder("maps") if folder is None else Path(folder).expanduser()
+    return _fetch_product(product, folder, keep_archive)
+
+
+def open_map(source, *, folder=None, **options):
+    """Open a published map by name, or a map in a file.
+
+    Parameters
+    ----------
+    source : str or path-like or MapProduct
+        A tag in `MAP_PRODUCTS`: the map is fetched if it is not there yet, and opened with the
+        column, ordering, frame, beam, noise and sampling of the release. Anything else is the path
+        of a file.
+    folder : path-like, optional
+        As for `fetch_map`.
+    **options : dict
+        Options of `ComptonMap.read`, which win over those of the release unless they are None:
+        ``column="FIRST"`` opens a half-ring map.
+
+    Returns
+    -------
+    ComptonMap
+        The map.
+
+    Raises
+    ------
+    UnknownNameError
+        There is neither a product nor a file of that name.
+    InvalidInputError
+        The product is a mask.
+    RemoteDataError, IntegrityError, FileFormatError, DiskSpaceError
+        As `fetch_map`; and whatever `ComptonMap.read` raises.
+    """
+    if not isinstance(source, MapProduct):
+        if str(source) not in MAP_PRODUCTS:
+            return ComptonMap.read(_existing(source), **options)
+        source = MAP_PRODUCTS[str(source)]
+    if source.kind != "map":
+        raise InvalidInputError(
+            f"{source.tag!r} is a {source.kind}, not a map of y. fetch_map({source.tag!r}) gives "
+            "its file."
+        )
+    path = fetch_map(source, folder=folder)
+    stated = {name: value for name, value in options.items() if value is not None}
+    known = source.read_options
+    if stated.get("column", source.column) != source.column:
+        known.pop("noise", None)  # half of the data has another noise
+    ymap = ComptonMap.read(path, **{**known, **stated})
+    ymap.meta["PRODUCT"] = source.tag
+    return ymap
+
+
+def _existing(path):
+    path = Path(path).expanduser()
+    if not path.exists():
+        try:
+            MAP_PRODUCTS[str(path)]
+        except UnknownNameError as err:
+            raise UnknownNameError(f"There is no file {str(path)!r}. {err}") from None
+    return path
+
+
+def _fetch_product(product, folder, keep_archive):
+    """Path of the file of a product, fetched from one of its homes if it is not there yet."""
     path = folder / product.filename
     if path.exists():
         confirm(path, sha256=product.sha256)

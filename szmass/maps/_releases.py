@@ -1,15 +1,146 @@
-"""The releases of Compton-y maps that szmass knows by name.
+"""Releases of Compton-y maps: what is known of them, and how a file of one is recognised.
 
 An address is marked as verified where this very address stands in the release's own pages or in
 public programs that fetch it. None of these files was downloaded to write this table, so most
 hashes are not known: the first download of a user is put on record instead.
 """
 
+from dataclasses import dataclass, field
+
 import astropy.units as u
 
-from szmass.maps.products._product import MapProduct, MapSource
+from szmass._utils.registry import Registry
 
-__all__ = ["RELEASES"]
+__all__ = ["MAP_PRODUCTS", "MapProduct", "MapSource", "noise_of_file"]
+
+#: The releases that are known by name. `Registry.add` takes further ones; other packages declare
+#: theirs as entry points of the group ``szmass.map_products``. The name of an entry is the ``tag``
+#: of the `MapProduct` that it points to, as in
+#: ``[project.entry-points."szmass.map_products"] my-map = "my_package.maps:MY_MAP"``.
+MAP_PRODUCTS = Registry("map product", entry_point_group="szmass.map_products")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapSource:
+    """One place from which a product can be fetched.
+
+    Parameters
+    ----------
+    url : str
+        Address of the file, or of an archive that has it.
+    member : str, optional
+        Name of the file in a tar archive; folders do not matter.
+    size : int, optional
+        Number of bytes at ``url``, where it is known exactly: another number is refused.
+    sha256 : str, optional
+        SHA-256 of what is at ``url``, where it is known.
+    verified : bool, optional
+        Whether this very address stands in public pages or programs that fetch it. Otherwise it
+        was put together from an archive's rules and a published file name.
+    """
+
+    url: str
+    member: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    verified: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MapProduct:
+    """A published Compton-y map, or the masks that belong to one.
+
+    Parameters
+    ----------
+    tag : str
+        Short name.
+    title : str
+        What it is, in a line.
+    filename : str
+        Name under which it is kept.
+    homepage : str
+        Page of the release, for people.
+    kind : {"map", "mask"}, optional
+        A map of y can be opened as a `ComptonMap`.
+    sources : tuple of MapSource, optional
+        Where it can be fetched, tried in this order; empty if no address is known.
+    size : int, optional
+        About how many bytes it has.
+    sha256 : str, optional
+        Its SHA-256, where it is known. Otherwise the one of the first download counts.
+    pixels : {"healpix", "car"}, optional
+        HEALPix table, or image in plate carree projection.
+    nside : int, optional
+        Resolution of a HEALPix map.
+    ordering : {"ring", "nested"}, optional
+        Ordering of its pixels, where it is known; the file says it as well.
+    frame : str, optional
+        Frame of the pixels.
+    column : str, optional
+        The column to be used of a table.
+    columns : dict, optional
+        Its columns that are of use, and what they hold.
+    splits : tuple of str, optional
+        The two columns whose half-difference is noise.
+    beam : `~astropy.units.Quantity`, optional
+        FWHM of the Gaussian beam.
+    noise : NoiseModel or {"planck"}, optional
+        Noise of the map (of the whole data, not of the splits), where a model of it is at hand.
+    sampling : Sampling or str, optional
+        How its pixels hold the sky: "window" for means over pixels.
+    year : int, optional
+        Year of the release.
+    references : tuple of str, optional
+        What to cite: ADS bibcodes.
+    notes : str, optional
+        What else a user should know, above all what could not be verified.
+    """
+
+    tag: str
+    title: str
+    filename: str
+    homepage: str
+    kind: str = "map"
+    sources: tuple[MapSource, ...] = ()
+    size: int | None = None
+    sha256: str | None = None
+    pixels: str = "healpix"
+    nside: int | None = None
+    ordering: str | None = None
+    frame: str | None = None
+    column: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    splits: tuple[str, ...] = ()
+    beam: u.Quantity | None = None
+    noise: object = None
+    sampling: object = "window"
+    year: int | None = None
+    references: tuple[str, ...] = ()
+    notes: str = ""
+
+    @property
+    def read_options(self):
+        """Options of `ComptonMap.read` for any copy of this map, as a dict."""
+        options = {"beam": self.beam, "noise": self.noise, "sampling": self.sampling}
+        if self.pixels == "healpix":
+            options.update(column=self.column, ordering=self.ordering, frame=self.frame)
+        return {name: value for name, value in options.items() if value is not None}
+
+    def has_file(self, name):
+        """Tell whether a file is called as this map is, at home or in an archive.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file, without folders.
+
+        Returns
+        -------
+        bool
+            Whether it is. Several editions of a release may share a name.
+        """
+        return name in {self.filename, *(source.member for source in self.sources)}
+
 
 _PLA = "https://pla.esac.esa.int/pla/aio/product-action?MAP.MAP_ID="
 _IRSA = "https://irsa.ipac.caltech.edu/data/Planck/{}/all-sky-maps/maps/component-maps/foregrounds/"
@@ -76,6 +207,7 @@ def _planck_2015(method, release):
         columns=columns,
         splits=("FIRST", "LAST"),
         beam=_TEN_ARCMIN,
+        noise="planck",
         year=2015,
         references=("2016A&A...594A..22P",),
         notes=notes,
@@ -123,7 +255,7 @@ def _act_dr6_02(tag, suffix, deprojected):
     )
 
 
-RELEASES = (
+_RELEASES = (
     *(
         _planck_2015(method, release)
         for method in ("milca", "nilc")
@@ -175,11 +307,13 @@ RELEASES = (
         },
         splits=("HALF-RING 1", "HALF-RING 2"),
         beam=_TEN_ARCMIN,
+        noise="planck",
         year=2023,
         references=("2023arXiv230510193C",),
         notes=(
-            "Covers 98 % of the sky. Record and file name are the makers'; the addresses were put "
-            "together from them by the rules of Zenodo and of the Planck Legacy Archive."
+            "Covers 98 % of the sky. The noise is that of the 2015 release, which is higher. "
+            "Record and file name are the makers'; the addresses were put together from them by the "
+            "rules of Zenodo and of the Planck Legacy Archive."
         ),
     ),
     MapProduct(
@@ -280,3 +414,18 @@ RELEASES = (
         notes="The beam is in a file of its own in the release and has to be stated.",
     ),
 )
+for _product in _RELEASES:
+    MAP_PRODUCTS.add(_product.tag, _product)
+
+
+def noise_of_file(name, column, beam):
+    """Noise that all releases with a file of this name give their map in a column; None if not.
+
+    A beam that is not the release's own says that the map is another one.
+    """
+    known = [
+        product.noise if column == product.column and beam == product.beam else None
+        for product in MAP_PRODUCTS.values()
+        if product.kind == "map" and product.has_file(name)
+    ]
+    return known[0] if known and all(noise == known[0] for noise in known) else None
