@@ -301,7 +301,9 @@ def variants(arguments, networks):
 def coma_field(folder):
     folder = Path(folder)
     ymap = ComptonMap.read(
-        folder / "milca_coma" / "map2048_MILCA_Coma_20deg_G.fits", beam=10 * u.arcmin
+        folder / "milca_coma" / "map2048_MILCA_Coma_20deg_G.fits",
+        beam=10 * u.arcmin,
+        noise="planck",
     )
     from szmass.catalogs import PSZ2Catalog
 

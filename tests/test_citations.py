@@ -201,7 +201,7 @@ def test_sample_counts_its_map_and_estimators_that_look_at_it_record_it():
     from szmass.estimators import MatchedFilterMass
 
     with pytest.warns(SzmassWarning):
-        table = estimate_masses(sample, MatchedFilterMass())
+        table = estimate_masses(sample, MatchedFilterMass(noise="planck"))
     about = table.meta["methods"]["matched_filter"]["map"]
     assert about["product"] == "milca"
     assert about["pixels"] == "healpix"

@@ -177,7 +177,7 @@ print(f"{100 * cutout.footprint.mean():.0f} % of the cutout is covered")
 # %%
 # On the command line a file is enough::
 #
-#     szmass estimate --catalog mine.ecsv --map mine.fits --beam "5 arcmin" --estimators matched_filter -o masses.ecsv
+#     szmass estimate --catalog mine.ecsv --map mine.fits --beam "5 arcmin" --noise empty-fields --estimators matched_filter -o masses.ecsv
 #
 # More of it in :doc:`/guide/maps` and :doc:`/guide/noise`.
 

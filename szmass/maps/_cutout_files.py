@@ -14,7 +14,6 @@ from szmass._io.fits import open_fits
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
-from szmass.maps.noise._files import NOISE_HDU, model_from_hdus, model_to_hdus
 from szmass.maps.noise.core import NoiseModel
 from szmass.maps.sampling import Sampling, healpix_pixel
 
@@ -92,7 +91,7 @@ def write_stack(stack, path, overwrite):
     header["NCUTOUTS"] = (len(stack), "number of cutouts")
     header["SHAPE1"], header["SHAPE2"] = geometry.shape
     # As text, which keeps all digits.
-    header["PIXSCALE"] = (str(geometry.pixel_scale), "side of a pixel; of 'scale' if unitless")
+    header["PIXSCALE"] = (str(geometry.pixel_scale), "side of a pixel, or part of scale")
     header["GEOFRAME"] = (geometry.frame, "frame of the tangent planes")
     header["ROTATION"] = (str(geometry.rotation), "position angle of increasing rows")
     _describe(header, stack)
@@ -149,7 +148,7 @@ def _footprint_hdu(footprint):
 
 
 def _noise_hdus(cutouts):
-    return [] if cutouts.noise is None else model_to_hdus(cutouts.noise)
+    return [] if cutouts.noise is None else cutouts.noise.to_hdus()
 
 
 def _describe(header, cutouts):
@@ -174,11 +173,7 @@ def _described(hdus, path):
     """Read beam, noise, sampling and meta."""
     header = hdus[0].header
     beam, pixel = header.get("BMAJ"), header.get("MAPPIX")
-    noise = None
-    if header.get("NOISE") is True:
-        if NOISE_HDU not in hdus:
-            raise FileFormatError(f"{path} is truncated, or not a stack: it lacks {NOISE_HDU}.")
-        noise = NoiseModel(**model_from_hdus(hdus, path))
+    noise = NoiseModel.from_hdus(hdus, path) if header.get("NOISE") is True else None
     # Before SAMPLING there was INTERPOL, or nothing.
     kind = header.get("SAMPLING", header.get("INTERPOL", "unknown"))
     return {

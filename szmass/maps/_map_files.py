@@ -20,6 +20,8 @@ from szmass.maps._checks import (
 from szmass.maps._healpix import HealpixPixels, PixelRuns
 from szmass.maps._image import ImagePixels
 from szmass.maps.frames import frame_named, same_frame
+from szmass.maps.noise._files import holds_model
+from szmass.maps.noise.core import NoiseModel
 from szmass.maps.sampling import check_beam
 
 __all__ = ["read_map"]
@@ -35,16 +37,9 @@ _BEAM_TOLERANCE = 0.01
 
 
 def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
-    """Read what a `ComptonMap` consists of; the arguments are those of its ``read``.
+    """Pixels, beam and ``meta`` of a `ComptonMap`, and noise and sampling as the file tells them.
 
-    Returns
-    -------
-    pixels : HealpixPixels or ImagePixels
-        The map.
-    beam : `~astropy.units.Quantity` or None
-        FWHM of its beam.
-    meta : dict
-        Where it comes from.
+    The arguments are those of its ``read``.
     """
     meta = {"MAPFILE": Path(path).name}
     with open_fits(path) as hdus:
@@ -64,7 +59,11 @@ def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
             meta["PIXELS"] = "image"
             _check_unit(header.get("BUNIT"), unit, path)
             pixels = _read_image(path, chosen, frame, mask)
-    return pixels, _agreed_beam(header, beam, path), meta
+        facts = {"noise": NoiseModel.from_hdus(hdus, path) if holds_model(hdus) else None}
+    # A cutout that is opened as a map was interpolated from another one.
+    kind = header.get("SAMPLING")
+    facts["sampling"] = kind if kind in ("point", "window") else None
+    return pixels, _agreed_beam(header, beam, path), meta, facts
 
 
 def _choose_hdu(hdus, wanted, path):

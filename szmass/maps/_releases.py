@@ -312,8 +312,8 @@ _RELEASES = (
         references=("2023arXiv230510193C",),
         notes=(
             "Covers 98 % of the sky. The noise is that of the 2015 release, which is higher. "
-            "Record and file name are the makers'; the addresses were put together from them by the "
-            "rules of Zenodo and of the Planck Legacy Archive."
+            "Record and file name are the makers'; the addresses were put together from them by "
+            "the rules of Zenodo and of the Planck Legacy Archive."
         ),
     ),
     MapProduct(

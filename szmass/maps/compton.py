@@ -119,9 +119,9 @@ class ComptonMap(DescribedPixels):
             One per pixel of the whole map, in its ordering; True for pixels that are not to be
             used.
         noise : NoiseModel or {"planck"}, optional
-            Noise of the map. A file that is called as a release in `MAP_PRODUCTS`, such as
-            milca_ymaps.fits, and has its beam and column, has the noise of the release by default;
-            that of any other map is not known.
+            Noise of the map. By default that which stands in the file; and a file that is called as
+            a release in `MAP_PRODUCTS`, such as milca_ymaps.fits, and has its beam and column, has
+            the noise of the release. That of any other map is not known.
         sampling : Sampling or {"point", "window", "unknown"}, optional
             Whether pixels hold the value at their middle or the mean over them.
 
@@ -148,10 +148,10 @@ class ComptonMap(DescribedPixels):
             "hdu": hdu,
             "mask": mask,
         }
-        pixels, beam, meta = read_map(path, beam=beam, **options)
+        pixels, beam, meta, told = read_map(path, beam=beam, **options)
         if noise is None:
-            noise = noise_of_file(meta["MAPFILE"], meta.get("MAPCOL"), beam)
-        ymap = cls(pixels, beam, meta, noise, sampling)
+            noise = told["noise"] or noise_of_file(meta["MAPFILE"], meta.get("MAPCOL"), beam)
+        ymap = cls(pixels, beam, meta, noise, sampling or told["sampling"])
         ymap._source = Path(path).resolve(), options
         return ymap
 

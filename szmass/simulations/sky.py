@@ -141,7 +141,7 @@ def write_sky(ymap, path, *, overwrite=False):
 
     Notes
     -----
-    `szmass.maps.ComptonMap.read` opens it again without being told frame, ordering or beam.
+    `szmass.maps.ComptonMap.read` opens it again without being told frame, ordering, beam or noise.
     """
     if ymap.nside is None:
         raise InvalidInputError(f"'ymap' must be a HEALPix map. Received: {ymap!r}")
@@ -169,11 +169,13 @@ def write_sky(ymap, path, *, overwrite=False):
     )
     if ymap.beam is not None:
         hdu.header["FWHM"] = (ymap.beam.to_value("arcmin"), "[arcmin] FWHM of the beam")
+    hdu.header["SAMPLING"] = (ymap.sampling.kind, "What a pixel holds")
+    noise = [] if ymap.noise is None else ymap.noise.to_hdus()
     for key, value in ymap.meta.items():
         if len(key) <= 8 and isinstance(value, str | int | float):
             hdu.header[key] = value
     with atomic_path(path, overwrite=overwrite) as temporary:
-        hdu.writeto(temporary)
+        fits.HDUList([fits.PrimaryHDU(), hdu, *noise]).writeto(temporary)
 
 
 def _check_nside(nside):

@@ -22,7 +22,9 @@ ONE_MINUS_B = 0.8
 def coma(real_data):
     catalog = PSZ2Catalog.read(real_data("psz2/HFI_PCCS_SZ-union_R2.08.fits"))
     ymap = ComptonMap.read(
-        real_data("milca_coma/map2048_MILCA_Coma_20deg_G.fits"), beam=10 * u.arcmin
+        real_data("milca_coma/map2048_MILCA_Coma_20deg_G.fits"),
+        beam=10 * u.arcmin,
+        noise="planck",
     )
     sample = catalog.sample(redshift=(0, 1))
     sample.attach_cutouts(ymap)

@@ -27,12 +27,17 @@ def psz2(real_data):
     return catalogue.sample(redshift=(0, 1))
 
 
+def _open(path):
+    """A part of Planck's map, which its file does not say."""
+    return ComptonMap.read(path, beam=10 * u.arcmin, noise="planck", sampling="window")
+
+
 @pytest.fixture(scope="module")
 def coma_field(real_data, psz2):
     path = real_data("milca_coma/map2048_MILCA_Coma_20deg_G.fits")
     coma = psz2["PSZ2 G057.80+88.00"].coord
     sample = psz2[psz2.coord.separation(coma) < 20 * u.deg]
-    sample.attach_cutouts(ComptonMap.read(path, beam=10 * u.arcmin), interpolation="bilinear")
+    sample.attach_cutouts(_open(path), interpolation="bilinear")
     sample = sample[sample.cutouts.complete]
     assert len(sample) == 12
     return sample, sample.coord.separation(coma)

@@ -153,7 +153,10 @@ def test_the_seed_decides():
 
 def test_estimators_are_told_the_noise_of_the_mocks(sky):
     ymap, catalog = sky[0], sky[1][:6]
-    chosen = {"plain": MatchedFilterMass(), "mine": MatchedFilterMass(noise=NOISE, depth=0.9)}
+    chosen = {
+        "plain": MatchedFilterMass(noise="planck"),
+        "mine": MatchedFilterMass(noise=NOISE, depth=0.9),
+    }
     result = reproduce(chosen, n=5, catalog=catalog, ymap=ymap, population="twin")
     mocks, real = (result.table(name).meta["methods"] for name in ("planck_like", "planck"))
     assert mocks["plain"]["noise_rms"] == pytest.approx(NOISE.rms(), rel=1e-6)

@@ -13,7 +13,7 @@ from szmass._io.tables import read_table, table_format, write_table
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps.noise.depth import DepthMap, depth_from_dict
 
-__all__ = ["NOISE_HDU", "model_from_hdus", "model_to_hdus", "read", "write"]
+__all__ = ["NOISE_HDU", "holds_model", "model_from_hdus", "model_to_hdus", "read", "write"]
 
 _KIND = "szmass noise model"
 _DEPTH = "DEPTH"
@@ -62,8 +62,15 @@ def model_to_hdus(model):
     return [hdu, *_depth_hdus(model)]
 
 
+def holds_model(hdus):
+    """Whether a file has the extensions of `model_to_hdus`."""
+    return NOISE_HDU in hdus and "ABOUT" in hdus[NOISE_HDU].header
+
+
 def model_from_hdus(hdus, path):
     """Arguments of the model in extensions of a file."""
+    if not holds_model(hdus):
+        raise FileFormatError(f"{path} is truncated, or not a stack: it lacks {NOISE_HDU}.")
     hdu = hdus[NOISE_HDU]
     about = json.loads(hdu.header["ABOUT"])
     return _arguments(hdu.data["ell"], hdu.data["spectrum"], about, hdus, path)

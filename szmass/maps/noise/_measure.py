@@ -210,25 +210,21 @@ def _fields_of(ymap, number, mask, taper):
     if mask is not None:
         raise InvalidInputError("Give the mask when the map is opened, or leave 'fields' out.")
     ny, nx = ymap.shape
-    y, x = np.meshgrid(np.linspace(0, ny - 1, 65)[::2], np.linspace(0, nx - 1, 129)[::2])
+    y, x = np.meshgrid(*(np.linspace(0.02, 0.98, 48) * (n - 1) for n in (ny, nx)))
     coord = SkyCoord(ymap.wcs.pixel_to_world(x.ravel(), y.ravel()))
-    coord = coord[np.isfinite(coord.spherical.lon) & np.isfinite(coord.spherical.lat)]
-    pixel = ymap.pixel_side
-    size = max(min(_FIELD, ny, nx), int(4 * taper / pixel.to_value(u.rad)))
-    # A golden step through the grid meets all parts of the map in any number of tries.
-    order = np.argsort((np.arange(len(coord)) * 0.6180339887) % 1)
-    found, kept = ymap.cutouts(coord[:0], geometry=CutoutGeometry((size, size), pixel)), 0
-    parts = []
+    coord = coord[np.isfinite(lonlat(coord, ymap.celestial_frame)).all(axis=0)]
+    side = max(min(_FIELD, ny, nx), int(4 * taper / ymap.pixel_side.to_value(u.rad)))
+    geometry, fields = CutoutGeometry((side, side), ymap.pixel_side), []
+    # Golden steps through the grid meet all parts of the map in any number of tries.
+    order = np.argsort(np.arange(len(coord)) * 0.6180339887 % 1)
     for start in range(0, len(order), 16):
-        some = ymap.cutouts(coord[order[start : start + 16]], geometry=found.geometry)
-        some = some[some.footprint.mean(axis=(1, 2)) > _LEAST]
-        parts += list(some)
-        kept = len(parts)
-        if kept >= number:
-            break
-    if not kept:
+        some = ymap.cutouts(coord[order[start : start + 16]], geometry=geometry)
+        fields += some[some.footprint.mean(axis=(1, 2)) > _LEAST]
+        if len(fields) >= number:
+            return type(some).from_cutouts(fields[:number])
+    if not fields:
         raise InvalidInputError("No part of the map is large enough to measure noise in.")
-    return type(found).from_cutouts(parts[:number])
+    return type(some).from_cutouts(fields)
 
 
 def _measure_flat(data, used, pixel, taper, edges, limit, subtract):

@@ -382,6 +382,39 @@ class NoiseModel(NoiseSpectrum):
         """
         _noise_files.write(self, path, overwrite)
 
+    def to_hdus(self):
+        """Give extensions of a FITS file that hold the model.
+
+        Returns
+        -------
+        list
+            A `~astropy.io.fits.BinTableHDU` named NOISE, and an image DEPTH if that is a map.
+        """
+        return _noise_files.model_to_hdus(self)
+
+    @classmethod
+    def from_hdus(cls, hdus, path=""):
+        """Read a model from extensions that `to_hdus` gave.
+
+        Parameters
+        ----------
+        hdus : `~astropy.io.fits.HDUList`
+            An open file.
+        path : path-like, optional
+            Its name, for messages.
+
+        Returns
+        -------
+        NoiseModel
+            The model.
+
+        Raises
+        ------
+        FileFormatError
+            It is not there, or has lost its depth.
+        """
+        return cls(**_noise_files.model_from_hdus(hdus, path))
+
     @classmethod
     def read(cls, path):
         """Read a model that `write` wrote.
