@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 
+from szmass._moved import moved_name
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._setup import Setup, depth_factors
 from szmass.estimators.priors import get_prior
@@ -13,6 +14,12 @@ from szmass.networks.shipped import load_networks
 from szmass.results import LogMassPosterior, MassEstimates, MassFlag
 
 __all__ = ["CNNMass"]
+
+
+def __getattr__(name):
+    if name == "DeAndres2022":
+        return moved_name(__name__, "szmass.estimators", name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class NetworkMass(MassEstimator):

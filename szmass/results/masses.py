@@ -46,6 +46,11 @@ class MassTable(QTable):
     It is a `~astropy.table.QTable` in all; its ``read`` and ``write`` keep flags, masks of text and
     all of ``meta`` in ECSV, FITS and VOTable, as `read_masses` and `write_masses` do.
 
+    Parameters
+    ----------
+    data, masked, names, dtype, meta, copy, rows, copy_indices, units, descriptions, **kwargs
+        As in `~astropy.table.QTable`.
+
     Examples
     --------
     >>> from szmass import estimate_masses
