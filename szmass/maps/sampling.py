@@ -264,8 +264,10 @@ def nearest_pixels(geometry, lon, lat, nside):
 
     Returns
     -------
-    rows, columns : ndarray
+    rows : ndarray
         Positions of the centres of these pixels on the grid, in pixels from its middle.
+    columns : ndarray
+        The same along rows.
     """
     import healpy
 
