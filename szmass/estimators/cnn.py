@@ -4,7 +4,7 @@ import numpy as np
 
 from szmass.estimators._network_flags import flag_unusable
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.filters._setup import Setup, depth_factors
+from szmass.estimators.filters._setup import MatchedFilters, depth_factors
 from szmass.estimators.priors import get_prior
 from szmass.exceptions import InvalidInputError
 from szmass.networks.saliency import occlusion_map
@@ -83,7 +83,7 @@ class CNNMass(MassEstimator):
         return flag_unusable(self._networks().card, sample, super()._missing(sample))
 
     def _setup(self, stack):
-        return Setup(stack, self.noise, "arnaud2010", None)
+        return MatchedFilters(stack, self.noise, "arnaud2010", None)
 
     def predict_posterior(self, sample):
         """Give the posteriors of the masses of a sample.
