@@ -6,7 +6,7 @@ import numpy as np
 
 from szmass._moved import moved_name
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.filters._setup import Setup, depth_factors
+from szmass.estimators.filters._setup import MatchedFilters, depth_factors
 from szmass.estimators.priors import get_prior
 from szmass.exceptions import InvalidInputError
 from szmass.networks.saliency import occlusion_map
@@ -132,7 +132,7 @@ class CNNMass(NetworkMass):
         return self._networks().log10_mass
 
     def _setup(self, stack):
-        return Setup(stack, self.noise, "arnaud2010", None)
+        return MatchedFilters(stack, self.noise, "arnaud2010", None)
 
     def saliency(self, sample, **options):
         """Show from where in their cutouts the masses of clusters come.

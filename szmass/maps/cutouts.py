@@ -50,7 +50,7 @@ class Cutout(DescribedPixels, NDData):
     Raises
     ------
     InvalidInputError
-        Shapes do not match, or an argument has a value that makes no sense.
+        Shapes do not match, or an argument is not of its kind or out of range.
     """
 
     def __init__(
