@@ -1,0 +1,31 @@
+"""A scaling relation, a pressure profile, and a model of clusters that uses it."""
+
+from szmass.physics import GNFWProfile, ScalingRelation
+from szmass.simulations import ClusterModel
+
+EXAMPLE_RELATION = ScalingRelation(
+    name="example-relation",
+    log10_y_star=-0.19,
+    alpha=1.67,
+    beta=0.67,
+    sigma_lny=0.15,
+    references=("2016A&A...594A..24P",),
+)
+
+EXAMPLE_PROFILE = GNFWProfile(
+    name="example-profile",
+    p0=8.0,
+    c500=1.2,
+    gamma=0.31,
+    alpha=1.05,
+    beta=5.5,
+    references=("2010A&A...517A..92A",),
+)
+
+EXAMPLE_MODEL = ClusterModel(
+    name="example-model",
+    profile=EXAMPLE_PROFILE,
+    one_minus_b=0.75,
+    subhaloes=False,
+    merging=0.0,
+)
