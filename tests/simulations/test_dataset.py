@@ -446,6 +446,10 @@ def test_maps_of_a_data_set_say_what_is_in_them(tmp_path):
     made = make_dataset(tmp_path / "noisy.zarr", population, "planck-like", **options)
     mock = simulate(population, "planck-like", **options)
     stack = made[:4].cutouts
-    assert stack.noise == mock.cutouts.noise is not None
+    ell, drawn = np.geomspace(50, 5000, 20), mock.cutouts.noise
+    np.testing.assert_allclose(
+        stack.noise.spectrum(ell).value, drawn.spectrum(ell).value, rtol=1e-12
+    )
+    assert repr(stack.noise) == repr(drawn)
     assert stack.sampling == mock.cutouts.sampling
     assert make_dataset(tmp_path / "clean.zarr", population, **options)[:2].cutouts.noise is None
