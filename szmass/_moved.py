@@ -16,6 +16,7 @@ MOVED_MODULES = {
     "szmass.comparison.plots": "szmass.plots",
     "szmass.comparison.report": "szmass.report",
     "szmass.comparison.reproduce": "szmass.reproduce",
+    "szmass.estimators.density_cnn": "szmass.estimators",
     "szmass.maps.depth": "szmass.maps",
     "szmass.maps.mmf": "szmass.maps",
     "szmass.maps.photometry": "szmass.maps",

@@ -33,7 +33,7 @@ class SzmassError(Exception):
 
 
 class InvalidInputError(SzmassError, ValueError):
-    """An argument has a value that makes no sense; the message names it."""
+    """An argument has a value that cannot be used; the message names it and what is expected."""
 
 
 class InvalidUnitError(InvalidInputError, UnitsError):

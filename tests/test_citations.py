@@ -320,3 +320,23 @@ def test_citation_file_says_the_same():
     assert said["title"].strip('"') == ours.title
     assert said["license"] == "BSD-3-Clause"
     assert "The szmass developers" in text
+
+
+def test_software_is_what_an_estimator_declares_whatever_its_name():
+    class Mine(ScalingRelationMass):
+        """A scaling relation that is called like a network."""
+
+        tag = "cnn-like"
+        software = ("numpy", "mine")
+
+    assert "software keras" not in find_papers(Mine(y="y500"))
+    found = find_papers(estimate_masses(sample_of(), Mine(y="y500")))
+    assert found["software mine"] == []
+    assert found["software numpy"]
+    assert not {"software keras", "software scipy"} & set(found)
+    assert "%   software mine: not known here, cite its makers" in cite(Mine())
+    table = sample_of().table
+    table.meta = {"methods": {"x": {"software": ["keras"], "prior": "tinker08"}}}
+    found = find_papers(table)
+    assert "software keras" in found
+    assert not {"software colossus", "mass function"} & set(found)

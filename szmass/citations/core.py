@@ -217,13 +217,16 @@ def _look_at(thing, found):
 
 
 def _look_at_object(thing, found):
+    from szmass.estimators import MassEstimator
+
     for kind, (registry, _) in _registries().items():
         for name, entry in registry.items():
             if thing is entry or type(thing) is entry or (kind == "cosmology" and thing == entry):
                 _add_named(kind, name, thing, found)
                 return
     name = getattr(thing, "tag", None) or getattr(thing, "name", None) or type(thing).__name__
-    _add_named("reference", str(name), thing, found)
+    own = issubclass(thing if inspect.isclass(thing) else type(thing), MassEstimator)
+    _add_named("estimator" if own else "reference", str(name), thing, found)
 
 
 def _add_named(kind, name, thing, found):

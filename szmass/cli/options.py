@@ -84,7 +84,6 @@ offline_option = click.option(
     "--offline", is_flag=True, help="Ask no server for catalogues: use what was kept of them."
 )
 
-
 # Parts of an image in which its noise is measured.
 _NOISE_FIELDS = 16
 

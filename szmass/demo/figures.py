@@ -42,7 +42,8 @@ def plot_sky(ymap, sample):
     lon = np.radians(180 - (np.arange(columns * _FINE) + 0.5) * 360 / (columns * _FINE))
     lat = np.radians(-90 + (np.arange(rows * _FINE) + 0.5) * 180 / (rows * _FINE))
     pixels = healpy.ang2pix(ymap.nside, np.pi / 2 - lat[:, np.newaxis], lon)
-    image = ymap.values(pixels).reshape(rows, _FINE, columns, _FINE).mean(axis=(1, 3)) / MICRO
+    image = ymap.values(pixels).reshape(rows, _FINE, columns, _FINE).mean(axis=(1, 3))
+    image = image / MICRO
     level = np.std(image)
     # Longitude goes to the left.
     mesh = ax.pcolormesh(

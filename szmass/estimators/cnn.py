@@ -4,8 +4,9 @@ import sys
 
 import numpy as np
 
+from szmass._moved import moved_name
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.filters._setup import Setup, depth_factors
+from szmass.estimators.filters._setup import MatchedFilters, depth_factors
 from szmass.estimators.priors import get_prior
 from szmass.exceptions import InvalidInputError
 from szmass.networks.saliency import occlusion_map
@@ -13,6 +14,12 @@ from szmass.networks.shipped import load_networks
 from szmass.results import LogMassPosterior, MassEstimates, MassFlag
 
 __all__ = ["CNNMass"]
+
+
+def __getattr__(name):
+    if name == "DeAndres2022":
+        return moved_name(__name__, "szmass.estimators", name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class NetworkMass(MassEstimator):
@@ -125,7 +132,7 @@ class CNNMass(NetworkMass):
         return self._networks().log10_mass
 
     def _setup(self, stack):
-        return Setup(stack, self.noise, "arnaud2010", None)
+        return MatchedFilters(stack, self.noise, "arnaud2010", None)
 
     def saliency(self, sample, **options):
         """Show from where in their cutouts the masses of clusters come.

@@ -177,9 +177,10 @@ class MassEstimator(ABC):
         flag = self._missing(sample)
         estimates = MassEstimates.unknown(flag)
         rows, parts, places = np.flatnonzero(flag == 0), [], []
-        for piece in self._pieces(rows):
-            place = piece if len(rows) == len(sample) else rows[piece]
-            found = self._weigh(sample[place])
+        pieces, whole = self._pieces(rows), len(rows) == len(sample)
+        for piece in pieces:
+            place = piece if whole else rows[piece]
+            found = self._weigh(sample if whole and len(pieces) == 1 else sample[place])
             estimates.put(place, found)
             if keep:
                 parts.append(found.posterior)

@@ -7,7 +7,7 @@ from szmass._utils.quantities import as_floats
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._diverse import displaced_bank, diverse_bank
 from szmass.estimators.filters._marginal import Reduced, marginal_log_likelihood
-from szmass.estimators.filters._setup import Setup, depth_factors, field_flags
+from szmass.estimators.filters._setup import MatchedFilters, depth_factors, field_flags
 from szmass.estimators.filters._slices import mass_curve
 from szmass.estimators.priors import MassFunctionPrior, get_prior
 from szmass.exceptions import InvalidInputError
@@ -156,7 +156,7 @@ class LikelihoodMass(MassEstimator):
         }
 
     def _setup(self, stack):
-        return Setup(stack, self.noise, self.profile, self.map_pixel)
+        return MatchedFilters(stack, self.noise, self.profile, self.map_pixel)
 
     def _family_name(self):
         return get_cluster_model(self.diversity).name

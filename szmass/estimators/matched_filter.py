@@ -9,7 +9,7 @@ from astropy.table import QTable
 from szmass._utils.quantities import as_floats
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._neighbours import OffsetBank
-from szmass.estimators.filters._setup import Setup, depth_factors, field_flags
+from szmass.estimators.filters._setup import MatchedFilters, depth_factors, field_flags
 from szmass.estimators.filters._slices import mass_curve, peak_and_interval, slice_log_likelihood
 from szmass.estimators.filters._templates import SIZES, at_sizes, radial_templates
 from szmass.estimators.filters.scan import FilterScan
@@ -114,7 +114,7 @@ class MatchedFilterMass(MassEstimator):
         self.map_pixel = map_pixel
 
     def _setup(self, stack):
-        return Setup(stack, self.noise, self.profile, self.map_pixel)
+        return MatchedFilters(stack, self.noise, self.profile, self.map_pixel)
 
     def _extra_meta(self, sample):
         setup = self._setup(sample.cutouts)

@@ -322,6 +322,9 @@ class ComptonMap(DescribedPixels):
         rows |= {str(key): _html.short(value) for key, value in self.meta.items()}
         return _html.facts("ComptonMap", rows)
 
+    def _grid(self, geometry):
+        return CutoutGeometry.for_beam(self.beam) if geometry is None else check_geometry(geometry)
+
     def cutouts(
         self,
         coord,
@@ -363,7 +366,7 @@ class ComptonMap(DescribedPixels):
             An argument has the wrong type, length or value.
         """
         coord = check_positions(coord)
-        geometry = check_geometry(geometry or CutoutGeometry.for_beam(self.beam))
+        geometry = self._grid(geometry)
         if interpolation not in _INTERPOLATIONS:
             raise InvalidInputError(
                 f"'interpolation' must be one of {', '.join(map(repr, _INTERPOLATIONS))}. "
@@ -482,8 +485,7 @@ class ComptonMap(DescribedPixels):
         if not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
             raise InvalidInputError(f"'chunk_size' must be 1 or more. Received: {chunk_size!r}")
         names = check_names(names, len(coord))
-        geometry = options.get("geometry") or CutoutGeometry.for_beam(self.beam)
-        scale = check_scale(angular_scale, len(coord), check_geometry(geometry))
+        scale = check_scale(angular_scale, len(coord), self._grid(options.get("geometry")))
         parts = (slice(i, i + chunk_size) for i in range(0, len(coord), chunk_size))
         chunks = (
             (

@@ -35,13 +35,13 @@ class Cutout(DescribedPixels, NDData):
         in any case.
     beam : `~astropy.units.Quantity`, optional
         FWHM of the map's Gaussian beam; None if it is not known.
-    name : str, optional
-        What is in the middle.
     noise : NoiseModel or {"planck"}, optional
         Noise of the map; None if it is not known.
     sampling : ~szmass.maps.sampling.Sampling or str, optional
         How the pixels hold the sky behind the beam: "point", "window", "nearest", "bilinear" or
         "unknown", or these with the side of the map's pixels.
+    name : str, optional
+        What is in the middle.
     interpolation : {"nearest", "bilinear"}, optional
         The sampling, where that is not given; None if it is not known.
     meta : dict, optional
@@ -50,7 +50,7 @@ class Cutout(DescribedPixels, NDData):
     Raises
     ------
     InvalidInputError
-        Shapes do not match, or an argument has a value that makes no sense.
+        Shapes do not match, or an argument is not of its kind or out of range.
     """
 
     def __init__(

@@ -246,9 +246,11 @@ class CutoutGeometry:
 
         Returns
         -------
-        east, north : `~numpy.ndarray`
-            In radians, or in units of the angle of a relative geometry; of shapes that broadcast
+        east : `~numpy.ndarray`
+            In radians, or in units of the angle of a relative geometry; of a shape that broadcasts
             to ``shape``.
+        north : `~numpy.ndarray`
+            The same towards North.
         """
         scale = self.pixel_scale.value if self.relative else self.pixel_scale.to_value(u.rad)
         up = (np.arange(self.shape[0]) - self.center[0])[:, None] * scale

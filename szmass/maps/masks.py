@@ -67,7 +67,7 @@ def apodise(footprint, width, *, pixel_scale=None):
     Raises
     ------
     InvalidInputError
-        There is no pixel scale, or it differs from cutout to cutout, or a value makes no sense.
+        There is no pixel scale, or it differs from cutout to cutout, or the width is negative.
     """
     pixel = _pixel_scale(footprint, pixel_scale)
     footprint = _footprint(footprint)

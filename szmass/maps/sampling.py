@@ -113,6 +113,17 @@ class Sampling:
         """Either "nearest" or "bilinear"; None for what was not interpolated or is not known."""
         return self.kind if self.kind in _INTERPOLATED else None
 
+    def to_dict(self):
+        """Give the arguments as plain values that JSON can hold.
+
+        Returns
+        -------
+        dict
+            For instance ``{"kind": "bilinear", "pixel": "1.72 arcmin", "map_kind": "window"}``.
+        """
+        pixel = None if self.pixel is None else str(self.pixel)
+        return {"kind": self.kind, "pixel": pixel, "map_kind": self.map_kind}
+
     def interpolated(self, interpolation, pixel):
         """Give the sampling of cutouts of a map.
 
@@ -264,8 +275,10 @@ def nearest_pixels(geometry, lon, lat, nside):
 
     Returns
     -------
-    rows, columns : ndarray
+    rows : ndarray
         Positions of the centres of these pixels on the grid, in pixels from its middle.
+    columns : ndarray
+        The same along rows.
     """
     import healpy
 

@@ -10,11 +10,11 @@ from importlib import resources
 from inspect import signature
 from pathlib import Path
 
-from szmass.exceptions import FileFormatError, InvalidInputError, UnknownNameError
+from szmass.exceptions import FileFormatError, InvalidInputError, SzmassError, UnknownNameError
 from szmass.maps.noise import NoiseModel
 from szmass.networks.architectures import ARCHITECTURES, architecture_options
 from szmass.physics.cosmology import COSMOLOGIES
-from szmass.simulations import CLUSTER_MODELS
+from szmass.simulations import CLUSTER_MODELS, get_environment
 
 __all__ = ["Recipe"]
 
@@ -80,7 +80,7 @@ _DATA = {
     "redshift": ((lambda v: _increase(v, least=1e-6), "increasing redshifts above 0"), _REQUIRED),
     "model": (_one_of(CLUSTER_MODELS), "a10"),
     "cosmology": (_one_of(COSMOLOGIES), "PSZ2"),
-    "environment": (_YES_OR_NO, True),
+    "environment": ((lambda v: isinstance(v, bool | dict), "true or false, or a table"), True),
 }
 _OBSERVATION = {
     "noise": (_NOISE, _REQUIRED),
@@ -138,7 +138,8 @@ class Recipe:
         Seed of everything that is drawn.
     data : dict
         Mock clusters: ``clusters``, ``projections``, ``mass`` (limits of M500c [Msun]),
-        ``redshift`` (edges of bins with equal numbers), ``model``, ``cosmology``, ``environment``.
+        ``redshift`` (edges of bins with equal numbers), ``model``, ``cosmology``, ``environment``
+        (or a table with options of `~szmass.simulations.Environment`).
     observation : dict
         ``noise`` (kinds of `~szmass.maps.NoiseModel.planck` or files), ``depth`` (range of the
         factor of the noise amplitude), ``depth_error``, ``centring`` [arcmin].
@@ -372,3 +373,7 @@ def _check_combination(recipe):
             NoiseModel.planck(kind)
         except UnknownNameError as err:
             raise InvalidInputError(f"'observation.noise': {err}") from err
+    try:
+        get_environment(recipe.data["environment"], cosmology=recipe.data["cosmology"])
+    except (SzmassError, TypeError) as err:
+        raise InvalidInputError(f"'data.environment': {err}") from err

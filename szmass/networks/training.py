@@ -24,7 +24,7 @@ from szmass.networks.architectures import ARCHITECTURES, check_density_network
 from szmass.networks.domain._mocks import draw_population
 from szmass.networks.protocol.core import train_selection
 from szmass.networks.recipes import Recipe
-from szmass.simulations import Environment, SimulationDataset, get_observation, make_dataset
+from szmass.simulations import SimulationDataset, get_environment, get_observation, make_dataset
 
 __all__ = ["make_training_data", "train"]
 
@@ -70,7 +70,7 @@ def _make_data(recipe, path, workers):
         cosmology=data["cosmology"],
         seed=recipe.seed,
         projections=data["projections"],
-        environment=Environment(cosmology=data["cosmology"]) if data["environment"] else None,
+        environment=get_environment(data["environment"], cosmology=data["cosmology"]),
         workers=workers,
     )
 

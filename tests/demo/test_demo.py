@@ -115,7 +115,7 @@ def test_command(written, tmp_path, monkeypatch):
 
     asked = {}
     with monkeypatch.context() as patch:
-        patch.setattr(module, "run_demo", write)
+        patch.setattr("szmass.demo.run_demo", write)
         args = ["demo", "--folder", "here", "--nside", "512", "--clusters", "9", "--seed", "3"]
         result = CliRunner().invoke(main, args)
     assert result.exit_code == 0, result.output

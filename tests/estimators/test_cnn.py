@@ -208,3 +208,15 @@ def test_another_interpolation_is_noted(networks, sample):
         sample.cutouts.interpolation = interpolation
         notes = estimator.predict(sample).meta["model_card_notes"]
         assert notes == [f"interpolation is {word}, in the training it was nearest"]
+
+
+def test_the_old_path_of_the_published_networks_works_for_one_release():
+    from szmass.estimators import CNNMass, cnn
+
+    with pytest.warns(DeprecationWarning, match=r"szmass\.estimators\.cnn\.DeAndres2022 has moved"):
+        assert cnn.DeAndres2022 is DeAndres2022
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = cnn.nothing
+    with pytest.warns(DeprecationWarning, match="density_cnn"):
+        from szmass.estimators.density_cnn import CNNMass as Old
+    assert Old is CNNMass

@@ -102,6 +102,13 @@ def test_recipes_that_ship_can_be_read():
         ("[0.02, 0.1, 0.2, 0.4, 1.0]", "[0.4, 0.1]", "'data.redshift' must be increasing"),
         ("[1e14, 2e15]", "[14.0, 15.3]", "'data.mass' must be two increasing masses"),
         ("environment = false", 'environment = "no"', "'data.environment' must be true or false"),
+        ("environment = false", "environment = {haloez = false}", "'data.environment': .*haloez"),
+        ("environment = false", "environment = {size = -2}", "'data.environment': .*'size'"),
+        (
+            "environment = false",
+            'environment = {ingredients = ["fog"]}',
+            "'data.environment': .*'fog'",
+        ),
         ("environment = false", 'model = "b12"', "'data.model' must be one of a10,"),
         ("environment = false", 'cosmology = "mine"', "'data.cosmology' must be one of .*PSZ2"),
         ('"instrument"]', '"instrumental"]', "'observation.noise'.*instrumental"),

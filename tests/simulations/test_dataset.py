@@ -439,3 +439,17 @@ def test_positions_of_other_frames_come_back_in_icrs(made, sample):
     assert made.sample().coord.frame.name == "icrs"
     assert isinstance(made.sample().coord, SkyCoord)
     assert made.sample().coord[0].separation(sample.coord[0]) < 1e-6 * u.arcsec
+
+
+def test_maps_of_a_data_set_say_what_is_in_them(tmp_path):
+    population, options = draw_flat(6, seed=5), {"cosmology": "PSZ2", "seed": 3}
+    made = make_dataset(tmp_path / "noisy.zarr", population, "planck-like", **options)
+    mock = simulate(population, "planck-like", **options)
+    stack = made[:4].cutouts
+    ell, drawn = np.geomspace(50, 5000, 20), mock.cutouts.noise
+    np.testing.assert_allclose(
+        stack.noise.spectrum(ell).value, drawn.spectrum(ell).value, rtol=1e-12
+    )
+    assert repr(stack.noise) == repr(drawn)
+    assert stack.sampling == mock.cutouts.sampling
+    assert make_dataset(tmp_path / "clean.zarr", population, **options)[:2].cutouts.noise is None

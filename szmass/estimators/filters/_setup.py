@@ -1,4 +1,4 @@
-"""From the options of an estimator to the filters for its cutouts; they are made once."""
+"""Filters for the cutouts of a stack, from the options of an estimator; they are made once."""
 
 import dataclasses
 import warnings
@@ -18,7 +18,7 @@ from szmass.maps.sampling import Sampling
 from szmass.physics.templates import disc_transform, get_scale_free_profile
 from szmass.results import MassFlag
 
-__all__ = ["Setup", "depth_factors", "field_flags", "noise_of"]
+__all__ = ["MatchedFilters", "depth_factors", "field_flags", "noise_of"]
 
 
 # Cutouts whose sampling is not known are taken as points. That matters where the windows of
@@ -61,7 +61,7 @@ def _splines(field, profile, variance):
     return radial_templates(lambda k: disc_transform(k, profile), SIZES, variance, reach)
 
 
-class Setup:
+class MatchedFilters:
     """Everything that the cutouts of one stack have in common.
 
     Parameters
@@ -160,7 +160,7 @@ def depth_factors(depth, setup, sample):
     ----------
     depth : object
         As in the estimators.
-    setup : Setup
+    setup : MatchedFilters
         Of the cutouts.
     sample : `~szmass.clusters.ClusterSample`
         The clusters.
@@ -194,7 +194,7 @@ def field_flags(setup, sample, size, depth, measured=None):
 
     Parameters
     ----------
-    setup : Setup
+    setup : MatchedFilters
         Of the cutouts.
     sample : `~szmass.clusters.ClusterSample`
         The clusters.

@@ -1,4 +1,4 @@
-"""What a cluster of unit Y500 looks like through beam and pixels, on plain arrays.
+"""Templates: a cluster of unit Y500 through beam and pixels, on plain arrays.
 
 Angles are in arcmin, Y in arcmin2; transforms are functions of l theta500 with Y500 = 1.
 """

@@ -1,4 +1,4 @@
-"""What matched filters of many sizes found: signals, and the probability of size and signal."""
+"""Results of matched filters of many sizes: signals, and probability of size and signal."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How the noise amplitude of a map varies over the sky: as a distribution, or as a map.
+"""Depth of a map: its noise amplitude over the sky, as a distribution or as a map.
 
 A factor multiplies the noise of the field or pixel; the median of the sky is about 1.
 """

@@ -6,7 +6,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass.networks._inputs import NetworkInputs, pooled
-from szmass.simulations import Environment, Observation, draw_flat, simulate
+from szmass.simulations import Observation, draw_flat, get_environment, simulate
 
 __all__ = ["domain_inputs", "draw_population"]
 
@@ -34,7 +34,7 @@ def domain_inputs(recipe, geometry, beam, noise, n):
     the one of these clusters. They come some at a time.
     """
     data, seen = recipe.data, recipe.observation
-    environment = Environment(cosmology=data["cosmology"]) if data["environment"] else None
+    environment = get_environment(data["environment"], cosmology=data["cosmology"])
     cases = list(itertools.product(noise, _SAMPLINGS))
     rng = np.random.default_rng([recipe.seed, _OFFSET])
     for number, (model, sampling) in enumerate(cases):

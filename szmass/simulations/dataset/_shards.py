@@ -43,6 +43,7 @@ __all__ = [
 
 FORMAT = 1
 MAPS = "maps"
+NOISE = "noise.fits"
 _KEY = "szmass"
 _SHARDS, _PARTIAL = "shards", ".partial"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -284,11 +285,12 @@ def _finish(path):
     shutil.rmtree(Path(path) / _PARTIAL, ignore_errors=True)
 
 
-def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwrite):
+def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwrite, noise=None):
     """Write the shards of a data set that are not there yet, under a lock on its folder.
 
     ``write_missing(path, numbers)`` yields whenever it has written one; ``origin`` says which data
-    set it is, ``cutouts`` and ``meta`` are on record of it. ``verify`` reads finished shards, and
+    set it is, ``cutouts`` and ``meta`` are on record of it, and ``noise``, the model of what is in
+    the maps, in a file beside them. ``verify`` reads finished shards, and
     makes the damaged ones anew.
     """
     import_zarr()
@@ -306,6 +308,8 @@ def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwri
         raise InvalidInputError(f"The output folder {str(path.parent)!r} does not exist.")
     with file_lock(path):
         _prepare(path, attributes, layout, overwrite=overwrite)
+        if noise is not None:
+            noise.write(path / NOISE, overwrite=True)
         todo = [
             number
             for number in range(layout.n_shards)

@@ -14,6 +14,8 @@ from szmass.clusters import ClusterSample
 from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError
 from szmass.maps.cutouts import CutoutStack, check_beam
 from szmass.maps.geometry import CutoutGeometry
+from szmass.maps.noise import NoiseModel
+from szmass.maps.sampling import Sampling, get_sampling
 from szmass.simulations.dataset import _shards
 from szmass.simulations.dataset._rows import (
     batches,
@@ -129,6 +131,20 @@ class SimulationDataset:
     def beam(self):
         """FWHM of the Gaussian beam that is in the maps, or None."""
         return check_beam(self._attributes["cutouts"]["beam"])
+
+    @cached_property
+    def noise(self):
+        """Noise in the maps, a `~szmass.maps.NoiseModel`, or None where it is not on record."""
+        file = self.path / _shards.NOISE
+        return NoiseModel.read(file) if file.exists() else None
+
+    @property
+    def sampling(self):
+        """How the pixels of the maps hold the sky, a `~szmass.maps.sampling.Sampling`."""
+        about = self._attributes["cutouts"]
+        if "sampling" in about:
+            return Sampling(**about["sampling"])
+        return get_sampling(None, about["interpolation"])  # before 0.2
 
     @property
     def columns(self):
@@ -333,7 +349,6 @@ class SimulationDataset:
             return self[np.array([index])][0]
         rows = self._rows[self._positions(index)]
         sample = ClusterSample(self._table(rows))
-        about = self._attributes["cutouts"]
         sample.cutouts = CutoutStack(
             self._read(_shards.MAPS, rows),
             None,
@@ -341,8 +356,9 @@ class SimulationDataset:
             names=sample.names,
             geometry=self.geometry,
             beam=self.beam,
-            interpolation=about["interpolation"],
-            meta=about["meta"],
+            noise=self.noise,
+            sampling=self.sampling,
+            meta=self._attributes["cutouts"]["meta"],
         )
         return sample
 

@@ -127,6 +127,7 @@ def make_dataset(
         "geometry": _shards.describe_geometry(mock.cutouts.geometry),
         "beam": str(mock.cutouts.beam),
         "interpolation": mock.cutouts.interpolation,
+        "sampling": mock.cutouts.sampling.to_dict(),
         "meta": mock.cutouts.meta,
     }
 
@@ -137,7 +138,7 @@ def make_dataset(
             _write_shard, job, tasks, workers=workers, scheduler=scheduler, remedy=_REMEDY
         )
 
-    options = {"verify": verify, "overwrite": overwrite}
+    options = {"verify": verify, "overwrite": overwrite, "noise": mock.cutouts.noise}
     _shards.build(path, origin, layout, cutouts, plain(dict(mock.meta)), write_missing, **options)
     return SimulationDataset.open(path)
 
