@@ -16,18 +16,10 @@ _DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 
 def extract_member(archive, member, path):
-    """Write one file of a tar archive (plain, gzip, bzip2 or xz) to a path of the caller's choice.
+    """Write the first regular file named ``member`` of a tar archive, also compressed, to ``path``.
 
-    The first regular file named ``member``, whatever folder it is in, is taken: the name decides
-    only *which* it is, never where it is written. Links, devices and names that point out of the
-    archive are passed over. A file at ``path`` is replaced; nothing is left there after a failure.
-
-    Raises
-    ------
-    FileFormatError
-        The archive is no tar file, ends too early, or has no such file.
-    DiskSpaceError
-        There is not enough room.
+    The name decides only *which* it is, never where it is written: links, devices and names that
+    point out of the archive are passed over. Nothing is left at ``path`` after a failure.
     """
     archive, path = Path(archive), Path(path)
     try:

@@ -19,10 +19,7 @@ def file_sha256(path):
 
 
 def check_sha256(path, sha256, *, remedy):
-    """Refuse a file that has another SHA-256 than the one on record.
-
-    ``remedy`` is what the user can do about it, the last sentence of the `IntegrityError`.
-    """
+    """Refuse a file of another SHA-256; ``remedy`` ends the message with what the user can do."""
     found = file_sha256(path)
     if found != sha256:
         raise IntegrityError(
@@ -32,38 +29,10 @@ def check_sha256(path, sha256, *, remedy):
 
 
 def fetch_file(url, sha256, filename, *, folder=None):
-    """Give a small file, downloading it if it is not there yet.
+    """Give the path of a small file in ``folder`` (default the cache), downloaded if not there yet.
 
-    A file that is there is used as it is, or refused: it is never replaced, since it may
-    be the user's own. Nothing is kept of a download that failed.
-
-    Parameters
-    ----------
-    url : str
-        Where the file is, ``http`` or ``https``.
-    sha256 : str
-        What its SHA-256 must be.
-    filename : str
-        Name under which it is kept.
-    folder : path-like, optional
-        Where it is kept; by default in `~szmass._utils.paths.cache_folder`.
-
-    Returns
-    -------
-    pathlib.Path
-        The file, with the right SHA-256.
-
-    Raises
-    ------
-    IntegrityError
-        The file that is there, or the one that was downloaded, has another SHA-256. The
-        downloaded one is not kept.
-    RemoteDataError
-        The server could not be reached or does not have the file.
-    DiskSpaceError
-        There is not enough room.
-    InvalidInputError
-        ``filename`` contains a folder.
+    A file that is there is used as it is, or refused: it is never replaced, since it may be the
+    user's own. Nothing is kept of a download that failed or has another SHA-256.
     """
     if Path(filename).name != filename:
         raise InvalidInputError(f"'filename' must be a plain name. Received: {filename!r}")

@@ -17,19 +17,9 @@ __all__ = ["atomic_path", "damaged_fits_raises", "put_in_place", "temporary_besi
 
 @contextlib.contextmanager
 def temporary_beside(path, *, folder=None):
-    """Give a free name beside a path, and remove what is still there under it at the end.
+    """Give a free name of the same suffix beside a path (or in ``folder``, on the same disk).
 
-    Parameters
-    ----------
-    path : path-like
-        The target.
-    folder : path-like, optional
-        Where the name is, on the disk of the target; by default the target's folder.
-
-    Yields
-    ------
-    pathlib.Path
-        Where to make a file or a folder; it has the target's suffix.
+    What is still there under it at the end, a file or a folder, is removed.
     """
     path = Path(path)
     folder = path.parent if folder is None else Path(folder)
@@ -44,17 +34,7 @@ def temporary_beside(path, *, folder=None):
 
 
 def put_in_place(made, path):
-    """Give a complete file or folder its final name; what had that name before is replaced.
-
-    A folder that cannot be replaced stays as it was.
-
-    Parameters
-    ----------
-    made : path-like
-        The file or folder, on the disk of the target.
-    path : path-like
-        The target.
-    """
+    """Give a complete file or folder its final name; a folder that cannot be replaced stays."""
     made, path = Path(made), Path(path)
     if not (made.is_dir() and path.is_dir()):
         os.replace(made, path)
@@ -70,27 +50,9 @@ def put_in_place(made, path):
 
 @contextlib.contextmanager
 def atomic_path(path, *, overwrite=False):
-    """Give a temporary path beside the target and move it there on success.
+    """Give a temporary path of the target's suffix, and move it to the target on success.
 
-    Whatever goes wrong inside the block, an existing target stays as it was and
-    no half-written file is left.
-
-    Parameters
-    ----------
-    path : path-like
-        The target.
-    overwrite : bool, optional
-        Replace an existing file.
-
-    Yields
-    ------
-    pathlib.Path
-        Where to write; it has the target's suffix.
-
-    Raises
-    ------
-    InvalidInputError
-        The target exists and ``overwrite`` is False, or its folder does not exist.
+    Whatever goes wrong, an existing target stays as it was and no half-written file is left.
     """
     path = Path(path)
     if path.is_dir():
@@ -109,14 +71,7 @@ def atomic_path(path, *, overwrite=False):
 
 @contextlib.contextmanager
 def damaged_fits_raises():
-    """Turn astropy's warnings about a truncated or corrupt FITS file into errors.
-
-    Yields
-    ------
-    None
-        Inside the block such a file raises
-        `~astropy.utils.exceptions.AstropyUserWarning` (or its `VerifyWarning`).
-    """
+    """Turn astropy's warnings about a truncated or corrupt FITS file into errors of their class."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", VerifyWarning)
         warnings.filterwarnings("error", ".*truncated", AstropyUserWarning)

@@ -18,24 +18,9 @@ _ROWS_AT_ONCE = 2**16
 
 @contextlib.contextmanager
 def open_fits(path, *, memmap=True):
-    """Open a FITS file for reading; a truncated one is an error.
+    """Open a FITS file, possibly gzipped; `FileFormatError` where it is truncated or not FITS.
 
-    Parameters
-    ----------
-    path : path-like
-        The file, possibly gzipped.
-    memmap : bool, optional
-        Whether data stay in the file until they are used.
-
-    Yields
-    ------
-    `~astropy.io.fits.HDUList`
-        The file.
-
-    Raises
-    ------
-    FileFormatError
-        The file is not FITS, or is truncated; also if that shows only inside the block.
+    That is also raised where it shows only inside the block, as data are read with ``memmap``.
     """
     try:
         with warnings.catch_warnings():
@@ -53,10 +38,9 @@ def open_fits(path, *, memmap=True):
 
 
 def read_column(path, hdu, name):
-    """Give the column ``name`` of the table ``hdu`` of a file without reading the others.
+    """Give one column of a table without reading the others, in the file's byte order.
 
-    It is memory-mapped, with the file's byte order, unless the file is compressed or the column
-    is scaled.
+    It is memory-mapped unless the file is compressed or the column is scaled.
     """
     column = hdu.columns[name]
     with open(path, "rb") as file:

@@ -16,21 +16,10 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 @contextlib.contextmanager
 def file_lock(path):
-    """Hold a lock that belongs to a file, waiting for whoever holds it.
+    """Hold the lock of a file, which need not exist, waiting for whoever holds it.
 
-    The operating system releases it when a process ends in whatever way, so that no stale
-    lock is left behind.
-
-    Parameters
-    ----------
-    path : path-like
-        The file to be written; it need not exist. The lock is a file beside it, which is
-        removed at the end.
-
-    Yields
-    ------
-    None
-        Inside the block no other process, and no other thread, holds the lock.
+    It is a file beside it, removed at the end. The operating system releases it when a process ends
+    in whatever way, so that no stale lock is left behind.
     """
     path = Path(path)
     folder = path.parent.resolve(strict=True)  # which filelock would make

@@ -11,26 +11,10 @@ __all__ = ["check_output_folder", "output_folder"]
 
 
 def check_output_folder(folder, *, overwrite=False, marker=None):
-    """Refuse a folder that results cannot go to.
+    """Give a folder's absolute path, or refuse it where results cannot go to it.
 
-    Parameters
-    ----------
-    folder : path-like
-        The folder.
-    overwrite : bool, optional
-        Allow one with something in it.
-    marker : str, optional
-        Name of a file that such a folder must have: it tells whose it is.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder, absolute.
-
-    Raises
-    ------
-    InvalidInputError
-        It is a file, has something in it that may not be replaced, or its parent does not exist.
+    One with something in it needs ``overwrite`` and, where given, the file ``marker`` in it, which
+    tells whose it is.
     """
     folder = Path(folder).absolute()
     if folder.exists() and not folder.is_dir():
@@ -53,27 +37,10 @@ def check_output_folder(folder, *, overwrite=False, marker=None):
 
 @contextlib.contextmanager
 def output_folder(folder, *, overwrite=False, marker=None):
-    """Give a temporary folder beside the target and move its files there on success.
+    """Give a temporary folder beside the target, and move its files there on success.
 
-    Parameters
-    ----------
-    folder : path-like
-        The target. Files of other names that are in it stay, but for those that an earlier
-        ``marker`` lists in ``"files"``.
-    overwrite : bool, optional
-        As in `check_output_folder`.
-    marker : str, optional
-        As in `check_output_folder`: a JSON file that is written inside the block.
-
-    Yields
-    ------
-    pathlib.Path
-        Where to write.
-
-    Raises
-    ------
-    InvalidInputError
-        See `check_output_folder`.
+    Files of other names that are in the target stay, but for those that an earlier ``marker``, a
+    JSON file written inside the block, lists in ``"files"``.
     """
     folder = check_output_folder(folder, overwrite=overwrite, marker=marker)
     with temporary_beside(folder) as temporary:

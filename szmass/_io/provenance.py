@@ -19,10 +19,7 @@ def record_path(path):
 
 
 def read_record(path):
-    """Read the record of a file, which need not exist: a dict, empty if there is no record.
-
-    Its keys are ``url``, ``member`` (of an archive), ``sha256``, ``size``, ``mtime_ns``, ``date``.
-    """
+    """Read a record: url, member (of an archive), sha256, size, mtime_ns, date; {} without one."""
     try:
         return dict(json.loads(record_path(path).read_text()))
     except (OSError, TypeError, ValueError):
@@ -30,10 +27,7 @@ def read_record(path):
 
 
 def write_record(path, sha256, *, url=None, member=None):
-    """Write the record of a file: its SHA-256, and where it was fetched from.
-
-    ``url`` is None if it was put there by hand; ``member`` is which of an archive at ``url`` it is.
-    """
+    """Write the record of a file; ``url`` is None for one put there by hand."""
     stat = Path(path).stat()
     record = {
         "url": url,
@@ -48,10 +42,10 @@ def write_record(path, sha256, *, url=None, member=None):
 
 
 def confirm(path, *, sha256=None):
-    """Make sure that a file that is there is the one on record, else raise `IntegrityError`.
+    """Raise `IntegrityError` where a file is not the one of ``sha256``, or of its record if None.
 
-    The file is read only if it changed size or date since it was last confirmed. Without a given
-    ``sha256`` the record counts, and without a record the file is taken as it is and put on record.
+    It is read only if it changed size or date since last confirmed; without a record it is taken as
+    it is and put on record.
     """
     path, record = Path(path), read_record(path)
     expected = sha256 or record.get("sha256")
@@ -72,11 +66,7 @@ def confirm(path, *, sha256=None):
 
 
 def refuse_changed(path, sha256, *, url, member=None):
-    """Refuse a file (`IntegrityError`) that was changed on its server since it was first fetched.
-
-    ``path`` is where it was kept, ``sha256`` what it is now; its record counts if it is of the same
-    ``url`` and ``member`` of an archive.
-    """
+    """Raise `IntegrityError` where ``url`` gave another SHA-256 than the record of ``path`` has."""
     record = read_record(path)
     if (record.get("url"), record.get("member")) != (url, member):
         return

@@ -14,15 +14,7 @@ _LONGEST_WISH = 300.0  # s that a server may ask for by Retry-After
 
 
 class PassingError(Exception):
-    """A failure that may be over at the next attempt.
-
-    Parameters
-    ----------
-    message : str
-        What went wrong.
-    response : `~requests.Response`, optional
-        The answer; its ``Retry-After`` says when to ask again.
-    """
+    """A failure that may be over at the next attempt; ``response`` may say when (Retry-After)."""
 
     def __init__(self, message, response=None):
         super().__init__(message)
@@ -41,24 +33,8 @@ def may_pass(response):
 def persistently(request, *, attempts, progressed=lambda: False):
     """Call a function until it succeeds, with growing pauses or those that the server asks for.
 
-    Parameters
-    ----------
-    request : callable
-        Makes the request. Errors of requests and urllib3 and `PassingError` are overcome.
-    attempts : int
-        How many failures in a row are the end.
-    progressed : callable, optional
-        Tells after a failure whether it had got further than before: then counting begins anew.
-
-    Returns
-    -------
-    object
-        What ``request`` gave.
-
-    Raises
-    ------
-    GaveUpError
-        It failed too often, or the server asks for a longer pause than anyone would wait.
+    Errors of requests and urllib3 and `PassingError` are overcome, up to ``attempts`` in a row (or
+    too long a pause): then `GaveUpError`. Counting begins anew where it had ``progressed``.
     """
     import requests
     from urllib3.exceptions import HTTPError, InvalidHeader

@@ -33,10 +33,7 @@ def ucd_of(name):
 
 
 def pack_columns(table, format):
-    """Change columns in place so that FITS or VOTable holds them; give what `unpack_columns` needs.
-
-    The columns of the table are replaced, not changed; the dict is of plain JSON types.
-    """
+    """Replace columns by what FITS or VOTable holds; give what `unpack_columns` needs."""
     record = {"masked": [], "masks": {}, "int8": [], "escaped": [], "descriptions": {}}
     key = _key_of(table)
     for name in table.colnames:
@@ -63,10 +60,7 @@ def pack_columns(table, format):
 
 
 def unpack_columns(table, record):
-    """Undo `pack_columns`, in place, on a table as it was read.
-
-    Gives the columns whose masks were not restored, because the table was changed since.
-    """
+    """Undo `pack_columns`, in place; give the columns that changed since, whose masks are lost."""
     for name in table.colnames:
         column = table[name]
         if not isinstance(column, Column | Quantity):

@@ -36,13 +36,7 @@ META_KEY = "SZMETA"
 
 
 def table_format(path, format=None):
-    """Tell the table format from a file name, or check a given one, which wins over the suffix.
-
-    Raises
-    ------
-    InvalidInputError
-        The format or the suffix is not known; the message lists those that are.
-    """
+    """Tell the table format from a file name, or check a given one, which wins over the suffix."""
     if format is None:
         format = TABLE_FORMATS.get(Path(path).suffix.lower())
     if format not in TABLE_FORMATS.values():
@@ -56,27 +50,8 @@ def table_format(path, format=None):
 def write_table(table, path, *, overwrite=False, format=None):
     """Write a table completely or not at all.
 
-    Parameters
-    ----------
-    table : `~astropy.table.QTable`
-        The table. VOTable and CSV cannot hold a `~astropy.coordinates.SkyCoord` column: there it
-        becomes ``ra`` and ``dec`` (ICRS), unless the table has columns of these names.
-    path : path-like
-        The target; its suffix gives the format.
-    overwrite : bool, optional
-        Replace an existing file.
-    format : str, optional
-        ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``, where the suffix does not say.
-
-    Raises
-    ------
-    InvalidInputError
-        The format is unknown or cannot hold the table, the file exists, or its folder does not.
-
-    Warns
-    -----
-    SzmassWarning
-        The format is CSV, which keeps neither units nor descriptions nor ``meta``.
+    VOTable and CSV cannot hold a `~astropy.coordinates.SkyCoord` column: there it becomes ``ra``
+    and ``dec`` (ICRS), unless the table has columns of these names.
     """
     format = table_format(path, format)
     if isinstance(table, QTable):  # a sub-class may have writers of its own, which end here
@@ -195,31 +170,10 @@ def _without_coordinates(table):
 
 
 def read_table(path, *, format=None):
-    """Read a table that `write_table` or another program wrote.
+    """Read a table that `write_table` or another program wrote, with its units, masks and meta.
 
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    format : str, optional
-        ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``, where the suffix does not say.
-
-    Returns
-    -------
-    `~astropy.table.QTable`
-        The table with its units, masks and ``meta``.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    FileFormatError
-        The file is truncated or not of that format.
-
-    Warns
-    -----
-    SzmassWarning
-        Another program changed rows of a FITS file or VOTable of ours, so that masks are lost.
+    A warning says that another program changed rows of a FITS file or VOTable of ours, so that
+    masks are lost.
     """
     format = table_format(path, format)
     path = Path(path)

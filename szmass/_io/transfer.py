@@ -53,35 +53,11 @@ class PartFile:
 
 
 def transfer(url, part, *, size=None, sha256=None, label=None, room=0):
-    """Bring a file to this machine, continuing a part of it that is already here.
+    """Bring a file to this machine, into a `PartFile` that keeps what has arrived after a failure.
 
-    A part is continued only if it is certain to belong to the same file: the server confirms
-    its ETag or date, or a SHA-256 is known by which the result will be judged. Otherwise, and
-    where the server cannot send ranges, the transfer begins anew.
-
-    Parameters
-    ----------
-    url : str
-        Where the file is, ``http`` or ``https``.
-    part : PartFile
-        Where it goes. After a failure it keeps what has arrived.
-    size : int, optional
-        How many bytes it must have.
-    sha256 : str, optional
-        What its SHA-256 must be; *not* checked here.
-    label : str, optional
-        Name shown on the progress bar.
-    room : int, optional
-        Bytes that must remain free on the disk besides.
-
-    Raises
-    ------
-    RemoteDataError
-        The server did not answer, does not have the file, or broke off again and again.
-    IntegrityError
-        The server's file has another size.
-    DiskSpaceError
-        There is not enough room.
+    A part is continued only if it is certain to belong to the same file: the server confirms its
+    ETag or date, or ``sha256``, which is *not* checked here, is known. Otherwise, and where the
+    server cannot send ranges, it begins anew. ``room`` bytes must remain free on the disk besides.
     """
     import requests
 
