@@ -39,15 +39,9 @@ _PAIRS = (
 
 
 def map_columns(table, *, name, coord, redshift, frame, columns, units, missing):
-    """Find the columns of a table that a sample needs.
+    """Find the columns of a table that a sample needs; arguments as in `ClusterSample.from_table`.
 
-    The arguments are those of `szmass.ClusterSample.from_table`. Gives the columns by our names,
-    ``name`` and ``coord`` first, and ``units`` and ``missing`` by our names.
-
-    Raises
-    ------
-    InvalidInputError
-        A column cannot be found, or two would have the same name.
+    Gives the columns by our names, ``name`` and ``coord`` first, and ``units`` and ``missing`` too.
     """
     theirs = {
         _find(table, name, "name", ("name", "cluster")): "name",
@@ -81,18 +75,10 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
 
 
 def check_columns(columns, numbers, units, missing, meta):
-    """Check the columns of a sample and copy them: names, positions, redshifts, then the others.
+    """Check and copy columns of a sample: names, positions, redshifts (NaN if none), the others.
 
-    ``numbers`` is what is known about some of them (`~szmass._utils.attributes.Number`); ``units``
-    are for columns that have none, ``missing`` has numbers that stand for "not known". A column of
-    redshifts is added if there is none.
-
-    Raises
-    ------
-    InvalidInputError
-        A column holds values that cannot be; the message names the rows.
-    InvalidUnitError
-        A column has no unit or one that does not convert.
+    ``numbers`` has a `Number` for some; ``units`` are for columns that have none, ``missing`` has
+    numbers that stand for "not known".
     """
     names, coord = row_names(columns["name"]), columns["coord"].copy()
     _refuse(("coord",), names, ~known_positions(coord), "masked or NaN")
