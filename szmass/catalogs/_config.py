@@ -52,10 +52,7 @@ conf = Conf()
 
 
 def require_consistent(offline, refresh):
-    """Tell whether a server may not be asked: ``offline``, or the settings say so.
-
-    To ``refresh`` without asking a server is an `InvalidInputError`.
-    """
+    """Tell whether a server may not be asked; 'offline' and ``refresh`` exclude each other."""
     offline = bool(offline or conf.offline)
     if offline and refresh:
         raise InvalidInputError("'offline' and 'refresh' exclude each other.")

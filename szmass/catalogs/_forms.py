@@ -25,30 +25,9 @@ _FORMS = (
 
 
 def read_form(path, readme=None):
-    """Read a table and tell its form.
+    """Read a table as it stands in the file, with units; give it, its form, and the bytes read.
 
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    readme : path-like, optional
-        The ReadMe of a CDS table; by default the file ``ReadMe`` in the same folder.
-
-    Returns
-    -------
-    table : `~astropy.table.Table`
-        As it stands in the file, with units.
-    form : str
-        ``"fits"``, ``"ecsv"``, ``"votable"``, ``"cds"`` or ``"csv"``.
-    content : bytes
-        What was read.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    FileFormatError
-        The form is not known, or the file is damaged.
+    ``readme`` is that of a CDS table, by default the file ``ReadMe`` in the same folder.
     """
     path = Path(path)
     if not path.is_file():
@@ -69,13 +48,7 @@ def read_form(path, readme=None):
 
 
 def parse_votable(content):
-    """Read a VOTable: its tables by name (or number), and names and texts of all INFO elements.
-
-    Raises
-    ------
-    ValueError
-        The document is no VOTable, or a broken one.
-    """
+    """Read a VOTable: its tables by name (or number), and names and texts of all INFO elements."""
     document = parse(io.BytesIO(content))
     infos = list(document.infos)
     for resource in document.resources:

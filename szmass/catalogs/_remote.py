@@ -41,14 +41,8 @@ _DIGEST = re.compile(rf"({_KEY}: ['\"]?)([0-9a-f]{{64}})".encode())
 def query_vizier(table_id, *, timeout=None):
     """Ask VizieR for all rows and columns of one table, for instance ``"J/A+A/594/A27/psz2"``.
 
-    The server may be silent for ``timeout`` seconds, ``conf.vizier_timeout`` if None. Gives the
-    table as VizieR has it, and a dict: server, table, query, date, and SHA-256 of the answer.
-
-    Raises
-    ------
-    RemoteDataError
-        The server could not be reached or reported an error, or the answer is incomplete
-        or no such table.
+    Gives the table as VizieR has it, and a dict: server, query, date, and SHA-256 of the answer.
+    ``timeout`` is the longest silence [s], ``conf.vizier_timeout`` if None.
     """
     vizier = _client(timeout)
 
@@ -177,13 +171,7 @@ def latest_snapshot(tag):
 
 
 def read_snapshot(path):
-    """Read a snapshot, with the path in ``meta["snapshot"]``.
-
-    Raises
-    ------
-    IntegrityError
-        The file is not as it was written.
-    """
+    """Read a snapshot; `IntegrityError` where it is not as it was written."""
     remedy = "Delete it, or fetch the catalogue again with refresh=True."
     try:
         content = Path(path).read_bytes()
@@ -203,10 +191,7 @@ def read_snapshot(path):
 
 
 def write_snapshot(table, tag):
-    """Write a snapshot of today, or warn that it was not possible.
-
-    The table's ``meta`` becomes that of the file.
-    """
+    """Write a snapshot of today, or warn that it was not possible."""
     table = table.copy(copy_data=False)
     table.meta = {**table.meta, _KEY: _ZEROS}
     try:

@@ -226,11 +226,10 @@ def _chunks(rows, starts):
 
 
 def choose_pairs(i, j, rank, first, mode):
-    """Choose among pairs (i, j), and sort them by row of a, the better one first.
+    """Choose among pairs (i, j); give their indices, by row of a, the better one first.
 
-    A smaller rank is better, NaN the worst, and pairs in ``first`` are better than all others;
-    equally good ones go by the row of a, then of b. ``"best"`` is one-to-one, in the order of
-    goodness. Gives indices of the chosen pairs.
+    A smaller rank is better, NaN the worst, pairs in ``first`` are better than all others, and
+    equal ones go by row of a, then of b. ``"best"`` is one-to-one, in the order of goodness.
     """
     keys = (rank, ~first) if first.any() else (rank,)
     if mode != "best":
@@ -253,10 +252,9 @@ def choose_pairs(i, j, rank, first, mode):
 
 
 def chance_probability(separation, b, rows, density=None):
-    """Compute the probability that a random row of b is at least as close.
+    """Compute the probability that a random row of b is as close, of separations (P,) [rad].
 
-    Separations [rad] are of P pairs, whose rows of b, unit vectors of shape (M, 3), are
-    ``rows``. The density [1/sr] is measured around each of them if None.
+    ``b`` are unit vectors (M, 3), ``rows`` (P,) into it; density [1/sr] is measured there if None.
     """
     cap = 4 * np.pi * np.sin(separation / 2) ** 2
     probability = np.full(len(cap), np.nan)

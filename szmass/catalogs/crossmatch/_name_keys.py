@@ -19,12 +19,10 @@ _SEPARATORS = re.compile(r"[,;|]")
 
 
 def name_key(name):
-    """Reduce a name to a form that all its usual spellings share.
+    """Reduce a name to a form that all its usual spellings share; None where there is no name.
 
-    Case, blanks, underscores and kinds of dashes do not count, nor does a dash after a
-    letter. "Abell 2142", "A2142", "ACO 2142" and "A 2142" are the same, and so are
-    "MCXC J0000.1+0816", "RXC J0000.1+0816" and "J0000.1+0816".
-    Gives None where there is no name.
+    "Abell 2142", "A2142" and "ACO 2142" are the same, and so are "MCXC J0000.1+0816" and
+    "J0000.1+0816". Case, blanks, kinds of dashes, and a dash after a letter do not count.
     """
     text = unicodedata.normalize("NFKC", str(name)).translate(_DASHES).upper()
     text = re.sub(r"[\s_]", "", text)
@@ -43,10 +41,9 @@ def name_key(name):
 
 
 def name_keys(columns, *, split=()):
-    """Give the keys of the names in some columns, and the row of each key.
+    """Give rows and keys of the names in columns (values, mask); a row can have none or several.
 
-    Columns are (values, mask); those numbered in ``split`` hold lists of names, separated by
-    ``,``, ``;`` or ``|``. A row can have no key, or several.
+    Columns numbered in ``split`` hold lists of names, separated by ``,``, ``;`` or ``|``.
     """
     rows, keys = [], []
     for number, (values, mask) in enumerate(columns):

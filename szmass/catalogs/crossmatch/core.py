@@ -301,10 +301,9 @@ class Sources:
 
 
 def read_sources(catalog, columns, label):
-    """Find in a table, or in an object that has one, what matching needs of it.
+    """Find what matching needs in a table, or in an object that has one, with its columns by role.
 
-    ``columns`` are its columns by role, where their names do not tell; ``label`` is how messages
-    call it. Names and positions are looked at when they are needed.
+    Names and positions are looked at when they are needed.
     """
     table = getattr(catalog, "table", catalog)
     if not isinstance(table, Table):

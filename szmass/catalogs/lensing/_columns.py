@@ -52,12 +52,10 @@ class MassColumn:
 
 
 def layout(definitions, *, ra="ra_deg", dec="dec_deg", unit="1e14 solMass", extra=""):
-    """Describe the columns of a table laid out as those of the CLASH papers.
+    """Describe columns and `MassColumn` s of a table laid out as those of the CLASH papers.
 
-    The masses of the ``definitions`` are in ``M500c``, ``e_M500c`` and the like, in ``unit`` (None
-    where the reader has to say it), the position in the columns ``ra`` and ``dec``, in degrees or
-    as text; ``extra`` columns are as in `szmass.catalogs.catalog_columns`. Gives the columns and
-    the `MassColumn` s.
+    Masses are in ``M500c``, ``e_M500c`` and the like; ``unit`` is None where the reader has to say
+    it. Positions are in degrees or text; ``extra`` columns are as in `catalog_columns`.
     """
     lines = [
         "name  cluster  str",
@@ -86,16 +84,10 @@ def symmetric_masses(definitions, *, suffix="", method=""):
 
 
 def describe(table, columns, mass_definition):
-    """Describe the columns of a table of one's own.
+    """Describe a table of one's own, whose column names by ours are ``columns``.
 
-    ``columns`` are its columns by ours, ``mass_definition`` is what the masses are. Gives the table
-    with longitude and latitude instead of a SkyCoord, its columns, its masses, and the columns of
-    the position with their frame, or None.
-
-    Raises
-    ------
-    InvalidInputError
-        Something is not said, or a column is not known.
+    Gives it with longitude and latitude instead of a SkyCoord, its columns, its masses, and the
+    columns of the position with their frame, or None.
     """
     if mass_definition is None:
         raise InvalidInputError(
@@ -162,17 +154,10 @@ def _split_coord(table, name):
 
 
 def with_units(table, columns, units, cosmology):
-    """Give a copy of a table where every column that needs one has a unit, masses one without h.
+    """Give a copy where every column that needs one has a unit, masses one without h.
 
-    A column without a unit is in the published one, or in that of ``units``, by our names, where
-    ``mass`` is for all masses. The cosmology gives h.
-
-    Raises
-    ------
-    InvalidInputError
-        There is no such column.
-    InvalidUnitError
-        A column has no unit, two, or one that does not convert.
+    Without a unit it is in the published one, or in that of ``units``, by our names (``mass`` is
+    for all masses).
     """
     result = table.copy()
     ours = {column.name for column in columns}

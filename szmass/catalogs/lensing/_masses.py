@@ -14,10 +14,7 @@ _BEHIND = 0.5  # sources are taken to be at least so far behind the cluster, in 
 
 
 def mass_unit(unit, cosmology):
-    """Read a unit of mass, such as ``"1e14 solMass / littleh"`` with the h of the cosmology.
-
-    Gives it without h; `InvalidUnitError` where it is no unit of mass.
-    """
+    """Read a unit of mass, such as ``"1e14 solMass / littleh"``; give it without h."""
     import astropy.cosmology.units as cu
 
     if isinstance(unit, u.UnrecognizedUnit):
@@ -54,12 +51,9 @@ def convert_lensing_mass(
     concentration="diemer19",
     source_redshift=None,
 ):
-    """Convert masses from fits to shear to another cosmology, then to another definition.
+    """Convert masses [solMass] from shear to another cosmology, then definition; tell the steps.
 
-    Masses [solMass] and redshifts are NaN where unknown. The concentration is as in
-    `szmass.physics.convert_mass`, the source redshift the effective one of the lensed galaxies.
-    Gives the masses and a list of what was done, in words; `InvalidInputError` where sources are
-    not behind the clusters.
+    ``source_redshift`` is the effective one of the lensed galaxies; what is not known is NaN.
     """
     source, target = (MassDefinition.parse(d) for d in (from_definition, to_definition))
     old, new = (get_cosmology(c) for c in (from_cosmology, to_cosmology))
