@@ -1,4 +1,4 @@
-"""FITS files opened so that what is wrong with them is said, and single columns of tables."""
+"""FITS files whose damages are errors, and single columns of their tables."""
 
 import contextlib
 import gzip
@@ -7,13 +7,23 @@ import zlib
 
 import numpy as np
 from astropy.io import fits
+from astropy.io.fits.verify import VerifyWarning
 from astropy.utils.exceptions import AstropyUserWarning
 
 from szmass.exceptions import FileFormatError
 
-__all__ = ["open_fits", "read_column"]
+__all__ = ["damaged_fits_raises", "open_fits", "read_column"]
 
 _ROWS_AT_ONCE = 2**16
+
+
+@contextlib.contextmanager
+def damaged_fits_raises():
+    """Turn astropy's warnings about a truncated or corrupt FITS file into errors of their class."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", VerifyWarning)
+        warnings.filterwarnings("error", ".*truncated", AstropyUserWarning)
+        yield
 
 
 @contextlib.contextmanager
