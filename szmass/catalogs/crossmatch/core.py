@@ -21,8 +21,7 @@ from szmass._utils.sample_columns import (
     frame_of,
     position_columns,
 )
-from szmass.catalogs.crossmatch._matching import Matching
-from szmass.catalogs.crossmatch._name_keys import name_keys
+from szmass.catalogs.crossmatch._matching import Matching, name_keys
 from szmass.catalogs.crossmatch._table import assemble, require_prefixes
 from szmass.exceptions import InvalidInputError
 
@@ -289,7 +288,7 @@ class Sources:
 
     @functools.cached_property
     def keys(self):
-        """Rows and keys of all names, see `szmass.catalogs.crossmatch._name_keys.name_keys`."""
+        """Rows and keys of all names, see `szmass.catalogs.crossmatch._matching.name_keys`."""
         if not self.names:
             raise InvalidInputError(
                 f"'{self.label}' has no column 'name' or 'cluster' to match names by. Say which "
