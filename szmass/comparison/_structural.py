@@ -126,10 +126,10 @@ class LineLikelihood:
         """Number of parameters of the line that are fitted."""
         return 1 if self.slope is not None else 2
 
-    def threshold(self, sigmas=1.0):
-        """Give by how much 2 ln L falls at the end of an interval of so many Gaussian sigmas.
+    def threshold(self):
+        """Give by how much 2 ln L falls at the end of the 68 % interval.
 
-        It is 1 for the 68 % interval of a large sample, and nu ln(1 + t^2 / nu) for N points and a
+        It is 1 for a large sample, and nu ln(1 + t^2 / nu) for N points and a
         line of k parameters, with Student's t of nu = N - k degrees of freedom: exact where the
         errors are small beside the scatter.
         """
@@ -137,7 +137,7 @@ class LineLikelihood:
         nu = weight = n - self.line_parameters
         if self.min_y is not None:  # the plain likelihood: its scatter counts as a parameter
             nu, weight = nu - 1, n
-        t = stdtrit(nu, ndtr(sigmas))
+        t = stdtrit(nu, ndtr(1))
         return weight * np.log1p(t**2 / nu)
 
     def _starts(self):
@@ -185,13 +185,13 @@ class LineLikelihood:
         result[free] = found.x
         return result, -found.fun
 
-    def intervals(self, sigmas=1.0):
+    def intervals(self):
         """Find theta (5,) of the largest likelihood, and by parameter both ends of its interval.
 
         An end is infinite where the profile likelihood does not fall to the threshold.
         """
         theta, largest = self.maximise()
-        depth = np.sqrt(self.threshold(sigmas))
+        depth = np.sqrt(self.threshold())
         for _ in range(3):
             self._higher = None
             ends = {BETA: (self.slope, self.slope)} | {
