@@ -1,6 +1,7 @@
 """Columns of a sample, found in a table of any layout and checked."""
 
 import copy
+import functools
 
 import astropy.units as u
 import numpy as np
@@ -18,12 +19,11 @@ from szmass._utils.attributes import (
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
 __all__ = [
-    "angles_in_degrees",
     "check_columns",
     "find_column",
-    "frame_of",
     "map_columns",
     "position_columns",
+    "positions_of",
 ]
 
 # Usual names of longitude and latitude, in the order in which they are looked for. "l" and
@@ -167,20 +167,14 @@ def _find(table, given, what, usual):
 def _find_positions(table, names, coord, frame, units):
     """Give the positions, and the names of the columns they were made from."""
     columns = position_columns(table, coord, frame)
-    if len(columns) == 1:
-        positions = table[columns[0]].copy()
-        if frame is not None and positions.frame.name != frame:
-            raise InvalidInputError(
-                f"The column '{columns[0]}' is a SkyCoord in the frame '{positions.frame.name}', "
-                f"and frame='{frame}' says otherwise. Leave 'frame' out."
-            )
-    else:
-        frame = frame or frame_of(columns)
-        lon, lat = (angles_in_degrees(table[c], c, frame, i, units) for i, c in enumerate(columns))
-        bad = ~(np.isfinite(lon) & np.isfinite(lat))
-        _refuse(columns, names, bad, "masked or NaN")
-        _refuse(columns, names, np.abs(lat) > 90, "beyond 90 deg latitude")
-        positions = SkyCoord(lon * u.deg, lat * u.deg, frame=frame)
+    if len(columns) == 1 and frame not in (None, table[columns[0]].frame.name):
+        raise InvalidInputError(
+            f"The column '{columns[0]}' is a SkyCoord in the frame "
+            f"'{table[columns[0]].frame.name}', and frame='{frame}' says otherwise. Leave 'frame' "
+            "out."
+        )
+    refuse = functools.partial(_refuse, columns, names, what="beyond 90 deg latitude")
+    positions = positions_of(table, columns, frame, units, refuse)
     _refuse(columns, names, ~known_positions(positions), "masked or NaN")
     return positions, columns
 
@@ -225,8 +219,20 @@ def position_columns(table, coord, frame):
     )
 
 
-def frame_of(columns):
-    """Tell the frame of longitude and latitude from the names of their columns."""
+def positions_of(table, columns, frame, units, refuse_latitudes):
+    """Positions (N,) of the `position_columns`, NaN where masked, in a frame that these may tell.
+
+    ``refuse_latitudes`` is called with the rows (N,) of latitudes beyond the poles.
+    """
+    if len(columns) == 1:
+        return table[columns[0]]
+    frame = frame or _frame_of(columns)
+    lon, lat = (_degrees(table[c], c, frame, i, units) for i, c in enumerate(columns))
+    refuse_latitudes(np.abs(lat) > 90)
+    return SkyCoord(lon * u.deg, lat * u.deg, frame=frame)
+
+
+def _frame_of(columns):
     lower = tuple(name.lower() for name in columns)
     for lon, lat, frame in _PAIRS:
         if lower == (lon, lat):
@@ -237,7 +243,7 @@ def frame_of(columns):
     )
 
 
-def angles_in_degrees(column, name, frame, which, units):
+def _degrees(column, name, frame, which, units):
     """Give a column of angles in degrees, NaN where masked."""
     values, mask, unit = column_parts(column)
     if values.dtype.kind in "USO":
