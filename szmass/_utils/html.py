@@ -36,10 +36,7 @@ def short(value):
 
 
 def measured(value, errn=None, errp=None, unit=""):
-    """Write a measurement with the distances down and up, in powers of ten where that is shorter.
-
-    For instance ``(5.1 <sup>+0.2</sup><sub>-0.3</sub>) 10<sup>14</sup> solMass``.
-    """
+    """Write a measurement with the errors down and up, in powers of ten where that is shorter."""
     numbers = [np.nan if v is None else float(v) for v in (value, errn, errp)]
     power = 0
     if np.isfinite(numbers[0]) and numbers[0] and not 1e-2 <= abs(numbers[0]) < 1e4:
@@ -60,10 +57,7 @@ def measured(value, errn=None, errp=None, unit=""):
 
 
 def facts(title, values, *, beside=""):
-    """Lay out a title and facts by name, with HTML to the left of them.
-
-    Title and names are escaped here; values are HTML.
-    """
+    """Lay out a title and facts by name, escaped here, with values and ``beside`` that are HTML."""
     left = "text-align:left"
     listed = list(values.items())
     lines = "".join(
@@ -130,7 +124,7 @@ def _cell(entry):
 
 
 def picture(data, *, size=160, title=""):
-    """Draw an image of a map (ny, nx), north of the grid up, as an inline PNG of a height [pixel].
+    """Draw a map (ny, nx), north of the grid up, as an inline PNG of a height [pixel].
 
     NaN stays blank. It is empty without matplotlib, or if nothing is finite.
     """
@@ -172,8 +166,7 @@ def svg_points(x, y):
 def density_points(x, density, limits, across, up, *, highest=None):
     """Write the points of a density (N,) between two limits, as far as there is something to see.
 
-    ``across`` and ``up`` take values of x and heights from 0 to 1 to places, 1 being ``highest``,
-    by default the maximum.
+    ``across`` takes x to places, ``up`` heights from 0 to 1, which is ``highest`` or the maximum.
     """
     grid = np.linspace(*limits, 161)
     height = np.interp(grid, x, density / (highest or density.max()), left=0.0, right=0.0)
@@ -182,10 +175,7 @@ def density_points(x, density, limits, across, up, *, highest=None):
 
 
 def density_svg(x, density, *, low, middle, high, label):
-    """Draw a density (N,) with its median and 68 % interval, as an inline SVG.
-
-    It takes the colour of the text around it.
-    """
+    """Draw a density (N,), its median and 68 % interval as inline SVG in the colour of the text."""
     # Only where there is something to see, with a little room beside.
     seen = np.flatnonzero(density > 1e-3 * density.max())
     ends = x[max(seen[0] - 1, 0)], x[min(seen[-1] + 1, len(x) - 1)]

@@ -8,7 +8,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from szmass._io.output_folder import output_folder
+from szmass._io.files import output_folder
 from szmass._utils.optional import import_optional
 from szmass._utils.seeds import check_count, generator
 from szmass.clusters import ClusterSample

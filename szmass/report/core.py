@@ -12,8 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from szmass._io.download import file_sha256
-from szmass._io.files import put_in_place, temporary_beside
-from szmass._io.output_folder import check_output_folder
+from szmass._io.files import check_output_folder, put_in_place, temporary_beside
 from szmass._io.tables import write_table
 from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError

@@ -11,8 +11,7 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass._io.download import check_sha256, file_sha256
-from szmass._io.files import atomic_path
-from szmass._io.locks import file_lock
+from szmass._io.files import atomic_path, file_lock
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count, check_seed

@@ -11,8 +11,6 @@ import dataclasses
 import errno
 import hashlib
 import json
-import os
-import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from szmass._io.download import file_sha256
-from szmass._io.locks import file_lock
+from szmass._io.files import file_lock, put_in_place, temporary_beside
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, FileFormatError, InvalidInputError
@@ -141,15 +139,10 @@ def _prepare(path, attributes, layout, *, overwrite):
                 "the shell)."
             )
         shutil.rmtree(path)
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
+    with temporary_beside(path) as temporary:
         with _disk_full_explained(path):
             _create_folder(temporary, attributes, layout)
-        if path.exists():
-            path.rmdir()  # an empty folder
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        put_in_place(temporary, path)
 
 
 def _create_folder(path, attributes, layout):
@@ -210,13 +203,9 @@ def write_shard(path, layout, number, maps, table):
 def _write(target, partial, content):
     """Write a file that is complete or not there."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = partial / secrets.token_hex(8)
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with temporary_beside(target, folder=partial) as temporary:
+        temporary.write_bytes(content)
+        put_in_place(temporary, target)
 
 
 @contextlib.contextmanager
