@@ -154,7 +154,7 @@ def _reason(err):
     """Give the heart of an error that requests and urllib3 have wrapped several times."""
     inner = err.args[0] if err.args else err
     text = str(getattr(inner, "reason", inner))
-    return re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", text)
+    return re.sub(r"^(HTTPS?Connection(Pool)?\(.*?\)|<[^>]*>): ", "", text)
 
 
 def _attempt(session, url, part, size, sha256, label, room):

@@ -157,9 +157,8 @@ def _receive(method, url, **options):
         session.request(method, url, headers=HEADERS, stream=True, **options) as response,
     ):
         # The time-out of requests is for silence: a server that drips would go on for ever.
-        read = getattr(response.raw, "read1", response.raw.read)
         body = io.BytesIO()
-        while chunk := read(_CHUNK, decode_content=True):
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body.write(chunk)
             if time.monotonic() > end:
                 raise requests.Timeout(
