@@ -26,7 +26,6 @@ class NetworkMass(MassEstimator):
     """What estimators by networks have in common: a model card, which says what may be weighed."""
 
     requires = frozenset({"redshift", "complete_cutout"})
-    mass_definition = "500c"
     kind = "network"
     errors_hold = ("noise", "scatter", "centring")
     references = ("2022NatAs...6.1325D",)

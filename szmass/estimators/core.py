@@ -46,7 +46,8 @@ class MassEstimator(ABC):
     implements `_weigh`. Options are looked at when `predict` runs, not before.
 
     What the class attributes say goes into the ``meta`` of the masses, where plots, reports and
-    `szmass.cite` read it; where it depends on options, `_extra_meta` says it instead.
+    `szmass.cite` read it; where it depends on options, `needs` and `_extra_meta`
+    say it instead.
     """
 
     #: Unique name, as on the command line.
@@ -100,8 +101,9 @@ class MassEstimator(ABC):
         """Grid of log10 M of a posterior in which no cluster could be weighed."""
         return np.linspace(13.0, 16.0, 301)
 
-    def _needs(self):
-        """Give what a cluster must have under the present options."""
+    @property
+    def needs(self):
+        """What a cluster must have under the present options, in words of `requires`."""
         return frozenset(self.requires)
 
     def _extra_meta(self, sample):
@@ -208,9 +210,8 @@ class MassEstimator(ABC):
         return estimates.to_table(sample.names, sample.redshift, self.tag, meta)
 
     def _missing(self, sample):
-        needs = self._needs()
         flag = np.zeros(len(sample), dtype=int)
-        for need in sorted(needs):
+        for need in sorted(self.needs):
             if need == "redshift":
                 flag[np.isnan(sample.redshift)] |= MassFlag.NO_REDSHIFT
             elif need in ("cutout", "complete_cutout"):
@@ -242,7 +243,7 @@ class MassEstimator(ABC):
 
     def _meta(self, sample):
         extra = self._extra_meta(sample)
-        looks_at_map = sample.cutouts is not None and any("cutout" in n for n in self._needs())
+        looks_at_map = sample.cutouts is not None and any("cutout" in n for n in self.needs)
         return {
             "method": self.tag,
             "estimator": repr(self),
@@ -418,6 +419,7 @@ def estimate_masses(
 
 
 def _by_method(estimators):
+    """Instances by the names that their methods have in the table."""
     if isinstance(estimators, str | MassEstimator):
         estimators = [estimators]
     if isinstance(estimators, Mapping):

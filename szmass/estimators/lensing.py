@@ -74,7 +74,9 @@ class LensingMass(MassEstimator):
         self.concentration = concentration
         self._fetched = None  # (tag, table), so that a server is asked once
 
-    def _needs(self):
+    @property
+    def needs(self):
+        """What a cluster must have under the present options."""
         return frozenset() if self.delta_redshift is None else frozenset({"redshift"})
 
     def _masses(self):

@@ -5,10 +5,14 @@ import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.filters._diverse import displaced_bank, diverse_bank
-from szmass.estimators.filters._marginal import Reduced, marginal_log_likelihood
-from szmass.estimators.filters._setup import MatchedFilters, depth_factors, field_flags
-from szmass.estimators.filters._slices import mass_curve
+from szmass.estimators.filters._banks import displaced_bank, filter_bank
+from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelihood, mass_curve
+from szmass.estimators.filters._setup import (
+    MatchedFilters,
+    cutouts_of,
+    depth_factors,
+    field_flags,
+)
 from szmass.estimators.priors import MassFunctionPrior, get_prior
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import check_one_minus_b
@@ -149,7 +153,7 @@ class LikelihoodMass(MassEstimator):
             "one_minus_b": float(self.one_minus_b),
             "one_minus_b_err": float(self.one_minus_b_err),
             "sigma_lny": scatter,
-            "diversity": None if self.diversity is None else self._family_name(),
+            "diversity": None if self.diversity is None else get_cluster_model(self.diversity).name,
             "prior": prior if isinstance(prior, str) else repr(prior),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
             **setup.meta,
@@ -157,15 +161,6 @@ class LikelihoodMass(MassEstimator):
 
     def _setup(self, stack):
         return MatchedFilters(stack, self.noise, self.profile, self.map_pixel)
-
-    def _family_name(self):
-        return get_cluster_model(self.diversity).name
-
-    def _family(self):
-        if self.diversity is None:
-            return None
-        model = get_cluster_model(self.diversity)
-        return model.relaxed, model.disturbed, model.profile_scatter
 
     def _grid(self):
         if self.log10_mass is None:
@@ -212,10 +207,7 @@ class LikelihoodMass(MassEstimator):
         InvalidInputError
             An option makes no sense, or beam, geometry and noise do not go together.
         """
-        if sample.cutouts is None:
-            raise InvalidInputError(
-                "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
-            )
+        cutouts_of(sample)
         parts = [
             self._log_likelihood(sample[piece]) for piece in self._pieces(sample) or [slice(None)]
         ]
@@ -227,8 +219,12 @@ class LikelihoodMass(MassEstimator):
         nodes, shifts, weights = self._with_bias(grid)
         data, footprint = sample.cutouts.data, sample.cutouts.footprint
         depth = np.asarray(depth_factors(self.depth, setup, sample))
-        kind = setup.field, setup.profile, setup.variance, self._family()
-        measured = diverse_bank(*kind).measure(data, footprint)
+        family = None
+        if self.diversity is not None:
+            model = get_cluster_model(self.diversity)
+            family = model.relaxed, model.disturbed, model.profile_scatter
+        kind = setup.field, setup.profile, setup.variance, family
+        measured = filter_bank(*kind).measure(data, footprint)
         displaced = ()
         if np.any(centring > 0):
             bank = displaced_bank(*kind)

@@ -67,7 +67,9 @@ class ScalingRelationMass(MassEstimator):
         self.profile = profile
         self.sigma_lny = sigma_lny
 
-    def _needs(self):
+    @property
+    def needs(self):
+        """What a cluster must have under the present options."""
         if self.y not in ("y5r500", "y500"):
             raise InvalidInputError(f"'y' must be 'y5r500' or 'y500'. Received: {self.y!r}")
         return frozenset({"redshift", self.y})
@@ -90,16 +92,13 @@ class ScalingRelationMass(MassEstimator):
             "sigma_lny": scatter,
         }
 
-    def _to_y500(self):
-        if self.y == "y500":
-            return 1.0
-        profile = get_pressure_profile(self.profile)
-        return profile.sphere_integral(1) / profile.sphere_integral(5)
-
     def _weigh(self, sample):
         relation = get_scaling_relation(self.relation)
         scatter = relation.scatter(self.sigma_lny) / relation.alpha
-        factor = self._to_y500()
+        factor = 1.0
+        if self.y == "y5r500":
+            profile = get_pressure_profile(self.profile)
+            factor = profile.sphere_integral(1) / profile.sphere_integral(5)
         y = factor * sample.quantity(self.y)
         has_error = f"{self.y}_err" in sample.table.colnames
         error = factor * sample.quantity(f"{self.y}_err") if has_error else np.nan * y
