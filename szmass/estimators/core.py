@@ -14,7 +14,7 @@ import numpy as np
 
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
-from szmass.exceptions import InvalidInputError, UnweighedClustersWarning
+from szmass.exceptions import InvalidInputError, MixedScalesWarning, UnweighedClustersWarning
 from szmass.results import (
     LogMassPosterior,
     MassEstimates,
@@ -22,10 +22,10 @@ from szmass.results import (
     MassScale,
     add_method,
     masses_of,
+    methods_of,
     rescale_masses,
     side_by_side,
 )
-from szmass.results.reader import warn_of_mixed_scales
 from szmass.version import __version__
 
 __all__ = ["ESTIMATORS", "KINDS", "MassEstimator", "estimate_masses", "register_estimator"]
@@ -407,7 +407,7 @@ def estimate_masses(
         if more:
             add_method(table, replace(masses_of(table, method), **more))
     if one_minus_b is None:
-        warn_of_mixed_scales(table)
+        _warn_of_mixed_scales(table)
     else:
         table = rescale_masses(table, one_minus_b)
     if posteriors is not None:
@@ -416,6 +416,20 @@ def estimate_masses(
             scaled = posterior if one_minus_b is None else posterior.rescaled(one_minus_b)
             posteriors[method] = scaled
     return table
+
+
+def _warn_of_mixed_scales(table):
+    """Warn once if methods of a table are on different mass scales; unknown ones do not count."""
+    scales = {method: masses_of(table, method).mass_scale for method in methods_of(table)}
+    if len({scale for scale in scales.values() if scale.known}) > 1:
+        told = ", ".join(f"{method}: {scale}" for method, scale in scales.items())
+        warnings.warn(
+            f"The masses are on different scales ({told}), and so differ by more than their "
+            "errors. one_minus_b=0.8 (--one-minus-b on the shell) brings those with a 1-b to a "
+            "common one.",
+            MixedScalesWarning,
+            stacklevel=3,
+        )
 
 
 def _by_method(estimators):

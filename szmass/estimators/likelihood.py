@@ -1,5 +1,7 @@
 """Posteriors of mass from Compton-y cutouts: what the data allow, and no more."""
 
+from dataclasses import dataclass
+
 import astropy.units as u
 import numpy as np
 
@@ -13,12 +15,11 @@ from szmass.estimators.filters._setup import (
     depth_factors,
     field_flags,
 )
-from szmass.estimators.priors import MassFunctionPrior, get_prior
+from szmass.estimators.priors import MassFunctionPrior, estimates_under
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.scaling import get_scaling_relation
-from szmass.results import LogMassPosterior, MassEstimates, MassFlag
 from szmass.simulations.bodies.models import get_cluster_model
 
 __all__ = ["LikelihoodMass"]
@@ -30,6 +31,7 @@ _R95 = np.sqrt(-2 * np.log(0.05))
 
 
 @register_estimator
+@dataclass(kw_only=True, eq=False, repr=False)
 class LikelihoodMass(MassEstimator):
     """Posterior of log M given cutout and redshift.
 
@@ -97,36 +99,19 @@ class LikelihoodMass(MassEstimator):
     at_a_time = 256
     references = ("2006A&A...459..341M",)
 
-    def __init__(
-        self,
-        *,
-        noise=None,
-        profile="arnaud2010",
-        relation="planck2015",
-        one_minus_b=1.0,
-        one_minus_b_err=0.0,
-        sigma_lny=None,
-        diversity="a10",
-        centring=None,
-        prior="flat",
-        cosmology="PSZ2",
-        depth=None,
-        map_pixel=None,
-        log10_mass=None,
-    ):
-        self.noise = noise
-        self.profile = profile
-        self.relation = relation
-        self.one_minus_b = one_minus_b
-        self.one_minus_b_err = one_minus_b_err
-        self.sigma_lny = sigma_lny
-        self.diversity = diversity
-        self.centring = centring
-        self.prior = prior
-        self.cosmology = cosmology
-        self.depth = depth
-        self.map_pixel = map_pixel
-        self.log10_mass = log10_mass
+    noise: object = None
+    profile: object = "arnaud2010"
+    relation: object = "planck2015"
+    one_minus_b: float = 1.0
+    one_minus_b_err: float = 0.0
+    sigma_lny: float | None = None
+    diversity: object = "a10"
+    centring: object = None
+    prior: object = "flat"
+    cosmology: object = "PSZ2"
+    depth: object = None
+    map_pixel: object = None
+    log10_mass: object = None
 
     def _extra_meta(self, sample):
         relation = get_scaling_relation(self.relation)
@@ -262,18 +247,12 @@ class LikelihoodMass(MassEstimator):
         return np.concatenate([low, grid, high]), shifts, weights
 
     def _weigh(self, sample):
-        posterior = LogMassPosterior.from_log_likelihood(
-            self._grid(),
-            self._log_likelihood(sample),
-            get_prior(self.prior, self.cosmology),
-            names=sample.names,
-            redshift=sample.redshift,
+        found = estimates_under(
+            self.prior, self.cosmology, self._grid(), self._log_likelihood(sample), sample
         )
         setup = self._setup(sample.cutouts)
         nodes, cosmology = np.array([14.0]), get_cosmology(self.cosmology)
         theta, _ = mass_curve(nodes, sample.redshift, self.relation, self.one_minus_b, cosmology)
-        found = MassEstimates.of_posterior(posterior)
         size = theta[:, 0] * np.cbrt(found.mass / 1e14)
         found.flag |= field_flags(setup, sample, size, depth_factors(self.depth, setup, sample))
-        found.flag[posterior.cut_off] |= MassFlag.EXTRAPOLATED
         return found

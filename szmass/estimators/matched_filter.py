@@ -1,5 +1,6 @@
 """Masses from matched filters: the signal of a known shape, and the mass that fits it."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import astropy.units as u
@@ -8,7 +9,7 @@ from astropy.table import QTable
 
 from szmass._utils.quantities import as_floats
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.filters._banks import OffsetBank
+from szmass.estimators.filters._banks import OffsetBank, cluster_templates
 from szmass.estimators.filters._likelihoods import (
     mass_curve,
     peak_and_interval,
@@ -41,6 +42,7 @@ _offset_bank = lru_cache(maxsize=2)(OffsetBank)
 
 
 @register_estimator
+@dataclass(kw_only=True, eq=False, repr=False)
 class MatchedFilterMass(MassEstimator):
     """Masses as Planck's MSZ: the signal of a matched filter, cut along the Y-M relation.
 
@@ -99,26 +101,14 @@ class MatchedFilterMass(MassEstimator):
     at_a_time = 1024
     references = ("2006A&A...459..341M", "2014A&A...571A..29P", "2016A&A...594A..27P")
 
-    def __init__(
-        self,
-        *,
-        noise=None,
-        profile="arnaud2010",
-        relation="planck2015",
-        one_minus_b=1.0,
-        cosmology="PSZ2",
-        depth=None,
-        search=None,
-        map_pixel=None,
-    ):
-        self.noise = noise
-        self.profile = profile
-        self.relation = relation
-        self.one_minus_b = one_minus_b
-        self.cosmology = cosmology
-        self.depth = depth
-        self.search = search
-        self.map_pixel = map_pixel
+    noise: object = None
+    profile: object = "arnaud2010"
+    relation: object = "planck2015"
+    one_minus_b: float = 1.0
+    cosmology: object = "PSZ2"
+    depth: object = None
+    search: object = None
+    map_pixel: object = None
 
     def _setup(self, stack):
         return MatchedFilters(stack, self.noise, self.profile, self.map_pixel)
@@ -147,8 +137,9 @@ class MatchedFilterMass(MassEstimator):
         if self.search is not None:
             radius = self._radius(sample)
             farthest = float(np.ceil(max(radius.max(), 1e-3)))
+            splines = cluster_templates(setup.field, setup.profile, setup.variance)
             step = _SEARCH_STEP * setup.field.beam
-            bank = _offset_bank(setup.field, setup.splines, farthest, step)
+            bank = _offset_bank(setup.field, splines, farthest, step)
             best, projection, gram = bank.search(stack.data, stack.footprint, radius)
             moved = (best > 0) & (measured.gram[:, 0, 0, 0] > 0)
             ratio = root / setup.bank.measure(np.zeros_like(stack.data[:1])).root

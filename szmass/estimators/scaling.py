@@ -1,5 +1,7 @@
 """Masses from a catalogue's integrated Compton parameter and a Y-M relation."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from szmass.estimators.core import MassEstimator, register_estimator
@@ -13,6 +15,7 @@ __all__ = ["ScalingRelationMass"]
 
 
 @register_estimator
+@dataclass(kw_only=True, eq=False, repr=False)
 class ScalingRelationMass(MassEstimator):
     """Invert a Y500-M500 relation for each cluster.
 
@@ -50,22 +53,12 @@ class ScalingRelationMass(MassEstimator):
     point_estimate = "mass of the relation"
     references = ("2014A&A...571A..20P", "2016A&A...594A..24P")
 
-    def __init__(
-        self,
-        *,
-        relation="planck2015",
-        one_minus_b=1.0,
-        cosmology="PSZ2",
-        y="y5r500",
-        profile="arnaud2010",
-        sigma_lny=None,
-    ):
-        self.relation = relation
-        self.one_minus_b = one_minus_b
-        self.cosmology = cosmology
-        self.y = y
-        self.profile = profile
-        self.sigma_lny = sigma_lny
+    relation: object = "planck2015"
+    one_minus_b: float = 1.0
+    cosmology: object = "PSZ2"
+    y: str = "y5r500"
+    profile: object = "arnaud2010"
+    sigma_lny: float | None = None
 
     @property
     def needs(self):

@@ -75,10 +75,7 @@ class FieldNoise:
         return np.hypot(np.abs(self.x).max(), np.abs(self.y).max())
 
     def shifted(self, spline, step):
-        """Templates in the middles of every ``step``-th block, from a spline of `radial_templates`.
-
-        Gives positions x, y [arcmin], shape (P, 2), and float32 templates (blocks, P, S).
-        """
+        """Positions x, y [arcmin] (P, 2) of every step-th block, templates there (blocks, P, S)."""
         # Templates depend on the distances of blocks alone.
         side = self.block * self.pixel
         fine = [

@@ -8,7 +8,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
-from szmass.estimators.filters._banks import cluster_templates, filter_bank, neighbour_bank
+from szmass.estimators.filters._banks import filter_bank, neighbour_bank
 from szmass.estimators.filters._filters import FieldNoise
 from szmass.estimators.filters._templates import SIZES
 from szmass.exceptions import InvalidInputError, SzmassWarning
@@ -103,11 +103,6 @@ class MatchedFilters:
     def field(self):
         """Noise of the field; its inverse covariance is what takes long."""
         return _field(*self._arguments)
-
-    @property
-    def splines(self):
-        """Radial templates of all sizes."""
-        return cluster_templates(self.field, self.profile, self.variance)
 
     @property
     def bank(self):
