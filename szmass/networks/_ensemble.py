@@ -12,6 +12,7 @@ from szmass.networks._fit import best_arrays
 from szmass.networks._inputs import redshift_and_level
 from szmass.networks._weights import save_arrays
 from szmass.networks.architectures import ARCHITECTURES, architecture_source
+from szmass.networks.binned import CARD
 from szmass.networks.cards import ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import FEWEST, DomainScore
@@ -20,9 +21,9 @@ from szmass.physics.cosmology import get_cosmology
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.version import __version__
 
-__all__ = ["CARD_FILE", "WEIGHTS_FILE", "density_report", "finish_ensemble"]
+__all__ = ["WEIGHTS_FILE", "density_report", "finish_ensemble"]
 
-CARD_FILE, WEIGHTS_FILE = "card.json", "model.npz"
+WEIGHTS_FILE = "model.npz"
 
 # Realisations of the noise with which validation clusters are seen for the calibration.
 _PASSES = 3
@@ -36,8 +37,8 @@ _REDSHIFT, _LOG10_MASS, _DEPTH = (0.0, 0.1, 0.2, 0.4, 1.0), (0.0, 14.7, 99.0), (
 def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     """Calibrate trained members on the validation set, test them, and write card and weights.
 
-    ``encoder(part)`` gives what turns batches of a part of the data into inputs and targets;
-    ``streams`` are of noisy maps for validation and test, with these noise models.
+    ``encoder(part)`` turns batches of that part of the data into inputs and targets; ``streams``
+    are of noisy maps for validation and test.
     """
     arrays = {}
     for number in range(recipe.training["members"]):
@@ -71,7 +72,7 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     save_arrays(path, arrays)
     weights = WeightsFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
     card = dataclasses.replace(card, metrics=metrics, weights=(weights,))
-    card.write(folder / CARD_FILE, overwrite=True)
+    card.write(folder / CARD, overwrite=True)
     return DensityNetworks(card, arrays)
 
 
@@ -101,17 +102,17 @@ def _in_domain(networks, recipe, dataset, noise):
 
 
 def density_report(log_density, grid, truth, redshift, depth):
-    """Errors and coverage in bins of redshift, mass and depth, a dict for each bin.
+    """Errors and coverage in bins of redshift, mass of the estimate and depth, a dict for each.
 
     Of ln p (N, nodes) on a grid of log10 M, true log10 M, redshifts and factors of the noise (N,).
-    Dicts hold ``redshift``, ``log10_mass`` (of the estimate), ``depth``; the number ``n``; ``rmse``
-    of the mean of log10 M [dex]; ``bias``, the mean relative error of the mean of M;
-    ``coverage_68``, ``coverage_95``.
+    ``rmse`` is that of the mean of log10 M [dex], ``bias`` the mean relative error of the mean of
+    M.
     """
     p = np.exp(log_density)
     p /= p.sum(axis=1, keepdims=True)
     log_mean, mean = p @ grid, p @ 10**grid
-    below = np.array([np.interp(t, grid, row) for t, row in zip(truth, _cdf(p), strict=True)])
+    cdf = np.cumsum(p, axis=1) - 0.5 * p
+    below = np.array([np.interp(t, grid, row) for t, row in zip(truth, cdf, strict=True)])
     relative = 1 - 10**truth / mean
     rows = []
     for (z0, z1), (m0, m1), (d0, d1) in itertools.product(
@@ -132,10 +133,6 @@ def density_report(log_density, grid, truth, redshift, depth):
             row |= {name: round(float(value), 4) for name, value in values.items()}
         rows.append(row)
     return rows
-
-
-def _cdf(p):
-    return np.cumsum(p, axis=1) - 0.5 * p
 
 
 def _with_all(edges):

@@ -28,10 +28,9 @@ def draw_population(recipe, n, seed):
 
 
 def domain_inputs(recipe, geometry, beam, noise, n):
-    """Make planes and context, as `NetworkInputs` gives them, of about n clusters in domain.
+    """Planes and context of about n clusters in domain, as `NetworkInputs` gives them, in parts.
 
-    There is a part for each noise model and each sampling of a map; the recipe's seed, moved, is
-    the one of these clusters. They come some at a time.
+    Each noise model and each sampling of a map has its share; the seed is the recipe's, moved.
     """
     data, seen = recipe.data, recipe.observation
     environment = get_environment(data["environment"], cosmology=data["cosmology"])

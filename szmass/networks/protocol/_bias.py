@@ -22,10 +22,8 @@ def relative_error(predicted, true):
 def mass_bin_statistics(predicted, true, cluster_id, edges):
     """Statistics of the errors of log10(M / Msun) of one network in bins of predicted mass.
 
-    Between and beyond the edges lists ``maps``, ``clusters``, ``mean`` and ``std`` of the relative
-    error, with None where there are too few; and of all maps ``relative_mean``, ``relative_std``,
-    ``rmse`` and ``scatter`` [dex]: the standard deviation of the true masses, which is the rmse
-    of one who always says their mean.
+    Lists between and beyond the edges, None where there are too few; and numbers of all maps, where
+    ``scatter`` [dex] is the rmse of one who always says the mean of the true masses.
     """
     error = relative_error(predicted, true)
     index = np.searchsorted(edges, predicted, side="right")
@@ -53,8 +51,7 @@ def pooled_means(statistics, least):
     """Mean relative error per bin, with those of fewer than the least clusters pooled.
 
     Otherwise a network could hide where it is biased by predicting few such masses. Bins are pooled
-    with the next ones, the last ones with those before. None stands for a bin without maps, and
-    everywhere if there are too few clusters in all.
+    with the next ones, the last ones with those before. None where there are no maps or too few.
     """
     groups, waiting = [], []
     for number in range(len(statistics["maps"])):
@@ -78,11 +75,9 @@ def pooled_means(statistics, least):
 
 
 def error_table(predicted, true, level=0.68):
-    """Tabulate the range of the true log10 mass at the predicted one, at a level of probability.
+    """Range of the true log10 mass at the predicted one, at a level; None with fewer than 60 maps.
 
-    Nodes are at the median predicted mass of equal numbers of maps, the outer ones at the ends. If
-    the predicted mass is not in the range, the error on that side is 0.001 dex. None with fewer
-    than 60 maps.
+    Nodes are at the median predicted mass of equal numbers of maps, the outer ones at the ends.
     """
     n = min(_MOST_NODES, len(predicted) // _PER_NODE)
     if n < 2:

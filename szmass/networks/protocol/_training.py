@@ -76,8 +76,7 @@ def train_in_own_process(protocol, number, model):
 def train_one(protocol, number, model):
     """Train one network, test it, and keep weights, log, predictions and record, which it gives.
 
-    The number of the training chooses the split and all random numbers. If the loss became NaN,
-    the record says so in ``error``.
+    Its number chooses the split and all random numbers. If the loss became NaN, ``error`` says so.
     """
     folder = training_folder(protocol.folder, number, model)
     _, *seeds, keras_seed = _seeds(protocol, number, model)
@@ -201,15 +200,8 @@ def _normalised(maps, normalisation):
 
 def _batches(stream, truth, normalisation, epoch):
     for parts in stream.batches(epoch):
-        maps, rows = _joined(parts)
+        maps, rows = (np.concatenate([getattr(p, n) for p in parts]) for n in ("maps", "rows"))
         yield _normalised(maps, normalisation), truth[rows][:, np.newaxis]
-
-
-def _joined(parts):
-    """Join the maps of several noise models."""
-    if len(parts) == 1:
-        return parts[0].maps, parts[0].rows
-    return tuple(np.concatenate([getattr(p, name) for p in parts]) for name in ("maps", "rows"))
 
 
 def _all_maps(stream, normalisation):

@@ -26,7 +26,6 @@ from szmass.networks.protocol._outcome import (
     SETTINGS,
     bin_label,
     make_card,
-    models_below_threshold,
     read_settings,
     selection_table,
 )
@@ -41,7 +40,7 @@ from szmass.networks.protocol._training import (
 from szmass.simulations.dataset import SimulationDataset
 from szmass.simulations.dataset.origin import array_digest, differences, plain
 
-__all__ = ["models_below_threshold", "selection_table", "train_selection"]
+__all__ = ["train_selection"]
 
 _TABLE = "selection.csv"
 _REDSHIFT_BINS = (0.0, 0.1, 0.2, 0.4, 1.0)
