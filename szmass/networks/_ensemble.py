@@ -1,4 +1,4 @@
-"""Ensembles made of trained members: calibration, report, card, files."""
+"""Ensembles made of trained members: calibration, mocks in domain, report, card, files."""
 
 import dataclasses
 import hashlib
@@ -9,29 +9,43 @@ import numpy as np
 
 from szmass.networks._densities import Calibration
 from szmass.networks._fit import best_arrays
-from szmass.networks._inputs import redshift_and_level
+from szmass.networks._inputs import NetworkInputs, pooled, redshift_and_level
 from szmass.networks._weights import save_arrays
 from szmass.networks.architectures import ARCHITECTURES, architecture_source
 from szmass.networks.binned import CARD
 from szmass.networks.cards import ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import FEWEST, DomainScore
-from szmass.networks.domain._mocks import domain_inputs
 from szmass.physics.cosmology import get_cosmology
+from szmass.simulations import Observation, draw_flat, get_environment, simulate
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.version import __version__
 
-__all__ = ["WEIGHTS_FILE", "density_report", "finish_ensemble"]
+__all__ = ["WEIGHTS_FILE", "density_report", "draw_population", "finish_ensemble"]
 
 WEIGHTS_FILE = "model.npz"
 
 # Realisations of the noise with which validation clusters are seen for the calibration.
 _PASSES = 3
 _BATCH = 256
+# Redshifts in each bin of a recipe, evenly spaced, that clusters are drawn from.
+_PER_BIN = 1000
+# Mocks in domain: how they are sampled, how many at a time, and what is added to the recipe's seed,
+# since nobody is to have trained on them.
+_SAMPLINGS, _CHUNK, _OFFSET = ("point", "nearest", "bilinear"), 1024, 1_000_003
 # Masses of simulations, learned by convolutional networks from maps like Planck's.
 _IDEA = "2022NatAs...6.1325D"
 # Bins of the report.
 _REDSHIFT, _LOG10_MASS, _DEPTH = (0.0, 0.1, 0.2, 0.4, 1.0), (0.0, 14.7, 99.0), (0.0, 1.0, 99.0)
+
+
+def draw_population(recipe, n, seed):
+    """Draw clusters as a recipe says: even in log M, as many in each redshift bin."""
+    data = recipe.data
+    redshift = np.concatenate(
+        [np.linspace(*pair, _PER_BIN) for pair in itertools.pairwise(data["redshift"])]
+    )
+    return draw_flat(n, mass=data["mass"] * u.solMass, redshift=redshift, seed=seed)
 
 
 def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
@@ -85,6 +99,43 @@ def _evaluated(networks, encoder, stream, number):
         depth = np.concatenate([part.depth for part in parts])
         found.append((networks.from_planes(planes, context), context, truth, depth))
     return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
+
+
+def domain_inputs(recipe, geometry, beam, noise, n):
+    """Planes and context of about n clusters in domain, as `NetworkInputs` gives them, in parts.
+
+    Each noise model and each sampling of a map has its share; the seed is the recipe's, moved.
+    """
+    data, seen = recipe.data, recipe.observation
+    environment = get_environment(data["environment"], cosmology=data["cosmology"])
+    cases = list(itertools.product(noise, _SAMPLINGS))
+    rng = np.random.default_rng([recipe.seed, _OFFSET])
+    for number, (model, sampling) in enumerate(cases):
+        inputs = NetworkInputs(geometry.shape, geometry.pixel_scale.to_value(u.arcmin), model)
+        observation = Observation(
+            name=f"domain-{sampling}",
+            geometry=geometry,
+            beam=beam,
+            sampling=sampling,
+            noise=model,
+            centring=seen["centring"] * u.arcmin,
+        )
+        for start in range(0, -(-n // len(cases)), _CHUNK):
+            seed = recipe.seed + _OFFSET + 100 * number + start // _CHUNK
+            sample = draw_population(recipe, min(_CHUNK, -(-n // len(cases)) - start), seed)
+            depth = np.exp(rng.uniform(*np.log(seen["depth"]), len(sample)))
+            sample.table["depth"] = depth
+            mocks = simulate(
+                sample,
+                observation,
+                model=data["model"],
+                cosmology=data["cosmology"],
+                environment=environment,
+                seed=seed,
+            )
+            told = depth * np.exp(seen["depth_error"] * rng.standard_normal(len(depth)))
+            planes = inputs.planes(pooled(mocks.cutouts.data), told)
+            yield planes, inputs.context(mocks.redshift, told)
 
 
 def _in_domain(networks, recipe, dataset, noise):
