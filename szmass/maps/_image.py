@@ -14,9 +14,7 @@ _LARGEST_VALUE = 1e30
 
 
 class ImagePixels:
-    """An image (ny, nx) with a celestial WCS that may lie in a memory-mapped file; True in ``mask``
-    is not to be used.
-    """
+    """An image (ny, nx) with a celestial WCS, perhaps memory-mapped; masked pixels are not used."""
 
     def __init__(self, data, wcs, mask=None):
         self.data = data

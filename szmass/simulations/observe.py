@@ -13,12 +13,12 @@ from szmass._utils.registry import Registry
 from szmass._utils.seeds import check_count, check_seed
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
-from szmass.maps import sampling as _sampling
 from szmass.maps.cutouts import CutoutStack, check_beam
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.physics.cosmology import get_cosmology
 from szmass.simulations._observer import Observer
+from szmass.simulations._pixels import box_variance
 from szmass.simulations.bodies.models import get_cluster_model, name_without, switched_off
 from szmass.simulations.bodies.painting import draw_clusters
 from szmass.simulations.field.environment import get_environment
@@ -104,7 +104,7 @@ class Observation:
             if value.ndim or value < 0:
                 raise InvalidInputError(f"'{name}' must be one number >= 0. Received: {value}")
             object.__setattr__(self, name, float(value) * unit)
-        _sampling.box_variance(self.sampling, check_count(self.nside, "nside"))
+        box_variance(self.sampling, check_count(self.nside, "nside"))
         alone = self.noise_sampling == "nearest" and self.sampling == "point"
         if self.noise_sampling not in (None, self.sampling) and not alone:
             raise InvalidInputError(

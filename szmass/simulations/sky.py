@@ -15,8 +15,8 @@ from szmass.maps.frames import frame_named, lonlat
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap
-from szmass.maps.sampling import box_variance, tangent_axes
 from szmass.physics.cosmology import get_cosmology
+from szmass.simulations._pixels import box_variance, tangent_axes
 from szmass.simulations.bodies import _triaxial
 from szmass.simulations.bodies._fourier import FieldGrid
 from szmass.simulations.bodies.models import get_cluster_model

@@ -46,10 +46,7 @@ class TangentGrid:
         return mask.to_image(self.shape)
 
     def rings(self, edges):
-        """Solid angle (K, ny nx) [sr] of pixels within annuli of edges (K, 2) [rad], below pi / 2.
-
-        Also those of the whole annuli, with what is beyond the grid, (K,) [sr].
-        """
+        """Solid angles [sr] of pixels in annuli of edges (K, 2) [rad], (K, ny nx), and of these."""
         parts = np.empty((len(edges), *self.shape))
         for ring, (inner, outer) in zip(parts, edges, strict=True):
             ring[:] = self._disc(outer) - self._disc(inner)
@@ -60,11 +57,9 @@ class TangentGrid:
 
 
 class NoiseCovariance:
-    """Covariance of weighted sums over the pixels of noise with a known spectrum.
+    """Covariance of sums over pixels of noise, exact for samples of a field on the flat sky.
 
-    Exact for pixels that are samples of a field on the flat sky: the weights (K, ny, nx) are
-    convolved with the correlation function without wrapping it round. ``largest`` is the side of
-    the largest pixel that will be asked for [rad].
+    ``largest`` is the side of the largest pixel that will be asked for [rad].
     """
 
     def __init__(self, noise, shape, largest):
@@ -99,11 +94,10 @@ class NoiseCovariance:
 
 
 def ring_sums(cutouts, edges, covariance=None):
-    """Integrate N cutouts over annuli of edges (N, K, 2) [rad], where they are covered.
+    """Integrals [sr], solid angles [sr] and coverage, (N, K), of annuli of edges (N, K, 2) [rad].
 
-    Gives integral [sr] and solid angle [sr] of the covered part, the part that is covered (exactly
-    1 where nothing is missing), all (N, K), and the covariance of the integrals at depth 1
-    (N, K, K) [sr2] or None. A cutout with a NaN among its edges gives NaN.
+    And the covariance of the integrals at depth 1, (N, K, K) [sr2], or None. NaN edges give NaN;
+    the coverage is exactly 1 where nothing is missing.
     """
     n, k = edges.shape[:2]
     integral, area = np.full((n, k), np.nan), np.full((n, k), np.nan)

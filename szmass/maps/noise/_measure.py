@@ -49,10 +49,7 @@ def estimate_spectrum(
     depth_nside=None,
     fields=None,
 ):
-    """Measure the noise in two splits, or in one map of empty fields (``second`` is None).
-
-    Takes and checks what the constructors of `NoiseModel` take, and gives its arguments.
-    """
+    """Arguments of the `NoiseModel` of two splits, or of empty fields (``second`` None)."""
     splits = [("ymap", first)] if second is None else [("first", first), ("second", second)]
     for name, value in splits:
         # By what they have: maps and cutouts know the noise model, which cannot know them.
@@ -247,10 +244,7 @@ def _measure_flat(data, used, pixel, taper, edges, limit, subtract):
 
 
 def _measure_sphere(first, second, mask, discs, taper, edges, limit, depth_nside):
-    """Pseudo-spectrum of a HEALPix map, or of half the difference of two, and its local amplitude.
-
-    The mean square of the depth over the window is 1; None without ``depth_nside``.
-    """
+    """Coupling, pseudo-spectrum, local amplitude (mean square 1) of a map or half a difference."""
     import healpy
 
     data = _ring_values(first)

@@ -118,10 +118,9 @@ def flat_multipoles(shape, pixel):
 
 
 def mean_power(power, shape, pixel):
-    """Power of each mode of a field of pixels of a side [rad], a mean over the mode's cell.
+    """Power [sr] of the modes (ny, nx // 2 + 1) of a field of pixels [rad], means over their cells.
 
-    The cell of the mode 0 holds what is on scales larger than the field: the mean over the field
-    is not 0. Shape (ny, nx // 2 + 1) [sr]; ``power`` must be finite at l = 0.
+    That of the mode 0 is what is on larger scales: the mean over the field is not 0.
     """
     result = power(flat_multipoles(shape, pixel))
     dy, dx = (2 * np.pi / (n * pixel) for n in shape)
@@ -135,10 +134,7 @@ def mean_power(power, shape, pixel):
 
 
 class FieldSampler:
-    """Draws of a Gaussian field that is not periodic over its own size.
-
-    Fields of ``shape`` pixels of a side [rad] are cut out of fields ``padding`` times larger.
-    """
+    """Gaussian fields of pixels of a side [rad], cut out of periodic ones that are larger."""
 
     def __init__(self, power, shape, pixel, padding, dtype):
         self._shape = shape
@@ -196,17 +192,7 @@ def grid_of(geometry):
 
 
 class NoiseSpectrum:
-    """The part of a noise model that is its power spectrum and beam.
-
-    Parameters
-    ----------
-    ell : array-like
-        As in `NoiseModel`.
-    spectrum : `~astropy.units.Quantity`
-        As in `NoiseModel`.
-    beam : `~astropy.units.Quantity` or str or None
-        As in `NoiseModel`.
-    """
+    """The part of a `NoiseModel` that is its power spectrum and beam."""
 
     def __init__(self, ell, spectrum, beam):
         self._power = PowerTable(ell, spectrum)

@@ -8,10 +8,7 @@ _PIECE = 2**20
 
 
 def draw_sky(spectrum, nside, rng):
-    """Draw a Gaussian sky (RING) of a spectrum from l = 0.
-
-    healpy's own synthesis draws from numpy's global state; this one does not.
-    """
+    """Draw a sky (RING) of a spectrum from l = 0; healpy would draw from numpy's global state."""
     import healpy
 
     ell_max = len(spectrum) - 1

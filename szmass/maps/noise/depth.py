@@ -302,25 +302,9 @@ def depth_from_dict(stored, values=None):
 
 
 def field_factors(model, n, rng, coord, depth):
-    """Give the factors of n fields, or None if they are 1.
+    """Factors (n,) of fields, or None if they are 1: ``depth`` if given, else those of a model.
 
-    Parameters
-    ----------
-    model : LogNormalDepth or TabulatedDepth or DepthMap or None
-        The depth of a noise model.
-    n : int
-        Number of fields.
-    rng : `~numpy.random.Generator` or list of them
-        Source of random numbers, or one for each field.
-    coord : `~astropy.coordinates.SkyCoord` or None
-        Their positions.
-    depth : float or array-like or None
-        What the caller wants instead.
-
-    Returns
-    -------
-    `~numpy.ndarray` or None
-        Of length n.
+    The model's are looked up at ``coord``, or drawn from ``rng``: one generator, or one per field.
     """
     if depth is not None:
         if coord is not None:

@@ -285,11 +285,9 @@ def _finish(path):
 
 
 def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwrite):
-    """Write the shards of a data set that are not there yet, under a lock on its folder.
+    """Write what is missing of a data set, under a lock; ``verify`` makes damaged shards anew.
 
-    ``write_missing(path, numbers)`` yields whenever it has written one; ``origin`` says which data
-    set it is, ``cutouts`` and ``meta`` are on record of it. ``verify`` reads finished shards, and
-    makes the damaged ones anew.
+    ``write_missing(path, numbers)`` yields whenever it has written one.
     """
     import_zarr()
     path = Path(path).absolute()

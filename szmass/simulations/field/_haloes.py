@@ -80,11 +80,10 @@ def _linear_correlation(power, h):
 
 
 class HaloClustering:
-    """The excess of haloes, of M500c [Msun] between two limits, around clusters.
+    """The excess of haloes, of M500c [Msun] between two limits, around clusters, in linear theory.
 
-    Linear theory: around a cluster of bias b_t, haloes of bias b have (1 + b_t b xi(r)) times their
-    mean density; the mean is that of the uncorrelated sky. Tinker et al. 2010, ApJ 724, 878 (bias),
-    2008, ApJ 688, 709 (mass function), both for 500c; Eisenstein & Hu 1998 (power spectrum).
+    Around a cluster of bias b_t, haloes of bias b have (1 + b_t b xi(r)) times their mean density.
+    Tinker et al. 2010 (bias), 2008 (mass function), for 500c; Eisenstein & Hu 1998 (P(k)).
     """
 
     def __init__(self, mass, cosmology):
