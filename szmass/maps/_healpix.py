@@ -381,19 +381,15 @@ class HealpixPixels:
     def samples(self, geometry, lon, lat, scales, interpolation):
         """Yield cutouts (ny, nx), NaN without a valid value, at positions [rad] in their frame.
 
-        ``scales`` are the angles of a relative geometry [rad].
+        ``scales`` [rad] are the angles of a relative geometry.
         """
         rotation = frame_rotation(frame_named(geometry.frame), self.frame)
         lon, lat, angles = rotate_tangent_points(lon, lat, rotation)
         plane = _with_shrinkage(*geometry.plane())
         for i in range(len(lon)):
-            scale = 1.0 if scales is None else scales[i]
-            if not np.isfinite(lon[i] + lat[i] + scale):
-                yield np.full(geometry.shape, np.nan)
-                continue
             east, north, shrink = plane
-            if scales is not None:
-                east, north, shrink = _with_shrinkage(east * scale, north * scale)
+            if geometry.relative:
+                east, north, shrink = _with_shrinkage(east * scales[i], north * scales[i])
             if angles[i]:
                 cos, sin = np.cos(angles[i]), np.sin(angles[i])
                 east, north = east * cos + north * sin, north * cos - east * sin

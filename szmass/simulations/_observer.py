@@ -10,6 +10,7 @@ from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
 from szmass.maps.cutouts import CutoutStack
 from szmass.maps.frames import lonlat
+from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap
 from szmass.maps.sampling import Sampling, healpix_pixel
 from szmass.simulations import _pixels
@@ -18,26 +19,13 @@ from szmass.simulations.bodies.painting import ClusterPainter
 from szmass.simulations.field.environment import parts_of
 from szmass.simulations.field.ingredients import FieldSet
 
-__all__ = ["Observer"]
+__all__ = ["Observer", "check_noise", "view_names"]
 
 # POS_ERR of PSZ2 [arcmin] for which ``centring`` holds: its median.
 _POS_ERR = 2.43
 
 # Columns that each simulated sample has, beside those of `draw_clusters`.
 _OURS = ("name", "coord", "projection", "orientation", "shift", "depth", "sky_field")
-
-
-class _FieldGenerators(np.random.Generator):
-    """A generator whose rows of normal numbers come from one generator per row."""
-
-    def __init__(self, generators):
-        super().__init__(np.random.PCG64(0))
-        self._generators = iter(generators)
-
-    def standard_normal(self, size=None, dtype=np.float64, out=None):
-        for row in out:
-            next(self._generators).standard_normal(out=row, dtype=dtype)
-        return out
 
 
 class Observer:
@@ -171,14 +159,14 @@ class Observer:
 
     def _add_noise(self, maps, keys, depth):
         observation = self.observation
-        fields = _FieldGenerators(generator(self.seed, "noise", *key) for key in keys)
+        streams = [generator(self.seed, "noise", *key) for key in keys]
         if observation.noise_sampling in (None, observation.sampling):
-            maps += observation.noise.draw(self.painted, len(keys), fields, depth=depth)
+            maps += observation.noise.draw(self.painted, len(keys), streams, depth=depth)
             return
         margin = _pixels.noise_margin(self.geometry, observation.nside)
         shape = tuple(length + 2 * margin for length in self.geometry.shape)
         larger = dataclasses.replace(self.geometry, shape=shape)
-        noise = observation.noise.draw(larger, len(keys), fields, depth=depth)
+        noise = observation.noise.draw(larger, len(keys), streams, depth=depth)
         for image, field, key in zip(maps, noise, keys, strict=True):
             place = generator(self.seed, "noise", *key, 1).integers(_pixels.N_PLACES)
             image += _pixels.resample_noise(field, self.geometry, place, observation.nside)
@@ -214,6 +202,17 @@ class Observer:
         return footprint
 
 
+def check_noise(noise, beam, shown):
+    """Refuse noise (None is fine) of a map of another beam than what is shown has."""
+    if not isinstance(noise, NoiseModel | None):
+        raise InvalidInputError(f"'noise' must be a NoiseModel. Received: {noise!r}")
+    if noise is not None and noise.beam is not None and abs(noise.beam / beam - 1) > 1e-6:
+        raise InvalidInputError(
+            f"The noise is that of a map with a beam of {noise.beam}, the {shown} has {beam}: take "
+            "the noise of a map with this beam."
+        )
+
+
 def _checked(part, columns, views, taken):
     """Columns that an ingredient gives to the truth, shape (N, projections, ...)."""
     columns = {name: np.asanyarray(values) for name, values in columns.items()}
@@ -229,9 +228,11 @@ def _checked(part, columns, views, taken):
 def _repeated(sample, rows, projections):
     """Repeat the rows of a sample under names that tell the projections apart."""
     table = sample.table[rows]
-    width = len(str(projections - 1))
-    views = np.tile(np.arange(projections), len(sample))
-    table["name"] = [
-        f"{name} p{view:0{width}d}" for name, view in zip(table["name"], views, strict=True)
-    ]
+    table["name"] = view_names(table["name"], np.tile(np.arange(projections), len(sample)))
     return ClusterSample(table)
+
+
+def view_names(names, views):
+    """Names that tell the views (numbers from 0) of one cluster apart."""
+    width = len(str(np.max(views, initial=0)))
+    return [f"{name} p{view:0{width}d}" for name, view in zip(names, views, strict=True)]

@@ -4,10 +4,9 @@ import astropy.units as u
 import numpy as np
 from scipy import fft
 
-from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
-from szmass.maps.noise.depth import DepthMap
+from szmass.maps.noise.depth import DepthMap, check_factors
 
 __all__ = [
     "NoiseCovariance",
@@ -191,9 +190,4 @@ def check_depth(noise, depth, cutouts):
         return noise.depth.at(cutouts.coord) if known and n else np.ones(n)
     if noise is None:
         raise InvalidInputError("'depth' is a factor of the noise: give 'noise' as well.")
-    depth = as_floats(depth, "", "depth", positive=True, finite=True)
-    if depth.shape not in ((), (n,)):
-        raise InvalidInputError(
-            f"'depth' must be one factor or one per cutout ({n}). Received: shape {depth.shape}"
-        )
-    return np.broadcast_to(depth, n)
+    return check_factors(depth, n, "cutout")

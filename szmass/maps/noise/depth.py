@@ -8,7 +8,7 @@ from astropy.coordinates import SkyCoord
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.maps._checks import check_positions, nside_of
+from szmass.maps._checks import check_positions, check_whole_sky
 from szmass.maps.frames import frame_named, lonlat
 
 __all__ = ["DepthMap", "LogNormalDepth", "TabulatedDepth"]
@@ -188,12 +188,7 @@ class DepthMap:
 
     def __init__(self, values, frame="galactic", *, normalise=False):
         values = as_floats(values, "", "values")
-        self.nside = nside_of(values.size)
-        if values.ndim != 1 or self.nside is None:
-            raise InvalidInputError(
-                "'values' must have 12 nside^2 entries, one per HEALPix pixel of the sky. "
-                f"Received: shape {values.shape}"
-            )
+        self.nside = check_whole_sky(values)
         self._frame = frame_named(frame)
         known = np.isfinite(values) & (values > 0)
         if not known.any():
@@ -301,6 +296,16 @@ def depth_from_dict(stored, values=None):
     return DepthMap(values, stored["frame"])
 
 
+def check_factors(depth, n, thing):
+    """Factors of the noise amplitude, one or one per thing, as (n,)."""
+    depth = as_floats(depth, "", "depth", positive=True, finite=True)
+    if depth.shape not in ((), (n,)):
+        raise InvalidInputError(
+            f"'depth' must be one factor or one per {thing} ({n}). Received: shape {depth.shape}"
+        )
+    return np.broadcast_to(depth, n)
+
+
 def field_factors(model, n, rng, coord, depth):
     """Factors (n,) of fields, or None if they are 1: ``depth`` if given, else those of a model.
 
@@ -309,12 +314,7 @@ def field_factors(model, n, rng, coord, depth):
     if depth is not None:
         if coord is not None:
             raise InvalidInputError("Give either 'depth' or 'coord', which looks the depth up.")
-        depth = as_floats(depth, "", "depth", positive=True, finite=True)
-        if depth.shape not in ((), (n,)):
-            raise InvalidInputError(
-                f"'depth' must be one factor or one per field ({n}). Received: shape {depth.shape}"
-            )
-        return np.broadcast_to(depth, n)
+        return check_factors(depth, n, "field")
     if coord is None:
         if model is None:
             return None

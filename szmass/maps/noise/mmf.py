@@ -214,7 +214,7 @@ def planck_noise(kind):
 
 
 def fit_noise(table, patch):
-    """Arguments of the `NoiseModel` of the formula that comes closest to a table or a patch of it."""
+    """Arguments of the `NoiseModel` of the formula closest to a table or a patch of it."""
     from scipy.optimize import least_squares
 
     from szmass.physics.templates import filter_weights, get_scale_free_profile

@@ -83,7 +83,7 @@ class FieldGrid:
         """Modes (complex64), of a period of ``n`` pixels, of the sum of C components of one field.
 
         Each has a row of the transforms ``tables``, an amplitude [arcmin2], xx, xy, yy of Q (C, 3)
-        in k_scaled^2 = k Q k [arcmin2], and its place right of and above the middle [arcmin] (C, 2).
+        in k_scaled^2 = k Q k [arcmin2], and its place right of and above the middle [arcmin].
         """
         modes = self._modes(n)
         stretch = stretch.astype(np.float32)[:, :, np.newaxis]

@@ -31,7 +31,6 @@ from szmass.version import __version__
 __all__ = [
     "Layout",
     "build",
-    "check_shard_size",
     "damaged_files",
     "describe_geometry",
     "import_zarr",
@@ -279,11 +278,6 @@ def is_finished(path, number, *, checksums=False):
     return not damaged_files(path, number, checksums=checksums)
 
 
-def _finish(path):
-    """Remove what is needed only while shards are written."""
-    shutil.rmtree(Path(path) / _PARTIAL, ignore_errors=True)
-
-
 def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwrite):
     """Write what is missing of a data set, under a lock; ``verify`` makes damaged shards anew.
 
@@ -319,20 +313,13 @@ def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwri
                 f"{len(left)} of {layout.n_shards} shards were made, but are not in {str(path)!r}: "
                 "workers on other machines need this folder under the same name."
             )
-        _finish(path)
+        shutil.rmtree(path / _PARTIAL, ignore_errors=True)
     return path
 
 
 def _length(layout, number):
     start, stop = layout.rows(number)
     return stop - start
-
-
-def check_shard_size(shard_size):
-    """Give the number of maps of a shard as a positive int."""
-    if isinstance(shard_size, bool) or not isinstance(shard_size, int) or shard_size < 1:
-        raise InvalidInputError(f"'shard_size' must be 1 or more. Received: {shard_size!r}")
-    return shard_size
 
 
 def describe_geometry(geometry):

@@ -114,7 +114,7 @@ def make_dataset(
         n_maps,
         job.projections,
         mock.cutouts.geometry.shape,
-        _shards.check_shard_size(shard_size),
+        check_count(shard_size, "shard_size"),
         columns,
     )
     origin = {

@@ -13,7 +13,7 @@ from szmass.physics.cosmology import ARCMIN_PER_RADIAN, angular_diameter_distanc
 from szmass.physics.mass_function import sky_density
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies._fourier import FieldGrid
-from szmass.simulations.bodies._substructure import RADIUS_MAX
+from szmass.simulations.bodies._substructure import RADIUS_MAX, directions
 from szmass.simulations.field.ingredients import Ingredient
 
 __all__ = ["HaloClustering", "HaloGas", "Neighbours"]
@@ -152,10 +152,7 @@ class HaloClustering:
         uniform = rng.random((n, 4))
         log_mass = np.interp(uniform[:, 0] * above[0], above[::-1], self.log_mass[::-1])
         radius = np.interp(low + uniform[:, 1] * (high - low), self._within, self._radius)
-        cos, angle = 2 * uniform[:, 2] - 1, 2 * np.pi * uniform[:, 3]
-        sin = np.sqrt(1 - cos**2)
-        direction = np.stack([sin * np.cos(angle), sin * np.sin(angle), cos], axis=1)
-        return np.exp(log_mass), radius[:, np.newaxis] * direction
+        return np.exp(log_mass), radius[:, np.newaxis] * directions(uniform[:, 2:])
 
 
 class Neighbours(Ingredient):
