@@ -419,7 +419,7 @@ for _product in _RELEASES:
 
 
 def noise_of_file(name, column, beam):
-    """Noise that all releases with such a file, column and beam have; None if there is no such."""
+    """Noise that all releases with such a file, column and beam have; None if there is none."""
     known = [
         product.noise if column == product.column and beam == product.beam else None
         for product in MAP_PRODUCTS.values()

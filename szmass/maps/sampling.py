@@ -118,7 +118,9 @@ class Sampling:
             Three variances; 0 for an unknown sampling.
         """
         side = self.pixel if self.pixel is not None else pixel
-        own, across, displaced = _boxes(self)
+        # How many boxes are the map's own pixels, interpolation, and displacement.
+        across, displaced = {"nearest": (0, 1), "bilinear": (2, 0)}.get(self.kind, (0, 0))
+        own = int(self.map_kind != "point" if self.interpolation else self.kind == "window")
         if not own + across + displaced:
             return Windows(0.0, 0.0, 0.0)
         if side is None:
@@ -126,13 +128,6 @@ class Sampling:
         box = float(as_floats(side, u.arcmin, "pixel", positive=True, finite=True)) ** 2 / 12
         moved = across + displaced
         return Windows((own + moved) * box, moved * box, displaced * box)
-
-
-def _boxes(sampling):
-    """How many boxes are the map's own pixels, interpolation, and displacement."""
-    across, displaced = {"nearest": (0, 1), "bilinear": (2, 0)}.get(sampling.kind, (0, 0))
-    own = sampling.map_kind != "point" if sampling.interpolation else sampling.kind == "window"
-    return int(own), across, displaced
 
 
 def check_beam(beam):

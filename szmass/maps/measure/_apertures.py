@@ -162,10 +162,6 @@ def noise_covariance(noise, cutouts):
     """Check that a noise model is that of the cutouts' map; what computes with it, or None."""
     if noise is None:
         return None
-    if not isinstance(noise, NoiseModel):
-        raise InvalidInputError(
-            f"'noise' must be a NoiseModel, for instance NoiseModel.planck(). Received: {noise!r}"
-        )
     both = noise.beam is not None and cutouts.beam is not None
     if both and abs(noise.beam / cutouts.beam - 1) > 1e-6:
         raise InvalidInputError(

@@ -1,4 +1,4 @@
-"""Power spectra given at some multipoles: integrals over them, and fields drawn from them."""
+"""Power spectra given at some multipoles: integrals over them; fields and skies drawn of them."""
 
 import astropy.units as u
 import numpy as np
@@ -9,7 +9,15 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import check_geometry
 from szmass.maps.sampling import check_beam
 
-__all__ = ["FieldSampler", "NoiseSpectrum", "beam_power", "flat_multipoles", "grid_of"]
+__all__ = [
+    "FieldSampler",
+    "NoiseSpectrum",
+    "beam_power",
+    "draw_sky",
+    "flat_multipoles",
+    "grid_of",
+    "upgrade",
+]
 
 # Correlation functions are tabulated with so many nodes per wave of the highest multipole that
 # matters, the one below which all but this part of the variance is.
@@ -25,6 +33,9 @@ _CHUNK = 8
 # The power of the lowest modes is a mean over their cells; up to this many fundamentals, with
 # this many points in a cell.
 _LOW, _POINTS = 6, 9
+
+# HEALPix pixels at a time.
+_SKY_PIECE = 2**20
 
 
 def beam_power(ell, beam):
@@ -183,6 +194,47 @@ class FieldSampler:
             whole = fft.irfft(partly, n=self._padded[1], axis=2, norm="forward")
             result[start : start + count] = whole[:, :, :nx]
         return result
+
+
+def draw_sky(spectrum, nside, rng):
+    """Draw a sky (RING) of a spectrum from l = 0; healpy would draw from numpy's global state."""
+    import healpy
+
+    ell_max = len(spectrum) - 1
+    alm = np.empty(healpy.Alm.getsize(ell_max), complex)
+    rng.standard_normal(out=alm.view(float))
+    alm *= np.sqrt(0.5)
+    # m = 0 comes first and is real.
+    alm[: ell_max + 1] = alm[: ell_max + 1].real * np.sqrt(2)
+    healpy.almxfl(alm, np.sqrt(spectrum), inplace=True)
+    return healpy.alm2map(alm, nside, lmax=ell_max)
+
+
+def upgrade(values, nside):
+    """Bring a map (RING, NaN where not known) to another nside: bilinear up, means down."""
+    import healpy
+
+    own = healpy.npix2nside(len(values))
+    if nside == own:
+        return values.copy()
+    if nside < own:
+        bad = np.isnan(values)
+        result = healpy.ud_grade(np.where(bad, healpy.UNSEEN, values), nside)
+        result[result == healpy.UNSEEN] = np.nan
+        return result
+    result = np.empty(12 * nside**2)
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+    for start in range(0, len(result), _SKY_PIECE):
+        pixels = np.arange(start, min(start + _SKY_PIECE, len(result)))
+        neighbours, weights = healpy.get_interp_weights(own, *healpy.pix2ang(nside, pixels))
+        part = np.sum(filled[neighbours] * weights, axis=0)
+        if not known.all():
+            # Means over what is known, where that is most of it.
+            cover = np.sum(known[neighbours] * weights, axis=0)
+            part = np.where(cover > 0.5, part / np.maximum(cover, 0.5), np.nan)
+        result[pixels] = part
+    return result
 
 
 def grid_of(geometry):

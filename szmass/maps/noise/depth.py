@@ -10,6 +10,7 @@ from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import check_positions, check_whole_sky
 from szmass.maps.frames import frame_named, lonlat
+from szmass.maps.noise._power import draw_sky, upgrade
 
 __all__ = ["DepthMap", "LogNormalDepth", "TabulatedDepth"]
 
@@ -58,8 +59,6 @@ class _DepthDistribution:
         `~numpy.ndarray`
             One factor per pixel, in RING ordering.
         """
-        from szmass.maps.noise._sky import draw_sky, upgrade
-
         frame_named(frame)
         ell = np.arange(97)
         power = np.exp(-ell * (ell + 1) * (_PATCH / 2.355) ** 2)
@@ -276,8 +275,6 @@ class DepthMap:
             One factor per pixel, in RING ordering; NaN where it is not known.
         """
         import healpy
-
-        from szmass.maps.noise._sky import upgrade
 
         if frame_named(frame).is_equivalent_frame(self._frame):
             return upgrade(self.values, nside)

@@ -24,7 +24,7 @@ from szmass._io.locks import file_lock
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, FileFormatError, InvalidInputError
-from szmass.simulations.dataset._truth import ColumnSpec, encode
+from szmass.simulations.dataset._truth import ColumnSpec, encode, with_longer_names
 from szmass.simulations.dataset.origin import differences, plain
 from szmass.version import __version__
 
@@ -65,6 +65,8 @@ class Layout:
     @classmethod
     def plan(cls, n_maps, views, shape, shard, columns):
         """Choose shards of about ``shard`` maps that part no cluster of ``views`` maps."""
+        if views > 1:
+            columns = with_longer_names(columns, len(f" p{views - 1}"))
         chunk = views * -(-16 // views)
         return cls(n_maps, tuple(shape), chunk * max(1, shard // chunk), chunk, tuple(columns))
 
@@ -298,11 +300,7 @@ def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwri
         raise InvalidInputError(f"The output folder {str(path.parent)!r} does not exist.")
     with file_lock(path):
         _prepare(path, attributes, layout, overwrite=overwrite)
-        todo = [
-            number
-            for number in range(layout.n_shards)
-            if not is_finished(path, number, checksums=verify)
-        ]
+        todo = [i for i in range(layout.n_shards) if not is_finished(path, i, checksums=verify)]
         _check_space(path, layout, todo)
         with progress_bar(total=layout.n_maps, desc=path.name, unit="map") as bar:
             bar.update(layout.n_maps - sum(_length(layout, number) for number in todo))

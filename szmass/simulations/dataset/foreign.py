@@ -23,7 +23,7 @@ from szmass.maps.geometry import CutoutGeometry
 from szmass.physics.checks import check_mass, check_redshift
 from szmass.simulations._observer import view_names
 from szmass.simulations.dataset import _shards
-from szmass.simulations.dataset._truth import describe_columns, table_digest, with_longer_names
+from szmass.simulations.dataset._truth import describe_columns, table_digest
 from szmass.simulations.dataset.core import SimulationDataset
 from szmass.simulations.dataset.origin import array_digest
 from szmass.simulations.population import from_masses
@@ -135,8 +135,6 @@ def import_maps(
         truth = _truth(table, source.shape[0])
         truth = _renamed(truth, cluster, mass, redshift, coord, mass_unit, seed)
         columns = describe_columns(_with_projections(truth[:1], views), masks=truth)
-        if views > 1:
-            columns = with_longer_names(columns, len(f" p{views - 1}"))
         layout = _shards.Layout.plan(len(truth) * views, views, geometry.shape, shard_size, columns)
         origin = {
             "kind": "import",
