@@ -22,14 +22,13 @@ from szmass._io.files import file_lock, put_in_place, temporary_beside
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, FileFormatError, InvalidInputError
-from szmass.simulations.dataset._truth import ColumnSpec, encode
+from szmass.simulations.dataset._truth import ColumnSpec, encode, with_longer_names
 from szmass.simulations.dataset.origin import differences, plain
 from szmass.version import __version__
 
 __all__ = [
     "Layout",
     "build",
-    "check_shard_size",
     "damaged_files",
     "describe_geometry",
     "import_zarr",
@@ -65,6 +64,8 @@ class Layout:
     @classmethod
     def plan(cls, n_maps, views, shape, shard, columns):
         """Choose shards of about ``shard`` maps that part no cluster of ``views`` maps."""
+        if views > 1:
+            columns = with_longer_names(columns, len(f" p{views - 1}"))
         chunk = views * -(-16 // views)
         return cls(n_maps, tuple(shape), chunk * max(1, shard // chunk), chunk, tuple(columns))
 
@@ -269,18 +270,11 @@ def is_finished(path, number, *, checksums=False):
     return not damaged_files(path, number, checksums=checksums)
 
 
-def _finish(path):
-    """Remove what is needed only while shards are written."""
-    shutil.rmtree(Path(path) / _PARTIAL, ignore_errors=True)
-
-
 def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwrite, noise=None):
-    """Write the shards of a data set that are not there yet, under a lock on its folder.
+    """Write what is missing of a data set, under a lock; ``verify`` makes damaged shards anew.
 
-    ``write_missing(path, numbers)`` yields whenever it has written one; ``origin`` says which data
-    set it is, ``cutouts`` and ``meta`` are on record of it, and ``noise``, the model of what is in
-    the maps, in a file beside them. ``verify`` reads finished shards, and
-    makes the damaged ones anew.
+    ``write_missing(path, numbers)`` yields whenever it has written one; ``noise`` is the model of
+    what is in the maps, and goes into a file beside them.
     """
     import_zarr()
     path = Path(path).absolute()
@@ -299,11 +293,7 @@ def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwri
         _prepare(path, attributes, layout, overwrite=overwrite)
         if noise is not None:
             noise.write(path / NOISE, overwrite=True)
-        todo = [
-            number
-            for number in range(layout.n_shards)
-            if not is_finished(path, number, checksums=verify)
-        ]
+        todo = [i for i in range(layout.n_shards) if not is_finished(path, i, checksums=verify)]
         _check_space(path, layout, todo)
         with progress_bar(total=layout.n_maps, desc=path.name, unit="map") as bar:
             bar.update(layout.n_maps - sum(_length(layout, number) for number in todo))
@@ -314,20 +304,13 @@ def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwri
                 f"{len(left)} of {layout.n_shards} shards were made, but are not in {str(path)!r}: "
                 "workers on other machines need this folder under the same name."
             )
-        _finish(path)
+        shutil.rmtree(path / _PARTIAL, ignore_errors=True)
     return path
 
 
 def _length(layout, number):
     start, stop = layout.rows(number)
     return stop - start
-
-
-def check_shard_size(shard_size):
-    """Give the number of maps of a shard as a positive int."""
-    if isinstance(shard_size, bool) or not isinstance(shard_size, int) or shard_size < 1:
-        raise InvalidInputError(f"'shard_size' must be 1 or more. Received: {shard_size!r}")
-    return shard_size
 
 
 def describe_geometry(geometry):
