@@ -11,6 +11,7 @@ from szmass.plots.style import (
     COLOURS,
     LINE_STYLES,
     MARKERS,
+    draw_bars,
     log_ticks,
     mass_label,
     new_axes,
@@ -246,11 +247,8 @@ def plot_relative_error(
     for i, j, low, high, centre, mean, std in lines:
         shift = 1.006 ** (len(lines) * 0.5 - i - j)  # bars at one place would hide each other
         label = redshift_label(low, high)
-        ax.errorbar(
-            centre * shift, mean, yerr=std, color=COLOURS[i], marker=MARKERS[i], ms=4.5, lw=1.4,
-            ls=LINE_STYLES[j], elinewidth=0.7, capsize=2,
-            label=f"{label}, {shown[j]}" if len(methods) > 1 else label,
-        )  # fmt: skip
+        label = f"{label}, {shown[j]}" if len(methods) > 1 else label
+        draw_bars(ax, centre * shift, mean, std, i, ls=LINE_STYLES[j], label=label)
     ax.axhline(0, color="k", lw=0.8)
     log_ticks(ax.xaxis)
     one, predicted = (names[0], shown[0]) if len(methods) == 1 else ("predicted", "predicted")

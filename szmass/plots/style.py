@@ -15,6 +15,7 @@ __all__ = [
     "MASS_UNIT",
     "MICRO",
     "Y_LABEL",
+    "draw_bars",
     "draw_circle",
     "draw_image",
     "log_ticks",
@@ -110,6 +111,14 @@ def running_quantiles(x, y, bins, percent=(16, 50, 84)):
     centre = np.array([np.median(x[rows]) for rows in parts])
     levels = [np.percentile(y[rows], percent) for rows in parts]
     return centre, np.reshape(levels, (len(parts), len(percent))).T
+
+
+def draw_bars(ax, x, y, errors, i, **options):
+    """Draw points (B,) with bars, joined by a line, as the i-th of several."""
+    ax.errorbar(
+        x, y, yerr=errors, color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
+        ms=4.5, lw=1.4, elinewidth=0.7, capsize=2, **options,
+    )  # fmt: skip
 
 
 def symmetric_limit(image, limit):
