@@ -2,13 +2,7 @@
 
 import click
 
-from szmass.cli.options import (
-    column_options,
-    offline_option,
-    output_options,
-    read_sample,
-    redshift_option,
-)
+from szmass.cli.options import offline_option, output_options, sample_options
 
 __all__ = ["catalog"]
 
@@ -16,14 +10,14 @@ __all__ = ["catalog"]
 @click.command()
 @click.argument("catalog", metavar="FILE|TAG")
 @output_options
-@redshift_option
-@column_options()
+@sample_options
 @offline_option
-def catalog(catalog, output, overwrite, redshift, columns, units, missing):
+def catalog(catalog, output, overwrite, reading):
     """Read or fetch a catalogue and write it with one set of names and units."""
     from szmass._io.tables import table_format, write_table
+    from szmass.catalogs import load_sample
 
     table_format(output)
-    sample = read_sample(catalog, redshift, columns, units, missing)
+    sample = load_sample(catalog, **reading)
     write_table(sample.table, output, overwrite=overwrite)
     click.echo(f"{len(sample)} clusters written to {output}")

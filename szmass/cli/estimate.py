@@ -9,15 +9,13 @@ from szmass.cli.options import (
     FILE,
     NOTHING_FOUND,
     build_estimators,
-    column_options,
     estimators_option,
     map_options,
     noise_option,
     offline_option,
     output_options,
     quiet_tensorflow,
-    read_sample,
-    redshift_option,
+    sample_options,
     settings_option,
     state_noise,
 )
@@ -39,7 +37,6 @@ __all__ = ["estimate"]
 @estimators_option(required=True)
 @settings_option
 @output_options
-@redshift_option
 @click.option(
     "--interpolation",
     type=click.Choice(["nearest", "bilinear"]),
@@ -68,11 +65,11 @@ __all__ = ["estimate"]
     metavar="1-b",
     help="Bring all masses on the scale of a 1-b to this one, for instance 0.8.",
 )
-@column_options()
+@sample_options
 @offline_option
 def estimate(
-    catalog, ymap, estimators, options, output, overwrite, redshift, interpolation, noise,
-    covered, posteriors, posterior_samples, seed, mean, one_minus_b, columns, units, missing,
+    catalog, ymap, estimators, options, output, overwrite, reading, interpolation, noise, covered,
+    posteriors, posterior_samples, seed, mean, one_minus_b,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
 
@@ -83,6 +80,7 @@ def estimate(
 
     quiet_tensorflow()
     from szmass._io.tables import table_format, write_table
+    from szmass.catalogs import load_sample
     from szmass.estimators import estimate_masses
     from szmass.maps import open_map
     from szmass.results import masses_of
@@ -104,7 +102,7 @@ def estimate(
         raise click.UsageError("--posterior-samples does not go into CSV: write .ecsv or .fits")
     if covered and not ymap:
         raise click.UsageError("--covered needs --map")
-    sample = read_sample(catalog, redshift, columns, units, missing)
+    sample = load_sample(catalog, **reading)
     if ymap:
         ymap = open_map(**ymap)
         state_noise(ymap, noise, sample.coord)

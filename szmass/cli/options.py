@@ -23,9 +23,8 @@ __all__ = [
     "output_options",
     "parse_pairs",
     "quiet_tensorflow",
-    "read_sample",
     "read_table_options",
-    "redshift_option",
+    "sample_options",
     "settings_option",
     "split_names",
     "state_noise",
@@ -44,13 +43,6 @@ def quiet_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-redshift_option = click.option(
-    "--redshift",
-    nargs=2,
-    type=float,
-    metavar="LOW HIGH",
-    help="Keep clusters with LOW < z <= HIGH.",
-)
 settings_option = click.option(
     "--set",
     "options",
@@ -213,15 +205,18 @@ def read_table_options(columns, units, missing):
     return {name: value for name, value in options.items() if value}
 
 
-def read_sample(catalog, redshift, columns, units, missing):
-    """Read or fetch the clusters of a catalogue, as the column options say."""
-    from szmass.catalogs import load_sample
+def sample_options(command):
+    """Add the options that say how to read clusters: ``reading``, arguments of `load_sample`."""
 
-    options = read_table_options(columns, units, missing)
-    redshift_column = options.pop("redshift", None)
-    return load_sample(
-        catalog, redshift=redshift or None, redshift_column=redshift_column, **options
-    )
+    @functools.wraps(command)
+    def packed(redshift, columns, units, missing, **others):
+        reading = read_table_options(columns, units, missing)
+        reading |= {"redshift": redshift or None, "redshift_column": reading.pop("redshift", None)}
+        return command(reading=reading, **others)
+
+    text = "Keep clusters with LOW < z <= HIGH."
+    packed = click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help=text)(packed)
+    return column_options()(packed)
 
 
 def split_names(ctx, param, value):

@@ -25,11 +25,7 @@ _PUBLISHED = "cnn-deandres2022"
 
 @click.command()
 @click.option(
-    "-o",
-    "--folder",
-    type=FOLDER,
-    default="reproduction",
-    help="Where to write tables and figures.",
+    "-o", "--folder", type=FOLDER, default="reproduction", help="Where to write tables and figures."
 )
 @estimators_option(default=f"{_PUBLISHED},cnn")
 @click.option(
