@@ -21,7 +21,7 @@ from szmass.plots.style import (
     draw_bars,
     log_ticks,
     mass_label,
-    new_figure,
+    panel_grid,
     redshift_label,
     running_quantiles,
     split_by_redshift,
@@ -86,12 +86,9 @@ def _name(method):
 def _draw(panels):
     if not panels:
         return None
-    columns = min(len(panels), _COLUMNS)
-    rows = -(-len(panels) // columns)
-    fig = new_figure(None, (_WIDTH * columns, _HEIGHT * rows))
-    axes = list(fig.subplots(rows, columns, squeeze=False).flat)
+    fig, axes = panel_grid(None, len(panels), _COLUMNS, (_WIDTH, _HEIGHT))
     drawn = 0
-    for (title, call), ax in zip(panels, axes, strict=False):
+    for (title, call), ax in zip(panels, axes, strict=True):
         ax.set_title(title, fontsize="medium")
         try:
             call(ax=ax)
@@ -99,8 +96,6 @@ def _draw(panels):
         except InvalidInputError:
             ax.text(0.5, 0.5, "too few clusters", ha="center", transform=ax.transAxes)
             ax.set(xticks=[], yticks=[])
-    for ax in axes[len(panels) :]:
-        ax.remove()
     return fig if drawn else None
 
 
