@@ -16,8 +16,11 @@ __all__ = [
     "rows_of",
     "short",
     "side_by_side",
+    "svg_dot",
+    "svg_line",
     "svg_points",
     "svg_scale",
+    "svg_text",
 ]
 
 #: So many of a stack, or of posteriors, are drawn.
@@ -163,6 +166,22 @@ def svg_points(x, y):
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
+def svg_text(x, y, text, anchor):
+    """Write text at a place, which is its ``anchor``: "start", "middle" or "end"."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(text)}</text>'
+
+
+def svg_line(kind, x1, x2, y1, y2):
+    """Draw a line between two places, of a class of the style sheet."""
+    ends = f'x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"'
+    return f'<line class="{kind}" {ends}/>'
+
+
+def svg_dot(kind, x, y, radius):
+    """Draw a dot, of a class of the style sheet."""
+    return f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
+
+
 def density_points(x, density, limits, across, up, *, highest=None):
     """Write the points of a density (N,) between two limits, as far as there is something to see.
 
@@ -184,7 +203,7 @@ def density_svg(x, density, *, low, middle, high, label):
     area = density_points(x, density, (low, high), across, up)
     place, top = across(middle), up(np.interp(middle, x, density) / density.max())
     ticks = "".join(
-        f'<text x="{across(value):.1f}" y="{base + 14}" text-anchor="middle">{value:.2f}</text>'
+        svg_text(across(value), base + 14, f"{value:.2f}", "middle")
         for value in (ends[0], middle, ends[1])
     )
     return (
