@@ -35,7 +35,7 @@ from szmass.estimators import LikelihoodMass
 from szmass.maps import CutoutStack
 from szmass.maps.masks import _fill as fill
 from szmass.maps.noise import NoiseModel
-from szmass.networks._inputs import NetworkInputs, pooled
+from szmass.networks import load_networks
 from szmass.networks.domain import DomainScore
 from szmass.simulations import (
     ClusterPainter,
@@ -104,12 +104,20 @@ class Mocks:
             beam=stack.beam,
         )  # fmt: skip
         inputs = INPUTS[self.kind]
-        planes = inputs.planes(pooled(np.asarray(maps, np.float32)), self.stated)
+        planes = inputs.planes(blocks(maps), self.stated)
         context = inputs.context(self.sample.redshift, self.stated)
         return planes, context, self._weigh(sample, self.kind)
 
 
-INPUTS = {kind: NetworkInputs((SIDE, SIDE), PIXEL, noise) for kind, noise in NOISES.items()}
+def blocks(maps):
+    """Means of 2 x 2 pixels, of which networks see planes."""
+    half = SIDE // 2
+    maps = np.asarray(maps, np.float32).reshape(len(maps), half, 2, half, 2)
+    return maps.mean(axis=(2, 4))
+
+
+# The same for all networks of cutouts of this size.
+INPUTS = {kind: load_networks().inputs(noise) for kind, noise in NOISES.items()}
 ENVIRONMENT = Environment()
 
 
@@ -131,8 +139,6 @@ def likelihood_masses():
 
 
 def network_masses(folder):
-    from szmass.networks import load_networks
-
     networks = load_networks(folder)
 
     def weigh(sample, kind):
@@ -254,7 +260,7 @@ def real(score, folder, weigh):
             which = ClusterSample(table, cutouts=which.cutouts)
             depths = np.full(len(which), depth)
             inputs = INPUTS["total"]
-            planes = inputs.planes(pooled(which.cutouts.data.astype(np.float32)), depths)
+            planes = inputs.planes(blocks(which.cutouts.data), depths)
             seen = planes, inputs.context(which.redshift, depths), weigh(which, "total")
             flagged, parts = score.outside(*seen), score.parts(*seen)
             shares = {k: f"{100 * np.mean(v > score.threshold):.0f} %" for k, v in parts.items()}

@@ -153,13 +153,9 @@ class Cluster:
         rows |= {name: _html.short(value) for name, value in self.measurements.items()}
         picture = ""
         if self.cutout is not None:
-            picture = _html.picture(_shown(self.cutout), title=f"Compton-y of {self.name}")
+            shown = np.where(self.cutout.footprint, self.cutout.data, np.nan)
+            picture = _html.picture(shown, title=f"Compton-y of {self.name}")
         return _html.facts(self.name, rows, beside=picture)
-
-
-def _shown(cutout):
-    """The pixels of a cutout, those without a valid value as NaN."""
-    return np.where(cutout.footprint, cutout.data, np.nan)
 
 
 # The checks of one cluster serve for the columns of a sample as well.

@@ -1,35 +1,36 @@
-"""Output files and folders that are either complete or not there."""
+"""Output files and folders that are either complete or not there, and locks on them."""
 
 import contextlib
+import errno
+import json
 import os
 import secrets
 import shutil
-import warnings
 from pathlib import Path
 
-from astropy.io.fits.verify import VerifyWarning
-from astropy.utils.exceptions import AstropyUserWarning
+from filelock import FileLock, SoftFileLock, Timeout
 
+from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["atomic_path", "damaged_fits_raises", "put_in_place", "temporary_beside"]
+__all__ = [
+    "atomic_path",
+    "check_output_folder",
+    "file_lock",
+    "output_folder",
+    "put_in_place",
+    "temporary_beside",
+]
+
+_POLL = 0.2  # s between two looks at a lock that another process holds
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 @contextlib.contextmanager
 def temporary_beside(path, *, folder=None):
-    """Give a free name beside a path, and remove what is still there under it at the end.
+    """Give a free name of the same suffix beside a path (or in ``folder``, on the same disk).
 
-    Parameters
-    ----------
-    path : path-like
-        The target.
-    folder : path-like, optional
-        Where the name is, on the disk of the target; by default the target's folder.
-
-    Yields
-    ------
-    pathlib.Path
-        Where to make a file or a folder; it has the target's suffix.
+    What is still there under it at the end, a file or a folder, is removed.
     """
     path = Path(path)
     folder = path.parent if folder is None else Path(folder)
@@ -44,17 +45,7 @@ def temporary_beside(path, *, folder=None):
 
 
 def put_in_place(made, path):
-    """Give a complete file or folder its final name; what had that name before is replaced.
-
-    A folder that cannot be replaced stays as it was.
-
-    Parameters
-    ----------
-    made : path-like
-        The file or folder, on the disk of the target.
-    path : path-like
-        The target.
-    """
+    """Give a complete file or folder its final name; a folder that cannot be replaced stays."""
     made, path = Path(made), Path(path)
     if not (made.is_dir() and path.is_dir()):
         os.replace(made, path)
@@ -70,27 +61,9 @@ def put_in_place(made, path):
 
 @contextlib.contextmanager
 def atomic_path(path, *, overwrite=False):
-    """Give a temporary path beside the target and move it there on success.
+    """Give a temporary path of the target's suffix, and move it to the target on success.
 
-    Whatever goes wrong inside the block, an existing target stays as it was and
-    no half-written file is left.
-
-    Parameters
-    ----------
-    path : path-like
-        The target.
-    overwrite : bool, optional
-        Replace an existing file.
-
-    Yields
-    ------
-    pathlib.Path
-        Where to write; it has the target's suffix.
-
-    Raises
-    ------
-    InvalidInputError
-        The target exists and ``overwrite`` is False, or its folder does not exist.
+    Whatever goes wrong, an existing target stays as it was and no half-written file is left.
     """
     path = Path(path)
     if path.is_dir():
@@ -107,17 +80,99 @@ def atomic_path(path, *, overwrite=False):
         put_in_place(temporary, path)
 
 
-@contextlib.contextmanager
-def damaged_fits_raises():
-    """Turn astropy's warnings about a truncated or corrupt FITS file into errors.
+def check_output_folder(folder, *, overwrite=False, marker=None):
+    """Give a folder's absolute path, or refuse it where results cannot go to it.
 
-    Yields
-    ------
-    None
-        Inside the block such a file raises
-        `~astropy.utils.exceptions.AstropyUserWarning` (or its `VerifyWarning`).
+    One with something in it needs ``overwrite`` and, where given, the file ``marker`` in it, which
+    tells whose it is.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", VerifyWarning)
-        warnings.filterwarnings("error", ".*truncated", AstropyUserWarning)
+    folder = Path(folder).absolute()
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInputError(f"The output {str(folder)!r} is a file; give a folder.")
+    if not folder.parent.is_dir():
+        raise InvalidInputError(f"The folder {str(folder.parent)!r} does not exist.")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not overwrite:
+            raise InvalidInputError(
+                f"The output folder {str(folder)!r} has something in it. Choose another name or "
+                "allow files to be overwritten (overwrite=True, or --overwrite on the shell)."
+            )
+        if marker is not None and not (folder / marker).is_file():
+            raise InvalidInputError(
+                f"The output folder {str(folder)!r} has something in it, and no {marker!r} that "
+                "would tell that it may be replaced. Choose another name."
+            )
+    return folder
+
+
+@contextlib.contextmanager
+def output_folder(folder, *, overwrite=False, marker=None):
+    """Give a temporary folder beside the target, and move its files there on success.
+
+    Files of other names that are in the target stay, but for those that an earlier ``marker``, a
+    JSON file written inside the block, lists in ``"files"``.
+    """
+    folder = check_output_folder(folder, overwrite=overwrite, marker=marker)
+    with temporary_beside(folder) as temporary:
+        temporary.mkdir()
+        yield temporary
+        folder.mkdir(exist_ok=True)
+        former = _files(folder / marker) if marker is not None else []
+        new = sorted(file.name for file in temporary.iterdir())
+        for name in new:
+            put_in_place(temporary / name, folder / name)
+        for name in set(former) - set(new):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _files(marker):
+    """Names that a marker lists, of files right beside it."""
+    try:
+        names = json.loads(marker.read_text())["files"]
+        return [name for name in names if Path(name).name == name]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+@contextlib.contextmanager
+def file_lock(path):
+    """Hold the lock of a file, which need not exist, waiting for whoever holds it.
+
+    It is a file beside it, removed at the end. The operating system releases it when a process ends
+    in whatever way, so that no stale lock is left behind.
+    """
+    path = Path(path)
+    folder = path.parent.resolve(strict=True)  # which filelock would make
+    lock = FileLock(folder / f".{path.name}.lock")
+    try:
+        _acquire(lock, path.name)
+    except NotImplementedError:
+        pass  # a file system without locks: better unguarded than not at all
+    except OSError as err:
+        if err.errno not in _NO_LOCKS:
+            raise
+    try:
         yield
+    finally:
+        if lock.is_locked:
+            # From filelock 3.29.5 on the file stays. It goes while the lock is held: whoever waits
+            # notices, and no lock that was taken since is removed.
+            if not isinstance(lock, SoftFileLock):
+                with contextlib.suppress(OSError):  # Windows does not remove open files
+                    Path(lock.lock_file).unlink()
+            lock.release()
+
+
+def _acquire(lock, name):
+    with contextlib.ExitStack() as waiting:
+        bar = None
+        while True:
+            try:
+                lock.acquire(timeout=0 if bar is None else _POLL, poll_interval=_POLL)
+                return
+            except Timeout:
+                if bar is None:
+                    text = f"{name}: waiting for another process"
+                    bar = progress_bar(desc=text, bar_format="{desc} {elapsed}")
+                    waiting.enter_context(bar)
+                bar.refresh()

@@ -1,4 +1,4 @@
-"""FITS files opened so that what is wrong with them is said, and single columns of tables."""
+"""FITS files whose damages are errors, and single columns of their tables."""
 
 import contextlib
 import gzip
@@ -7,35 +7,30 @@ import zlib
 
 import numpy as np
 from astropy.io import fits
+from astropy.io.fits.verify import VerifyWarning
 from astropy.utils.exceptions import AstropyUserWarning
 
 from szmass.exceptions import FileFormatError
 
-__all__ = ["open_fits", "read_column"]
+__all__ = ["damaged_fits_raises", "open_fits", "read_column"]
 
 _ROWS_AT_ONCE = 2**16
 
 
 @contextlib.contextmanager
+def damaged_fits_raises():
+    """Turn astropy's warnings about a truncated or corrupt FITS file into errors of their class."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", VerifyWarning)
+        warnings.filterwarnings("error", ".*truncated", AstropyUserWarning)
+        yield
+
+
+@contextlib.contextmanager
 def open_fits(path, *, memmap=True):
-    """Open a FITS file for reading; a truncated one is an error.
+    """Open a FITS file, possibly gzipped; `FileFormatError` where it is truncated or not FITS.
 
-    Parameters
-    ----------
-    path : path-like
-        The file, possibly gzipped.
-    memmap : bool, optional
-        Whether data stay in the file until they are used.
-
-    Yields
-    ------
-    `~astropy.io.fits.HDUList`
-        The file.
-
-    Raises
-    ------
-    FileFormatError
-        The file is not FITS, or is truncated; also if that shows only inside the block.
+    That is also raised where it shows only inside the block, as data are read with ``memmap``.
     """
     try:
         with warnings.catch_warnings():
@@ -53,10 +48,9 @@ def open_fits(path, *, memmap=True):
 
 
 def read_column(path, hdu, name):
-    """Give the column ``name`` of the table ``hdu`` of a file without reading the others.
+    """Give one column of a table without reading the others, in the file's byte order.
 
-    It is memory-mapped, with the file's byte order, unless the file is compressed or the column
-    is scaled.
+    It is memory-mapped unless the file is compressed or the column is scaled.
     """
     column = hdu.columns[name]
     with open(path, "rb") as file:

@@ -1,23 +1,91 @@
-"""Transfer of one large file over HTTP that goes on where it was cut."""
+"""Requests over HTTP that are made again where that may help, and the transfer of large files.
+
+Retries follow the rules of urllib3; a transfer goes on where it was cut.
+"""
 
 import contextlib
 import errno
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 
-from szmass._io.retry import HEADERS, GaveUpError, PassingError, may_pass, persistently
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, IntegrityError, RemoteDataError
+from szmass.version import __version__
 
-__all__ = ["PartFile", "check_room", "full_disk_raises", "transfer"]
+__all__ = [
+    "HEADERS",
+    "GaveUpError",
+    "PartFile",
+    "PassingError",
+    "check_room",
+    "full_disk_raises",
+    "may_pass",
+    "persistently",
+    "transfer",
+]
 
+#: What every request says of who asks.
+HEADERS = {"User-Agent": f"szmass/{__version__}"}
+_PAUSE = 1.0  # s before the second attempt, doubled before each further one
+_LONGEST_PAUSE = 30.0  # s
+_LONGEST_WISH = 300.0  # s that a server may ask for by Retry-After
 _CHUNK = 1 << 17  # bytes
 _TIMEOUT = (15, 60)  # s: to connect, between two packets
 _ATTEMPTS = 4  # in a row without progress
 _PROGRESS = 1 << 20  # bytes that count as progress
 _ORIGIN = ("url", "etag", "last_modified", "size", "sha256")
+
+
+class PassingError(Exception):
+    """A failure that may be over at the next attempt; ``response`` may say when (Retry-After)."""
+
+    def __init__(self, message, response=None):
+        super().__init__(message)
+        self.response = response
+
+
+class GaveUpError(Exception):
+    """The end of all attempts; ``__cause__`` is the last failure, the text says how many."""
+
+
+def may_pass(response):
+    """Tell whether the status of an answer may be another one later."""
+    return response.status_code in (408, 425, 429) or response.status_code >= 500
+
+
+def persistently(request, *, attempts, progressed=lambda: False):
+    """Call a function until it succeeds, with growing pauses or those that the server asks for.
+
+    Errors of requests and urllib3 and `PassingError` are overcome, up to ``attempts`` in a row (or
+    too long a pause): then `GaveUpError`. Counting begins anew where it had ``progressed``.
+    """
+    import requests
+    from urllib3.exceptions import HTTPError, InvalidHeader
+    from urllib3.util.retry import RequestHistory, Retry
+
+    # urllib3 makes no pause after the first failure of a history: this one never happened.
+    begun = (RequestHistory(None, None, None, None, None),)
+    fresh = Retry(None, backoff_factor=_PAUSE / 2, backoff_max=_LONGEST_PAUSE, history=begun)
+    retry = fresh
+    while True:
+        try:
+            return request()
+        except (requests.RequestException, HTTPError, PassingError) as err:
+            retry = (fresh if progressed() else retry).increment()
+            failures = len(retry.history) - len(begun)
+            if failures >= attempts:
+                raise GaveUpError(f"gave up after {failures} attempts") from err
+            response = getattr(err, "response", None)
+            try:
+                wish = None if response is None else retry.get_retry_after(response)
+            except InvalidHeader:
+                wish = None
+            if wish is not None and wish > _LONGEST_WISH:
+                raise GaveUpError(f"the server asks for {wish:.0f} s of patience") from err
+        time.sleep(wish or retry.get_backoff_time())
 
 
 class PartFile:
@@ -53,35 +121,11 @@ class PartFile:
 
 
 def transfer(url, part, *, size=None, sha256=None, label=None, room=0):
-    """Bring a file to this machine, continuing a part of it that is already here.
+    """Bring a file to this machine, into a `PartFile` that keeps what has arrived after a failure.
 
-    A part is continued only if it is certain to belong to the same file: the server confirms
-    its ETag or date, or a SHA-256 is known by which the result will be judged. Otherwise, and
-    where the server cannot send ranges, the transfer begins anew.
-
-    Parameters
-    ----------
-    url : str
-        Where the file is, ``http`` or ``https``.
-    part : PartFile
-        Where it goes. After a failure it keeps what has arrived.
-    size : int, optional
-        How many bytes it must have.
-    sha256 : str, optional
-        What its SHA-256 must be; *not* checked here.
-    label : str, optional
-        Name shown on the progress bar.
-    room : int, optional
-        Bytes that must remain free on the disk besides.
-
-    Raises
-    ------
-    RemoteDataError
-        The server did not answer, does not have the file, or broke off again and again.
-    IntegrityError
-        The server's file has another size.
-    DiskSpaceError
-        There is not enough room.
+    A part is continued only if it is certain to belong to the same file: the server confirms its
+    ETag or date, or ``sha256``, which is *not* checked here, is known. Otherwise, and where the
+    server cannot send ranges, it begins anew. ``room`` bytes must remain free on the disk besides.
     """
     import requests
 

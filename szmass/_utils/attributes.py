@@ -32,13 +32,7 @@ _UNIT_SPELLINGS = {
 
 
 class Attribute:
-    """A class attribute whose every assignment is checked.
-
-    Parameters
-    ----------
-    doc : str
-        What it is.
-    """
+    """A class attribute whose every assignment is checked."""
 
     def __init__(self, doc):
         self.__doc__ = doc
@@ -85,16 +79,9 @@ class Position(Attribute):
 
 
 class Number(Attribute):
-    """A number with or without a unit, or None where it is not known.
+    """A number stored in ``unit`` (a plain float without one), or None where it is not known.
 
-    Parameters
-    ----------
-    doc : str
-        What it is.
-    unit : unit-like, optional
-        The unit in which it is stored; without one it is a plain float.
-    sign : {"positive", "not negative"}, optional
-        What is asked of known values.
+    ``sign`` is what is asked of known values: "positive", "not negative" or None.
     """
 
     def __init__(self, doc, unit=None, sign=None):
@@ -121,17 +108,10 @@ class Number(Attribute):
         return number if self.unit is None else number * self.unit
 
     def check_column(self, column, names, *, unit=None, missing=None):
-        """Check the column of a table; give its values in our unit, NaN where masked, and the mask.
+        """Check a column of a table; give its values in our unit, NaN where masked, and the mask.
 
-        ``names`` are those of the rows, for the messages; ``unit`` is for a column that has none,
-        ``missing`` the number that stands for "not known", in the unit of the column.
-
-        Raises
-        ------
-        InvalidUnitError
-            There is no unit, or one that does not convert.
-        InvalidInputError
-            The column holds no numbers, or some are infinite or of the wrong sign.
+        ``names`` are those of the rows, ``unit`` is for a column that has none, and ``missing`` is
+        the number that stands for "not known", in the unit of the column.
         """
         values, mask, own_unit = column_parts(column)
         if values.ndim != 1 or values.dtype.kind not in "fiub":
@@ -214,10 +194,7 @@ def column_of(values, mask, unit=None, *, always=False):
 
 
 def degrees_of_text(values, mask, unit):
-    """Read angles written as text, in hours or degrees; give degrees, NaN where masked.
-
-    Text that is no angle is a ValueError.
-    """
+    """Read angles (N,) written as text, in hours or degrees; give degrees, NaN where masked."""
     degrees = np.full(len(values), np.nan)
     if not mask.all():
         degrees[~mask] = Angle(values[~mask].astype(str), unit).deg
@@ -243,10 +220,7 @@ def known_positions(coord):
 
 
 def parse_unit(text):
-    """Read a unit as published tables spell it: ``"10^14 Msol"``, ``"10+14Msun"``, ``"None"``.
-
-    None where there is no unit; an `~astropy.units.UnrecognizedUnit` where it cannot be told.
-    """
+    """Read a unit as tables spell it ("10+14Msun"); None for none, UnrecognizedUnit if unclear."""
     if text is None or (isinstance(text, u.UnitBase) and text.physical_type != "unknown"):
         return text
     # "10+14Msun" in a VOTable 1.4 comes here as 1e14 of an "Msun" that converts to nothing.
@@ -266,9 +240,6 @@ def parse_unit(text):
 
 
 def unit_factor(unit, wanted):
-    """Tell by what numbers in one unit are multiplied to be in another of the same kind.
-
-    There is no rounding error where the units differ by a power of ten only.
-    """
+    """Tell the factor from one unit to another, exact where they differ by a power of ten."""
     ratio = unit / wanted
     return unit.to(wanted) if getattr(ratio, "bases", None) else ratio.scale

@@ -16,8 +16,11 @@ __all__ = [
     "rows_of",
     "short",
     "side_by_side",
+    "svg_dot",
+    "svg_line",
     "svg_points",
     "svg_scale",
+    "svg_text",
 ]
 
 #: So many of a stack, or of posteriors, are drawn.
@@ -36,10 +39,7 @@ def short(value):
 
 
 def measured(value, errn=None, errp=None, unit=""):
-    """Write a measurement with the distances down and up, in powers of ten where that is shorter.
-
-    For instance ``(5.1 <sup>+0.2</sup><sub>-0.3</sub>) 10<sup>14</sup> solMass``.
-    """
+    """Write a measurement with the errors down and up, in powers of ten where that is shorter."""
     numbers = [np.nan if v is None else float(v) for v in (value, errn, errp)]
     power = 0
     if np.isfinite(numbers[0]) and numbers[0] and not 1e-2 <= abs(numbers[0]) < 1e4:
@@ -60,10 +60,7 @@ def measured(value, errn=None, errp=None, unit=""):
 
 
 def facts(title, values, *, beside=""):
-    """Lay out a title and facts by name, with HTML to the left of them.
-
-    Title and names are escaped here; values are HTML.
-    """
+    """Lay out a title and facts by name, escaped here, with values and ``beside`` that are HTML."""
     left = "text-align:left"
     listed = list(values.items())
     lines = "".join(
@@ -130,7 +127,7 @@ def _cell(entry):
 
 
 def picture(data, *, size=160, title=""):
-    """Draw an image of a map (ny, nx), north of the grid up, as an inline PNG of a height [pixel].
+    """Draw a map (ny, nx), north of the grid up, as an inline PNG of a height [pixel].
 
     NaN stays blank. It is empty without matplotlib, or if nothing is finite.
     """
@@ -169,11 +166,26 @@ def svg_points(x, y):
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
+def svg_text(x, y, text, anchor):
+    """Write text at a place, which is its ``anchor``: "start", "middle" or "end"."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(text)}</text>'
+
+
+def svg_line(kind, x1, x2, y1, y2):
+    """Draw a line between two places, of a class of the style sheet."""
+    ends = f'x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"'
+    return f'<line class="{kind}" {ends}/>'
+
+
+def svg_dot(kind, x, y, radius):
+    """Draw a dot, of a class of the style sheet."""
+    return f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
+
+
 def density_points(x, density, limits, across, up, *, highest=None):
     """Write the points of a density (N,) between two limits, as far as there is something to see.
 
-    ``across`` and ``up`` take values of x and heights from 0 to 1 to places, 1 being ``highest``,
-    by default the maximum.
+    ``across`` takes x to places, ``up`` heights from 0 to 1, which is ``highest`` or the maximum.
     """
     grid = np.linspace(*limits, 161)
     height = np.interp(grid, x, density / (highest or density.max()), left=0.0, right=0.0)
@@ -182,10 +194,7 @@ def density_points(x, density, limits, across, up, *, highest=None):
 
 
 def density_svg(x, density, *, low, middle, high, label):
-    """Draw a density (N,) with its median and 68 % interval, as an inline SVG.
-
-    It takes the colour of the text around it.
-    """
+    """Draw a density (N,), its median and 68 % interval as inline SVG in the colour of the text."""
     # Only where there is something to see, with a little room beside.
     seen = np.flatnonzero(density > 1e-3 * density.max())
     ends = x[max(seen[0] - 1, 0)], x[min(seen[-1] + 1, len(x) - 1)]
@@ -194,7 +203,7 @@ def density_svg(x, density, *, low, middle, high, label):
     area = density_points(x, density, (low, high), across, up)
     place, top = across(middle), up(np.interp(middle, x, density) / density.max())
     ticks = "".join(
-        f'<text x="{across(value):.1f}" y="{base + 14}" text-anchor="middle">{value:.2f}</text>'
+        svg_text(across(value), base + 14, f"{value:.2f}", "middle")
         for value in (ends[0], middle, ends[1])
     )
     return (

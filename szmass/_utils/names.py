@@ -14,17 +14,7 @@ __all__ = ["NameIndex"]
 class NameIndex:
     """Find rows by name: spaces, case and the sort of dash do not matter.
 
-    Parameters
-    ----------
-    names : array-like of str
-        One per row.
-    kind : str
-        What the rows are, for the messages.
-
-    Raises
-    ------
-    DuplicateNameError
-        Two rows have the same name; the message lists them.
+    ``kind`` is what the rows are, for the messages; repeated names are a `DuplicateNameError`.
     """
 
     def __init__(self, names, kind="cluster"):

@@ -9,11 +9,7 @@ __all__ = ["import_optional"]
 
 
 def import_optional(module, *, extra, purpose):
-    """Import a module that only an extra of szmass installs.
-
-    ``purpose`` completes "... is needed to". `MissingDependencyError` where the module, or
-    something it imports, is not installed.
-    """
+    """Import a module that an extra installs; ``purpose`` completes "... is needed to"."""
     try:
         return importlib.import_module(module)
     except ImportError as err:

@@ -11,25 +11,9 @@ __all__ = ["cache_folder"]
 
 
 def cache_folder(*parts):
-    """Give the folder for downloaded and converted files, creating it on demand.
+    """Give a folder for downloads, made on demand, in ``SZMASS_CACHE`` or astropy's cache.
 
-    The environment variable ``SZMASS_CACHE`` names it; without that it is astropy's cache
-    folder for ``szmass``. Everything in it can be deleted and is made again when needed.
-
-    Parameters
-    ----------
-    *parts : str
-        Names of folders below it.
-
-    Returns
-    -------
-    pathlib.Path
-        A folder that exists.
-
-    Raises
-    ------
-    InvalidInputError
-        The folder cannot be created.
+    Everything in it can be deleted and is made again when needed.
     """
     chosen = os.environ.get("SZMASS_CACHE")
     folder = Path(chosen).expanduser() if chosen else Path(get_cache_dir("szmass"))

@@ -8,30 +8,11 @@ _shown = False
 
 
 def show_progress(on):
-    """Turn progress bars on or off.
-
-    Parameters
-    ----------
-    on : bool
-        Whether `progress_bar` draws.
-    """
+    """Turn progress bars on or off."""
     global _shown
     _shown = bool(on)
 
 
 def progress_bar(iterable=None, **kwargs):
-    """Wrap an iterable in a bar that is drawn only where bars are on.
-
-    Parameters
-    ----------
-    iterable : iterable, optional
-        What is looped over.
-    **kwargs : dict
-        Passed to `tqdm.tqdm` (``desc``, ``total``, ``unit``).
-
-    Returns
-    -------
-    tqdm.tqdm
-        Iterates as ``iterable`` does.
-    """
+    """Wrap an iterable in a bar of tqdm that is drawn only where bars are on."""
     return tqdm(iterable, disable=not _shown, **kwargs)

@@ -10,26 +10,9 @@ __all__ = ["as_floats", "as_quantity"]
 
 
 def as_quantity(value, unit, name):
-    """Convert an argument to a Quantity of a known unit.
+    """Convert an argument to a Quantity of a unit; a string such as ``"1.7 arcmin"`` is parsed.
 
-    Parameters
-    ----------
-    value : `~astropy.units.Quantity` or str
-        What the caller passed; a string such as ``"1.7 arcmin"`` is parsed.
-    unit : unit-like
-        The unit to convert to. A bare number is accepted only where this is dimensionless.
-    name : str
-        Name of the argument, for the error message.
-
-    Returns
-    -------
-    `~astropy.units.Quantity`
-        The value in ``unit``.
-
-    Raises
-    ------
-    InvalidUnitError
-        The value has no unit or one that does not convert.
+    A bare number is accepted only where the unit is dimensionless.
     """
     unit = u.Unit(unit)
     try:
@@ -54,32 +37,9 @@ def as_quantity(value, unit, name):
 
 
 def as_floats(value, unit, name, *, positive=False, finite=False):
-    """Convert an argument to a plain float64 array in a known unit.
+    """Convert an argument, also a column of a table, to float64 in a unit, NaN where masked.
 
-    Parameters
-    ----------
-    value : `~astropy.units.Quantity` or str or float
-        What the caller passed, also a column of a table; masked elements become NaN.
-    unit : unit-like
-        The unit of the result.
-    name : str
-        Name of the argument, for the error message.
-    positive : bool, optional
-        Refuse values <= 0 (NaN passes unless ``finite``).
-    finite : bool, optional
-        Refuse NaN and infinities.
-
-    Returns
-    -------
-    `~numpy.ndarray`
-        float64, of the shape of the input.
-
-    Raises
-    ------
-    InvalidUnitError
-        The unit does not convert.
-    InvalidInputError
-        A value is not positive, or not finite, where that was asked for.
+    ``positive`` refuses values <= 0 (NaN passes unless ``finite``), ``finite`` NaN and infinities.
     """
     mask = False
     if isinstance(value, Masked):

@@ -1,6 +1,7 @@
 """Columns of a sample, found in a table of any layout and checked."""
 
 import copy
+import functools
 
 import astropy.units as u
 import numpy as np
@@ -18,12 +19,11 @@ from szmass._utils.attributes import (
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
 __all__ = [
-    "angles_in_degrees",
     "check_columns",
     "find_column",
-    "frame_of",
     "map_columns",
     "position_columns",
+    "positions_of",
 ]
 
 # Usual names of longitude and latitude, in the order in which they are looked for. "l" and
@@ -39,15 +39,9 @@ _PAIRS = (
 
 
 def map_columns(table, *, name, coord, redshift, frame, columns, units, missing):
-    """Find the columns of a table that a sample needs.
+    """Find the columns of a table that a sample needs; arguments as in `ClusterSample.from_table`.
 
-    The arguments are those of `szmass.ClusterSample.from_table`. Gives the columns by our names,
-    ``name`` and ``coord`` first, and ``units`` and ``missing`` by our names.
-
-    Raises
-    ------
-    InvalidInputError
-        A column cannot be found, or two would have the same name.
+    Gives the columns by our names, ``name`` and ``coord`` first, and ``units`` and ``missing`` too.
     """
     theirs = {
         _find(table, name, "name", ("name", "cluster")): "name",
@@ -81,18 +75,10 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
 
 
 def check_columns(columns, numbers, units, missing, meta):
-    """Check the columns of a sample and copy them: names, positions, redshifts, then the others.
+    """Check and copy columns of a sample: names, positions, redshifts (NaN if none), the others.
 
-    ``numbers`` is what is known about some of them (`~szmass._utils.attributes.Number`); ``units``
-    are for columns that have none, ``missing`` has numbers that stand for "not known". A column of
-    redshifts is added if there is none.
-
-    Raises
-    ------
-    InvalidInputError
-        A column holds values that cannot be; the message names the rows.
-    InvalidUnitError
-        A column has no unit or one that does not convert.
+    ``numbers`` has a `Number` for some; ``units`` are for columns that have none, ``missing`` has
+    numbers that stand for "not known".
     """
     names, coord = row_names(columns["name"]), columns["coord"].copy()
     _refuse(("coord",), names, ~known_positions(coord), "masked or NaN")
@@ -181,20 +167,14 @@ def _find(table, given, what, usual):
 def _find_positions(table, names, coord, frame, units):
     """Give the positions, and the names of the columns they were made from."""
     columns = position_columns(table, coord, frame)
-    if len(columns) == 1:
-        positions = table[columns[0]].copy()
-        if frame is not None and positions.frame.name != frame:
-            raise InvalidInputError(
-                f"The column '{columns[0]}' is a SkyCoord in the frame '{positions.frame.name}', "
-                f"and frame='{frame}' says otherwise. Leave 'frame' out."
-            )
-    else:
-        frame = frame or frame_of(columns)
-        lon, lat = (angles_in_degrees(table[c], c, frame, i, units) for i, c in enumerate(columns))
-        bad = ~(np.isfinite(lon) & np.isfinite(lat))
-        _refuse(columns, names, bad, "masked or NaN")
-        _refuse(columns, names, np.abs(lat) > 90, "beyond 90 deg latitude")
-        positions = SkyCoord(lon * u.deg, lat * u.deg, frame=frame)
+    if len(columns) == 1 and frame not in (None, table[columns[0]].frame.name):
+        raise InvalidInputError(
+            f"The column '{columns[0]}' is a SkyCoord in the frame "
+            f"'{table[columns[0]].frame.name}', and frame='{frame}' says otherwise. Leave 'frame' "
+            "out."
+        )
+    refuse = functools.partial(_refuse, columns, names, what="beyond 90 deg latitude")
+    positions = positions_of(table, columns, frame, units, refuse)
     _refuse(columns, names, ~known_positions(positions), "masked or NaN")
     return positions, columns
 
@@ -239,8 +219,20 @@ def position_columns(table, coord, frame):
     )
 
 
-def frame_of(columns):
-    """Tell the frame of longitude and latitude from the names of their columns."""
+def positions_of(table, columns, frame, units, refuse_latitudes):
+    """Positions (N,) of the `position_columns`, NaN where masked, in a frame that these may tell.
+
+    ``refuse_latitudes`` is called with the rows (N,) of latitudes beyond the poles.
+    """
+    if len(columns) == 1:
+        return table[columns[0]]
+    frame = frame or _frame_of(columns)
+    lon, lat = (_degrees(table[c], c, frame, i, units) for i, c in enumerate(columns))
+    refuse_latitudes(np.abs(lat) > 90)
+    return SkyCoord(lon * u.deg, lat * u.deg, frame=frame)
+
+
+def _frame_of(columns):
     lower = tuple(name.lower() for name in columns)
     for lon, lat, frame in _PAIRS:
         if lower == (lon, lat):
@@ -251,7 +243,7 @@ def frame_of(columns):
     )
 
 
-def angles_in_degrees(column, name, frame, which, units):
+def _degrees(column, name, frame, which, units):
     """Give a column of angles in degrees, NaN where masked."""
     values, mask, unit = column_parts(column)
     if values.dtype.kind in "USO":

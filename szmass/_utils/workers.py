@@ -42,39 +42,13 @@ def run_tasks(
     renew=None,
     remedy="",
 ):
-    """Call a function for many tasks, and yield what it gives as tasks are done.
+    """Yield what ``function(job, *task)`` gives as tasks are done, or raise its error here.
 
-    Parameters
-    ----------
-    function : callable
-        Called with ``job`` and the arguments of a task.
-    job : object
-        What every task needs; each worker gets it once.
-    tasks : iterable of tuple
-        The arguments of each task; consumed a few ahead of the results that are taken.
-    workers : int, optional
-        Number of processes; 1 is this one.
-    scheduler : str or `distributed.Client`, optional
-        Address of a Dask scheduler, or a client, whose workers do it instead.
-    in_order : bool, optional
-        Yield results in the order of the tasks.
-    fresh : bool, optional
-        Use processes of one thread each, even if it is only one: results then depend neither on
-        how many there are nor on what this process has done before.
-    renew : int, optional
-        Replace each process after about so many tasks.
-    remedy : str, optional
-        What to do when a worker died, as a sentence.
-
-    Yields
-    ------
-    object
-        What the function gave. An error that it raised is raised here.
-
-    Raises
-    ------
-    WorkerError
-        A worker died.
+    Tasks are consumed a few ahead of the results that are taken, and each worker gets ``job`` once.
+    ``scheduler`` is the address of a Dask scheduler, or a client. ``fresh`` asks for processes of
+    one thread each, even for one worker: results then depend neither on their number nor on what
+    this process has done before. ``renew`` replaces each process after about so many tasks. A
+    worker that died is a `WorkerError`, and ``remedy`` a sentence on what to do then.
     """
     if scheduler is None and workers == 1 and not fresh:
         for task in tasks:

@@ -5,7 +5,7 @@ A catalogue is a class that describes one publication (columns, units, what stan
 and gives its rows as a `~szmass.clusters.ClusterSample`. `CATALOGS` holds them by tag.
 """
 
-from szmass.catalogs._config import Conf, conf
+from szmass.catalogs._remote import Conf, conf
 from szmass.catalogs.act import ACTDR5Catalog, ACTED56Catalog
 from szmass.catalogs.cnn_masses import DeAndres2022Catalog
 from szmass.catalogs.core import (
@@ -18,12 +18,11 @@ from szmass.catalogs.core import (
 from szmass.catalogs.crossmatch import crossmatch, crossmatch_many
 from szmass.catalogs.erass1 import ERASS1Catalog
 from szmass.catalogs.lensing import LensingTable, MassColumn, PublishedLensingTable
+from szmass.catalogs.lensing.clash import Umetsu2014Table, Umetsu2016Table
 from szmass.catalogs.lensing.herbonnet2020 import Herbonnet2020Table
 from szmass.catalogs.lensing.lc2 import LC2Table
 from szmass.catalogs.lensing.medezinski2018 import Medezinski2018Table
 from szmass.catalogs.lensing.sereno2017 import Sereno2017Table
-from szmass.catalogs.lensing.umetsu2014 import Umetsu2014Table
-from szmass.catalogs.lensing.umetsu2016 import Umetsu2016Table
 from szmass.catalogs.load import load_catalog, load_sample
 from szmass.catalogs.mcxc import MCXCCatalog
 from szmass.catalogs.psz2 import PSZ2Catalog

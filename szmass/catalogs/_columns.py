@@ -160,15 +160,9 @@ def catalog_columns(text, *, required=(), missing=None, published_units=None):
 
 
 def standardise(table, columns, *, strict=False):
-    """Give a table, in a published form or in ours, our column names, units and masks.
+    """Give a copy with the columns of `CatalogColumn` s: our names, units, masks and order.
 
-    The copy holds the `CatalogColumn` s in their order, those that can have missing values as
-    masked ones. With ``strict`` no other units than the published ones are accepted.
-
-    Raises
-    ------
-    FileFormatError
-        A column is not there, or has other units or values than it can have.
+    The table is in a published form or in ours; ``strict`` accepts the published units only.
     """
     found = {c: next((a for a in c.aliases if a in table.colnames), None) for c in columns}
     lost = [" or ".join(column.aliases) for column, name in found.items() if name is None]

@@ -11,7 +11,7 @@ from astropy.io.votable import parse
 from astropy.table import Column, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
-from szmass._io.files import damaged_fits_raises
+from szmass._io.fits import damaged_fits_raises
 from szmass._io.tables import META_KEY, read_table
 from szmass._utils.attributes import parse_unit
 from szmass.exceptions import FileFormatError
@@ -25,30 +25,9 @@ _FORMS = (
 
 
 def read_form(path, readme=None):
-    """Read a table and tell its form.
+    """Read a table as it stands in the file, with units; give it, its form, and the bytes read.
 
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    readme : path-like, optional
-        The ReadMe of a CDS table; by default the file ``ReadMe`` in the same folder.
-
-    Returns
-    -------
-    table : `~astropy.table.Table`
-        As it stands in the file, with units.
-    form : str
-        ``"fits"``, ``"ecsv"``, ``"votable"``, ``"cds"`` or ``"csv"``.
-    content : bytes
-        What was read.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    FileFormatError
-        The form is not known, or the file is damaged.
+    ``readme`` is that of a CDS table, by default the file ``ReadMe`` in the same folder.
     """
     path = Path(path)
     if not path.is_file():
@@ -69,13 +48,7 @@ def read_form(path, readme=None):
 
 
 def parse_votable(content):
-    """Read a VOTable: its tables by name (or number), and names and texts of all INFO elements.
-
-    Raises
-    ------
-    ValueError
-        The document is no VOTable, or a broken one.
-    """
+    """Read a VOTable: its tables by name (or number), and names and texts of all INFO elements."""
     document = parse(io.BytesIO(content))
     infos = list(document.infos)
     for resource in document.resources:
@@ -97,7 +70,7 @@ def _form_of(content, path, readme):
     if b"VOTABLE" in head:
         return "votable"
     name = path.name.removesuffix(".gz")
-    if readme is not None or _describes(path.with_name("ReadMe"), name):
+    if readme is not None or name in _records(path.with_name("ReadMe")):
         return "cds"
     if b"\0" not in head and name.endswith(".csv"):
         return "csv"
@@ -113,13 +86,11 @@ def _form_of(content, path, readme):
     )
 
 
-def _describes(readme, name):
-    return readme.is_file() and name in _records(readme)
-
-
 def _records(readme):
-    """Give record length and number of records by file name from a ReadMe's file summary."""
-    text = Path(readme).read_text(encoding="utf-8", errors="replace")
+    """Record length and number of records by file name, from a ReadMe's summary of files."""
+    if not readme.is_file():
+        return {}
+    text = readme.read_text(encoding="utf-8", errors="replace")
     rows = re.findall(r"^ ?(\S+\.dat)\s+(\d+)\s+(\d+)\s", text, flags=re.MULTILINE)
     return {name: (int(length), int(number)) for name, length, number in rows}
 

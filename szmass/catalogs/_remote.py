@@ -1,4 +1,4 @@
-"""Whole tables from VizieR, and dated copies of them that tell whether they were changed.
+"""Whole tables from VizieR, dated copies that tell whether they were changed, and settings.
 
 VizieR says no in several ways: with an HTTP status, with an empty table and INFO
 elements, with the first 50 rows, with another table. Each is recognised here, and
@@ -16,11 +16,12 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
+from astropy.config import ConfigItem, ConfigNamespace
+
 from szmass._io.files import atomic_path
-from szmass._io.retry import HEADERS, GaveUpError, PassingError, may_pass, persistently
 from szmass._io.tables import read_table
+from szmass._io.transfer import HEADERS, GaveUpError, PassingError, may_pass, persistently
 from szmass._utils.paths import cache_folder
-from szmass.catalogs._config import conf
 from szmass.catalogs._forms import parse_votable
 from szmass.exceptions import (
     FileFormatError,
@@ -30,7 +31,15 @@ from szmass.exceptions import (
     SzmassWarning,
 )
 
-__all__ = ["latest_snapshot", "query_vizier", "read_snapshot", "write_snapshot"]
+__all__ = [
+    "Conf",
+    "conf",
+    "latest_snapshot",
+    "query_vizier",
+    "read_snapshot",
+    "require_consistent",
+    "write_snapshot",
+]
 
 _CHUNK = 1 << 16  # bytes
 _KEY = "snapshot_sha256"
@@ -38,17 +47,64 @@ _ZEROS = "0" * 64
 _DIGEST = re.compile(rf"({_KEY}: ['\"]?)([0-9a-f]{{64}})".encode())
 
 
+_MODULE = "szmass.catalogs"
+
+
+class Conf(ConfigNamespace):
+    """How catalogues are fetched and where they are kept.
+
+    Set them for a session with ``szmass.catalogs.conf.vizier_timeout = 20``, for a block with
+    ``conf.set_temp``, or for good under ``[catalogs]`` in ``szmass.cfg`` in the folder that
+    `astropy.config.get_config_dir` gives.
+    """
+
+    vizier_server = ConfigItem(
+        "",
+        "Host name of the VizieR server or mirror; empty for that of astroquery.vizier.conf.",
+        module=_MODULE,
+    )
+    vizier_timeout = ConfigItem(
+        60.0, "Longest silence of the server [s].", cfgtype="float(min=0.001)", module=_MODULE
+    )
+    vizier_deadline = ConfigItem(
+        600.0,
+        "Longest time for one answer, however slowly it arrives [s].",
+        cfgtype="float(min=0.001)",
+        module=_MODULE,
+    )
+    vizier_attempts = ConfigItem(
+        3,
+        "How often a server that fails or is silent is asked.",
+        cfgtype="integer(min=1)",
+        module=_MODULE,
+    )
+    offline = ConfigItem(
+        False, "Never ask a server: use what earlier fetches have kept.", module=_MODULE
+    )
+    cache_folder = ConfigItem(
+        "",
+        "Folder of the snapshots; empty for 'catalogs' in the cache folder of szmass.",
+        module=_MODULE,
+    )
+
+
+#: The settings.
+conf = Conf()
+
+
+def require_consistent(offline, refresh):
+    """Tell whether a server may not be asked; 'offline' and ``refresh`` exclude each other."""
+    offline = bool(offline or conf.offline)
+    if offline and refresh:
+        raise InvalidInputError("'offline' and 'refresh' exclude each other.")
+    return offline
+
+
 def query_vizier(table_id, *, timeout=None):
     """Ask VizieR for all rows and columns of one table, for instance ``"J/A+A/594/A27/psz2"``.
 
-    The server may be silent for ``timeout`` seconds, ``conf.vizier_timeout`` if None. Gives the
-    table as VizieR has it, and a dict: server, table, query, date, and SHA-256 of the answer.
-
-    Raises
-    ------
-    RemoteDataError
-        The server could not be reached or reported an error, or the answer is incomplete
-        or no such table.
+    Gives the table as VizieR has it, and a dict: server, query, date, and SHA-256 of the answer.
+    ``timeout`` is the longest silence [s], ``conf.vizier_timeout`` if None.
     """
     vizier = _client(timeout)
 
@@ -176,13 +232,7 @@ def latest_snapshot(tag):
 
 
 def read_snapshot(path):
-    """Read a snapshot, with the path in ``meta["snapshot"]``.
-
-    Raises
-    ------
-    IntegrityError
-        The file is not as it was written.
-    """
+    """Read a snapshot; `IntegrityError` where it is not as it was written."""
     remedy = "Delete it, or fetch the catalogue again with refresh=True."
     try:
         content = Path(path).read_bytes()
@@ -202,10 +252,7 @@ def read_snapshot(path):
 
 
 def write_snapshot(table, tag):
-    """Write a snapshot of today, or warn that it was not possible.
-
-    The table's ``meta`` becomes that of the file.
-    """
+    """Write a snapshot of today, or warn that it was not possible."""
     table = table.copy(copy_data=False)
     table.meta = {**table.meta, _KEY: _ZEROS}
     try:

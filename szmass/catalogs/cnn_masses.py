@@ -6,7 +6,7 @@ import numpy as np
 from astropy.table import Table
 
 from szmass._utils.paths import cache_folder
-from szmass.catalogs._config import require_consistent
+from szmass.catalogs._remote import require_consistent
 from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 from szmass.exceptions import FileFormatError, RemoteDataError
 
@@ -119,7 +119,10 @@ class DeAndres2022Catalog(Catalog):
         if lost:
             raise FileFormatError(f"It lacks the columns {', '.join(sorted(lost))}.")
         result = Table(meta=table.meta)
-        result["name"] = [_psz2_name(name) for name in table["cluster"]]
+        result["name"] = [
+            str(name).removesuffix(".fits").replace("PSZ2G", "PSZ2 G", 1)
+            for name in table["cluster"]
+        ]
         result["redshift"] = table["redshift"]
         log_msz, log_mass, errp, errn = (
             np.ma.filled(np.ma.asarray(table[c], dtype=float), np.nan)
@@ -139,9 +142,3 @@ class DeAndres2022Catalog(Catalog):
         result["y500_uncalibrated"] = table["Y_500"]
         result["y500_uncalibrated_err"] = table["err_Y"]
         return result
-
-
-def _psz2_name(file_name):
-    """Turn ``PSZ2G000.04+45.13.fits`` into ``PSZ2 G000.04+45.13``."""
-    name = str(file_name).removesuffix(".fits")
-    return name.replace("PSZ2G", "PSZ2 G", 1)

@@ -18,12 +18,12 @@ from szmass.catalogs._columns import (
     catalog_columns,
     standardise,
 )
-from szmass.catalogs._config import require_consistent
 from szmass.catalogs._forms import read_form
 from szmass.catalogs._remote import (
     latest_snapshot,
     query_vizier,
     read_snapshot,
+    require_consistent,
     write_snapshot,
 )
 from szmass.clusters import ClusterSample

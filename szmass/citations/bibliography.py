@@ -8,7 +8,7 @@ from szmass._utils.registry import Registry
 from szmass.exceptions import FileFormatError
 from szmass.version import __version__
 
-__all__ = ["BIBLIOGRAPHY", "Paper", "add_papers", "parse_bibtex"]
+__all__ = ["BIBLIOGRAPHY", "Paper", "add_papers"]
 
 #: Papers by ADS bibcode, and software without one by its usual BibTeX key.
 BIBLIOGRAPHY = Registry("paper")
@@ -99,23 +99,7 @@ def _unbraced(text, start):
 
 
 def parse_bibtex(text):
-    """Read BibTeX entries whose values are in braces, in quotes, or numbers.
-
-    Parameters
-    ----------
-    text : str
-        The entries; anything between them is skipped.
-
-    Returns
-    -------
-    list of Paper
-        In their order.
-
-    Raises
-    ------
-    FileFormatError
-        A brace is not closed, or a field is not ``name = value``.
-    """
+    """Papers of BibTeX entries whose values are in braces, in quotes, or numbers, in order."""
     papers, position = [], 0
     while match := _ENTRY.search(text, position):
         start = text.index("{", match.start())

@@ -236,15 +236,14 @@ def _add_named(kind, name, thing, found):
         _read_meta(thing.table.meta, found, f"{kind} {name}")
     if kind == "estimator":
         found.software |= set(thing.software)
-        options = thing.options if not inspect.isclass(thing) else _defaults(thing)
+        if inspect.isclass(thing):
+            parameters = inspect.signature(thing).parameters.values()
+            options = {p.name: p.default for p in parameters if p.default is not p.empty}
+        else:
+            options = thing.options
         _read_options(options, found)
     if kind == "network":
         found.software |= {"keras", "tensorflow"}
-
-
-def _defaults(cls):
-    parameters = inspect.signature(cls).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def _read_options(options, found):

@@ -1,10 +1,8 @@
 """The command 'cite'."""
 
-import click
+from pathlib import Path
 
-from szmass.cli.options import (
-    warnings_as_lines,
-)
+import click
 
 __all__ = ["cite"]
 
@@ -17,14 +15,10 @@ def cite(what):
     For tables that szmass wrote, or by the name of an estimator, a catalogue, a map, a relation, a
     package; without any, szmass itself.
     """
-    from pathlib import Path
-
     from szmass._io.tables import TABLE_FORMATS, read_table
     from szmass.citations import cite as bibtex_of
 
-    with warnings_as_lines():
-        found = [
-            read_table(name) if Path(name).suffix.lower() in TABLE_FORMATS else name
-            for name in what
-        ]
-        click.echo(bibtex_of(*found), nl=False)
+    found = [
+        read_table(name) if Path(name).suffix.lower() in TABLE_FORMATS else name for name in what
+    ]
+    click.echo(bibtex_of(*found), nl=False)

@@ -6,22 +6,18 @@ import sys
 import click
 
 from szmass.cli.options import (
+    FILE,
     NOTHING_FOUND,
     build_estimators,
-    column_options,
+    estimators_option,
     map_options,
     noise_option,
-    offline_mode,
     offline_option,
-    output_option,
-    overwrite_option,
+    output_options,
     quiet_tensorflow,
-    read_sample,
-    redshift_option,
+    sample_options,
     settings_option,
-    split_names,
     state_noise,
-    warnings_as_lines,
 )
 
 __all__ = ["estimate"]
@@ -35,36 +31,23 @@ __all__ = ["estimate"]
     help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
     "with name, position and redshift.",
 )
-@click.option(
-    "--map",
-    "map_path",
-    metavar="FILE|NAME",
-    help="Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'.",
+@map_options(
+    "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
-@click.option(
-    "--estimators",
-    required=True,
-    callback=split_names,
-    metavar="TAG,...",
-    help="What to weigh with; 'szmass info' lists the tags.",
-)
-@output_option
-@overwrite_option
-@redshift_option
+@estimators_option(required=True)
 @settings_option
+@output_options
 @click.option(
     "--interpolation",
     type=click.Choice(["nearest", "bilinear"]),
     default="bilinear",
-    show_default=True,
     help="How cutouts sample the map; the published networks were fed 'nearest'.",
 )
-@map_options
 @noise_option
 @click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
 @click.option(
     "--posteriors",
-    type=click.Path(dir_okay=False),
+    type=FILE,
     help="Also write posteriors, one file per estimator that has them: .ecsv, .fits or .vot. Of "
     "several the tag goes into the name: p.fits becomes p-cnn.fits",
 )
@@ -74,7 +57,7 @@ __all__ = ["estimate"]
     metavar="N",
     help="Also draw N masses per cluster from each posterior, as columns samples_TAG.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of these draws.")
+@click.option("--seed", default=0, help="Seed of these draws.")
 @click.option("--mean", is_flag=True, help="Also write the mean of M of each posterior: mean_TAG.")
 @click.option(
     "--one-minus-b",
@@ -82,12 +65,11 @@ __all__ = ["estimate"]
     metavar="1-b",
     help="Bring all masses on the scale of a 1-b to this one, for instance 0.8.",
 )
-@column_options()
+@sample_options
 @offline_option
 def estimate(
-    catalog, map_path, estimators, output, overwrite, redshift, options, interpolation, map_column,
-    ordering, frame, beam, noise, covered, posteriors, posterior_samples, seed, mean, one_minus_b,
-    columns, units, missing, offline,
+    catalog, ymap, estimators, options, output, overwrite, reading, interpolation, noise, covered,
+    posteriors, posterior_samples, seed, mean, one_minus_b,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
 
@@ -98,6 +80,7 @@ def estimate(
 
     quiet_tensorflow()
     from szmass._io.tables import table_format, write_table
+    from szmass.catalogs import load_sample
     from szmass.estimators import estimate_masses
     from szmass.maps import open_map
     from szmass.results import masses_of
@@ -117,24 +100,23 @@ def estimate(
         files = {tag: f"{stem}-{tag}{suffix}" if several else posteriors for tag in with_posterior}
     if posterior_samples and form == "csv":
         raise click.UsageError("--posterior-samples does not go into CSV: write .ecsv or .fits")
-    if covered and not map_path:
+    if covered and not ymap:
         raise click.UsageError("--covered needs --map")
-    with warnings_as_lines(), offline_mode(offline):
-        sample = read_sample(catalog, redshift, columns, units, missing)
-        if map_path:
-            ymap = open_map(map_path, column=map_column, ordering=ordering, frame=frame, beam=beam)
-            state_noise(ymap, noise, sample.coord)
-            sample.attach_cutouts(ymap, interpolation=interpolation)
-            if covered:
-                sample = sample[sample.cutouts.complete]
-        found = {} if posteriors else None
-        table = estimate_masses(
-            sample, chosen, posteriors=found, posterior_samples=posterior_samples or 0, seed=seed,
-            mean=mean, one_minus_b=one_minus_b,
-        )  # fmt: skip
-        write_table(table, output, overwrite=overwrite)
-        for tag, file in files.items():
-            found[tag].write(file, overwrite=overwrite)
+    sample = load_sample(catalog, **reading)
+    if ymap:
+        ymap = open_map(**ymap)
+        state_noise(ymap, noise, sample.coord)
+        sample.attach_cutouts(ymap, interpolation=interpolation)
+        if covered:
+            sample = sample[sample.cutouts.complete]
+    found = {} if posteriors else None
+    table = estimate_masses(
+        sample, chosen, posteriors=found, posterior_samples=posterior_samples or 0, seed=seed,
+        mean=mean, one_minus_b=one_minus_b,
+    )  # fmt: skip
+    write_table(table, output, overwrite=overwrite)
+    for tag, file in files.items():
+        found[tag].write(file, overwrite=overwrite)
     click.echo(f"{len(table)} clusters written to {output}")
     for tag, file in files.items():
         click.echo(f"Posteriors of {tag} written to {file}")

@@ -2,9 +2,7 @@
 
 import click
 
-from szmass.cli.options import (
-    warnings_as_lines,
-)
+from szmass.cli.options import FOLDER
 
 __all__ = ["fetch"]
 
@@ -12,9 +10,7 @@ __all__ = ["fetch"]
 @click.command()
 @click.argument("tags", nargs=-1, metavar="[NAME]...")
 @click.option(
-    "--folder",
-    type=click.Path(file_okay=False),
-    help="Where to keep the files.  [default: in the cache folder]",
+    "--folder", type=FOLDER, help="Where to keep the files.  [default: in the cache folder]"
 )
 @click.option("--keep-archive", is_flag=True, help="Keep large archives for their other maps.")
 def fetch(tags, folder, keep_archive):
@@ -29,8 +25,5 @@ def fetch(tags, folder, keep_archive):
         for tag, product in MAP_PRODUCTS.items():
             size = f"{product.size / 1e9:.1f} GB" if product.size else "?"
             click.echo(f"{tag:<{width}}  {size:>7}  {product.title}")
-        return
-    wanted = [MAP_PRODUCTS[tag] for tag in tags]
-    with warnings_as_lines():
-        for product in wanted:
-            click.echo(fetch_map(product, folder=folder, keep_archive=keep_archive))
+    for product in [MAP_PRODUCTS[tag] for tag in tags]:
+        click.echo(fetch_map(product, folder=folder, keep_archive=keep_archive))

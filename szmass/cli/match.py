@@ -8,13 +8,10 @@ from szmass.cli.options import (
     NOTHING_FOUND,
     by_prefix,
     column_options,
-    offline_mode,
     offline_option,
-    output_option,
-    overwrite_option,
+    output_options,
     read_table_options,
     split_names,
-    warnings_as_lines,
 )
 
 __all__ = ["match"]
@@ -23,12 +20,10 @@ __all__ = ["match"]
 @click.command()
 @click.argument("first", metavar="FILE|TAG")
 @click.argument("second", metavar="FILE|TAG")
-@output_option
-@overwrite_option
+@output_options
 @click.option(
     "--radius",
     default="10 arcmin",
-    show_default=True,
     help="Largest distance; 'none' where --n-sigma alone is to limit it.",
 )
 @click.option("--n-sigma", type=float, help="Largest distance in units of the position errors.")
@@ -37,27 +32,23 @@ __all__ = ["match"]
     "--by",
     type=click.Choice(["position", "name", "position_or_name"]),
     default="position",
-    show_default=True,
     help="What makes a match.",
 )
 @click.option(
     "--mode",
     type=click.Choice(["best", "nearest", "all"]),
     default="best",
-    show_default=True,
     help="One-to-one, the nearest for each row of the first, or all pairs.",
 )
 @click.option(
     "--unmatched",
     type=click.Choice(["none", "first", "second", "both"]),
     default="none",
-    show_default=True,
     help="Whose rows without a match are written as well.",
 )
 @click.option(
     "--prefixes",
     default="a,b",
-    show_default=True,
     callback=split_names,
     metavar="A,B",
     help="What the columns of the two begin with.",
@@ -72,7 +63,7 @@ __all__ = ["match"]
 @offline_option
 def match(
     first, second, output, overwrite, radius, n_sigma, delta_redshift, by, mode, unmatched,
-    prefixes, aliases, columns, units, missing, offline,
+    prefixes, aliases, columns, units, missing,
 ):  # fmt: skip
     """Match the rows of two catalogues by position, redshift and name.
 
@@ -89,28 +80,23 @@ def match(
         for flag, values in (("--column", columns), ("--unit", units), ("--missing", missing))
     }
     names = by_prefix(dict.fromkeys(aliases), prefixes, "--aliases")
-    options = [
-        read_table_options(*(values[prefix] for values in given.values())) for prefix in prefixes
-    ]
-    with warnings_as_lines(), offline_mode(offline):
-        catalogs = [
-            load_catalog(source, **option)
-            for source, option in zip((first, second), options, strict=True)
-        ]
-        table = crossmatch(
-            *catalogs,
-            radius=None if radius.lower() == "none" else radius,
-            n_sigma=n_sigma,
-            delta_redshift=delta_redshift,
-            by=by,
-            mode=mode,
-            unmatched={"none": False, "first": "a", "second": "b", "both": True}[unmatched],
-            prefixes=tuple(prefixes),
-            columns=[
-                {"aliases": list(names[prefix])} if names[prefix] else None for prefix in prefixes
-            ],
-        )
-        write_table(table, output, overwrite=overwrite)
+    catalogs, further = [], []
+    for prefix, source in zip(prefixes, (first, second), strict=True):
+        options = read_table_options(*(values[prefix] for values in given.values()))
+        catalogs.append(load_catalog(source, **options))
+        further.append({"aliases": list(names[prefix])} if names[prefix] else None)
+    table = crossmatch(
+        *catalogs,
+        radius=None if radius.lower() == "none" else radius,
+        n_sigma=n_sigma,
+        delta_redshift=delta_redshift,
+        by=by,
+        mode=mode,
+        unmatched={"none": False, "first": "a", "second": "b", "both": True}[unmatched],
+        prefixes=tuple(prefixes),
+        columns=further,
+    )
+    write_table(table, output, overwrite=overwrite)
     pairs = table.meta["crossmatch"]["pairs"]
     click.echo(f"{pairs} pairs among {len(catalogs[0])} and {len(catalogs[1])} rows")
     click.echo(f"{len(table)} rows written to {output}")

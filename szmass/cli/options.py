@@ -1,37 +1,39 @@
 """Options that several commands share, and how their values are read."""
 
 import ast
-import contextlib
+import functools
 import inspect
 import os
-import warnings
 
 import click
 
-from szmass.exceptions import SzmassWarning
-
 __all__ = [
+    "FILE",
+    "FOLDER",
     "NOTHING_FOUND",
+    "OLD_FILE",
+    "OLD_FOLDER",
     "build_estimators",
     "by_prefix",
     "column_options",
+    "estimators_option",
     "map_options",
     "noise_option",
-    "offline_mode",
     "offline_option",
-    "output_option",
-    "overwrite_option",
+    "output_options",
     "parse_pairs",
     "quiet_tensorflow",
-    "read_sample",
     "read_table_options",
-    "redshift_option",
+    "sample_options",
     "settings_option",
     "split_names",
     "state_noise",
-    "warnings_as_lines",
 ]
 
+#: Files and folders: those to write or fetch, and those that must be there.
+FILE, FOLDER = click.Path(dir_okay=False), click.Path(file_okay=False)
+OLD_FILE = click.Path(dir_okay=False, exists=True)
+OLD_FOLDER = click.Path(file_okay=False, exists=True)
 #: Exit code where the output was written, but no cluster was weighed or matched.
 NOTHING_FOUND = 3
 
@@ -41,48 +43,52 @@ def quiet_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-@contextlib.contextmanager
-def warnings_as_lines():
-    """Show warnings as plain lines on standard error."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", SzmassWarning)
-        try:
-            yield
-        finally:
-            for warning in caught:
-                click.echo(f"Warning: {warning.message}", err=True)
-
-
-redshift_option = click.option(
-    "--redshift",
-    nargs=2,
-    type=float,
-    metavar="LOW HIGH",
-    help="Keep clusters with LOW < z <= HIGH.",
-)
-overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Replace an existing output file."
-)
-output_option = click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False),
-    required=True,
-    help="Table to write: .ecsv, .fits, .vot, or .csv without units",
-)
-
-
 settings_option = click.option(
     "--set",
     "options",
     multiple=True,
-    callback=lambda ctx, param, values: parse_settings(values),
+    callback=lambda ctx, param, values: _parse_settings(values),
     metavar="TAG.OPTION=VALUE",
     help="Option of an estimator, for instance scaling.one_minus_b=0.8; may be repeated.",
 )
-offline_option = click.option(
-    "--offline", is_flag=True, help="Ask no server for catalogues: use what was kept of them."
+noise_option = click.option(
+    "--noise",
+    metavar="FILE|planck|empty-fields",
+    help="Noise of the map: a file that NoiseModel.write wrote, that of the Planck y-maps, or "
+    "measured in the map away from the clusters of the catalogue. By default that of the release.",
 )
+
+
+def _go_offline(ctx, param, offline):
+    """Ask no server for catalogues until the command has ended."""
+    if offline:
+        from szmass.catalogs import conf
+
+        ctx.with_resource(conf.set_temp("offline", True))
+
+
+offline_option = click.option(
+    "--offline",
+    is_flag=True,
+    expose_value=False,
+    callback=_go_offline,
+    help="Ask no server for catalogues: use what was kept of them.",
+)
+
+
+def output_options(command):
+    """Add the options that say which table to write."""
+    overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output file.")
+    text = "Table to write: .ecsv, .fits, .vot, or .csv without units"
+    return click.option("-o", "--output", type=FILE, required=True, help=text)(overwrite(command))
+
+
+def estimators_option(**options):
+    """Make the option that takes the tags of estimators."""
+    text = "What to weigh with, side by side; 'szmass info' lists the tags."
+    options |= {"callback": split_names, "metavar": "TAG,..."}
+    return click.option("--estimators", help=text, **options)
+
 
 # Parts of an image in which its noise is measured.
 _NOISE_FIELDS = 16
@@ -95,19 +101,24 @@ _MAP_OPTIONS = (
 )
 
 
-def map_options(command):
-    """Add the options that say what a map is; `open_map` takes their values."""
-    for flag, about in reversed(_MAP_OPTIONS):
-        command = click.option(flag, **about)(command)
-    return command
+def map_options(text):
+    """Make a decorator that adds ``--map`` and the options that say what the map is.
 
+    The command gets the arguments of `open_map` as ``ymap``, None without a map.
+    """
 
-noise_option = click.option(
-    "--noise",
-    metavar="FILE|planck|empty-fields",
-    help="Noise of the map: a file that NoiseModel.write wrote, that of the Planck y-maps, or "
-    "measured in the map away from the clusters of the catalogue. By default that of the release.",
-)
+    def add(command):
+        @functools.wraps(command)
+        def packed(map_path, map_column, ordering, frame, beam, **others):
+            about = {"column": map_column, "ordering": ordering, "frame": frame, "beam": beam}
+            ymap = {"source": map_path, **about} if map_path else None
+            return command(ymap=ymap, **others)
+
+        for flag, about in reversed(_MAP_OPTIONS):
+            packed = click.option(flag, **about)(packed)
+        return click.option("--map", "map_path", metavar="FILE|NAME", help=text)(packed)
+
+    return add
 
 
 def state_noise(ymap, noise, coord):
@@ -154,7 +165,7 @@ _COLUMN_OPTIONS = (
 )
 
 
-def column_options(prefix="", note="", examples=("msz=M500", "msz='1e14 solMass'", "z=-1")):
+def column_options(prefix="", examples=("msz=M500", "msz='1e14 solMass'", "z=-1")):
     """Make a decorator that adds the options which say what the columns of a table are."""
 
     def add(command):
@@ -166,7 +177,7 @@ def column_options(prefix="", note="", examples=("msz=M500", "msz='1e14 solMass'
                 multiple=True,
                 metavar=prefix + what,
                 callback=parse_pairs(prefix + what, convert),
-                help=f"{text}, for instance {example}; may be repeated.{note}",
+                help=f"{text}, for instance {example}; may be repeated.",
             )(command)
         return command
 
@@ -194,27 +205,18 @@ def read_table_options(columns, units, missing):
     return {name: value for name, value in options.items() if value}
 
 
-@contextlib.contextmanager
-def offline_mode(offline):
-    """Ask no server for catalogues within the block, if ``offline`` is set."""
-    from szmass.catalogs import conf
+def sample_options(command):
+    """Add the options that say how to read clusters: ``reading``, arguments of `load_sample`."""
 
-    if not offline:
-        yield
-        return
-    with conf.set_temp("offline", True):
-        yield
+    @functools.wraps(command)
+    def packed(redshift, columns, units, missing, **others):
+        reading = read_table_options(columns, units, missing)
+        reading |= {"redshift": redshift or None, "redshift_column": reading.pop("redshift", None)}
+        return command(reading=reading, **others)
 
-
-def read_sample(catalog, redshift, columns, units, missing):
-    """Read or fetch the clusters of a catalogue, as the column options say."""
-    from szmass.catalogs import load_sample
-
-    options = read_table_options(columns, units, missing)
-    redshift_column = options.pop("redshift", None)
-    return load_sample(
-        catalog, redshift=redshift or None, redshift_column=redshift_column, **options
-    )
+    text = "Keep clusters with LOW < z <= HIGH."
+    packed = click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help=text)(packed)
+    return column_options()(packed)
 
 
 def split_names(ctx, param, value):
@@ -224,7 +226,7 @@ def split_names(ctx, param, value):
     return names
 
 
-def parse_settings(values):
+def _parse_settings(values):
     """Read TAG.OPTION=VALUE, any number of them, into dicts of options by tag."""
     options = {}
     for value in values:
@@ -241,24 +243,20 @@ def parse_settings(values):
 
 
 def build_estimators(tags, options):
-    """Make estimators by tag, with the options of `parse_settings`."""
+    """Make estimators by tag, with the options of `_parse_settings`."""
     from szmass.estimators import ESTIMATORS
 
     unused = set(options) - set(tags)
     if unused:
         raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
-    return {tag: _build(ESTIMATORS[tag], options.get(tag, {})) for tag in tags}
-
-
-def _build(cls, options):
-    known = inspect.signature(cls).parameters
-    for name in options:
-        if name not in known:
+    for tag, given in options.items():
+        known = inspect.signature(ESTIMATORS[tag]).parameters
+        for name in given.keys() - known:
             raise click.UsageError(
-                f"--set: the estimator {cls.tag!r} has no option {name!r}. "
+                f"--set: the estimator {tag!r} has no option {name!r}. "
                 f"Its options: {', '.join(known) or 'none'}"
             )
-    return cls(**options)
+    return {tag: ESTIMATORS[tag](**options.get(tag, {})) for tag in tags}
 
 
 def by_prefix(given, prefixes, flag):

@@ -4,23 +4,18 @@ import os
 
 import click
 
-from szmass.cli.options import (
-    map_options,
-    offline_mode,
-    offline_option,
-    warnings_as_lines,
-)
+from szmass.cli.options import FILE, FOLDER, map_options, offline_option
 
 __all__ = ["report"]
 
 
 @click.command()
-@click.argument("masses", metavar="MASSES", type=click.Path(dir_okay=False))
+@click.argument("masses", metavar="MASSES", type=FILE)
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(file_okay=False),
+    type=FOLDER,
     help="Folder to write; an earlier report in it is replaced.",
 )
 @click.option(
@@ -29,19 +24,13 @@ __all__ = ["report"]
     help="Catalogue of the same clusters, for columns that the table lacks, such as S/N.",
 )
 @click.option(
-    "--cutouts",
-    "cutouts_path",
-    type=click.Path(dir_okay=False),
-    help="Cutouts as CutoutStack.write leaves them.",
+    "--cutouts", "cutouts_path", type=FILE, help="Cutouts as CutoutStack.write leaves them."
 )
-@click.option(
-    "--map", "map_path", metavar="FILE|NAME", help="Map to take cutouts from, as in 'estimate'."
-)
-@map_options
+@map_options("Map to take cutouts from, as in 'estimate'.")
 @click.option(
     "--posteriors",
     multiple=True,
-    type=click.Path(dir_okay=False),
+    type=FILE,
     help="Posteriors that 'estimate' wrote; may be repeated.",
 )
 @click.option(
@@ -57,15 +46,11 @@ __all__ = ["report"]
     "--max-pages",
     type=click.IntRange(0),
     default=2000,
-    show_default=True,
     help="So many clusters have a page and a picture.",
 )
 @click.option("--figures/--no-figures", default=True, help="Whether to draw figures.")
 @offline_option
-def report(
-    masses, output, catalog, cutouts_path, map_path, map_column, ordering, frame, beam,
-    posteriors, reference, one_minus_b, title, max_pages, figures, offline,
-):  # fmt: skip
+def report(masses, output, catalog, cutouts_path, ymap, posteriors, title, **options):
     """Write pages about a table of masses that open in a browser without a network.
 
     Statistics, figures, a table of clusters to sort and search, and a page per cluster.
@@ -75,33 +60,28 @@ def report(
     from szmass.report import write_report
     from szmass.results import LogMassPosterior, read_masses
 
-    if cutouts_path and map_path:
+    if cutouts_path and ymap:
         raise click.UsageError("give --cutouts or --map, not both")
-    inputs = {"table": masses, "catalogue": catalog, "cutouts": cutouts_path, "map": map_path}
-    with warnings_as_lines(), offline_mode(offline):
-        table = read_masses(masses)
-        options = {"title": title} if title else {}
-        if catalog:
-            options["sample"] = load_sample(catalog)
-        if cutouts_path:
-            options["cutouts"] = CutoutStack.read(cutouts_path)
-        if map_path:
-            options["ymap"] = open_map(
-                map_path, column=map_column, ordering=ordering, frame=frame, beam=beam
-            )
-        for file in posteriors:
-            posterior = LogMassPosterior.read(file)
-            method = str(posterior.meta.get("method", os.path.basename(file)))
-            options.setdefault("posteriors", {})[method] = posterior
-            inputs[f"posteriors of {method}"] = file
-        page = write_report(
-            table,
-            output,
-            reference=reference,
-            one_minus_b=one_minus_b,
-            max_pages=max_pages,
-            figures=figures,
-            inputs={what: file for what, file in inputs.items() if file and os.path.isfile(file)},
-            **options,
-        )
+    inputs = {
+        "table": masses,
+        "catalogue": catalog,
+        "cutouts": cutouts_path,
+        "map": ymap and ymap["source"],
+    }
+    table = read_masses(masses)
+    if catalog:
+        options["sample"] = load_sample(catalog)
+    if cutouts_path:
+        options["cutouts"] = CutoutStack.read(cutouts_path)
+    if ymap:
+        options["ymap"], inputs["map"] = open_map(**ymap), ymap["source"]
+    if title:
+        options["title"] = title
+    for file in posteriors:
+        posterior = LogMassPosterior.read(file)
+        method = str(posterior.meta.get("method", os.path.basename(file)))
+        options.setdefault("posteriors", {})[method] = posterior
+        inputs[f"posteriors of {method}"] = file
+    inputs = {what: file for what, file in inputs.items() if file and os.path.isfile(file)}
+    page = write_report(table, output, inputs=inputs, **options)
     click.echo(f"Report on {len(table)} clusters: open {page}")

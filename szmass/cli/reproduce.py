@@ -5,15 +5,16 @@ from pathlib import Path
 import click
 
 from szmass.cli.options import (
+    FOLDER,
+    OLD_FILE,
+    OLD_FOLDER,
     build_estimators,
+    estimators_option,
     map_options,
-    offline_mode,
     offline_option,
     parse_pairs,
     quiet_tensorflow,
     settings_option,
-    split_names,
-    warnings_as_lines,
 )
 
 __all__ = ["reproduce"]
@@ -24,55 +25,33 @@ _PUBLISHED = "cnn-deandres2022"
 
 @click.command()
 @click.option(
-    "-o",
-    "--folder",
-    type=click.Path(file_okay=False),
-    default="reproduction",
-    show_default=True,
-    help="Where to write tables and figures.",
+    "-o", "--folder", type=FOLDER, default="reproduction", help="Where to write tables and figures."
 )
-@click.option(
-    "--estimators",
-    default=f"{_PUBLISHED},cnn",
-    show_default=True,
-    callback=split_names,
-    metavar="TAG,...",
-    help="What to weigh with, side by side; 'szmass info' lists the tags.",
-)
+@estimators_option(default=f"{_PUBLISHED},cnn")
 @click.option(
     "--weights",
-    type=click.Path(file_okay=False, exists=True),
+    type=OLD_FOLDER,
     help=f"Folder with the weights of {_PUBLISHED}.  [default: fetch them]",
 )
 @settings_option
 @click.option("-n", "--number", type=click.IntRange(0), help=f"Mock clusters.  [default: {_QUICK}]")
 @click.option("--full", is_flag=True, help=f"{_FULL} mock clusters.")
-@click.option("--seed", default=1, show_default=True, help="Seed of everything.")
-@click.option("--observation", default="planck-like", show_default=True, help="How mocks are seen.")
-@click.option("--model", default="a10", show_default=True, help="What mocks are made of.")
+@click.option("--seed", default=1, help="Seed of everything.")
+@click.option("--observation", default="planck-like", help="How mocks are seen.")
+@click.option("--model", default="a10", help="What mocks are made of.")
 @click.option(
     "--population",
     type=click.Choice(["flat", "twin"]),
     default="flat",
-    show_default=True,
     help="Masses of mocks: even in log M, or those of --catalog.",
 )
+@click.option("--min-snr", default=4.5, help="Mocks are detected above it; 0 for all.")
 @click.option(
-    "--min-snr", default=4.5, show_default=True, help="Mocks are detected above it; 0 for all."
+    "--mocks", type=OLD_FOLDER, help="Data set of mocks with noise, instead of simulated ones."
 )
-@click.option(
-    "--mocks",
-    type=click.Path(file_okay=False, exists=True),
-    help="Data set of mocks with noise, instead of simulated ones.",
-)
-@click.option(
-    "--clean",
-    type=click.Path(file_okay=False, exists=True),
-    help="Data set of mocks without noise.",
-)
+@click.option("--clean", type=OLD_FOLDER, help="Data set of mocks without noise.")
 @click.option("--catalog", metavar="FILE|TAG", help="Real clusters with MSZ, for instance psz2.")
-@click.option("--map", "map_path", metavar="FILE|NAME", help="Their map.")
-@map_options
+@map_options("Their map.")
 @click.option(
     "--published", metavar="FILE|TAG", help="Table of published masses; deandres2022 is fetched."
 )
@@ -81,7 +60,7 @@ _PUBLISHED = "cnn-deandres2022"
 )
 @click.option(
     "--models",
-    type=click.Path(dir_okay=False, exists=True),
+    type=OLD_FILE,
     help="Table of trained models with redshift_bin and bias_max: .csv or .ecsv",
 )
 @click.option(
@@ -94,8 +73,8 @@ _PUBLISHED = "cnn-deandres2022"
 @click.option("--overwrite", is_flag=True, help="Replace an earlier reproduction.")
 @offline_option
 def reproduce(
-    folder, estimators, weights, options, number, full, min_snr, mocks, map_path, map_column,
-    ordering, frame, beam, models, history, overwrite, offline, **others,
+    folder, estimators, weights, options, number, full, min_snr, mocks, ymap, models, history,
+    overwrite, **others,
 ):  # fmt: skip
     """Make Table 1 and the figures of de Andres et al. (2022) from the data at hand.
 
@@ -110,7 +89,7 @@ def reproduce(
 
     if full and number is not None:
         raise click.UsageError("give --number or --full, not both")
-    if map_path and not others["catalog"]:
+    if ymap and not others["catalog"]:
         raise click.UsageError("--map needs --catalog")
     check_folder(folder, overwrite=overwrite)
     if weights is not None:
@@ -118,22 +97,18 @@ def reproduce(
             raise click.UsageError(f"--weights needs {_PUBLISHED} in --estimators")
         options = options | {_PUBLISHED: options.get(_PUBLISHED, {}) | {"weights": weights}}
     chosen = build_estimators(estimators, options)
-    with warnings_as_lines(), offline_mode(offline):
-        ymap = None
-        if map_path:
-            ymap = open_map(map_path, column=map_column, ordering=ordering, frame=frame, beam=beam)
-        result = run(
-            chosen,
-            n=_FULL if full else _QUICK if number is None else number,
-            min_snr=min_snr or None,
-            planck_like=mocks,
-            ymap=ymap,
-            models=None if models is None else _read(models),
-            histories={name: _read(file) for name, file in history.items()} or None,
-            folder=folder,
-            overwrite=overwrite,
-            **others,
-        )
+    result = run(
+        chosen,
+        n=_FULL if full else _QUICK if number is None else number,
+        min_snr=min_snr or None,
+        planck_like=mocks,
+        ymap=ymap and open_map(**ymap),
+        models=models and _read(models),
+        histories={name: _read(file) for name, file in history.items()} or None,
+        folder=folder,
+        overwrite=overwrite,
+        **others,
+    )
     click.echo(result.summary())
     click.echo(f"\nTables and figures are in {folder}")
 

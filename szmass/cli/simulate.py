@@ -2,10 +2,6 @@
 
 import click
 
-from szmass.cli.options import (
-    warnings_as_lines,
-)
-
 __all__ = ["simulate"]
 
 
@@ -21,17 +17,15 @@ __all__ = ["simulate"]
 )
 @click.option("--mass", nargs=2, type=float, metavar="LOW HIGH", help="M500c to draw [solMass].")
 @click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help="Range of redshift.")
-@click.option(
-    "--one-minus-b", default=0.8, show_default=True, help="Mass of a catalogue over true mass."
-)
-@click.option("--model", default="a10", show_default=True, help="What clusters are made of.")
-@click.option("--observation", default="clean", show_default=True, help="How a map shows them.")
-@click.option("--cosmology", default="PSZ2", show_default=True, help="Name of the cosmology.")
-@click.option("--projections", default=1, show_default=True, help="Views of each cluster.")
+@click.option("--one-minus-b", default=0.8, help="Mass of a catalogue over true mass.")
+@click.option("--model", default="a10", help="What clusters are made of.")
+@click.option("--observation", default="clean", help="How a map shows them.")
+@click.option("--cosmology", default="PSZ2", help="Name of the cosmology.")
+@click.option("--projections", default=1, help="Views of each cluster.")
 @click.option("--seed", type=int, required=True, help="The same seed gives the same files.")
-@click.option("--workers", default=1, show_default=True, help="Number of processes.")
+@click.option("--workers", default=1, help="Number of processes.")
 @click.option("--scheduler", help="Address of a Dask scheduler, instead of --workers.")
-@click.option("--shard-size", default=2048, show_default=True, help="Maps in one file.")
+@click.option("--shard-size", default=2048, help="Maps in one file.")
 @click.option("--verify", is_flag=True, help="Make finished shards again that are damaged.")
 @click.option("--overwrite", is_flag=True, help="Remove another data set of this name.")
 @click.option("-o", "--output", required=True, type=click.Path(), help="Folder to write.")
@@ -47,9 +41,8 @@ def simulate(population, number, mass, redshift, one_minus_b, output, **options)
     limits = {"redshift": redshift} if redshift else {}
     if mass:
         limits["mass"] = mass * u.solMass
-    with warnings_as_lines():
-        sample = _population(population, number, limits, one_minus_b, options)
-        dataset = make_dataset(output, sample, **options)
+    sample = _population(population, number, limits, one_minus_b, options)
+    dataset = make_dataset(output, sample, **options)
     click.echo(f"{len(dataset)} maps of {len(sample)} clusters in {output}")
 
 

@@ -2,39 +2,33 @@
 
 import click
 
-from szmass.cli.options import quiet_tensorflow, warnings_as_lines
+from szmass.cli.options import FOLDER, OLD_FOLDER, quiet_tensorflow
 
 __all__ = ["train"]
 
 
 @click.command()
 @click.argument("recipe")
-@click.option("-o", "--folder", required=True, type=click.Path(file_okay=False), help="Where to.")
+@click.option("-o", "--folder", required=True, type=FOLDER, help="Where to.")
 @click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False),
+    type=OLD_FOLDER,
     help="Data set of clean maps, as 'szmass simulate' writes it.  [default: made by the recipe]",
 )
 @click.option("--quick", is_flag=True, help="A laptop minute: the smaller values of the recipe.")
 @click.option("--resume", is_flag=True, help="Go on with what an interrupted run left.")
-@click.option("--workers", default=1, show_default=True, help="Networks trained side by side.")
+@click.option("--workers", default=1, help="Networks trained side by side.")
 @click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard.")
-def train(recipe, folder, data, quick, resume, workers, tensorboard):
+def train(recipe, folder, data, quick, **options):
     """Train networks by RECIPE: 'default', 'paper', or a TOML file."""
     quiet_tensorflow()
     from szmass.networks import Recipe
     from szmass.networks import train as train_networks
 
-    with warnings_as_lines():
-        recipe = Recipe.read(recipe)
-        networks = train_networks(
-            recipe.quickly() if quick else recipe,
-            folder,
-            dataset=data,
-            resume=resume,
-            workers=workers,
-            tensorboard=tensorboard,
-        )
+    recipe = Recipe.read(recipe)
+    networks = train_networks(
+        recipe.quickly() if quick else recipe, folder, dataset=data, **options
+    )
     click.echo(f"{networks!r}: card and weights in {folder}")
     for line in _summary(networks.card):
         click.echo(line)

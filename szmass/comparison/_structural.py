@@ -19,31 +19,19 @@ _STEP = 1e-4
 
 
 class LineLikelihood:
-    """Likelihood of N points, its maximum and its profiles.
+    """Likelihood of points (N,), its maximum and its profiles; the pivot is at x = 0.
 
-    Parameters
-    ----------
-    x, y : `~numpy.ndarray`, shape (N,)
-        The measured values; the pivot is at x = 0.
-    err_x, err_y : `~numpy.ndarray`, shape (N,)
-        Their standard deviations.
-    slope : float or None
-        The slope, None where it is to be fitted.
-    min_x, min_y : `~numpy.ndarray` or None
-        Points entered the sample because x, or y, was above this. Not both.
-
-    Notes
-    -----
-    With a given slope and no cut the masses themselves do not matter: the likelihood is
-    that of y - slope x alone. Otherwise each point contributes its density in (x, y), divided by
-    the probability that it passes the cut.
+    The slope is None where it is to be fitted; points entered the sample because x, or y, was above
+    ``min_x``, or ``min_y`` (N,). With a given slope and no cut the likelihood is that of y - slope
+    x alone. Otherwise each point contributes its density in (x, y), divided by the probability that
+    it passes the cut.
 
     The maximum likelihood estimate of a scatter is too small, since residuals are taken from a
-    fitted line. As in restricted maximum likelihood (Patterson & Thompson 1971) the factor
-    (sum 1 / (sigma^2 + s^2))^(-k/2) makes up for the k fitted parameters of the line, s^2 being
-    the variance around it from the errors alone. With a cut in y the factor is left out: there
-    a wide scatter far below the cut looks like a narrow one near it, and the factor, which
-    favours the wide one, would decide between them.
+    fitted line. As in restricted maximum likelihood (Patterson & Thompson 1971) the factor (sum 1 /
+    (sigma^2 + s^2))^(-k/2) makes up for the k fitted parameters of the line, s^2 being the variance
+    around it from the errors alone. With a cut in y the factor is left out: there a wide scatter
+    far below the cut looks like a narrow one near it, and the factor, which favours the wide one,
+    would decide between them.
     """
 
     def __init__(self, x, y, err_x, err_y, slope=None, min_x=None, min_y=None):
@@ -90,18 +78,7 @@ class LineLikelihood:
         return self._centre - theta[:, LOCATION, None] / curvature, 1 / curvature
 
     def log_likelihood(self, theta):
-        """Compute the logarithm of the likelihood, without constants.
-
-        Parameters
-        ----------
-        theta : `~numpy.ndarray`, shape (P, 5)
-            Parameters: alpha, beta, ln sigma, and the population's location and width.
-
-        Returns
-        -------
-        `~numpy.ndarray`, shape (P,)
-            One value per row.
-        """
+        """ln L (P,) of theta (P, 5), up to a constant."""
         alpha, beta = theta[:, ALPHA, None], theta[:, BETA, None]
         scatter = np.exp(2 * theta[:, LN_SIGMA, None])
         if self.differences:
@@ -130,15 +107,7 @@ class LineLikelihood:
         return total
 
     def maximise(self):
-        """Find the parameters of the largest likelihood.
-
-        Returns
-        -------
-        theta : `~numpy.ndarray`, shape (5,)
-            The parameters.
-        largest : float
-            Logarithm of the likelihood there.
-        """
+        """Find theta (5,) of the largest likelihood, and its logarithm there."""
         self._correction = None
         theta, largest = max(
             (self._climb(start, self.free) for start in self._starts()), key=lambda found: found[1]
@@ -157,28 +126,18 @@ class LineLikelihood:
         """Number of parameters of the line that are fitted."""
         return 1 if self.slope is not None else 2
 
-    def threshold(self, sigmas=1.0):
-        """Give by how much twice the log likelihood falls at the end of an interval.
+    def threshold(self):
+        """Give by how much 2 ln L falls at the end of the 68 % interval.
 
-        It is 1 for the 68 % interval of a large sample, and nu ln(1 + t^2 / nu) for N points and
-        a line of k parameters, with Student's t of nu = N - k degrees of freedom: exact where the
+        It is 1 for a large sample, and nu ln(1 + t^2 / nu) for N points and a
+        line of k parameters, with Student's t of nu = N - k degrees of freedom: exact where the
         errors are small beside the scatter.
-
-        Parameters
-        ----------
-        sigmas : float, optional
-            Half-width of the interval, in Gaussian terms.
-
-        Returns
-        -------
-        float
-            The fall.
         """
         n = len(self.x)
         nu = weight = n - self.line_parameters
         if self.min_y is not None:  # the plain likelihood: its scatter counts as a parameter
             nu, weight = nu - 1, n
-        t = stdtrit(nu, ndtr(sigmas))
+        t = stdtrit(nu, ndtr(1))
         return weight * np.log1p(t**2 / nu)
 
     def _starts(self):
@@ -226,23 +185,13 @@ class LineLikelihood:
         result[free] = found.x
         return result, -found.fun
 
-    def intervals(self, sigmas=1.0):
-        """Find where the profile likelihoods of the parameters have fallen to the threshold.
+    def intervals(self):
+        """Find theta (5,) of the largest likelihood, and by parameter both ends of its interval.
 
-        Parameters
-        ----------
-        sigmas : float, optional
-            Half-width of the intervals, in Gaussian terms.
-
-        Returns
-        -------
-        theta : `~numpy.ndarray`, shape (5,)
-            The parameters of the largest likelihood.
-        ends : dict of int to (float, float)
-            By index of the parameter; -inf or inf where the likelihood does not fall that much.
+        An end is infinite where the profile likelihood does not fall to the threshold.
         """
         theta, largest = self.maximise()
-        depth = np.sqrt(self.threshold(sigmas))
+        depth = np.sqrt(self.threshold())
         for _ in range(3):
             self._higher = None
             ends = {BETA: (self.slope, self.slope)} | {
@@ -256,10 +205,7 @@ class LineLikelihood:
         return theta, ends
 
     def _end(self, which, theta, largest, side, depth):
-        """Find one end: where the root of twice the fall of the profile equals depth.
-
-        This root is nearly linear in the parameter, so that secants need few steps.
-        """
+        """Find where the root of twice the fall of the profile, nearly linear, equals depth."""
         bound = self.bounds[which][(side + 1) // 2]
         others = self.free[self.free != which]
         inner, outer = (theta[which], -depth), None

@@ -11,10 +11,11 @@ from szmass._utils.quantities import as_floats
 from szmass.comparison.statistics import REDSHIFT_BINS
 from szmass.exceptions import InvalidInputError
 from szmass.results import LogMassPosterior, masses_of, methods_of
+from szmass.results.masses import ONE_SIGMA
 
 __all__ = ["efficiency_table"]
 
-_ONE_SIGMA, _TWO_SIGMA = 0.682689492137086, 0.954499736103642
+_TWO_SIGMA = 0.954499736103642
 
 
 def efficiency_table(
@@ -155,7 +156,7 @@ class _Estimate:
             self._check(name, len(value), n)
             self.error = np.log10(value.mean().value) - truth
             self.pit = value.cdf(mass)
-            for row, level in zip(self.inside, (_ONE_SIGMA, _TWO_SIGMA), strict=True):
+            for row, level in zip(self.inside, (ONE_SIGMA, _TWO_SIGMA), strict=True):
                 row[:] = np.abs(self.pit - 0.5) <= level / 2
             self.inside[:, np.isnan(self.pit)] = np.nan
         elif isinstance(value, Table):

@@ -322,10 +322,9 @@ def _bootstrap(likelihood, n, n_bootstrap, seed):
 
 
 class _LogVariable:
-    """Natural logarithms of values, errors and cut of one variable: log, err, min, shape (N,).
+    """Natural logarithms of values, errors and cut (or None) of a variable: log, err, min, (N,).
 
-    ``err`` and ``minimum`` are as in `fit_relation`, ``unit`` None for that of ``value``, and
-    ``names`` what messages call value, errors and cut. ``min`` is None without a cut.
+    ``names`` are what messages call value, errors and cut.
     """
 
     def __init__(self, value, err, minimum, unit, names):

@@ -60,7 +60,8 @@ def relative_difference_table(
         raise InvalidInputError(
             f"'redshift_bins' must be at least two increasing edges. Received: {redshift_bins!r}"
         )
-    a, b = _masses(mass_a, "mass_a"), _masses(mass_b, "mass_b")
+    a = as_floats(mass_a, u.solMass, "mass_a", positive=True)
+    b = as_floats(mass_b, u.solMass, "mass_b", positive=True)
     values, mask, _ = column_parts(redshift)
     z = np.where(mask, np.nan, values.astype(float))
     if not a.shape == b.shape == z.shape or a.ndim != 1:
@@ -94,13 +95,6 @@ def relative_difference_table(
         "n_outside": int(np.count_nonzero(known & ~inside)),
     }
     return table
-
-
-def _masses(mass, name):
-    values, mask, unit = column_parts(mass)
-    if unit is not None:
-        mass = u.Quantity(np.where(mask, np.nan, values.astype(float)), unit)
-    return as_floats(mass, u.solMass, name, positive=True)
 
 
 def _statistics(values, ddof, suffix):

@@ -8,12 +8,12 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from szmass._io.output_folder import output_folder
+from szmass._io.files import output_folder
 from szmass._utils.optional import import_optional
 from szmass._utils.seeds import check_count, generator
 from szmass.clusters import ClusterSample
 from szmass.comparison.statistics import format_difference_table, relative_difference_table
-from szmass.demo import figures as _demo_plots
+from szmass.demo._figures import draw_cutouts, draw_masses, draw_residuals, draw_sky
 from szmass.estimators import ESTIMATORS, MatchedFilterMass, ScalingRelationMass, estimate_masses
 from szmass.exceptions import InvalidInputError
 from szmass.maps import ComptonMap, DepthMap, NoiseModel
@@ -118,10 +118,10 @@ class Demo:
         """
         _require_matplotlib()
         return {
-            "sky": _demo_plots.plot_sky(self.ymap, self.sample),
-            "cutouts": _demo_plots.plot_cutouts(self.sample),
-            "masses": _demo_plots.plot_masses(self.table, self.methods),
-            "residuals": _demo_plots.plot_residuals(self.table, self.methods),
+            "sky": draw_sky(self.ymap, self.sample),
+            "cutouts": draw_cutouts(self.sample),
+            "masses": draw_masses(self.table, self.methods),
+            "residuals": draw_residuals(self.table, self.methods),
         }
 
 

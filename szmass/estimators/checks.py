@@ -249,7 +249,7 @@ def check_missing_inputs_keep_their_rows(estimator):
     """A cluster without redshift, measurement or map keeps its row and gets a flag."""
     sample = make_check_sample()
     complete = _predict(estimator, sample)
-    needs = estimator._needs()
+    needs = estimator.needs
     sample.table["redshift"].mask[0] = True
     for name in ("y5r500", "y500"):
         values = sample.table[name]
@@ -279,7 +279,7 @@ def check_missing_inputs_keep_their_rows(estimator):
 
 def check_whole_input_missing_is_an_error(estimator):
     """No cutouts attached, or no such column: an error that says so."""
-    needs = estimator._needs()
+    needs = estimator.needs
     if {"cutout", "complete_cutout"} & needs:
         sample = make_check_sample()
         sample.cutouts = None
@@ -315,7 +315,7 @@ def check_meta_is_complete_and_survives(estimator):
     ):
         _require(key in table.meta, f"meta lacks {key!r}")
     MassScale(table.meta["mass_scale"])
-    if "redshift" in estimator._needs() and {"y5r500", "y500"} & estimator._needs():
+    if "redshift" in estimator.needs and {"y5r500", "y500"} & estimator.needs:
         _require("cosmology" in table.meta, "meta lacks 'cosmology'")
     with tempfile.TemporaryDirectory() as folder:
         for suffix in (".ecsv", ".fits", ".vot"):

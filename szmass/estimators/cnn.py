@@ -1,17 +1,18 @@
 """Masses and posteriors from the networks that ship with szmass, or that a user has trained."""
 
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 
 from szmass._moved import moved_name
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._setup import MatchedFilters, depth_factors
-from szmass.estimators.priors import get_prior
+from szmass.estimators.priors import estimates_under
 from szmass.exceptions import InvalidInputError
 from szmass.networks.saliency import occlusion_map
 from szmass.networks.shipped import load_networks
-from szmass.results import LogMassPosterior, MassEstimates, MassFlag
+from szmass.results import MassFlag
 
 __all__ = ["CNNMass"]
 
@@ -26,7 +27,6 @@ class NetworkMass(MassEstimator):
     """What estimators by networks have in common: a model card, which says what may be weighed."""
 
     requires = frozenset({"redshift", "complete_cutout"})
-    mass_definition = "500c"
     kind = "network"
     errors_hold = ("noise", "scatter", "centring")
     references = ("2022NatAs...6.1325D",)
@@ -72,6 +72,7 @@ class NetworkMass(MassEstimator):
 
 
 @register_estimator
+@dataclass(kw_only=True, eq=False, repr=False)
 class CNNMass(NetworkMass):
     """Posterior of log M from networks that look at cutout, redshift and noise level.
 
@@ -115,13 +116,12 @@ class CNNMass(NetworkMass):
     gives_posterior = True
     at_a_time = 1024
 
-    def __init__(self, *, weights=None, noise=None, depth=None, prior="flat", batch_size=256):
-        self.weights = weights
-        self.noise = noise
-        self.depth = depth
-        self.prior = prior
-        self.batch_size = batch_size
-        self._loaded = None
+    weights: object = None
+    noise: object = None
+    depth: object = None
+    prior: object = "flat"
+    batch_size: int = 256
+    _loaded = None
 
     def _networks(self):
         if self._loaded is None or self._loaded[0] != self.weights:
@@ -182,15 +182,8 @@ class CNNMass(NetworkMass):
         field = {"noise": setup.noise, "depth": depth_factors(self.depth, setup, sample)}
         maps = sample.cutouts.data, sample.redshift
         log_density = networks.log_density(*maps, batch_size=self.batch_size, **field)
-        posterior = LogMassPosterior.from_log_likelihood(
-            networks.log10_mass,
-            log_density,
-            get_prior(self.prior, networks.card.training["cosmology"]),
-            names=sample.names,
-            redshift=sample.redshift,
-        )
-        found = MassEstimates.of_posterior(posterior)
-        found.flag[posterior.cut_off] |= MassFlag.EXTRAPOLATED
+        cosmology = networks.card.training["cosmology"]
+        found = estimates_under(self.prior, cosmology, networks.log10_mass, log_density, sample)
         if networks.domain is not None:
             score = networks.domain_score(*maps, log_density, **field)
             found.flag[score > networks.domain.threshold] |= MassFlag.OUT_OF_DOMAIN

@@ -14,7 +14,7 @@ import numpy as np
 
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
-from szmass.exceptions import InvalidInputError, UnweighedClustersWarning
+from szmass.exceptions import InvalidInputError, MixedScalesWarning, UnweighedClustersWarning
 from szmass.results import (
     LogMassPosterior,
     MassEstimates,
@@ -22,10 +22,10 @@ from szmass.results import (
     MassScale,
     add_method,
     masses_of,
+    methods_of,
     rescale_masses,
     side_by_side,
 )
-from szmass.results.reader import warn_of_mixed_scales
 from szmass.version import __version__
 
 __all__ = ["ESTIMATORS", "KINDS", "MassEstimator", "estimate_masses", "register_estimator"]
@@ -46,7 +46,8 @@ class MassEstimator(ABC):
     implements `_weigh`. Options are looked at when `predict` runs, not before.
 
     What the class attributes say goes into the ``meta`` of the masses, where plots, reports and
-    `szmass.cite` read it; where it depends on options, `_extra_meta` says it instead.
+    `szmass.cite` read it; where it depends on options, `needs` and `_extra_meta`
+    say it instead.
     """
 
     #: Unique name, as on the command line.
@@ -100,8 +101,9 @@ class MassEstimator(ABC):
         """Grid of log10 M of a posterior in which no cluster could be weighed."""
         return np.linspace(13.0, 16.0, 301)
 
-    def _needs(self):
-        """Give what a cluster must have under the present options."""
+    @property
+    def needs(self):
+        """What a cluster must have under the present options, in words of `requires`."""
         return frozenset(self.requires)
 
     def _extra_meta(self, sample):
@@ -208,9 +210,8 @@ class MassEstimator(ABC):
         return estimates.to_table(sample.names, sample.redshift, self.tag, meta)
 
     def _missing(self, sample):
-        needs = self._needs()
         flag = np.zeros(len(sample), dtype=int)
-        for need in sorted(needs):
+        for need in sorted(self.needs):
             if need == "redshift":
                 flag[np.isnan(sample.redshift)] |= MassFlag.NO_REDSHIFT
             elif need in ("cutout", "complete_cutout"):
@@ -242,7 +243,7 @@ class MassEstimator(ABC):
 
     def _meta(self, sample):
         extra = self._extra_meta(sample)
-        looks_at_map = sample.cutouts is not None and any("cutout" in n for n in self._needs())
+        looks_at_map = sample.cutouts is not None and any("cutout" in n for n in self.needs)
         return {
             "method": self.tag,
             "estimator": repr(self),
@@ -406,7 +407,7 @@ def estimate_masses(
         if more:
             add_method(table, replace(masses_of(table, method), **more))
     if one_minus_b is None:
-        warn_of_mixed_scales(table)
+        _warn_of_mixed_scales(table)
     else:
         table = rescale_masses(table, one_minus_b)
     if posteriors is not None:
@@ -417,7 +418,22 @@ def estimate_masses(
     return table
 
 
+def _warn_of_mixed_scales(table):
+    """Warn once if methods of a table are on different mass scales; unknown ones do not count."""
+    scales = {method: masses_of(table, method).mass_scale for method in methods_of(table)}
+    if len({scale for scale in scales.values() if scale.known}) > 1:
+        told = ", ".join(f"{method}: {scale}" for method, scale in scales.items())
+        warnings.warn(
+            f"The masses are on different scales ({told}), and so differ by more than their "
+            "errors. one_minus_b=0.8 (--one-minus-b on the shell) brings those with a 1-b to a "
+            "common one.",
+            MixedScalesWarning,
+            stacklevel=3,
+        )
+
+
 def _by_method(estimators):
+    """Instances by the names that their methods have in the table."""
     if isinstance(estimators, str | MassEstimator):
         estimators = [estimators]
     if isinstance(estimators, Mapping):

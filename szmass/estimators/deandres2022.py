@@ -1,5 +1,6 @@
 """Masses from the networks of de Andres et al. (2022), published or trained by their protocol."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = ["DeAndres2022"]
 
 
 @register_estimator
+@dataclass(kw_only=True, eq=False, repr=False)
 class DeAndres2022(NetworkMass):
     """Masses from the networks that de Andres et al. (2022) trained and released, or from your own.
 
@@ -51,10 +53,9 @@ class DeAndres2022(NetworkMass):
     point_estimate = "output of the network"
     downloads = True
 
-    def __init__(self, *, weights=None, batch_size=128):
-        self.weights = weights
-        self.batch_size = batch_size
-        self._loaded = None
+    weights: object = None
+    batch_size: int = 128
+    _loaded = None
 
     def _weigh(self, sample):
         networks = self._networks()

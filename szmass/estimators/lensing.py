@@ -1,6 +1,7 @@
 """Masses looked up in tables of weak-lensing masses."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ __all__ = ["LensingMass"]
 
 
 @register_estimator
+@dataclass(kw_only=True, eq=False, repr=False)
 class LensingMass(MassEstimator):
     """Look clusters up in a table of weak-lensing masses.
 
@@ -54,27 +56,18 @@ class LensingMass(MassEstimator):
     errors_hold = ("noise",)
     point_estimate = "published mass"
 
-    def __init__(
-        self,
-        *,
-        table="lc2",
-        radius="10 arcmin",
-        delta_redshift=0.03,
-        by="position",
-        column=None,
-        cosmology=None,
-        concentration="diemer19",
-    ):
-        self.table = table
-        self.radius = radius
-        self.delta_redshift = delta_redshift
-        self.by = by
-        self.column = column
-        self.cosmology = cosmology
-        self.concentration = concentration
-        self._fetched = None  # (tag, table), so that a server is asked once
+    table: object = "lc2"
+    radius: object = "10 arcmin"
+    delta_redshift: float | None = 0.03
+    by: str = "position"
+    column: str | None = None
+    cosmology: object = None
+    concentration: object = "diemer19"
+    _fetched = None  # (tag, table), so that a server is asked once
 
-    def _needs(self):
+    @property
+    def needs(self):
+        """What a cluster must have under the present options."""
         return frozenset() if self.delta_redshift is None else frozenset({"redshift"})
 
     def _masses(self):

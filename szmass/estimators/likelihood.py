@@ -1,20 +1,25 @@
 """Posteriors of mass from Compton-y cutouts: what the data allow, and no more."""
 
+from dataclasses import dataclass
+
 import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.filters._diverse import displaced_bank, diverse_bank
-from szmass.estimators.filters._marginal import Reduced, marginal_log_likelihood
-from szmass.estimators.filters._setup import MatchedFilters, depth_factors, field_flags
-from szmass.estimators.filters._slices import mass_curve
-from szmass.estimators.priors import MassFunctionPrior, get_prior
+from szmass.estimators.filters._banks import displaced_bank, filter_bank
+from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelihood, mass_curve
+from szmass.estimators.filters._setup import (
+    MatchedFilters,
+    cutouts_of,
+    depth_factors,
+    field_flags,
+)
+from szmass.estimators.priors import MassFunctionPrior, estimates_under
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.scaling import get_scaling_relation
-from szmass.results import LogMassPosterior, MassEstimates, MassFlag
 from szmass.simulations.bodies.models import get_cluster_model
 
 __all__ = ["LikelihoodMass"]
@@ -26,6 +31,7 @@ _R95 = np.sqrt(-2 * np.log(0.05))
 
 
 @register_estimator
+@dataclass(kw_only=True, eq=False, repr=False)
 class LikelihoodMass(MassEstimator):
     """Posterior of log M given cutout and redshift.
 
@@ -93,36 +99,19 @@ class LikelihoodMass(MassEstimator):
     at_a_time = 256
     references = ("2006A&A...459..341M",)
 
-    def __init__(
-        self,
-        *,
-        noise=None,
-        profile="arnaud2010",
-        relation="planck2015",
-        one_minus_b=1.0,
-        one_minus_b_err=0.0,
-        sigma_lny=None,
-        diversity="a10",
-        centring=None,
-        prior="flat",
-        cosmology="PSZ2",
-        depth=None,
-        map_pixel=None,
-        log10_mass=None,
-    ):
-        self.noise = noise
-        self.profile = profile
-        self.relation = relation
-        self.one_minus_b = one_minus_b
-        self.one_minus_b_err = one_minus_b_err
-        self.sigma_lny = sigma_lny
-        self.diversity = diversity
-        self.centring = centring
-        self.prior = prior
-        self.cosmology = cosmology
-        self.depth = depth
-        self.map_pixel = map_pixel
-        self.log10_mass = log10_mass
+    noise: object = None
+    profile: object = "arnaud2010"
+    relation: object = "planck2015"
+    one_minus_b: float = 1.0
+    one_minus_b_err: float = 0.0
+    sigma_lny: float | None = None
+    diversity: object = "a10"
+    centring: object = None
+    prior: object = "flat"
+    cosmology: object = "PSZ2"
+    depth: object = None
+    map_pixel: object = None
+    log10_mass: object = None
 
     def _extra_meta(self, sample):
         relation = get_scaling_relation(self.relation)
@@ -149,7 +138,7 @@ class LikelihoodMass(MassEstimator):
             "one_minus_b": float(self.one_minus_b),
             "one_minus_b_err": float(self.one_minus_b_err),
             "sigma_lny": scatter,
-            "diversity": None if self.diversity is None else self._family_name(),
+            "diversity": None if self.diversity is None else get_cluster_model(self.diversity).name,
             "prior": prior if isinstance(prior, str) else repr(prior),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
             **setup.meta,
@@ -157,15 +146,6 @@ class LikelihoodMass(MassEstimator):
 
     def _setup(self, stack):
         return MatchedFilters(stack, self.noise, self.profile, self.map_pixel)
-
-    def _family_name(self):
-        return get_cluster_model(self.diversity).name
-
-    def _family(self):
-        if self.diversity is None:
-            return None
-        model = get_cluster_model(self.diversity)
-        return model.relaxed, model.disturbed, model.profile_scatter
 
     def _grid(self):
         if self.log10_mass is None:
@@ -212,10 +192,7 @@ class LikelihoodMass(MassEstimator):
         InvalidInputError
             An option makes no sense, or beam, geometry and noise do not go together.
         """
-        if sample.cutouts is None:
-            raise InvalidInputError(
-                "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
-            )
+        cutouts_of(sample)
         parts = [
             self._log_likelihood(sample[piece]) for piece in self._pieces(sample) or [slice(None)]
         ]
@@ -227,8 +204,12 @@ class LikelihoodMass(MassEstimator):
         nodes, shifts, weights = self._with_bias(grid)
         data, footprint = sample.cutouts.data, sample.cutouts.footprint
         depth = np.asarray(depth_factors(self.depth, setup, sample))
-        kind = setup.field, setup.profile, setup.variance, self._family()
-        measured = diverse_bank(*kind).measure(data, footprint)
+        family = None
+        if self.diversity is not None:
+            model = get_cluster_model(self.diversity)
+            family = model.relaxed, model.disturbed, model.profile_scatter
+        kind = setup.field, setup.profile, setup.variance, family
+        measured = filter_bank(*kind).measure(data, footprint)
         displaced = ()
         if np.any(centring > 0):
             bank = displaced_bank(*kind)
@@ -266,18 +247,12 @@ class LikelihoodMass(MassEstimator):
         return np.concatenate([low, grid, high]), shifts, weights
 
     def _weigh(self, sample):
-        posterior = LogMassPosterior.from_log_likelihood(
-            self._grid(),
-            self._log_likelihood(sample),
-            get_prior(self.prior, self.cosmology),
-            names=sample.names,
-            redshift=sample.redshift,
+        found = estimates_under(
+            self.prior, self.cosmology, self._grid(), self._log_likelihood(sample), sample
         )
         setup = self._setup(sample.cutouts)
         nodes, cosmology = np.array([14.0]), get_cosmology(self.cosmology)
         theta, _ = mass_curve(nodes, sample.redshift, self.relation, self.one_minus_b, cosmology)
-        found = MassEstimates.of_posterior(posterior)
         size = theta[:, 0] * np.cbrt(found.mass / 1e14)
         found.flag |= field_flags(setup, sample, size, depth_factors(self.depth, setup, sample))
-        found.flag[posterior.cut_off] |= MassFlag.EXTRAPOLATED
         return found

@@ -1,5 +1,6 @@
 """Masses from matched filters: the signal of a known shape, and the mass that fits it."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import astropy.units as u
@@ -8,9 +9,18 @@ from astropy.table import QTable
 
 from szmass._utils.quantities import as_floats
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.filters._neighbours import OffsetBank
-from szmass.estimators.filters._setup import MatchedFilters, depth_factors, field_flags
-from szmass.estimators.filters._slices import mass_curve, peak_and_interval, slice_log_likelihood
+from szmass.estimators.filters._banks import OffsetBank, cluster_templates
+from szmass.estimators.filters._likelihoods import (
+    mass_curve,
+    peak_and_interval,
+    slice_log_likelihood,
+)
+from szmass.estimators.filters._setup import (
+    MatchedFilters,
+    cutouts_of,
+    depth_factors,
+    field_flags,
+)
 from szmass.estimators.filters._templates import SIZES, at_sizes, radial_templates
 from szmass.estimators.filters.scan import FilterScan
 from szmass.exceptions import InvalidInputError
@@ -28,12 +38,11 @@ _LOG10_MASS = np.linspace(12.5, 16.5, 401)
 _SEARCH_STEP, _FARTHEST = 0.1, 12.0
 
 
-@lru_cache(maxsize=2)
-def _offset_bank(field, splines, radius):
-    return OffsetBank(field, splines, radius, _SEARCH_STEP * field.beam)
+_offset_bank = lru_cache(maxsize=2)(OffsetBank)
 
 
 @register_estimator
+@dataclass(kw_only=True, eq=False, repr=False)
 class MatchedFilterMass(MassEstimator):
     """Masses as Planck's MSZ: the signal of a matched filter, cut along the Y-M relation.
 
@@ -92,26 +101,14 @@ class MatchedFilterMass(MassEstimator):
     at_a_time = 1024
     references = ("2006A&A...459..341M", "2014A&A...571A..29P", "2016A&A...594A..27P")
 
-    def __init__(
-        self,
-        *,
-        noise=None,
-        profile="arnaud2010",
-        relation="planck2015",
-        one_minus_b=1.0,
-        cosmology="PSZ2",
-        depth=None,
-        search=None,
-        map_pixel=None,
-    ):
-        self.noise = noise
-        self.profile = profile
-        self.relation = relation
-        self.one_minus_b = one_minus_b
-        self.cosmology = cosmology
-        self.depth = depth
-        self.search = search
-        self.map_pixel = map_pixel
+    noise: object = None
+    profile: object = "arnaud2010"
+    relation: object = "planck2015"
+    one_minus_b: float = 1.0
+    cosmology: object = "PSZ2"
+    depth: object = None
+    search: object = None
+    map_pixel: object = None
 
     def _setup(self, stack):
         return MatchedFilters(stack, self.noise, self.profile, self.map_pixel)
@@ -140,7 +137,9 @@ class MatchedFilterMass(MassEstimator):
         if self.search is not None:
             radius = self._radius(sample)
             farthest = float(np.ceil(max(radius.max(), 1e-3)))
-            bank = _offset_bank(setup.field, setup.splines, farthest)
+            splines = cluster_templates(setup.field, setup.profile, setup.variance)
+            step = _SEARCH_STEP * setup.field.beam
+            bank = _offset_bank(setup.field, splines, farthest, step)
             best, projection, gram = bank.search(stack.data, stack.footprint, radius)
             moved = (best > 0) & (measured.gram[:, 0, 0, 0] > 0)
             ratio = root / setup.bank.measure(np.zeros_like(stack.data[:1])).root
@@ -162,12 +161,6 @@ class MatchedFilterMass(MassEstimator):
                 )
         return np.minimum(np.broadcast_to(radius, len(sample)), _FARTHEST)
 
-    def _require_cutouts(self, sample):
-        if sample.cutouts is None:
-            raise InvalidInputError(
-                "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
-            )
-
     def scan(self, sample):
         """Fit templates of all sizes of a grid; redshifts are not needed.
 
@@ -186,9 +179,7 @@ class MatchedFilterMass(MassEstimator):
         InvalidInputError
             There are no cutouts, or beam, geometry and noise do not go together.
         """
-        self._require_cutouts(sample)
-        parts = []
-        setup = self._setup(sample.cutouts)
+        parts, setup = [], self._setup(cutouts_of(sample))
         for piece in self._pieces(sample) or [slice(None)]:
             part = sample[piece]
             snr, root, depth, offset, _ = self._measured(setup, part)
@@ -309,11 +300,10 @@ class MatchedFilterMass(MassEstimator):
         InvalidInputError
             The size is not one, or see `scan`.
         """
-        self._require_cutouts(sample)
+        stack = cutouts_of(sample)
         theta = as_floats(theta500, u.arcmin, "theta500", positive=True, finite=True)
         if theta.ndim:
             raise InvalidInputError(f"'theta500' must be one size. Received: {theta500!r}")
-        stack = sample.cutouts
         setup = self._setup(stack)
         field = setup.field
         weights, root = _map_filter(field, setup.profile, setup.variance, float(theta))
@@ -366,7 +356,7 @@ class MatchedFilterMass(MassEstimator):
 @lru_cache(maxsize=4)
 def _map_filter(field, profile, variance, theta):
     """Weights (blocks, positions) and 1 / sigma (positions) of one size at every block."""
-    reach = 10 + 2 * np.hypot(np.abs(field.x).max(), np.abs(field.y).max())
+    reach = 10 + 2 * field.reach
     spline = radial_templates(
         lambda k: disc_transform(k, profile), np.array([theta]), variance, reach
     )

@@ -8,9 +8,10 @@ from szmass.physics.cosmology import get_cosmology
 from szmass.physics.halos import theta500
 from szmass.physics.mass_function import sky_density
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
+from szmass.results import LogMassPosterior, MassEstimates, MassFlag
 from szmass.simulations.selection import SZSelection
 
-__all__ = ["MassFunctionPrior", "get_prior"]
+__all__ = ["MassFunctionPrior"]
 
 _LOG10_MASS = np.linspace(12.5, 16.5, 161)
 _REDSHIFT = np.linspace(np.sqrt(0.002), np.sqrt(2.0), 60) ** 2
@@ -126,31 +127,18 @@ class MassFunctionPrior:
         return found.reshape(shape)
 
 
-def get_prior(prior, cosmology):
-    """Give the prior that the option of an estimator stands for.
-
-    Parameters
-    ----------
-    prior : {"flat", "tinker08"} or callable
-        The option.
-    cosmology : str or `~astropy.cosmology.FLRW`
-        Cosmology of the mass function.
-
-    Returns
-    -------
-    str or callable
-        What `szmass.results.LogMassPosterior` takes.
-
-    Raises
-    ------
-    InvalidInputError
-        It is neither.
-    """
+def estimates_under(prior, cosmology, grid, log_likelihood, sample):
+    """Estimates of posteriors, from ln L (N, nodes) and the option ``prior`` of an estimator."""
     if isinstance(prior, str) and prior == "tinker08":
-        return MassFunctionPrior(cosmology)
-    if callable(prior) or (isinstance(prior, str) and prior == "flat"):
-        return prior
-    raise InvalidInputError(
-        "'prior' must be 'flat', 'tinker08', or a function of log10_mass and redshift. "
-        f"Received: {prior!r}"
+        prior = MassFunctionPrior(cosmology)
+    elif not (callable(prior) or (isinstance(prior, str) and prior == "flat")):
+        raise InvalidInputError(
+            "'prior' must be 'flat', 'tinker08', or a function of log10_mass and redshift. "
+            f"Received: {prior!r}"
+        )
+    posterior = LogMassPosterior.from_log_likelihood(
+        grid, log_likelihood, prior, names=sample.names, redshift=sample.redshift
     )
+    found = MassEstimates.of_posterior(posterior)
+    found.flag[posterior.cut_off] |= MassFlag.EXTRAPOLATED
+    return found

@@ -1,5 +1,7 @@
 """Masses from a catalogue's integrated Compton parameter and a Y-M relation."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from szmass.estimators.core import MassEstimator, register_estimator
@@ -13,6 +15,7 @@ __all__ = ["ScalingRelationMass"]
 
 
 @register_estimator
+@dataclass(kw_only=True, eq=False, repr=False)
 class ScalingRelationMass(MassEstimator):
     """Invert a Y500-M500 relation for each cluster.
 
@@ -50,24 +53,16 @@ class ScalingRelationMass(MassEstimator):
     point_estimate = "mass of the relation"
     references = ("2014A&A...571A..20P", "2016A&A...594A..24P")
 
-    def __init__(
-        self,
-        *,
-        relation="planck2015",
-        one_minus_b=1.0,
-        cosmology="PSZ2",
-        y="y5r500",
-        profile="arnaud2010",
-        sigma_lny=None,
-    ):
-        self.relation = relation
-        self.one_minus_b = one_minus_b
-        self.cosmology = cosmology
-        self.y = y
-        self.profile = profile
-        self.sigma_lny = sigma_lny
+    relation: object = "planck2015"
+    one_minus_b: float = 1.0
+    cosmology: object = "PSZ2"
+    y: str = "y5r500"
+    profile: object = "arnaud2010"
+    sigma_lny: float | None = None
 
-    def _needs(self):
+    @property
+    def needs(self):
+        """What a cluster must have under the present options."""
         if self.y not in ("y5r500", "y500"):
             raise InvalidInputError(f"'y' must be 'y5r500' or 'y500'. Received: {self.y!r}")
         return frozenset({"redshift", self.y})
@@ -90,16 +85,13 @@ class ScalingRelationMass(MassEstimator):
             "sigma_lny": scatter,
         }
 
-    def _to_y500(self):
-        if self.y == "y500":
-            return 1.0
-        profile = get_pressure_profile(self.profile)
-        return profile.sphere_integral(1) / profile.sphere_integral(5)
-
     def _weigh(self, sample):
         relation = get_scaling_relation(self.relation)
         scatter = relation.scatter(self.sigma_lny) / relation.alpha
-        factor = self._to_y500()
+        factor = 1.0
+        if self.y == "y5r500":
+            profile = get_pressure_profile(self.profile)
+            factor = profile.sphere_integral(1) / profile.sphere_integral(5)
         y = factor * sample.quantity(self.y)
         has_error = f"{self.y}_err" in sample.table.colnames
         error = factor * sample.quantity(f"{self.y}_err") if has_error else np.nan * y

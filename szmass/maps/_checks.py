@@ -18,6 +18,7 @@ __all__ = [
     "check_positions",
     "check_scale",
     "check_values",
+    "check_whole_sky",
     "is_celestial",
     "nside_of",
 ]
@@ -144,6 +145,17 @@ def nside_of(npix):
     """The nside of a HEALPix map of the whole sky of npix pixels, or None if there is none."""
     nside = round((npix / 12) ** 0.5)
     return nside if nside and 12 * nside**2 == npix else None
+
+
+def check_whole_sky(values):
+    """The nside of values (npix,) of all HEALPix pixels of the sky."""
+    nside = nside_of(values.size)
+    if values.ndim != 1 or nside is None:
+        raise InvalidInputError(
+            "'values' must have 12 nside^2 entries, one per HEALPix pixel of the sky. "
+            f"Received: {values.size if values.ndim == 1 else values.shape}"
+        )
+    return nside
 
 
 def is_celestial(wcs):

@@ -28,12 +28,10 @@ _LARGEST_WINDOW = 4
 
 
 def tangent_directions(lon, lat, east, north, shrink):
-    """Directions of points (east, north) of the plane that touches the sphere at lon, lat [rad].
+    """Cosine and squared sine of the colatitude, and longitude [rad], of points of a tangent plane.
 
-    ``shrink`` is ``1 / sqrt(1 + east**2 + north**2)``, the same for many positions. Gives cosine
-    and squared sine of the colatitude, and the longitude [rad]. The sine is None if no direction is
-    in a polar cap. The longitude is not wrapped: it is continuous over the region, unless that
-    contains a pole.
+    ``shrink`` is ``1 / sqrt(1 + east**2 + north**2)``. The sine is None if no direction is in a
+    polar cap; the longitude is continuous, not wrapped, unless the region contains a pole.
     """
     sin_lat, cos_lat = np.sin(lat), np.cos(lat)
     out = cos_lat - north * sin_lat
@@ -50,15 +48,7 @@ def tangent_directions(lon, lat, east, north, shrink):
 
 
 class HealpixGrid:
-    """The rings of a HEALPix pixelisation.
-
-    Parameters
-    ----------
-    nside : int
-        Resolution; a power of two if ``nested``.
-    nested : bool
-        Whether pixels are numbered in the NESTED scheme, else RING.
-    """
+    """The rings of a HEALPix pixelisation, numbered RING or NESTED."""
 
     def __init__(self, nside, nested):
         self.nside = nside
@@ -92,10 +82,9 @@ class HealpixGrid:
             self._prepare_nested()
 
     def sample(self, directions, interpolation, take):
-        """Values in directions (from `tangent_directions`), float64, "nearest" or "bilinear".
+        """Values in directions (from `tangent_directions`), NaN where a pixel they need is invalid.
 
-        ``take`` gives float64 values for pixel numbers, NaN for invalid ones; a value is NaN if its
-        pixel, or any of the four neighbours, is.
+        ``take`` gives float64 values for pixel numbers, NaN for invalid ones.
         """
         z, sine2, phi = directions
         if interpolation == "nearest":
@@ -118,10 +107,9 @@ class HealpixGrid:
         return _between(*look_up(ring, floor.astype(np.int64)), weight)
 
     def _window(self, top, bottom, phi, take):
-        """Read all pixels around some positions, and give a function that looks them up.
+        """Read the pixels around positions; give what looks up those at (ring, index) and the next.
 
-        The function takes rings and indices in them, which need not be wrapped; it gives the
-        values there and those of the next pixels.
+        Indices in rings need not be wrapped.
         """
         rings = np.arange(top, bottom + 1)
         per_radian, shift = self._per_radian[rings], self._shift[rings]
@@ -308,12 +296,7 @@ def _between(first, second, weight):
 
 
 class PixelRuns:
-    """Rows of a partial map, found by pixel number.
-
-    Pixel numbers come in runs of consecutive ones, so that their first ones and lengths
-    are enough: a few thousand numbers for millions of pixels. A number that is outside of the sky
-    or occurs twice is a FileFormatError.
-    """
+    """Rows of a partial map by pixel number: first ones and lengths of runs of numbers."""
 
     def __init__(self, numbers, npix):
         numbers = numbers.reshape(-1)
@@ -352,9 +335,8 @@ class PixelRuns:
 class HealpixPixels:
     """A HEALPix map that may lie in a memory-mapped file.
 
-    ``values`` are one per pixel, of one dimension or the (rows, repeat) of a table column; ``runs``
-    say where those of a partial map are. ``mask`` has one bool per pixel of the whole sky, True for
-    what is not to be used; ``bad_value`` is another number that marks bad pixels.
+    ``values`` may be the (rows, repeat) of a table column, ``runs`` those of a partial map.
+    ``mask`` has one bool per pixel of the sky, True for what is not to be used.
     """
 
     def __init__(self, values, nside, nested, frame, *, runs=None, mask=None, bad_value=None):
@@ -397,22 +379,17 @@ class HealpixPixels:
         return values
 
     def samples(self, geometry, lon, lat, scales, interpolation):
-        """Yield the pixels (ny, nx) of one cutout after the other, NaN without a valid value.
+        """Yield cutouts (ny, nx), NaN without a valid value, at positions [rad] in their frame.
 
-        Positions are in the frame of the geometry [rad], ``scales`` the angles of a relative one
-        [rad]; NaN in either gives NaN.
+        ``scales`` [rad] are the angles of a relative geometry.
         """
         rotation = frame_rotation(frame_named(geometry.frame), self.frame)
         lon, lat, angles = rotate_tangent_points(lon, lat, rotation)
         plane = _with_shrinkage(*geometry.plane())
         for i in range(len(lon)):
-            scale = 1.0 if scales is None else scales[i]
-            if not np.isfinite(lon[i] + lat[i] + scale):
-                yield np.full(geometry.shape, np.nan)
-                continue
             east, north, shrink = plane
-            if scales is not None:
-                east, north, shrink = _with_shrinkage(east * scale, north * scale)
+            if geometry.relative:
+                east, north, shrink = _with_shrinkage(east * scales[i], north * scales[i])
             if angles[i]:
                 cos, sin = np.cos(angles[i]), np.sin(angles[i])
                 east, north = east * cos + north * sin, north * cos - east * sin

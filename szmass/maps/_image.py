@@ -2,6 +2,7 @@
 
 import functools
 
+import astropy.units as u
 import numpy as np
 from astropy.wcs.utils import pixel_to_pixel, wcs_to_celestial_frame
 
@@ -14,9 +15,7 @@ _LARGEST_VALUE = 1e30
 
 
 class ImagePixels:
-    """An image (ny, nx) with a celestial WCS that may lie in a memory-mapped file; True in ``mask``
-    is not to be used.
-    """
+    """An image (ny, nx) with a celestial WCS, perhaps memory-mapped; masked pixels are not used."""
 
     def __init__(self, data, wcs, mask=None):
         self.data = data
@@ -28,12 +27,17 @@ class ImagePixels:
 
     def values(self):
         """All pixels, float64; NaN for invalid ones, whatever marks them."""
-        values = self.data.astype(np.float64)
-        valid = np.abs(values) < _LARGEST_VALUE
-        if self.mask is not None:
-            valid &= ~self.mask
+        values, valid = self._part(np.s_[:, :])
         values[~valid] = np.nan
         return values
+
+    def _part(self, where):
+        """Values of some pixels, float64, and whether they are valid."""
+        values = self.data[where].astype(np.float64)
+        valid = np.abs(values) < _LARGEST_VALUE
+        if self.mask is not None:
+            valid &= ~self.mask[where]
+        return values, valid
 
     @functools.cached_property
     def side(self):
@@ -45,15 +49,9 @@ class ImagePixels:
 
     def samples(self, geometry, lon, lat, scales, interpolation):
         """Yield the pixels (ny, nx) of one cutout after the other, as `HealpixPixels` does."""
-        from astropy.units import rad
-
         for i in range(len(lon)):
-            scale = 1.0 if scales is None else scales[i]
-            if not np.isfinite(lon[i] + lat[i] + scale):
-                yield np.full(geometry.shape, np.nan)
-                continue
-            absolute = geometry if scales is None else geometry.scaled(scale * rad)
-            yield self._sample(absolute.wcs_at(*np.degrees([lon[i], lat[i]])), interpolation)
+            own = geometry.scaled(scales[i] * u.rad) if geometry.relative else geometry
+            yield self._sample(own.wcs_at(*np.degrees([lon[i], lat[i]])), interpolation)
 
     def _sample(self, target, interpolation):
         from reproject import reproject_interp
@@ -80,18 +78,14 @@ class ImagePixels:
         bottom, top = max(int(y.min()) - 1, 0), min(int(y.max()) + 3, self.shape[0])
         left, right = int(np.floor(x.min())) - 1, int(x.max()) + 3
         if self._cyclic:
-            part = bottom, top, np.arange(left, right) % self.shape[1]
+            part = slice(bottom, top), np.arange(left, right) % self.shape[1]
             wcs = self.wcs[bottom:top]
             wcs.wcs.crpix[0] -= left
         else:
             left, right = max(left, 0), min(right, self.shape[1])
-            part = bottom, top, slice(left, right)
-            wcs = self.wcs[bottom:top, left:right]
-        rows, columns = slice(*part[:2]), part[2]
-        crop = self.data[rows, columns].astype(np.float64)
-        valid = np.abs(crop) < _LARGEST_VALUE
-        if self.mask is not None:
-            valid &= ~self.mask[rows, columns]
+            part = np.s_[bottom:top, left:right]
+            wcs = self.wcs[part]
+        crop, valid = self._part(part)
         # Corners of an all-sky projection hold numbers but are nowhere on the sky. Of a cylinder
         # only rows can be: one column tells, and those beyond the seam are on the sky.
         x = np.arange(crop.shape[1])

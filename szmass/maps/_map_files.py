@@ -37,10 +37,7 @@ _BEAM_TOLERANCE = 0.01
 
 
 def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
-    """Pixels, beam and ``meta`` of a `ComptonMap`, and noise and sampling as the file tells them.
-
-    The arguments are those of its ``read``.
-    """
+    """Pixels, beam and ``meta`` of a `ComptonMap`, and noise and sampling if the file has them."""
     meta = {"MAPFILE": Path(path).name}
     with open_fits(path) as hdus:
         chosen = _choose_hdu(hdus, hdu, path)

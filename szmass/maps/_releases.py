@@ -419,10 +419,7 @@ for _product in _RELEASES:
 
 
 def noise_of_file(name, column, beam):
-    """Noise that all releases with a file of this name give their map in a column; None if not.
-
-    A beam that is not the release's own says that the map is another one.
-    """
+    """Noise that all releases with such a file, column and beam have; None if there is none."""
     known = [
         product.noise if column == product.column and beam == product.beam else None
         for product in MAP_PRODUCTS.values()

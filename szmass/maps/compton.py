@@ -17,8 +17,8 @@ from szmass.maps._checks import (
     check_positions,
     check_scale,
     check_values,
+    check_whole_sky,
     is_celestial,
-    nside_of,
 )
 from szmass.maps._described import DescribedPixels
 from szmass.maps._healpix import HealpixPixels
@@ -193,12 +193,7 @@ class ComptonMap(DescribedPixels):
         """
         values, mask = check_values(values, mask, "values", ndim=1)
         nested = check_ordering(ordering) == "nested"
-        nside = nside_of(values.size)
-        if nside is None:
-            raise InvalidInputError(
-                "'values' must have 12 nside^2 entries, one per HEALPix pixel of the sky. "
-                f"Received: {values.size}"
-            )
+        nside = check_whole_sky(values)
         check_nside(nside, nested)
         mask = check_mask(mask, values.shape)
         pixels = HealpixPixels(values, nside, nested, frame_named(frame), mask=mask)
@@ -375,14 +370,15 @@ class ComptonMap(DescribedPixels):
         n = len(coord)
         names = check_names(names, n)
         scale = check_scale(angular_scale, n, geometry)
-        data = np.empty((n, *geometry.shape), dtype=np.float32)
+        data = np.full((n, *geometry.shape), np.nan, dtype=np.float32)
+        lon, lat = lonlat(coord, geometry.frame)
+        scales = np.ones(n) if scale is None else scale.to_value(u.rad)
+        known = np.flatnonzero(np.isfinite(lon + lat + scales))
         samples = self._pixels.samples(
-            geometry,
-            *lonlat(coord, geometry.frame),
-            None if scale is None else scale.to_value(u.rad),
-            interpolation,
+            geometry, lon[known], lat[known], scales[known], interpolation
         )
-        for i, sample in enumerate(progress_bar(samples, total=n, desc="cutouts", leave=False)):
+        bar = progress_bar(samples, total=len(known), desc="cutouts", leave=False)
+        for i, sample in zip(known, bar, strict=True):
             data[i] = sample
         return CutoutStack(
             data,

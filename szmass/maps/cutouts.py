@@ -332,8 +332,9 @@ class CutoutStack(DescribedPixels):
         return CutoutStack(data, footprint, self.coord, **kept | changed)
 
     def __repr__(self):
+        beam = None if self.beam is None else str(self.beam)
         return (
-            f"<CutoutStack of {len(self)}: {self.geometry!r}, beam={_beam_text(self.beam)}, "
+            f"<CutoutStack of {len(self)}: {self.geometry!r}, beam={beam!r}, "
             f"interpolation={self.interpolation!r}>"
         )
 
@@ -432,10 +433,6 @@ class CutoutStack(DescribedPixels):
             The target exists, or its folder does not.
         """
         files.write_stack(self, path, overwrite)
-
-
-def _beam_text(beam):
-    return None if beam is None else repr(str(beam))
 
 
 def _check_shapes(data, footprint, expected):

@@ -13,7 +13,7 @@ from astropy.coordinates import (
 from szmass._utils.attributes import known_positions
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["frame_named", "frame_rotation", "lonlat", "rotate_tangent_points", "same_frame"]
+__all__ = ["frame_named", "lonlat"]
 
 _ALIASES = {
     "g": "galactic",
@@ -58,40 +58,16 @@ def frame_named(frame):
 
 
 def same_frame(one, other):
-    """Tell whether two frames are the same, to the precision of HEALPix's three letters.
+    """Whether two frames without data are the same, to the precision of HEALPix's three letters.
 
-    Parameters
-    ----------
-    one, other : `~astropy.coordinates.BaseCoordinateFrame`
-        Frames without data.
-
-    Returns
-    -------
-    bool
-        ICRS and FK5 at J2000 differ by 0.02 arcsec and count as the same.
+    ICRS and FK5 at J2000 differ by 0.02 arcsec and count as the same.
     """
     rotation = frame_rotation(one, other)
     return rotation is None or np.allclose(rotation, np.eye(3), rtol=0, atol=1e-6)
 
 
 def frame_rotation(source, target):
-    """Give the matrix that turns directions of one frame into those of another.
-
-    Parameters
-    ----------
-    source, target : `~astropy.coordinates.BaseCoordinateFrame`
-        Frames without data.
-
-    Returns
-    -------
-    `~numpy.ndarray` or None
-        3 x 3; None if the frames are equal.
-
-    Raises
-    ------
-    InvalidInputError
-        The frames are not related by a rotation.
-    """
+    """Matrix (3, 3) that turns directions of one frame into another's; None if they are equal."""
     if source.is_equivalent_frame(target):
         return None
     axes = CartesianRepresentation(np.eye(3))
@@ -139,23 +115,9 @@ def lonlat(coord, frame):
 
 
 def rotate_tangent_points(lon, lat, matrix):
-    """Carry positions, and the direction of North at them, into another frame.
+    """Positions [rad] in another frame, and the position angle [rad] there of what was North.
 
-    A rotation of the sphere turns the tangent plane of a position by one angle.
-
-    Parameters
-    ----------
-    lon, lat : array-like
-        Positions [rad].
-    matrix : `~numpy.ndarray` or None
-        From `frame_rotation`.
-
-    Returns
-    -------
-    lon, lat : `~numpy.ndarray`
-        Positions in the other frame [rad].
-    angle : `~numpy.ndarray`
-        Position angle there of what was North [rad], through East.
+    A rotation of the sphere (from `frame_rotation`, or None) turns a tangent plane by one angle.
     """
     if matrix is None:
         return lon, lat, np.zeros_like(lon)

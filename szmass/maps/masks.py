@@ -231,10 +231,9 @@ def _with_footprint(stack, footprint):
 
 
 def _fill(image, footprint, correlation=None, rng=None):
-    """Fill an image (float64) where the footprint is False; at least one pixel is True.
+    """Fill an image (float64) where the footprint is False; by a draw with ``rng``, else the mean.
 
-    ``correlation`` is the covariance of two pixels as a function of their distance in pixels; with
-    ``rng`` the filling is a draw, else the mean.
+    ``correlation`` is the covariance of two pixels by their distance in pixels.
     """
     from scipy.ndimage import binary_dilation, distance_transform_edt, label
 

@@ -3,12 +3,17 @@
 import warnings
 from pathlib import Path
 
-from szmass._io.archive import extract_member
-from szmass._io.download import file_sha256
-from szmass._io.files import put_in_place
+from szmass._io.download import (
+    confirm,
+    extract_member,
+    file_sha256,
+    read_record,
+    record_path,
+    refuse_changed,
+    write_record,
+)
+from szmass._io.files import file_lock, put_in_place
 from szmass._io.fits import open_fits
-from szmass._io.locks import file_lock
-from szmass._io.provenance import confirm, read_record, record_path, refuse_changed, write_record
 from szmass._io.transfer import PartFile, transfer
 from szmass._utils.paths import cache_folder
 from szmass.exceptions import (

@@ -1,6 +1,5 @@
-"""Sampling of the sky by pixels of maps and cutouts: beam, kinds, windows, displaced pixels."""
+"""Sampling of the sky by pixels of maps and cutouts: beam, kinds, windows."""
 
-import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,38 +7,13 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
-from szmass._utils.seeds import generator
 from szmass.exceptions import InvalidInputError
 
-__all__ = [
-    "MARGIN",
-    "N_PLACES",
-    "SAMPLINGS",
-    "Sampling",
-    "Windows",
-    "box_variance",
-    "check_beam",
-    "get_sampling",
-    "healpix_pixel",
-    "nearest_pixels",
-    "noise_margin",
-    "resample",
-    "resample_noise",
-    "tangent_axes",
-]
-
-#: Kinds of mock cutouts; those of `Sampling` are more.
-SAMPLINGS = ("point", "nearest", "bilinear")
+__all__ = ["Sampling", "Windows", "check_beam", "healpix_pixel"]
 
 _INTERPOLATED = ("nearest", "bilinear")
 _OF_MAPS = ("point", "window", "unknown")
 _KINDS = ("point", "window", *_INTERPOLATED, "unknown")
-
-#: Pixels around a field that `resample` needs.
-MARGIN = 3
-
-#: Number of random places of the sky of which `resample_noise` knows the pixels.
-N_PLACES = 64
 
 
 class Windows(NamedTuple):
@@ -155,7 +129,9 @@ class Sampling:
             Three variances; 0 for an unknown sampling.
         """
         side = self.pixel if self.pixel is not None else pixel
-        own, across, displaced = _boxes(self)
+        # How many boxes are the map's own pixels, interpolation, and displacement.
+        across, displaced = {"nearest": (0, 1), "bilinear": (2, 0)}.get(self.kind, (0, 0))
+        own = int(self.map_kind != "point" if self.interpolation else self.kind == "window")
         if not own + across + displaced:
             return Windows(0.0, 0.0, 0.0)
         if side is None:
@@ -163,13 +139,6 @@ class Sampling:
         box = float(as_floats(side, u.arcmin, "pixel", positive=True, finite=True)) ** 2 / 12
         moved = across + displaced
         return Windows((own + moved) * box, moved * box, displaced * box)
-
-
-def _boxes(sampling):
-    """How many boxes are the map's own pixels, interpolation, and displacement."""
-    across, displaced = {"nearest": (0, 1), "bilinear": (2, 0)}.get(sampling.kind, (0, 0))
-    own = sampling.map_kind != "point" if sampling.interpolation else sampling.kind == "window"
-    return int(own), across, displaced
 
 
 def check_beam(beam):
@@ -194,20 +163,7 @@ def check_beam(beam):
 
 
 def get_sampling(sampling, interpolation=None):
-    """Give the `Sampling` that the arguments of a constructor stand for.
-
-    Parameters
-    ----------
-    sampling : Sampling or str or None
-        A sampling or its kind.
-    interpolation : {"nearest", "bilinear"}, optional
-        The kind, where ``sampling`` is None.
-
-    Returns
-    -------
-    Sampling
-        Of the kind "unknown" if neither says.
-    """
+    """The `Sampling` that two arguments of a constructor mean; of kind "unknown" by default."""
     if sampling is None:
         sampling = interpolation or "unknown"
     if isinstance(sampling, str):
@@ -234,186 +190,3 @@ def healpix_pixel(nside):
         The side [arcmin].
     """
     return np.sqrt(4 * np.pi / (12 * nside**2)) * (180 / np.pi * 60) * u.arcmin
-
-
-def box_variance(sampling, nside):
-    """Give the variance of the windows of pixels and interpolation of a HEALPix map.
-
-    Displacements of the nearest pixels are not in it: mocks make them one by one.
-
-    Parameters
-    ----------
-    sampling : {"point", "nearest", "bilinear"}
-        How cutouts of it are sampled.
-    nside : int
-        Resolution.
-
-    Returns
-    -------
-    float
-        Variance per axis [arcmin2].
-    """
-    if sampling not in SAMPLINGS:
-        raise InvalidInputError(
-            f"'sampling' must be one of {', '.join(map(repr, SAMPLINGS))}. Received: {sampling!r}"
-        )
-    windows = Sampling(sampling, healpix_pixel(nside)).windows()
-    return windows.signal - windows.jitter
-
-
-def nearest_pixels(geometry, lon, lat, nside):
-    """Give where the HEALPix pixels are that the pixels of a cutout fall in.
-
-    Parameters
-    ----------
-    geometry : `~szmass.maps.CutoutGeometry`
-        The grid of the cutout; the map is in the same frame.
-    lon, lat : float
-        Position [rad].
-    nside : int
-        Resolution of the map.
-
-    Returns
-    -------
-    rows : ndarray
-        Positions of the centres of these pixels on the grid, in pixels from its middle.
-    columns : ndarray
-        The same along rows.
-    """
-    import healpy
-
-    east, north = geometry.plane()
-    centre, (to_east, to_north) = tangent_axes(lon, lat)
-    # Three contiguous planes: healpy copies anything else.
-    directions = [
-        c + east * e + north * n for c, e, n in zip(centre, to_east, to_north, strict=True)
-    ]
-    x, y, z = healpy.pix2vec(nside, healpy.vec2pix(nside, *directions))
-    away = x * centre[0] + y * centre[1] + z * centre[2]
-    east = (x * to_east[0] + y * to_east[1]) / away
-    north = (x * to_north[0] + y * to_north[1] + z * to_north[2]) / away
-    scale = geometry.pixel_scale.to_value("rad")
-    angle = geometry.rotation.to_value("rad")
-    cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
-    return north * cos + east * sin, north * sin - east * cos
-
-
-def tangent_axes(lon, lat):
-    """Give the unit vectors to a position, and to the East and North of it.
-
-    Parameters
-    ----------
-    lon, lat : float
-        Position [rad].
-
-    Returns
-    -------
-    centre : ndarray
-        The vector to it.
-    axes : (ndarray, ndarray)
-        The vectors to East and North.
-    """
-    centre = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
-    return centre, (east, np.cross(centre, east))
-
-
-def resample(field, rows, columns):
-    """Evaluate a smooth field at other positions.
-
-    Parameters
-    ----------
-    field : ndarray
-        The field, ``MARGIN`` pixels larger on each side than the positions need.
-    rows, columns : ndarray
-        Positions, in pixels from the middle.
-
-    Returns
-    -------
-    ndarray
-        Values there, float32.
-    """
-    from scipy.ndimage import map_coordinates
-
-    middle = [(n - 1) / 2 for n in field.shape]
-    points = np.stack([rows + middle[0], columns + middle[1]])
-    return map_coordinates(field, points, order=3, mode="mirror", output=np.float32)
-
-
-def noise_margin(geometry, nside):
-    """Give how many pixels around a field `resample_noise` needs.
-
-    Parameters
-    ----------
-    geometry : `~szmass.maps.CutoutGeometry`
-        The grid of the cutout.
-    nside : int
-        Resolution of the map.
-
-    Returns
-    -------
-    int
-        Pixels on each side.
-    """
-    import healpy
-
-    farthest = healpy.max_pixrad(nside) / geometry.pixel_scale.to_value("rad")
-    return int(farthest + 0.5) + 2
-
-
-@functools.lru_cache(maxsize=4)
-def _places(geometry, nside):
-    """Pixels of cutouts at random places: index in a field with margins, distance from there."""
-    rng = generator(0, "positions")
-    ny, nx = geometry.shape
-    shape = (N_PLACES, ny * nx)
-    index, rows, columns = np.empty(shape, np.int32), *np.empty((2, *shape), np.float32)
-    margin = noise_margin(geometry, nside)
-    for i in range(N_PLACES):
-        lon, lat = 2 * np.pi * rng.random(), np.arcsin(2 * rng.random() - 1)
-        row, column = nearest_pixels(geometry, lon, lat, nside)
-        row = row.ravel() + (ny - 1) / 2 + margin
-        column = column.ravel() + (nx - 1) / 2 + margin
-        here = np.rint(row).astype(int), np.rint(column).astype(int)
-        index[i] = here[0] * (nx + 2 * margin) + here[1]
-        rows[i], columns[i] = row - here[0], column - here[1]
-    return index, rows, columns
-
-
-def resample_noise(field, geometry, place, nside):
-    """Give the nearest-pixel cutout of a map of which a field is known.
-
-    Fast, for noise: from derivatives at the next point of the field, to 0.2 % of its rms behind a
-    beam of six pixels.
-
-    Parameters
-    ----------
-    field : ndarray
-        The field, `noise_margin` pixels larger on each side than the cutout.
-    geometry : `~szmass.maps.CutoutGeometry`
-        The grid of the cutout.
-    place : int
-        Which of `N_PLACES` places the pixels are taken from.
-    nside : int
-        Resolution of the map.
-
-    Returns
-    -------
-    ndarray
-        The cutout.
-    """
-    index, dy, dx = (table[place] for table in _places(geometry, nside))
-    flat, width = field.ravel(), field.shape[1]
-
-    def at(rows, columns):
-        return flat.take(index + np.int32(rows * width + columns))
-
-    middle = at(0, 0)
-    up, down, right, left = at(1, 0), at(-1, 0), at(0, 1), at(0, -1)
-    slope_y = (8 * (up - down) - at(2, 0) + at(-2, 0)) / 12
-    slope_x = (8 * (right - left) - at(0, 2) + at(0, -2)) / 12
-    mixed = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
-    curve_y, curve_x = up + down - 2 * middle, right + left - 2 * middle
-    value = middle + dy * (slope_y + 0.5 * dy * curve_y + dx * mixed)
-    value += dx * (slope_x + 0.5 * dx * curve_x)
-    return value.reshape(geometry.shape)

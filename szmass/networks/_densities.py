@@ -63,10 +63,10 @@ def normalised(log_density, grid):
 class Calibration:
     """Widths and tilts that make densities agree with the truth of a validation set.
 
-    A density p(t), t = log10 M, becomes proportional to p(t)^(1 + a) exp(b t). The numbers a and b
-    are smooth functions of redshift, of the mean of p and of the noise level, with coefficients of
-    shape (2, functions). Fitting them by maximum likelihood is a convex problem, whose solution has
-    the right mean of t and of ln p, which is the spread, for each of these functions.
+    A density p(t), t = log10 M, becomes proportional to p(t)^(1 + a) exp(b t), where a and b are
+    smooth functions of redshift, of the mean of p and of the noise level, with coefficients (2,
+    functions). Their fit by maximum likelihood is convex, and has the right mean of t and of ln p,
+    the spread.
     """
 
     def __init__(self, coefficients=None):

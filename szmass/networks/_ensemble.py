@@ -1,4 +1,4 @@
-"""Ensembles made of trained members: calibration, report, card, files."""
+"""Ensembles made of trained members: calibration, mocks in domain, report, card, files."""
 
 import dataclasses
 import hashlib
@@ -9,35 +9,50 @@ import numpy as np
 
 from szmass.networks._densities import Calibration
 from szmass.networks._fit import best_arrays
-from szmass.networks._inputs import redshift_and_level
+from szmass.networks._inputs import NetworkInputs, pooled, redshift_and_level
 from szmass.networks._weights import save_arrays
 from szmass.networks.architectures import ARCHITECTURES, architecture_source
+from szmass.networks.binned import CARD
 from szmass.networks.cards import ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import FEWEST, DomainScore
-from szmass.networks.domain._mocks import domain_inputs
 from szmass.physics.cosmology import get_cosmology
+from szmass.simulations import Observation, draw_flat, get_environment, simulate
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.version import __version__
 
-__all__ = ["CARD_FILE", "WEIGHTS_FILE", "density_report", "finish_ensemble"]
+__all__ = ["WEIGHTS_FILE", "density_report", "draw_population", "finish_ensemble"]
 
-CARD_FILE, WEIGHTS_FILE = "card.json", "model.npz"
+WEIGHTS_FILE = "model.npz"
 
 # Realisations of the noise with which validation clusters are seen for the calibration.
 _PASSES = 3
 _BATCH = 256
+# Redshifts in each bin of a recipe, evenly spaced, that clusters are drawn from.
+_PER_BIN = 1000
+# Mocks in domain: how they are sampled, how many at a time, and what is added to the recipe's seed,
+# since nobody is to have trained on them.
+_SAMPLINGS, _CHUNK, _OFFSET = ("point", "nearest", "bilinear"), 1024, 1_000_003
 # Masses of simulations, learned by convolutional networks from maps like Planck's.
 _IDEA = "2022NatAs...6.1325D"
 # Bins of the report.
 _REDSHIFT, _LOG10_MASS, _DEPTH = (0.0, 0.1, 0.2, 0.4, 1.0), (0.0, 14.7, 99.0), (0.0, 1.0, 99.0)
 
 
+def draw_population(recipe, n, seed):
+    """Draw clusters as a recipe says: even in log M, as many in each redshift bin."""
+    data = recipe.data
+    redshift = np.concatenate(
+        [np.linspace(*pair, _PER_BIN) for pair in itertools.pairwise(data["redshift"])]
+    )
+    return draw_flat(n, mass=data["mass"] * u.solMass, redshift=redshift, seed=seed)
+
+
 def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     """Calibrate trained members on the validation set, test them, and write card and weights.
 
-    ``encoder(part)`` gives what turns batches of a part of the data into inputs and targets;
-    ``streams`` are of noisy maps for validation and test, with these noise models.
+    ``encoder(part)`` turns batches of that part of the data into inputs and targets; ``streams``
+    are of noisy maps for validation and test.
     """
     arrays = {}
     for number in range(recipe.training["members"]):
@@ -71,7 +86,7 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     save_arrays(path, arrays)
     weights = WeightsFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
     card = dataclasses.replace(card, metrics=metrics, weights=(weights,))
-    card.write(folder / CARD_FILE, overwrite=True)
+    card.write(folder / CARD, overwrite=True)
     return DensityNetworks(card, arrays)
 
 
@@ -84,6 +99,43 @@ def _evaluated(networks, encoder, stream, number):
         depth = np.concatenate([part.depth for part in parts])
         found.append((networks.from_planes(planes, context), context, truth, depth))
     return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
+
+
+def domain_inputs(recipe, geometry, beam, noise, n):
+    """Planes and context of about n clusters in domain, as `NetworkInputs` gives them, in parts.
+
+    Each noise model and each sampling of a map has its share; the seed is the recipe's, moved.
+    """
+    data, seen = recipe.data, recipe.observation
+    environment = get_environment(data["environment"], cosmology=data["cosmology"])
+    cases = list(itertools.product(noise, _SAMPLINGS))
+    rng = np.random.default_rng([recipe.seed, _OFFSET])
+    for number, (model, sampling) in enumerate(cases):
+        inputs = NetworkInputs(geometry.shape, geometry.pixel_scale.to_value(u.arcmin), model)
+        observation = Observation(
+            name=f"domain-{sampling}",
+            geometry=geometry,
+            beam=beam,
+            sampling=sampling,
+            noise=model,
+            centring=seen["centring"] * u.arcmin,
+        )
+        for start in range(0, -(-n // len(cases)), _CHUNK):
+            seed = recipe.seed + _OFFSET + 100 * number + start // _CHUNK
+            sample = draw_population(recipe, min(_CHUNK, -(-n // len(cases)) - start), seed)
+            depth = np.exp(rng.uniform(*np.log(seen["depth"]), len(sample)))
+            sample.table["depth"] = depth
+            mocks = simulate(
+                sample,
+                observation,
+                model=data["model"],
+                cosmology=data["cosmology"],
+                environment=environment,
+                seed=seed,
+            )
+            told = depth * np.exp(seen["depth_error"] * rng.standard_normal(len(depth)))
+            planes = inputs.planes(pooled(mocks.cutouts.data), told)
+            yield planes, inputs.context(mocks.redshift, told)
 
 
 def _in_domain(networks, recipe, dataset, noise):
@@ -101,17 +153,17 @@ def _in_domain(networks, recipe, dataset, noise):
 
 
 def density_report(log_density, grid, truth, redshift, depth):
-    """Errors and coverage in bins of redshift, mass and depth, a dict for each bin.
+    """Errors and coverage in bins of redshift, mass of the estimate and depth, a dict for each.
 
     Of ln p (N, nodes) on a grid of log10 M, true log10 M, redshifts and factors of the noise (N,).
-    Dicts hold ``redshift``, ``log10_mass`` (of the estimate), ``depth``; the number ``n``; ``rmse``
-    of the mean of log10 M [dex]; ``bias``, the mean relative error of the mean of M;
-    ``coverage_68``, ``coverage_95``.
+    ``rmse`` is that of the mean of log10 M [dex], ``bias`` the mean relative error of the mean of
+    M.
     """
     p = np.exp(log_density)
     p /= p.sum(axis=1, keepdims=True)
     log_mean, mean = p @ grid, p @ 10**grid
-    below = np.array([np.interp(t, grid, row) for t, row in zip(truth, _cdf(p), strict=True)])
+    cdf = np.cumsum(p, axis=1) - 0.5 * p
+    below = np.array([np.interp(t, grid, row) for t, row in zip(truth, cdf, strict=True)])
     relative = 1 - 10**truth / mean
     rows = []
     for (z0, z1), (m0, m1), (d0, d1) in itertools.product(
@@ -132,10 +184,6 @@ def density_report(log_density, grid, truth, redshift, depth):
             row |= {name: round(float(value), 4) for name, value in values.items()}
         rows.append(row)
     return rows
-
-
-def _cdf(p):
-    return np.cumsum(p, axis=1) - 0.5 * p
 
 
 def _with_all(edges):

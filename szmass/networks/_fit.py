@@ -76,28 +76,15 @@ def fit_network(
     validation_batch=1024,
     name="train",
 ):
-    """Train a compiled network; afterwards it has the weights of its best epoch.
+    """Train a compiled network, which then has the weights of its best epoch; gives its history.
 
     ``batches(epoch)`` gives an endless iterator of (inputs, target) that begins with that epoch and
     depends on nothing that came before, ``steps`` of them for each; ``validation`` is inputs and
     target in memory, ``validation_batch`` of which go through the network at once. The folder gets
     ``checkpoint.npz`` after every epoch, completely or not at all, and ``log.csv``; ``resume`` goes
     on after the last check-point, if there is one, to the result of a run without an interruption.
-    ``patience`` is the number of epochs without a better validation loss that end it.
-
-    Returns
-    -------
-    list of dict
-        Loss, validation loss and learning rate of each epoch.
-
-    Raises
-    ------
-    TrainingError
-        The loss is not finite.
-    FileFormatError
-        The check-point is damaged, or one of another network.
-    MissingDependencyError
-        Keras, or TensorBoard where it is asked for, is not installed.
+    ``patience`` is the number of epochs without a better validation loss that end it. The history
+    has loss, validation loss and learning rate of each epoch.
     """
     keras = import_optional("keras", extra="cnn", purpose="train a network")
     folder = Path(folder)

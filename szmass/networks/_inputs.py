@@ -43,9 +43,9 @@ class NetworkInputs:
     """Makes the planes and numbers that the network sees, for maps of one grid and one noise.
 
     The planes hold blocks of 2 x 2 pixels of the inner half of the field, and of 4 x 4 pixels of
-    the whole field; in y, and after the matched filter of a small cluster in units of its noise.
-    Both are compressed by an inverse hyperbolic sine. Cutouts are squares whose side is divisible
-    by 8, of pixels [arcmin]; the noise model is that of the map, of its beam.
+    the whole; in y, and after the matched filter of a small cluster in units of its noise; both
+    compressed by an inverse hyperbolic sine. Pixels are in arcmin; the noise is that of the map, of
+    its beam.
     """
 
     def __init__(self, shape, pixel, noise):
@@ -112,10 +112,7 @@ def pooled(maps):
 
 
 def displaced(maps, shift):
-    """Displace smooth float32 maps (N, ny, nx) along rows and columns by (N, 2) pixels.
-
-    What enters at an edge repeats the pixels there.
-    """
+    """float32 maps (N, ny, nx) displaced by (N, 2) pixels in y and x, edges repeated."""
     rows = _kernels(maps.shape[1], shift[:, 0])
     columns = _kernels(maps.shape[2], shift[:, 1])
     return rows @ maps @ columns.transpose(0, 2, 1)

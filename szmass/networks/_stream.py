@@ -19,10 +19,9 @@ _CHUNK = 2048
 
 @dataclass(frozen=True)
 class MapBatch:
-    """Noisy maps of one noise model.
+    """Noisy maps of y (N, ny, nx), of rows of the data set, and the number of their noise model.
 
-    ``rows`` of the data set (N,), their ``maps`` of Compton-y (N, ny, nx), the number of the noise
-    model, and factors of the noise amplitude as they are told (N,).
+    ``depth`` are factors of the noise amplitude as they are told, (N,).
     """
 
     rows: np.ndarray
@@ -32,17 +31,15 @@ class MapBatch:
 
 
 class MapStream:
-    """Clean maps with fresh noise, in random order and orientation, epoch after epoch.
-
-    What it gives depends on the seed and on the number of the epoch alone.
+    """Clean maps with fresh noise, in random order and orientation, from seed and epoch alone.
 
     Noise models take turns; None stands for no noise. An epoch consists of whole batches.
-    ``centring`` is the standard deviation per axis of the displacement [pixels], for which maps are
-    interpolated; ``depth`` the range of the factor of the noise amplitude, even in its logarithm;
-    ``depth_error`` the standard deviation of the logarithm of the factor that is told about the one
-    that is. ``blocks`` averages 2 x 2 pixels. ``fields`` noise maps are drawn per epoch and noise
-    model, each used in random orientations and with either sign. Maps are kept if they take no more
-    ``memory`` than so many bytes, else they are read from disk in every epoch.
+    ``centring`` is the standard deviation per axis of the displacement [pixels]; ``depth`` the
+    range of the factor of the noise amplitude, even in its logarithm; ``depth_error`` the standard
+    deviation of ln of the factor that is told. ``blocks`` averages 2 x 2 pixels. ``fields`` noise
+    maps are drawn per epoch and noise model, each used in random orientations and with either sign.
+    Maps that take no more ``memory`` than so many bytes are kept, others are read from disk in
+    every epoch.
     """
 
     def __init__(

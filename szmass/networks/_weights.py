@@ -30,10 +30,10 @@ _OUR_LAYER = {"conv2d": "conv", "dense": "dense"}
 
 
 def read_keras2_weights(path):
-    """Read the weights that ``save_weights`` of Keras 2 wrote to HDF5: ``"conv1/kernel"``, ...
+    """Weights that ``save_weights`` of Keras 2 wrote to HDF5: ``"conv1/kernel"``, ...
 
-    Keras 3 cannot load these files into a model, since they name the layers of a
-    sub-classed one. Here the layers are counted instead: the first convolution is ``conv1``.
+    Keras 3 cannot load these files: they name the layers of a sub-classed model, which are counted
+    here.
     """
     h5py = import_optional("h5py", extra="cnn", purpose="read weights of Keras 2")
     arrays, counts = {}, dict.fromkeys(_OUR_LAYER, 0)
@@ -122,10 +122,9 @@ def set_arrays(model, arrays):
 
 
 def cached_arrays(path, source_sha256, make):
-    """Read arrays that were converted before, or make() them and keep the result.
+    """Arrays that were converted before, or those of make(), which are kept.
 
-    Beside the ``.npz`` stands a ``.json`` with the SHA-256 of the file it was made from and
-    its own. If either does not agree, the conversion is done again.
+    A ``.json`` beside the ``.npz`` has the SHA-256 of the source and its own; both must agree.
     """
     path = Path(path)
     record = path.with_suffix(".json")

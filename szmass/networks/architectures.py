@@ -13,8 +13,6 @@ from szmass.networks._weights import named_weights
 
 __all__ = [
     "ARCHITECTURES",
-    "architecture_options",
-    "architecture_source",
     "build_deandres2022",
     "build_density_cnn",
     "check_density_network",
@@ -29,23 +27,7 @@ ARCHITECTURES = Registry("network architecture", "szmass.architectures")
 
 
 def architecture_options(name):
-    """Give the options that a recipe may set for an architecture.
-
-    Parameters
-    ----------
-    name : str
-        Name in `ARCHITECTURES`.
-
-    Returns
-    -------
-    tuple of str or None
-        Names of the keyword arguments but ``log10_mass_range``; None if it takes any.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such architecture.
-    """
+    """Names of the options that a recipe may set for an architecture; None if it takes any."""
     _, *parameters = inspect.signature(ARCHITECTURES[name]).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
@@ -53,24 +35,7 @@ def architecture_options(name):
 
 
 def architecture_source(name):
-    """Say where an architecture is from, for the model card.
-
-    Parameters
-    ----------
-    name : str
-        Name in `ARCHITECTURES`.
-
-    Returns
-    -------
-    str
-        Module and function, and the package if it is an entry point of one, such as
-        ``"attention_nets:build (attention-nets 1.2)"``.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such architecture.
-    """
+    """Where an architecture is from, such as ``"attention_nets:build (attention-nets 1.2)"``."""
     builder = ARCHITECTURES[name]
     for point in entry_points(group=ARCHITECTURES.group, name=name):
         return f"{point.value} ({point.dist.name} {point.dist.version})"

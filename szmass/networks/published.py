@@ -1,7 +1,6 @@
 """The networks that de Andres et al. (2022) released with their masses of the PSZ2 clusters.
 
-Their weights are not part of szmass, since no licence is stated for them. They are
-downloaded from where the authors keep them, or read from a folder, and known by their SHA-256.
+Their weights are not part of szmass, since no licence is stated for them.
 """
 
 import functools
@@ -64,24 +63,26 @@ def load_published(weights=None):
     de Andres et al. 2022, Nature Astronomy 6, 1325 (2022NatAs...6.1325D).
     """
     card = published_card()
-    folder = None if weights is None else _existing_folder(weights)
-    return BinnedNetworks(card, [_arrays(card, entry, folder) for entry in card.weights])
-
-
-def _existing_folder(weights):
-    folder = Path(weights).expanduser()
-    if not folder.is_dir():
+    folder = None if weights is None else Path(weights).expanduser()
+    if folder is not None and not folder.is_dir():
         raise InvalidInputError(
             f"'weights' must be the folder with the published files. There is no folder "
             f"{str(folder)!r}."
         )
-    return folder
+    return BinnedNetworks(card, [_arrays(card, entry, folder) for entry in card.weights])
 
 
 def _arrays(card, entry, folder):
-    """Give the arrays of one file, from the converted copy if there is one."""
+    """Arrays of one file, from the converted copy if there is one."""
     cache = cache_folder("networks", card.name)
-    source = None if folder is None else _given_file(card, entry, folder)
+    source = None if folder is None else folder / entry.file
+    if source is not None:
+        if not source.is_file():
+            raise InvalidInputError(
+                f"The folder 'weights' ({str(folder)!r}) has no file {entry.file!r}; it must hold "
+                f"{', '.join(w.file for w in card.weights)}. It is at {entry.url}."
+            )
+        check_sha256(source, entry.sha256, remedy=f"Get the published one from {entry.url}.")
 
     def convert():
         return read_keras2_weights(
@@ -89,14 +90,3 @@ def _arrays(card, entry, folder):
         )
 
     return cached_arrays(cache / f"{Path(entry.file).stem}.npz", entry.sha256, convert)
-
-
-def _given_file(card, entry, folder):
-    path = folder / entry.file
-    if not path.is_file():
-        raise InvalidInputError(
-            f"The folder 'weights' ({str(folder)!r}) has no file {entry.file!r}; it must hold "
-            f"{', '.join(w.file for w in card.weights)}. It is at {entry.url}."
-        )
-    check_sha256(path, entry.sha256, remedy=f"Get the published one from {entry.url}.")
-    return path

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from szmass._io.download import check_sha256
 from szmass.exceptions import FileFormatError
-from szmass.networks._ensemble import CARD_FILE
 from szmass.networks._weights import load_arrays
+from szmass.networks.binned import CARD
 from szmass.networks.cards import ModelCard
 from szmass.networks.density import DensityNetworks
 
@@ -26,7 +26,7 @@ def shipped_card():
     ModelCard
         Their card.
     """
-    return ModelCard.read(_SHIPPED / CARD_FILE)
+    return ModelCard.read(_SHIPPED / CARD)
 
 
 def load_networks(folder=None):
@@ -56,7 +56,7 @@ def load_networks(folder=None):
         if folder is None:
             folder = stack.enter_context(importlib.resources.as_file(_SHIPPED))
         folder = Path(folder)
-        card = ModelCard.read(folder / CARD_FILE)
+        card = ModelCard.read(folder / CARD)
         if card.target != "log10_mass_density" or len(card.weights) != 1:
             raise FileFormatError(
                 f"The networks {card.name!r} give {card.target!r}, no densities: use the estimator "

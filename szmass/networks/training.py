@@ -15,13 +15,12 @@ from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
 from szmass.networks._densities import mixture_loss
-from szmass.networks._ensemble import finish_ensemble
+from szmass.networks._ensemble import draw_population, finish_ensemble
 from szmass.networks._fit import GO_ON, fit_network, seed_everything, use_one_thread
 from szmass.networks._inputs import NetworkInputs
 from szmass.networks._stream import MapStream, check_noise, prefetched
 from szmass.networks._weights import write_json
 from szmass.networks.architectures import ARCHITECTURES, check_density_network
-from szmass.networks.domain._mocks import draw_population
 from szmass.networks.protocol.core import train_selection
 from szmass.networks.recipes import Recipe
 from szmass.simulations import SimulationDataset, get_environment, get_observation, make_dataset

@@ -25,14 +25,10 @@ __all__ = ["PressureProfile"]
 # array of the shape of ``x`` with one axis more, at the end.
 
 
-def _gauss_legendre(n):
-    nodes, weights = np.polynomial.legendre.leggauss(n)
-    return (nodes + 1) / 2, weights / 2
-
-
 # Gauss-Legendre on [0, 1]. Under the substitutions below the integrands are analytic on a scale
 # of order one, and 96 nodes leave 1e-14.
-_S, _W = _gauss_legendre(96)
+_S, _W = np.polynomial.legendre.leggauss(96)
+_S, _W = (_S + 1) / 2, _W / 2
 
 # Number of nodes at which a table is integrated, and at which it is kept.
 _COARSE, _FINE = 192, 2048

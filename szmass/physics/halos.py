@@ -197,14 +197,9 @@ def theta500(mass, redshift, *, cosmology):
     mass, redshift = broadcast(
         mass=check_mass(mass), redshift=check_redshift(redshift, positive=True)
     )
-    return u.Quantity(_theta500(mass, redshift, cosmology), u.arcmin)
-
-
-def _theta500(mass, redshift, cosmology):
-    """theta500 [arcmin] from M500c [Msun]."""
     distance = angular_diameter_distance(redshift, cosmology)
-    radius = radius_at(mass, redshift, cosmology)
-    return radius / distance * ARCMIN_PER_RADIAN
+    angle = radius_at(mass, redshift, cosmology) / distance * ARCMIN_PER_RADIAN
+    return u.Quantity(angle, u.arcmin)
 
 
 def convert_mass(

@@ -8,7 +8,7 @@ from szmass._utils.quantities import as_floats
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
 from szmass.maps import Cutout, CutoutStack
-from szmass.plots.style import MICRO, Y_LABEL, new_axes, new_figure
+from szmass.plots.style import MICRO, Y_LABEL, check_kind, new_axes, panel_grid
 
 __all__ = ["plot_cutout", "plot_gallery"]
 
@@ -70,16 +70,17 @@ def plot_cutout(
     MissingDependencyError
         Matplotlib is not installed.
     """
-    if not isinstance(cutout, Cutout):
-        raise InvalidInputError(
-            "'cutout' must be a Cutout, such as sample.cutouts[0]. Received: "
-            f"{type(cutout).__name__}"
-        )
+    check_kind(cutout, Cutout, "cutout", "such as sample.cutouts[0]")
     if not cutout.footprint.any():
         raise InvalidInputError(f"The cutout {cutout.name!r} has no valid pixel.")
     levels = _contour_levels(cutout, contours)
-    norm = _linear_norm(cutout, limits)
-    ax = _sky_axes(cutout) if ax is None else ax
+    norm = _norm("Normalize", cutout, limits, (0, 1))
+    if ax is None and cutout.wcs is not None:
+        pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="draw plots")
+        # WCSAxes places its labels after a constrained layout is done: tight boxes serve it better.
+        figure = pyplot.figure(figsize=(6.2, 5.0))
+        ax = figure.add_axes([0.14, 0.12, 0.68, 0.8], projection=cutout.wcs)
+    ax = new_axes(ax, (5.6, 4.6))
     picture = _CutoutPicture(ax, cutout)
     image = picture.draw(cmap, norm, levels)
     if theta500 is not None:
@@ -163,13 +164,11 @@ def plot_gallery(
             raise InvalidInputError(
                 f"'theta500' must have one entry per cutout ({n}). Received: shape {circles.shape}"
             )
-    norm = _shared_norm(stack, limits)
-    columns = min(columns, n)
-    rows = -(-n // columns)
-    fig = new_figure(fig, (2.15 * columns + 0.9, 2.3 * rows + 0.5))
-    axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    panels = list(axes.flat)
-    for i, (cutout, ax) in enumerate(zip(stack, panels, strict=False)):
+    norm = _norm("AsinhNorm", stack, limits, (0.001, 0.999), linear_width=_LINEAR)
+    fig, axes = panel_grid(
+        fig, n, columns, (2.15, 2.3), margin=(0.9, 0.5), sharex=True, sharey=True
+    )
+    for i, (cutout, ax) in enumerate(zip(stack, axes, strict=True)):
         scale = None if stack.angular_scale is None else stack.angular_scale[i]
         picture = _CutoutPicture(ax, cutout, stack.geometry, scale)
         image = picture.draw(cmap, norm, _contour_levels(cutout, contours))
@@ -178,27 +177,16 @@ def plot_gallery(
             picture.beam()
         ax.set_title(titles[i], fontsize=8)
         ax.tick_params(labelbottom=i + columns >= n)
-    for ax in panels[n:]:
-        ax.remove()
     right, up = _offset_labels(stack.geometry)
     fig.supxlabel(right, fontsize="medium")
     fig.supylabel(up, fontsize="medium")
-    bar = fig.colorbar(image, ax=panels[:n], pad=0.02, aspect=30, extend="both")
+    bar = fig.colorbar(image, ax=axes, pad=0.02, aspect=30, extend="both")
     bar.set_label(Y_LABEL)
     ticks = np.concatenate([-_TICKS[::-1], [0], _TICKS])
     bar.set_ticks(ticks[(ticks >= norm.vmin) & (ticks <= norm.vmax)], minor=False)
     bar.minorticks_off()
     bar.ax.yaxis.set_major_formatter("{x:g}")
     return fig
-
-
-def _sky_axes(cutout):
-    if cutout.wcs is None:
-        return new_axes(None, (5.6, 4.6))
-    pyplot = import_optional("matplotlib.pyplot", extra="plot", purpose="draw plots")
-    # WCSAxes places its labels after a constrained layout is done: tight boxes serve it better.
-    figure = pyplot.figure(figsize=(6.2, 5.0))
-    return figure.add_axes([0.14, 0.12, 0.68, 0.8], projection=cutout.wcs)
 
 
 def _stack_and_titles(cutouts):
@@ -220,30 +208,20 @@ def _stack_and_titles(cutouts):
     )
 
 
-def _check_limits(limits):
-    low, high = as_floats(limits, "", "limits", finite=True) / MICRO
-    if not low < high:
-        raise InvalidInputError(f"'limits' must be a lower and a higher y. Received: {limits!r}")
-    return low, high
-
-
-def _linear_norm(cutout, limits):
-    from_image = limits is None
-    values = cutout.data[cutout.footprint] / MICRO
-    low, high = (values.min(), values.max()) if from_image else _check_limits(limits)
-    colors = import_optional("matplotlib.colors", extra="plot", purpose="draw plots")
-    return colors.Normalize(low, high)
-
-
-def _shared_norm(stack, limits):
+def _norm(name, image, limits, tails, **options):
+    """Make matplotlib's norm of a name, from quantiles of y [1e-6] of one or many cutouts."""
     if limits is None:
-        values = stack.data[stack.footprint] / MICRO
-        low, high = np.quantile(values, [0.001, 0.999]) if len(values) else (0.0, 1.0)
+        values = image.data[image.footprint] / MICRO
+        low, high = np.quantile(values, tails) if len(values) else (0.0, 1.0)
         high = max(high, low + 1e-3)
     else:
-        low, high = _check_limits(limits)
+        low, high = as_floats(limits, "", "limits", finite=True) / MICRO
+        if not low < high:
+            raise InvalidInputError(
+                f"'limits' must be a lower and a higher y. Received: {limits!r}"
+            )
     colors = import_optional("matplotlib.colors", extra="plot", purpose="draw plots")
-    return colors.AsinhNorm(linear_width=_LINEAR, vmin=low, vmax=high)
+    return getattr(colors, name)(vmin=low, vmax=high, **options)
 
 
 class _CutoutPicture:
@@ -265,7 +243,9 @@ class _CutoutPicture:
 
     def draw(self, cmap, norm, levels):
         """Draw image and contours."""
-        colours = _colormap(cmap)
+        matplotlib = import_optional("matplotlib", extra="plot", purpose="draw plots")
+        colours = matplotlib.colormaps[cmap] if isinstance(cmap, str) else cmap
+        colours = colours.with_extremes(bad=_MISSING)
         width, height = self.half
         data = np.ma.masked_array(self.cutout.data / MICRO, ~self.cutout.footprint)
         where = {} if self.on_sky else {"extent": (width, -width, -height, height)}
@@ -306,11 +286,8 @@ class _CutoutPicture:
         """Label the axes."""
         if self.on_sky:
             galactic = self.geometry.frame == "galactic"
-            names = (
-                ("Galactic longitude", "Galactic latitude")
-                if galactic
-                else ("Right ascension", "Declination")
-            )
+            names = ("Right ascension", "Declination")
+            names = ("Galactic longitude", "Galactic latitude") if galactic else names
             # Next to a pole the default puts longitudes on top, where the title is.
             for axis, side, name in zip(self.ax.coords, "bl", names, strict=False):
                 axis.set_axislabel(name)
@@ -354,9 +331,3 @@ def _contour_levels(cutout, contours):
         return np.zeros(0)
     sigma = 1.4826 * np.median(np.abs(values - np.median(values))) / MICRO
     return np.median(values) / MICRO + _SIGMAS * sigma if sigma > 0 else np.zeros(0)
-
-
-def _colormap(cmap):
-    matplotlib = import_optional("matplotlib", extra="plot", purpose="draw plots")
-    colours = matplotlib.colormaps[cmap] if isinstance(cmap, str) else cmap
-    return colours.with_extremes(bad=_MISSING)

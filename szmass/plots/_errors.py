@@ -11,6 +11,9 @@ from szmass.plots.style import (
     COLOURS,
     LINE_STYLES,
     MARKERS,
+    check_columns,
+    check_methods,
+    draw_bars,
     log_ticks,
     mass_label,
     new_axes,
@@ -85,11 +88,12 @@ def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_
         ax.fill_between(centre, low, high, color=COLOURS[0], alpha=0.45, lw=0, label="68 %")
         ax.plot(centre, middle, "k--", lw=1.5, zorder=4, label="median")
     ax.axhline(0, color="k", lw=0.8)
-    names = _names(method, truth, labels)
+    names, (shown, _) = _names(table, (method, truth), labels)
     log_ticks(ax.xaxis)
-    shown = method_label(table, method) if labels is None else names[0]
     ax.set(xlabel=mass_label(shown), ylabel=_difference_label(*names))
-    _vertical_limits(ax, difference)
+    low, high = np.quantile(difference, [0.005, 0.995])
+    margin = 0.35 * max(high - low, 0.2)
+    ax.set_ylim(low - 0.5 * margin, high + margin)
     ax.legend(frameon=False, ncols=2)
     return ax
 
@@ -145,11 +149,8 @@ def plot_error_distribution(
         if not len(values):
             continue
         spread = values.std(ddof=1) if len(values) > 1 else np.nan
-        label = f"{redshift_label(z_low, z_high)}: " + (
-            rf"${values.mean():.2f} \pm {spread:.2f}$ ({len(values)})"
-            if len(values) > 1
-            else f"${values[0]:.2f}$ (1)"
-        )
+        known = rf" \pm {spread:.2f}" if len(values) > 1 else ""
+        label = f"{redshift_label(z_low, z_high)}: ${values.mean():.2f}{known}$ ({len(values)})"
         style = {"color": COLOURS[i], "label": label}
         if len(values) >= _FOR_DENSITY and spread > 0:
             from scipy.stats import gaussian_kde
@@ -163,7 +164,8 @@ def plot_error_distribution(
                 transform=ax.get_xaxis_transform(), **style,
             )  # fmt: skip
     ax.axvline(0, color="k", lw=0.8)
-    ax.set(xlabel=_difference_label(*_names(method, truth, labels)), ylabel="probability density")
+    names, _ = _names(table, (method, truth), labels)
+    ax.set(xlabel=_difference_label(*names), ylabel="probability density")
     ax.set_xlim(grid[0], grid[-1])
     # The legend needs a place where there are no curves.
     ax.set_ylim(0, (1.25 + 0.08 * len(ax.lines)) * ax.get_ylim()[1])
@@ -218,17 +220,10 @@ def plot_relative_error(
     ----------
     de Andres et al. 2022, Nature Astronomy 6, 1325.
     """
-    methods = [methods] if isinstance(methods, str) else list(methods)
-    if not 1 <= len(methods) <= len(LINE_STYLES):
-        raise InvalidInputError(
-            f"'methods' must be one to {len(LINE_STYLES)} names. Received: {methods!r}"
-        )
+    methods = check_methods(methods, len(LINE_STYLES))
     if against not in ("predicted", "truth"):
         raise InvalidInputError(f"'against' must be 'predicted' or 'truth'. Received: {against!r}")
-    names = shown = list(labels or [])
-    if labels is None:
-        names = [method_name(name) for name in (*methods, truth)]
-        shown = [method_label(table, name) for name in (*methods, truth)]
+    names, shown = _names(table, (*methods, truth), labels)
     lines = []
     for j, method in enumerate(methods):
         mass, difference, redshift = _differences(table, method, truth, need_redshift=True)
@@ -246,11 +241,8 @@ def plot_relative_error(
     for i, j, low, high, centre, mean, std in lines:
         shift = 1.006 ** (len(lines) * 0.5 - i - j)  # bars at one place would hide each other
         label = redshift_label(low, high)
-        ax.errorbar(
-            centre * shift, mean, yerr=std, color=COLOURS[i], marker=MARKERS[i], ms=4.5, lw=1.4,
-            ls=LINE_STYLES[j], elinewidth=0.7, capsize=2,
-            label=f"{label}, {shown[j]}" if len(methods) > 1 else label,
-        )  # fmt: skip
+        label = f"{label}, {shown[j]}" if len(methods) > 1 else label
+        draw_bars(ax, centre * shift, mean, std, i, ls=LINE_STYLES[j], label=label)
     ax.axhline(0, color="k", lw=0.8)
     log_ticks(ax.xaxis)
     one, predicted = (names[0], shown[0]) if len(methods) == 1 else ("predicted", "predicted")
@@ -271,8 +263,11 @@ def _differences(table, method, truth, need_redshift=False):
     return mass, 1 - true / mass, redshift
 
 
-def _names(method, truth, labels):
-    return [method_name(name) for name in (method, truth)] if labels is None else list(labels)
+def _names(table, methods, labels):
+    """Give what to call methods, and the same with their mass scales."""
+    if labels is not None:
+        return list(labels), list(labels)
+    return [method_name(m) for m in methods], [method_label(table, m) for m in methods]
 
 
 def _difference_label(method, truth):
@@ -290,12 +285,6 @@ def _running_moments(mass, values):
     parts = np.array_split(np.argsort(mass), bins) if bins else []
     centre = np.array([np.median(mass[rows]) for rows in parts])
     return centre, np.array([(values[rows].mean(), values[rows].std(ddof=1)) for rows in parts])
-
-
-def _vertical_limits(ax, difference):
-    low, high = np.quantile(difference, [0.005, 0.995])
-    margin = 0.35 * max(high - low, 0.2)
-    ax.set_ylim(low - 0.5 * margin, high + margin)
 
 
 def plot_selection(table, *, ax=None, metric="bias_max", threshold=None):
@@ -329,13 +318,7 @@ def plot_selection(table, *, ax=None, metric="bias_max", threshold=None):
     ----------
     de Andres et al. 2022, Nature Astronomy 6, 1325.
     """
-    names = getattr(table, "colnames", ())
-    for column in ("redshift_bin", metric):
-        if column not in names:
-            raise InvalidInputError(
-                f"The table of models has no column {column!r}. It has: "
-                f"{', '.join(names) or 'none'}."
-            )
+    check_columns(table, ("redshift_bin", metric), "The table of models")
     values = np.abs(np.ma.filled(np.ma.asarray(table[metric], dtype=float), np.nan))
     bins = np.asarray(table["redshift_bin"]).astype(str)
     found = np.isfinite(values)
@@ -397,7 +380,13 @@ def plot_training(histories, *, ax=None, columns=("loss", "val_loss")):
     MissingDependencyError
         Matplotlib is not installed.
     """
-    runs = _runs(histories, columns)
+    if not isinstance(histories, Mapping) and not hasattr(histories, "colnames"):
+        raise InvalidInputError(
+            "'histories' must be a table, a dict of lists, or a dict of names to these. "
+            f"Received: {type(histories).__name__}"
+        )
+    single = hasattr(histories, "colnames") or any(column in histories for column in columns)
+    runs = {"": histories} if single else {str(name): run for name, run in histories.items()}
     if not 1 <= len(runs) <= len(COLOURS):
         raise InvalidInputError(
             f"'histories' must be one to {len(COLOURS)} runs. Received: {len(runs)}"
@@ -426,28 +415,10 @@ def plot_training(histories, *, ax=None, columns=("loss", "val_loss")):
     return ax
 
 
-def _runs(histories, columns):
-    if hasattr(histories, "colnames"):
-        return {"": histories}
-    if not isinstance(histories, Mapping):
-        raise InvalidInputError(
-            "'histories' must be a table, a dict of lists, or a dict of names to these. "
-            f"Received: {type(histories).__name__}"
-        )
-    if any(column in histories for column in columns if column is not None):
-        return {"": histories}
-    return {str(name): history for name, history in histories.items()}
-
-
 def _column(history, column, name, default=None):
-    names = getattr(history, "colnames", None) or list(history)
-    if column not in names:
-        if default is not None:
-            return default
-        raise InvalidInputError(
-            f"The history of {name or 'the run'} has no column {column!r}. It has: "
-            f"{', '.join(map(str, names)) or 'none'}."
-        )
+    if default is not None and column not in (getattr(history, "colnames", None) or history):
+        return default
+    check_columns(history, [column], f"The history of {name or 'the run'}")
     values = np.asarray(history[column], dtype=float)
     if not values.size:
         raise InvalidInputError(f"The history of {name or 'the run'} has no epochs.")

@@ -15,6 +15,9 @@ from szmass.plots.style import (
     LINE_STYLES,
     MARKERS,
     MASS_UNIT,
+    check_columns,
+    check_kind,
+    check_methods,
     log_ticks,
     mass_label,
     new_axes,
@@ -73,10 +76,7 @@ def known_masses(table, *names):
 
 def read_redshift(table):
     """Give the redshifts, NaN where unknown."""
-    if "redshift" not in table.colnames:
-        raise InvalidInputError(
-            f"The table has no column 'redshift'. It has: {', '.join(table.colnames)}."
-        )
+    check_columns(table, ["redshift"])
     values, mask, _ = column_parts(table["redshift"])
     return np.where(mask, np.nan, values.astype(float))
 
@@ -146,7 +146,8 @@ def plot_mass_comparison(
         points = ax.scatter(mx, my, s=size, lw=0, alpha=0.85, zorder=3, **colours)
         if "c" in colours:
             ax.figure.colorbar(points, ax=ax, pad=0.02, label="redshift")
-    _limits(ax, mx, my)
+    ax.set_xlim(mx.min() / 1.15, mx.max() * 1.15)
+    ax.set_ylim(my.min() / 1.15, my.max() * 1.15)
     ends = np.array(ax.get_xlim())
     ax.plot(ends, ends, color="k", lw=1, zorder=4, label="equal masses")
     if median:
@@ -168,11 +169,6 @@ def _bars(ax, x, y, x_errors, y_errors):
             x, y, **{which: np.nan_to_num(errors)}, fmt="none", ecolor="0.6", elinewidth=0.6,
             alpha=0.7 if len(x) < 200 else 0.3, zorder=2,
         )  # fmt: skip
-
-
-def _limits(ax, x, y):
-    ax.set_xlim(x.min() / 1.15, x.max() * 1.15)
-    ax.set_ylim(y.min() / 1.15, y.max() * 1.15)
 
 
 def _median(ax, x, y):
@@ -229,13 +225,7 @@ def plot_mass_redshift(table, methods=None, *, ax=None, labels=None):
         Matplotlib is not installed.
     """
     redshift = read_redshift(table)
-    if methods is None:
-        methods = list(methods_of(table))
-    methods = [methods] if isinstance(methods, str) else list(methods)
-    if not 1 <= len(methods) <= len(COLOURS):
-        raise InvalidInputError(
-            f"'methods' must be one to {len(COLOURS)} names. Received: {methods!r}"
-        )
+    methods = check_methods(methods_of(table) if methods is None else methods, len(COLOURS))
     masses = [masses_of(table, method).mass / MASS_UNIT for method in methods]
     masses = [np.where(mass > 0, mass, np.nan) for mass in masses]
     if not any(np.isfinite(mass + redshift).any() for mass in masses):
@@ -277,11 +267,7 @@ def plot_signal_surface(surface, *, ax=None):
     MissingDependencyError
         Matplotlib is not installed.
     """
-    if not isinstance(surface, SignalSurface):
-        raise InvalidInputError(
-            "'surface' must be a SignalSurface, from MatchedFilterMass.surface. "
-            f"Received: {type(surface).__name__}"
-        )
+    check_kind(surface, SignalSurface, "surface", "from MatchedFilterMass.surface")
     ax = new_axes(ax)
     theta, y500 = surface.theta500.to_value(u.arcmin), surface.y500.to_value(u.arcmin**2)
     density = surface.density.T

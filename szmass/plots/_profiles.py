@@ -12,17 +12,7 @@ from szmass.maps.measure.stacking import StackResult
 from szmass.networks.saliency import SaliencyStack
 from szmass.plots._cutouts import plot_cutout
 from szmass.plots._masses import plot_mass_posteriors, plot_signal_surface
-from szmass.plots.style import (
-    COLOURS,
-    MARKERS,
-    MICRO,
-    Y_LABEL,
-    draw_circle,
-    draw_image,
-    new_axes,
-    new_figure,
-    symmetric_limit,
-)
+from szmass.plots.style import COLOURS, MICRO, Y_LABEL, check_kind, draw_bars, new_axes, new_figure
 
 __all__ = ["plot_cluster", "plot_profile", "plot_saliency", "plot_stack"]
 
@@ -83,18 +73,9 @@ def plot_profile(profile, *, ax=None, labels=None, beam=None):
         if many:
             ax.plot(radius, y, color="0.6", lw=0.8, alpha=0.7)
             continue
-        ax.errorbar(
-            radius + (i - (len(table) - 1) / 2) * step,
-            y,
-            yerr=None if error is None else _plain(row[error]) / MICRO,
-            color=COLOURS[i],
-            marker=MARKERS[i],
-            markersize=5,
-            lw=1.2,
-            elinewidth=1.2,
-            capsize=2.5,
-            label=names[i] or None,
-        )
+        bars = None if error is None else _plain(row[error]) / MICRO
+        shifted = radius + (i - (len(table) - 1) / 2) * step
+        draw_bars(ax, shifted, y, bars, i, label=names[i] or None)
     if many:
         y = np.ma.masked_invalid(_plain(table["y"])).mean(axis=0).filled(np.nan) / MICRO
         label = f"mean of {len(table)}"
@@ -103,8 +84,8 @@ def plot_profile(profile, *, ax=None, labels=None, beam=None):
         ax.axvspan(0, u.Quantity(beam).to_value(unit) / 2, color="0.9", lw=0, label="half the beam")
     ax.axhline(0, color="0.5", lw=0.8, zorder=0)
     ax.set_xlim(left=0)
-    ax.set_xlabel(_radius_label(unit))
-    ax.set_ylabel(Y_LABEL)
+    label = r"$\theta\,/\,\theta_{500}$" if unit == u.one else f"radius [{unit}]"
+    ax.set(xlabel=label, ylabel=Y_LABEL)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False)
     return ax
@@ -134,36 +115,27 @@ def plot_stack(result, *, ax=None, limit=None):
     MissingDependencyError
         Matplotlib is not installed.
     """
-    if not isinstance(result, StackResult):
-        raise InvalidInputError(
-            f"'result' must be a StackResult, which stack gives. Received: {type(result).__name__}"
-        )
-    limit = symmetric_limit(result.image, limit) / MICRO
+    check_kind(result, StackResult, "result", "which stack gives")
+    limit = _symmetric_limit(result.image, limit) / MICRO
     ax = new_axes(ax, (5.6, 4.6))
-    draw_image(
+    _draw_image(
         ax, result.image / MICRO, result.geometry, f"mean {Y_LABEL}", cmap="RdBu_r",
         vmin=-limit, vmax=limit, interpolation="nearest",
     )  # fmt: skip
-    draw_circle(ax, result.radius.value, label="aperture")
+    _draw_circle(ax, result.radius.value, label="aperture")
     for radius in () if result.background is None else result.background.value:
-        draw_circle(ax, radius, ":")
+        _draw_circle(ax, radius, ":")
     ax.set_title(_title(result), fontsize="medium")
     return ax
 
 
 def _title(result):
     clusters = f"{result.n_clusters} cluster" + "s" * (result.n_clusters != 1)
-    for value, what in (
-        (result.noise_significance, "noise"),
-        (result.significance, "bootstrap"),
-    ):
+    found = (result.noise_significance, "noise"), (result.significance, "bootstrap")
+    for value, what in found:
         if np.isfinite(value):
             return rf"{clusters}, {value:.1f}$\sigma$ ({what})"
     return clusters
-
-
-def _radius_label(unit):
-    return r"$\theta\,/\,\theta_{500}$" if unit == u.one else f"radius [{unit}]"
 
 
 def _plain(values):
@@ -201,19 +173,19 @@ def plot_saliency(saliency, *, ax=None, theta500=None, limit=None, numbers=False
         Matplotlib is not installed.
     """
     image, geometry, title = _parts(saliency)
-    limit = symmetric_limit(image, limit)
+    limit = _symmetric_limit(image, limit)
     radius = 1.0 if geometry.relative else None
     if theta500 is not None and not geometry.relative:
         radius = float(as_floats(theta500, u.arcmin, "theta500", positive=True, finite=True))
     ax = new_axes(ax, (5.4, 4.4))
-    extent = draw_image(
+    extent = _draw_image(
         ax, image, geometry, r"$\Delta\,\log_{10} M_{500}$ [dex] of the light of a patch",
         plain=geometry.relative, cmap="RdBu_r", vmin=-limit, vmax=limit,
     )  # fmt: skip
     if numbers:
         _write(ax, image, extent)
     if radius is not None:
-        draw_circle(ax, radius, "--")
+        _draw_circle(ax, radius, "--")
     if title:
         ax.set_title(title, fontsize="medium")
     return ax
@@ -242,11 +214,8 @@ def _write(ax, image, extent):
         ax.text(
             left + (column + 0.5) * (right - left) / nx,
             low + (row + 0.5) * (high - low) / ny,
-            f"{1e3 * image[row, column]:.0f}",
-            ha="center",
-            va="center",
-            fontsize=6,
-        )
+            f"{1e3 * image[row, column]:.0f}", ha="center", va="center", fontsize=6,
+        )  # fmt: skip
 
 
 def plot_cluster(
@@ -295,10 +264,7 @@ def plot_cluster(
     MissingDependencyError
         Matplotlib is not installed.
     """
-    if not isinstance(cluster, Cluster):
-        raise InvalidInputError(
-            f"'cluster' must be a Cluster, such as sample[0]. Received: {type(cluster).__name__}"
-        )
+    check_kind(cluster, Cluster, "cluster", "such as sample[0]")
     row = _row(masses, cluster.name)
     cutout = cluster.cutout
     seen = cutout is not None and bool(cutout.footprint.any())
@@ -371,7 +337,7 @@ def _checked_saliency(saliency, cutout):
 def _draw_saliency(cutout, saliency, ax):
     limit = float(np.nanmax(np.abs(saliency), initial=0)) or 1.0
     signed = np.nanmin(saliency) < 0
-    left, right, low, high = draw_image(
+    left, right, low, high = _draw_image(
         ax, saliency, cutout.geometry, "saliency", plain=True,
         cmap="RdBu_r" if signed else "cividis", vmin=-limit if signed else 0, vmax=limit,
     )  # fmt: skip
@@ -382,3 +348,36 @@ def _draw_saliency(cutout, saliency, ax):
             colors="k" if signed else "w", linewidths=0.8, origin="lower",
             extent=(left, right, low, high),
         )  # fmt: skip
+
+
+def _symmetric_limit(image, limit):
+    """Give the largest absolute value of an image, or the limit that stands for it."""
+    limit = float(np.nanmax(np.abs(image))) if limit is None else limit
+    if not limit > 0:
+        raise InvalidInputError(f"'limit' must be positive. Received: {limit!r}")
+    return limit
+
+
+def _draw_image(ax, image, geometry, label, *, plain=False, **options):
+    """Draw a map, longitude to the left, on offsets from its middle, with a scale of colours.
+
+    ``plain`` labels the axes "offset" whatever the frame; the ends of the axes are given back,
+    (left, right, low, high), and ``options`` are those of ``imshow``.
+    """
+    unit = u.one if geometry.relative else u.arcmin
+    height, width = geometry.size.to_value(unit) / 2
+    extent = (width, -width, -height, height)
+    picture = ax.imshow(image, origin="lower", extent=extent, **options)
+    ax.figure.colorbar(picture, ax=ax, pad=0.03, fraction=0.046, label=label)
+    ax.set(xlim=extent[:2], ylim=extent[2:])
+    named = r"[$\theta_{500}$]" if geometry.relative else "[arcmin]"
+    plain = plain or geometry.rotation.value != 0
+    for axis, name in ((ax.xaxis, "longitude"), (ax.yaxis, "latitude")):
+        axis.set_label_text(f"offset {named}" if plain else f"offset in {name} {named}")
+    return extent
+
+
+def _draw_circle(ax, radius, style="-", **options):
+    """Draw a circle around the middle of such a map."""
+    angle = np.linspace(0, 2 * np.pi, 361)
+    ax.plot(radius * np.cos(angle), radius * np.sin(angle), "k", ls=style, lw=1.1, **options)

@@ -1,8 +1,8 @@
-"""Style that plots share: colours, axes, labels, images on offsets, running quantiles."""
+"""Style that plots share: colours, axes, labels, checks, running quantiles."""
 
 import itertools
+from collections.abc import Mapping
 
-import astropy.units as u
 import numpy as np
 
 from szmass._utils.optional import import_optional
@@ -15,16 +15,18 @@ __all__ = [
     "MASS_UNIT",
     "MICRO",
     "Y_LABEL",
-    "draw_circle",
-    "draw_image",
+    "check_columns",
+    "check_kind",
+    "check_methods",
+    "draw_bars",
     "log_ticks",
     "mass_label",
     "new_axes",
     "new_figure",
+    "panel_grid",
     "redshift_label",
     "running_quantiles",
     "split_by_redshift",
-    "symmetric_limit",
 ]
 
 #: Colours of Okabe & Ito, told apart by people with any colour vision; without yellow.
@@ -56,6 +58,43 @@ def new_figure(fig, size):
         return fig
     figure = import_optional("matplotlib.figure", extra="plot", purpose="draw plots")
     return figure.Figure(figsize=size, layout="constrained")
+
+
+def panel_grid(fig, n, most, size, margin=(0, 0), **options):
+    """Give a figure and n axes in rows of at most ``most``; ``size`` of a panel is in inches."""
+    columns = min(n, most)
+    rows = -(-n // columns)
+    fig = new_figure(fig, (size[0] * columns + margin[0], size[1] * rows + margin[1]))
+    axes = list(fig.subplots(rows, columns, squeeze=False, **options).flat)
+    for ax in axes[n:]:
+        ax.remove()
+    return fig, axes[:n]
+
+
+def check_kind(value, kind, name, hint):
+    """Refuse an argument of another class; ``hint`` says where one comes from."""
+    if not isinstance(value, kind):
+        raise InvalidInputError(
+            f"'{name}' must be a {kind.__name__}, {hint}. Received: {type(value).__name__}"
+        )
+
+
+def check_columns(table, columns, what="The table"):
+    """Refuse a table, or a dict of lists, that lacks a column."""
+    names = getattr(table, "colnames", table if isinstance(table, Mapping) else ())
+    for column in columns:
+        if column not in names:
+            raise InvalidInputError(
+                f"{what} has no column {column!r}. It has: {', '.join(map(str, names)) or 'none'}."
+            )
+
+
+def check_methods(methods, most):
+    """Give names of methods as a list, of one as well."""
+    methods = [methods] if isinstance(methods, str) else list(methods)
+    if not 1 <= len(methods) <= most:
+        raise InvalidInputError(f"'methods' must be one to {most} names. Received: {methods!r}")
+    return methods
 
 
 def log_ticks(*axes):
@@ -112,34 +151,9 @@ def running_quantiles(x, y, bins, percent=(16, 50, 84)):
     return centre, np.reshape(levels, (len(parts), len(percent))).T
 
 
-def symmetric_limit(image, limit):
-    """Give the largest absolute value of an image, or the limit that stands for it."""
-    limit = float(np.nanmax(np.abs(image))) if limit is None else limit
-    if not limit > 0:
-        raise InvalidInputError(f"'limit' must be positive. Received: {limit!r}")
-    return limit
-
-
-def draw_image(ax, image, geometry, label, *, plain=False, **options):
-    """Draw a map, longitude to the left, on offsets from its middle, with a scale of colours.
-
-    ``plain`` labels the axes "offset" whatever the frame; the ends of the axes are given back,
-    (left, right, low, high), and ``options`` are those of ``imshow``.
-    """
-    unit = u.one if geometry.relative else u.arcmin
-    height, width = geometry.size.to_value(unit) / 2
-    extent = (width, -width, -height, height)
-    picture = ax.imshow(image, origin="lower", extent=extent, **options)
-    ax.figure.colorbar(picture, ax=ax, pad=0.03, fraction=0.046, label=label)
-    ax.set(xlim=extent[:2], ylim=extent[2:])
-    named = r"[$\theta_{500}$]" if geometry.relative else "[arcmin]"
-    plain = plain or geometry.rotation.value != 0
-    for axis, name in ((ax.xaxis, "longitude"), (ax.yaxis, "latitude")):
-        axis.set_label_text(f"offset {named}" if plain else f"offset in {name} {named}")
-    return extent
-
-
-def draw_circle(ax, radius, style="-", **options):
-    """Draw a circle around the middle of such a map."""
-    angle = np.linspace(0, 2 * np.pi, 361)
-    ax.plot(radius * np.cos(angle), radius * np.sin(angle), "k", ls=style, lw=1.1, **options)
+def draw_bars(ax, x, y, errors, i, **options):
+    """Draw points (B,) with bars, joined by a line, as the i-th of several."""
+    ax.errorbar(
+        x, y, yerr=errors, color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
+        ms=4.5, lw=1.4, elinewidth=0.7, capsize=2, **options,
+    )  # fmt: skip

@@ -109,26 +109,9 @@ class Numbers:
 
 
 def read_content(table, sample=None):
-    """Take a table of masses apart.
+    """Take apart a table of masses, of one method or of several side by side.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        Of one method or of several side by side.
-    sample : `~szmass.clusters.ClusterSample`, optional
-        The same clusters in any order, for columns that the table lacks.
-
-    Returns
-    -------
-    Content
-        Its content.
-
-    Raises
-    ------
-    FileFormatError
-        It has no names, no masses, or no rows.
-    InvalidUnitError
-        A mass has no unit of mass.
+    ``sample`` has the same clusters in any order, for columns that the table lacks.
     """
     if not isinstance(table, Table):
         raise InvalidInputError(

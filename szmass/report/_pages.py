@@ -1,22 +1,33 @@
 """Pages of a report, and the data of its table, filled into their templates."""
 
+import functools
 import json
 import math
+import re
 import shutil
+import unicodedata
 from importlib import resources
-from pathlib import Path
+from urllib.parse import quote_plus
 
 import numpy as np
 
-from szmass._utils.html import density_points, svg_scale
+from szmass._utils.html import density_points, svg_dot, svg_line, svg_scale, svg_text
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.report._content import LABELS, match_rows
-from szmass.report._pictures import AXIS, COLOURS, TOP, WIDTH, svg_element, svg_text
-from szmass.report._words import flag_names, position_facts, sky_links
-from szmass.results import FLAG_WORDS
+from szmass.report._pictures import AXIS, COLOURS, TOP, WIDTH, svg_element
+from szmass.results import MassFlag
 
-__all__ = ["ClusterPages", "as_posteriors", "environment", "write_data", "write_static"]
+__all__ = [
+    "as_posteriors",
+    "environment",
+    "flag_names",
+    "page_name",
+    "sky_links",
+    "write_data",
+    "write_pages",
+    "write_static",
+]
 
 _PACKAGE = "szmass.report"
 # Drawing of masses: height of a row and of the curves, and the least distance of labels.
@@ -27,6 +38,7 @@ _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 4", "1 3", "12 4")
 _SHOWN = {"snr"}
 # Values of words beyond this are kept on the clusters' pages only.
 _LONGEST = 60
+_SLUG_LENGTH = 40
 
 
 def environment():
@@ -76,105 +88,82 @@ def _minus(text):
     return text.replace("-", "−")
 
 
-class ClusterPages:
-    """Writes one page per cluster.
+def write_pages(folder, content, slugs, title, views, curves):
+    """Write one page per cluster into a new folder.
 
     ``slugs`` are the names of the pages, of the first clusters; ``views`` the `CutoutViews`, or
     None; ``curves`` posteriors as of `as_posteriors`.
     """
+    folder.mkdir()
+    template = environment().get_template("cluster.html")
+    n = len(slugs)
+    positions = position_facts(content.ra[:n], content.dec[:n])
+    pages = zip(slugs, content.names, strict=False)
+    pages = [None, *({"slug": slug, "name": name} for slug, name in pages), None]
+    for i, slug in enumerate(progress_bar(slugs, desc="pages", unit="cluster")):
+        page = template.render(
+            root="../",
+            title=title,
+            name=content.names[i],
+            slug=slug,
+            number=i + 1,
+            total=len(content),
+            before=pages[i],
+            after=pages[i + 2],
+            links=sky_links(content.names[i], content.ra[i], content.dec[i]),
+            view=None if views is None else views.view(i),
+            profile=None if views is None else views.profile(i),
+            **_measurements(content, i, positions[i]),
+            **_masses_facts(content, i, curves),
+        )
+        (folder / f"{slug}.html").write_text(page, encoding="utf-8")
 
-    def __init__(self, content, slugs, title, views, curves):
-        self._content, self._slugs, self._title = content, slugs, title
-        self._views, self._curves = views, curves
-        self._template = environment().get_template("cluster.html")
-        n = len(slugs)
-        self._positions = position_facts(content.ra[:n], content.dec[:n])
-        self._flags = {}
 
-    def write(self, folder):
-        """Write the pages into a new folder."""
-        folder.mkdir()
-        slugs = self._slugs
-        for i, slug in enumerate(progress_bar(slugs, desc="pages", unit="cluster")):
-            page = self._template.render(
-                root="../",
-                title=self._title,
-                name=self._content.names[i],
-                slug=slug,
-                number=i + 1,
-                total=len(self._content),
-                before=self._neighbour(i - 1),
-                after=self._neighbour(i + 1),
-                links=sky_links(self._content.names[i], self._content.ra[i], self._content.dec[i]),
-                **self._facts(i),
-            )
-            (Path(folder) / f"{slug}.html").write_text(page, encoding="utf-8")
+def _measurements(content, i, position):
+    """Give (label, text) of what is measured of a cluster: what is shown first, and the rest."""
+    facts, more = [], []
+    if position:
+        degrees, hours, galactic = position
+        facts += [("Position (ICRS)", hours), ("", degrees), ("Galactic", galactic)]
+    facts.append(("Redshift", format_number(content.redshift[i])))
+    for key, column in content.columns.items():
+        text = _value(content.columns, key, i)
+        if text:
+            (facts if key in LABELS else more).append((column.label, text))
+    return {"facts": facts, "more": more}
 
-    def _neighbour(self, i):
-        if 0 <= i < len(self._slugs):
-            return {"slug": self._slugs[i], "name": self._content.names[i]}
-        return None
 
-    def _facts(self, i):
-        content = self._content
-        facts = []
-        if self._positions[i]:
-            degrees, hours, galactic = self._positions[i]
-            facts += [
-                ("Position (ICRS)", hours), ("", degrees), ("Galactic", galactic)
-            ]  # fmt: skip
-        facts.append(("Redshift", format_number(content.redshift[i])))
-        more = []
-        for key, column in content.columns.items():
-            text = self._value(key, i)
-            if text:
-                (facts if key in LABELS else more).append((column.label, text))
-        masses, drawn = [], []
-        for number, method in enumerate(content.methods):
-            values = [float(v[i]) / 1e14 for v in (method.mass, method.errn, method.errp)]
-            masses.append(
-                {
-                    "label": method.label,
-                    "scale": method.scale,
-                    "colour": number % COLOURS,
-                    "value": format_mass(*values),
-                    "flags": self._flag(int(method.flag[i])),
-                }
-            )
-            drawn.append((method.label, *values, number))
-        curves = [
-            (label, *by_row[i], number) for label, number, by_row in self._curves if i in by_row
-        ]
-        return {
-            "facts": facts,
-            "more": more,
-            "masses": masses,
-            "explained": {name: words for entry in masses for name, words in entry["flags"]},
-            "masses_drawing": draw_masses(drawn, curves),
-            "curves": [(label, number % COLOURS) for label, *_, number in curves],
-            "view": None if self._views is None else self._views.view(i),
-            "profile": None if self._views is None else self._views.profile(i),
-        }
+def _value(columns, key, i):
+    """Write a measurement with its error; errors by themselves are not written."""
+    column = columns[key]
+    value = column.values[i]
+    if column.values.dtype.kind != "f":
+        return str(value)
+    if not math.isfinite(value) or (key.endswith("_err") and key[:-4] in columns):
+        return ""
+    error = columns.get(f"{key}_err")
+    text = format_number(value)
+    if error is not None and error.values.dtype.kind == "f" and math.isfinite(error.values[i]):
+        text += f" ± {format_number(error.values[i], 2)}"
+    return f"{text} {column.unit}".strip()
 
-    def _value(self, key, i):
-        """Write a measurement with its error; errors by themselves are not written."""
-        columns = self._content.columns
-        column = columns[key]
-        value = column.values[i]
-        if column.values.dtype.kind != "f":
-            return str(value)
-        if not math.isfinite(value) or (key.endswith("_err") and key[:-4] in columns):
-            return ""
-        error = columns.get(f"{key}_err")
-        text = format_number(value)
-        if error is not None and error.values.dtype.kind == "f" and math.isfinite(error.values[i]):
-            text += f" ± {format_number(error.values[i], 2)}"
-        return f"{text} {column.unit}".strip()
 
-    def _flag(self, value):
-        if value not in self._flags:
-            self._flags[value] = flag_names(value)
-        return self._flags[value]
+def _masses_facts(content, i, curves):
+    """Give the masses of a cluster and their drawing."""
+    masses, drawn = [], []
+    for number, method in enumerate(content.methods):
+        values = [float(v[i]) / 1e14 for v in (method.mass, method.errn, method.errp)]
+        about = {"label": method.label, "scale": method.scale, "colour": number % COLOURS}
+        flags = flag_names(int(method.flag[i]))
+        masses.append(about | {"value": format_mass(*values), "flags": flags})
+        drawn.append((method.label, *values, number))
+    curves = [(label, *by_row[i], number) for label, number, by_row in curves if i in by_row]
+    return {
+        "masses": masses,
+        "explained": {name: words for entry in masses for name, words in entry["flags"]},
+        "masses_drawing": draw_masses(drawn, curves),
+        "curves": [(label, number % COLOURS) for label, *_, number in curves],
+    }
 
 
 def as_posteriors(posteriors, content, count):
@@ -220,11 +209,11 @@ def draw_masses(rows, curves):
     labelled = []
     for value in _mass_ticks(low, high):
         at = x(math.log10(value))
-        parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{bottom}"/>')
+        parts.append(svg_line("grid", at, at, TOP, bottom))
         if all(abs(at - other) > _APART for other in labelled):
             labelled.append(at)
             parts.append(svg_text(at, bottom + 17, f"{value:g}", "middle"))
-    parts.append(f'<line class="axis" x1="{left}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
+    parts.append(svg_line("axis", left, right, bottom, bottom))
     parts.append(
         f'<text x="{(left + right) / 2:.0f}" y="{bottom + 38}" text-anchor="middle">'
         'M<tspan class="sub" dy="4">500c</tspan><tspan dy="-4"> [10</tspan>'
@@ -243,16 +232,9 @@ def draw_masses(rows, curves):
         y = TOP + above + _ROW * (i + 0.5) + 3
         parts.append(svg_text(left - 12, y + 5, label, "end"))
         if math.isfinite(errn) and math.isfinite(errp):
-            ends = [mass - errn, mass + errp]
-            ends = [x(math.log10(max(end, 10**low))) for end in ends]
-            parts.append(
-                f'<line class="bar c{colour % COLOURS}" x1="{ends[0]:.1f}" x2="{ends[1]:.1f}" '
-                f'y1="{y:.1f}" y2="{y:.1f}"/>'
-            )
-        parts.append(
-            f'<circle class="dot c{colour % COLOURS}" cx="{x(math.log10(mass)):.1f}" '
-            f'cy="{y:.1f}" r="5.5"/>'
-        )
+            ends = (x(math.log10(max(end, 10**low))) for end in (mass - errn, mass + errp))
+            parts.append(svg_line(f"bar c{colour % COLOURS}", *ends, y, y))
+        parts.append(svg_dot(f"dot c{colour % COLOURS}", x(math.log10(mass)), y, 5.5))
     said = "; ".join(f"{row[0]} {row[1]:.3g}" for row in known)
     title = f"Masses in units of 1e14 solar masses: {said or 'none'}"
     if curves:
@@ -294,76 +276,131 @@ def write_data(path, content, reference, slugs, pictures):
     Differences are shown to ``reference``; ``slugs`` are the names of the pages of the first
     clusters, ``pictures`` (bool) which of them have one.
     """
-    columns = [_text("name", "Cluster", content.names, True)]
+    columns = [_column("name", "Cluster", "text", content.names)]
     if np.isfinite(content.redshift).any():
-        columns.append(_number("redshift", "z", content.redshift, "", True, 4))
+        columns.append(_numbers("redshift", "z", content.redshift))
     if np.isfinite(content.ra).any():
-        columns.append(_number("ra", "RA", content.ra, "deg", False, 8))
-        columns.append(_number("dec", "Dec", content.dec, "deg", False, 8))
+        for key, label, angle in (("ra", "RA", content.ra), ("dec", "Dec", content.dec)):
+            columns.append(_numbers(key, label, angle, "deg", shown=False, digits=8))
     later = []
     for key, column in content.columns.items():
-        if column.values.dtype.kind == "f":
-            shown = key in _SHOWN and bool(np.isfinite(column.values).any())
-            item = _number(key, column.label, column.values, column.unit, shown, 4)
-        elif max(map(len, column.values), default=0) <= _LONGEST:
-            item = _text(key, column.label, column.values.tolist(), False)
+        values = column.values
+        if values.dtype.kind == "f":
+            shown = key in _SHOWN and bool(np.isfinite(values).any())
+            item = _numbers(key, column.label, values, column.unit, shown=shown)
+        elif max(map(len, values), default=0) <= _LONGEST:
+            item = _column(key, column.label, "text", values.tolist(), shown=False)
         else:
             continue
         (columns if key in _SHOWN else later).append(item)
-    columns += [_masses(method) for method in content.methods]
-    flags = np.bitwise_or.reduce([method.flag for method in content.methods])
-    columns += later
-    facts = {
+    columns += [_masses(method) for method in content.methods] + later
+    data = {
         "total": len(content),
         "reference": reference.key,
-        "flagWords": {
-            bit.name: {"bit": int(bit), "words": words} for bit, words in FLAG_WORDS.items()
-        },
+        "flagWords": {bit.name: {"bit": int(bit), "words": bit.words} for bit in MassFlag},
         "unknownFlag": flag_names(1 << 40)[0][1],
+        "columns": columns,
+        "flags": np.bitwise_or.reduce([method.flag for method in content.methods]).tolist(),
+        "pages": slugs,
+        "pictures": [int(has) for has in pictures],
     }
-    parts = [
-        '"columns": [' + ",\n".join(columns) + "]",
-        f'"flags": [{",".join(map(str, flags.tolist()))}]',
-        f'"pages": {json.dumps(slugs)}',
-        f'"pictures": [{",".join("1" if has else "0" for has in pictures)}]',
-    ]
-    script = f"window.szmassReport = {{{json.dumps(facts)[1:-1]},\n{', '.join(parts)}}};\n"
-    path.write_text(script, encoding="utf-8")
+    text = json.dumps(data, separators=(",", ":"))
+    path.write_text(f"window.szmassReport = {text};\n", encoding="utf-8")
 
 
-def _text(key, label, values, shown):
-    about = {"key": key, "label": label, "kind": "text", "shown": shown}
-    return f'{{{json.dumps(about)[1:-1]}, "values": {json.dumps(list(values))}}}'
+def _column(key, label, kind, values, *, shown=True, **more):
+    return {"key": key, "label": label, "kind": kind, "shown": shown, "values": values, **more}
 
 
-def _number(key, label, values, unit, shown, digits):
-    about = {"key": key, "label": label, "kind": "number", "shown": shown, "unit": unit}
-    return f'{{{json.dumps(about)[1:-1]}, "values": {_numbers(values, digits)}}}'
+def _numbers(key, label, values, unit="", *, shown=True, digits=4):
+    return _column(key, label, "number", _rounded(values, digits), shown=shown, unit=unit)
 
 
 def _masses(method):
-    about = {
-        "key": method.key,
-        "label": method.label,
-        "kind": "mass",
-        "shown": True,
-        "unit": "10¹⁴ M☉",
-        "origin": method.kind,
+    errors = {
+        name: _rounded(values / 1e14, 3)
+        for name, values in (("errn", method.errn), ("errp", method.errp))
+        if np.isfinite(values).any()
     }
-    parts = [json.dumps(about)[1:-1], f'"values": {_numbers(method.mass / 1e14, 4)}']
-    for name, values in (("errn", method.errn), ("errp", method.errp)):
-        if np.isfinite(values).any():
-            parts.append(f'"{name}": {_numbers(values / 1e14, 3)}')
-    return f"{{{', '.join(parts)}}}"
+    return _column(
+        method.key, method.label, "mass", _rounded(method.mass / 1e14, 4),
+        unit="10¹⁴ M☉", origin=method.kind, **errors,
+    )  # fmt: skip
 
 
-def _numbers(values, digits):
-    form = f"%.{digits}g"
-    return (
-        "["
-        + ",".join(
-            form % value if known else "null"
-            for value, known in zip(values.tolist(), np.isfinite(values).tolist(), strict=True)
-        )
-        + "]"
+def _rounded(values, digits):
+    """Keep so many significant digits of numbers (N,), for JSON; None where not finite."""
+    return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in values.tolist()]
+
+
+@functools.cache
+def flag_names(value):
+    """Split a flag into (name, meaning) of its bits; those not known stand as numbers."""
+    found = [(bit.name, bit.words) for bit in MassFlag if value & bit]
+    unknown = value & ~sum(MassFlag)
+    if unknown:
+        found.append((str(unknown), "A flag that this version of szmass does not know."))
+    return found
+
+
+def page_name(number, total, name):
+    """Make the file name of a cluster's page: lower-case letters, digits and hyphens, no suffix.
+
+    The number, from 1, makes the name unique, also where case does not count.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z0-9]+", "-", plain)[:_SLUG_LENGTH].strip("-")
+    return f"{number:0{len(str(total))}d}" + (f"-{plain}" if plain else "")
+
+
+def sky_links(name, ra, dec, radius=5.0):
+    """Make links to other services about a place (ICRS [deg]), and objects in a radius [arcmin].
+
+    Each is (label, address, what is there). The name is used where the position is not known.
+    """
+    simbad = "https://simbad.cds.unistra.fr/simbad/sim-"
+    ned = "https://ned.ipac.caltech.edu/"
+    if not (np.isfinite(ra) and np.isfinite(dec)):
+        name, what = quote_plus(name), "the object of this name"
+        return [
+            ("SIMBAD", f"{simbad}id?Ident={name}", what),
+            ("NED", f"{ned}byname?objname={name}", what),
+        ]
+    around = f"objects within {radius:g} arcmin"
+    place, degrees = (quote_plus(f"{ra:.5f}{d} {dec:+.5f}{d}") for d in ("", "d"))
+    near = f"Coord={place}&CooFrame=ICRS&Radius={radius:g}&Radius.unit=arcmin"
+    cone = "search_type=Near+Position+Search&in_csys=Equatorial&in_equinox=J2000"
+    view = f"target={place}&fov=0.50&survey=P%2FDSS2%2Fcolor"
+    return [
+        ("SIMBAD", f"{simbad}coo?{near}", around),
+        ("NED", f"{ned}conesearch?{cone}&coordinates={degrees}&radius={radius:g}", around),
+        (
+            "Aladin Lite",
+            f"https://aladin.cds.unistra.fr/AladinLite/?{view}",
+            "optical image of half a degree",
+        ),
+    ]
+
+
+def position_facts(ra, dec):
+    """Write ICRS positions [deg] in degrees, in hours and degrees, and Galactic.
+
+    There are three str for each, or None where it is not known.
+    """
+    from astropy.coordinates import SkyCoord
+
+    known = np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90)
+    facts = [None] * len(ra)
+    if not known.any():
+        return facts
+    coord = SkyCoord(ra[known], dec[known], unit="deg")
+    hours = zip(
+        coord.ra.to_string("hour", sep=":", precision=1, pad=True),
+        coord.dec.to_string("deg", sep=":", precision=0, pad=True, alwayssign=True),
+        strict=True,
     )
+    galactic = coord.galactic
+    rows = zip(np.flatnonzero(known), hours, galactic.l.deg, galactic.b.deg, strict=True)
+    for i, (hour, degree), lon, lat in rows:
+        facts[i] = (f"{ra[i]:.4f}°, {dec[i]:+.4f}°", f"{hour} {degree}", f"{lon:.4f}°, {lat:+.4f}°")
+    return facts

@@ -6,7 +6,7 @@ from html import escape
 import astropy.units as u
 import numpy as np
 
-from szmass._utils.html import svg_points, svg_scale
+from szmass._utils.html import svg_dot, svg_line, svg_points, svg_scale, svg_text
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError, SzmassError
@@ -14,7 +14,7 @@ from szmass.maps import CutoutStack, radial_profile
 from szmass.physics.halos import theta500
 from szmass.report._content import match_rows
 
-__all__ = ["AXIS", "COLOURS", "TOP", "WIDTH", "CutoutViews", "svg_element", "svg_text"]
+__all__ = ["AXIS", "COLOURS", "TOP", "WIDTH", "CutoutViews", "svg_element"]
 
 _MICRO = 1e6
 _PALETTE = 255  # the last index of the palette stands for what the map does not cover
@@ -24,11 +24,6 @@ _MAP = "inferno"
 
 # Size of a drawing: width, room at the top and below the axis; its colours are in the style sheet.
 WIDTH, TOP, AXIS, COLOURS = 480, 10, 46, 7
-
-
-def svg_text(x, y, text, anchor):
-    """Write text into a drawing."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def svg_element(height, parts, title):
@@ -107,17 +102,11 @@ class CutoutViews:
         if i not in self._place:
             return None
         found, place = self._profiles, self._place[i]
-        beam = self._stack.beam
-        if beam is not None:
-            same = u.Unit(found["unit"]) if not self._stack.geometry.relative else None
-            beam = None if same is None else beam.to_value(same)
-        err = None if found["err"] is None else found["err"][place]
-        drawing = _draw_profile(
-            found["radius"], found["y"][place], err, found["band"], found["unit"], beam
-        )
+        y, err = (None if found[v] is None else found[v][place] for v in ("y", "err"))
+        known = {"err": err, "band": found["band"], "beam": found["beam"]}
+        drawing = _draw_profile(found["radius"], y, found["unit"], **known)
         if not drawing:
             return None
-        known = {"err": err, "band": found["band"], "beam": beam}
         return {"drawing": drawing} | {what: value is not None for what, value in known.items()}
 
 
@@ -224,9 +213,10 @@ def _profiles(stack, rows, noise=None):
     """Average Compton-y in rings around the middle of some cutouts.
 
     The dict has ``radius`` (B,) in ``unit``, ``y`` and ``err`` (N, B) [1e-6], and ``band`` (3, B),
-    the 16, 50 and 84 % quantiles of all clusters; ``err`` and ``band`` may be None.
+    the 16, 50 and 84 % quantiles of all clusters, and ``beam``, its FWHM; all but ``radius`` and
+    ``y`` may be None.
     """
-    geometry = stack.geometry
+    geometry, beam = stack.geometry, stack.beam
     half = 0.5 * min(geometry.size.value)
     edges = u.Quantity(np.linspace(0, half, _BINS + 1), geometry.size.unit)
     if edges.unit == u.dimensionless_unscaled:
@@ -249,12 +239,13 @@ def _profiles(stack, rows, noise=None):
         "radius": radius,
         "y": y,
         "err": np.concatenate(err) if err else None,
+        "beam": None if geometry.relative or beam is None else beam.to_value(edges.unit),
         "band": band if len(y) >= 5 else None,
         "unit": str(geometry.size.unit) or "θ500",
     }
 
 
-def _draw_profile(radius, y, err, band, unit, beam=None):
+def _draw_profile(radius, y, unit, *, err, band, beam):
     """Draw the mean Compton-y of rings, (B,) [1e-6] at mean radii, as an ``svg``.
 
     ``err`` may be None, ``band`` (3, B) too: low, middle and high quantiles of other clusters;
@@ -281,12 +272,11 @@ def _draw_profile(radius, y, err, band, unit, beam=None):
             f'height="{bottom - TOP}"/>'
         )
     for value in _even_ticks(low - pad, high + pad):
-        at = v(value)
-        parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        parts.append(svg_text(left - 8, at + 5, f"{value:g}", "end"))
+        parts.append(svg_line("grid", left, right, v(value), v(value)))
+        parts.append(svg_text(left - 8, v(value) + 5, f"{value:g}", "end"))
     for value in _even_ticks(0, radius[-1] * 1.04):
         parts.append(svg_text(x(value), bottom + 17, f"{value:g}", "middle"))
-    parts.append(f'<line class="axis" x1="{left}" x2="{right}" y1="{v(0):.1f}" y2="{v(0):.1f}"/>')
+    parts.append(svg_line("axis", left, right, v(0), v(0)))
     if band is not None:
         inside = np.isfinite(band).all(axis=0)
         r, (lower, middle, top) = x(radius[inside]), v(band[:, inside])
@@ -295,27 +285,24 @@ def _draw_profile(radius, y, err, band, unit, beam=None):
         parts.append(f'<polyline class="middle" points="{svg_points(r, middle)}"/>')
     if err is not None:
         for r, value, e in zip(radius[known], y[known], err[known], strict=True):
-            parts.append(
-                f'<line class="bar thin c0" x1="{x(r):.1f}" x2="{x(r):.1f}" '
-                f'y1="{v(value - e):.1f}" y2="{v(value + e):.1f}"/>'
-            )
+            parts.append(svg_line("bar thin c0", x(r), x(r), v(value - e), v(value + e)))
     line = list(zip(radius[known], y[known], strict=True))
     points = svg_points(x(radius[known]), v(y[known]))
     parts.append(f'<polyline class="curve c0" points="{points}"/>')
-    parts += [f'<circle class="dot c0" cx="{x(r):.1f}" cy="{v(b):.1f}" r="4"/>' for r, b in line]
+    parts += [svg_dot("dot c0", x(r), v(value), 4) for r, value in line]
     parts.append(svg_text((left + right) / 2, height - 8, f"radius [{unit}]", "middle"))
     parts.append(
         f'<text transform="translate(16 {(bottom + TOP) / 2:.0f}) rotate(-90)" '
         'text-anchor="middle">Compton-y [10<tspan class="sub" dy="-6">−6</tspan>'
         '<tspan dy="6">]</tspan></text>'
     )
-    first, last = line[0], line[-1]
-    title = (
-        f"Mean Compton-y falls from {first[1]:.3g}e-6 at {first[0]:.3g} {unit} to "
-        f"{last[1]:.3g}e-6 at {last[0]:.3g} {unit}"
-        if first[1] > last[1]
-        else f"Mean Compton-y from {first[0]:.3g} to {last[0]:.3g} {unit}"
-    )
+    (start, first), (end, last) = line[0], line[-1]
+    title = f"Mean Compton-y from {start:.3g} to {end:.3g} {unit}"
+    if first > last:
+        title = (
+            f"Mean Compton-y falls from {first:.3g}e-6 at {start:.3g} {unit} to {last:.3g}e-6 at "
+            f"{end:.3g} {unit}"
+        )
     return svg_element(height, parts, title)
 
 

@@ -19,7 +19,7 @@ from szmass.plots import (
     plot_residuals,
 )
 from szmass.plots.style import COLOURS, MARKERS, log_ticks, mass_label
-from szmass.results import FLAG_WORDS, MassEstimates, side_by_side
+from szmass.results import MassEstimates, MassFlag, side_by_side
 
 __all__ = ["choose_reference", "draw_figures", "summarise"]
 
@@ -84,10 +84,10 @@ def _range(values):
 def _flags(content):
     estimators = content.estimators
     rows = []
-    for bit, words in FLAG_WORDS.items():
+    for bit in MassFlag:
         counts = [int(np.count_nonzero(method.flag & bit)) for method in estimators]
         if any(counts):
-            rows.append({"name": bit.name, "words": words, "counts": counts})
+            rows.append({"name": bit.name, "words": bit.words, "counts": counts})
     return {"methods": [method.label for method in estimators], "rows": rows}
 
 
@@ -99,15 +99,9 @@ def _matrix(methods):
         for b in methods:
             both = a.known & b.known
             difference = 1 - b.mass[both] / a.mass[both]
-            cells.append(
-                None
-                if a is b or not len(difference)
-                else {
-                    "mean": float(difference.mean()),
-                    "std": float(difference.std(ddof=1)) if len(difference) > 1 else None,
-                    "n": len(difference),
-                }
-            )
+            n = 0 if a is b else len(difference)
+            std = float(difference.std(ddof=1)) if n > 1 else None
+            cells.append({"mean": float(difference.mean()), "std": std, "n": n} if n else None)
         rows.append({"label": a.label, "cells": cells})
     return {"columns": [method.label for method in methods], "rows": rows}
 
@@ -117,34 +111,21 @@ def _differences(content, reference):
     pairs = [(method, reference) for method in content.methods if method is not reference]
     pairs += [pair for pair in itertools.combinations(content.methods, 2) if reference not in pair]
     tables = []
-    if not np.isfinite(content.redshift).any():
-        return tables
-    for a, b in pairs:
+    for a, b in pairs if np.isfinite(content.redshift).any() else ():
         table = relative_difference_table(a.mass * u.solMass, b.mass * u.solMass, content.redshift)
-        if not table["n"][-1]:
-            continue
-        tables.append(
-            {
-                "a": a.label,
-                "b": b.label,
-                "first": b is reference,
-                "above": table.meta["log_mass_above"],
-                "outside": table.meta["n_outside"],
-                "rows": [
-                    {
-                        "low": float(row["redshift_min"]),
-                        "high": float(row["redshift_max"]),
-                        **{
-                            f"{name}{end}": _or_none(row[f"{name}{end}"])
-                            for name in ("n", "mean", "std", "median")
-                            for end in ("", "_massive")
-                        },
-                    }
-                    for row in table
-                ],
-            }
-        )
+        if table["n"][-1]:
+            about = {"above": table.meta["log_mass_above"], "outside": table.meta["n_outside"]}
+            rows = [_difference_row(row) for row in table]
+            tables.append(
+                {"a": a.label, "b": b.label, "first": b is reference, "rows": rows, **about}
+            )
     return tables
+
+
+def _difference_row(row):
+    names = [f"{name}{end}" for name in ("n", "mean", "std", "median") for end in ("", "_massive")]
+    low, high = float(row["redshift_min"]), float(row["redshift_max"])
+    return {"low": low, "high": high, **{name: _or_none(row[name]) for name in names}}
 
 
 def _or_none(value):
@@ -156,45 +137,37 @@ def _mass_ratios(content):
 
     Each has the labels "a" and "b", and a "fit" or "why" there is none.
     """
-    references = [m for m in content.methods if m.kind in ("lensing", "truth")]
-    ratios = []
-    for b in references:
-        for a in content.methods:
-            if a.kind in ("lensing", "truth"):
-                continue
-            found = {"a": a.label, "b": b.label, "lensing": b.kind == "lensing"}
-            both = a.known & b.known
-            # Clusters without error would count as exact among those with one.
-            for method in (a, b):
-                measured = _has_error(method)
-                both &= measured | ~measured.any()
-            found["without"] = int(np.count_nonzero(a.known & b.known & ~both))
-            ratios.append(found)
-            if np.count_nonzero(both) < _FOR_RATIO:
-                found["why"] = (
-                    f"{np.count_nonzero(both)} cluster(s) have both, and {_FOR_RATIO} are needed"
-                )
-                continue
-            try:
-                found["fit"] = fit_mass_ratio(
-                    a.mass[both] * u.solMass,
-                    b.mass[both] * u.solMass,
-                    err_a=_errors(a, both),
-                    err_b=_errors(b, both),
-                )
-            except InvalidInputError as err:
-                found["why"] = str(err)
-    return ratios
+    kinds = ("lensing", "truth")
+    against = [method for method in content.methods if method.kind in kinds]
+    others = [method for method in content.methods if method.kind not in kinds]
+    return [_mass_ratio(a, b) for b in against for a in others]
+
+
+def _mass_ratio(a, b):
+    found = {"a": a.label, "b": b.label, "lensing": b.kind == "lensing"}
+    both = a.known & b.known
+    # Clusters without error would count as exact among those with one.
+    measured = [_has_error(method) for method in (a, b)]
+    used = np.all([both, *(known | ~known.any() for known in measured)], axis=0)
+    found["without"] = int(np.count_nonzero(both & ~used))
+    if np.count_nonzero(used) < _FOR_RATIO:
+        few = f"{np.count_nonzero(used)} cluster(s) have both, and {_FOR_RATIO} are needed"
+        return found | {"why": few}
+    (mass_a, *err_a), (mass_b, *err_b) = (
+        [value[used] * u.solMass for value in (m.mass, m.errn, m.errp)] for m in (a, b)
+    )
+    err_a, err_b = (
+        tuple(errors) if known.any() else None
+        for errors, known in zip((err_a, err_b), measured, strict=True)
+    )
+    try:
+        return found | {"fit": fit_mass_ratio(mass_a, mass_b, err_a=err_a, err_b=err_b)}
+    except InvalidInputError as err:
+        return found | {"why": str(err)}
 
 
 def _has_error(method):
     return (method.errn > 0) & (method.errp > 0) & np.isfinite(method.errn + method.errp)
-
-
-def _errors(method, rows):
-    if not _has_error(method).any():
-        return None
-    return method.errn[rows] * u.solMass, method.errp[rows] * u.solMass
 
 
 def draw_figures(content, reference, ratios, folder, stack=None, rows=None):
@@ -218,16 +191,8 @@ def draw_figures(content, reference, ratios, folder, stack=None, rows=None):
         path = folder / f"{name}.png"
         fig.savefig(path, dpi=_DPI)
         width, height = (round(_DPI * length) for length in size)
-        drawn.append(
-            {
-                "file": path.name,
-                "alt": alt,
-                "caption": caption,
-                "width": width,
-                "height": height,
-                "photo": name == "gallery",
-            }
-        )
+        about = {"alt": alt, "caption": caption, "width": width, "height": height}
+        drawn.append({"file": path.name, "photo": name == "gallery", **about})
     return drawn
 
 
@@ -241,45 +206,33 @@ def _clean_table(content):
 
 
 def _plans(content, reference, ratios, table, stack, rows):
-    others = [m for m in content.methods if m is not reference and m.known.any()]
+    """Give file name, size, function of a figure, alternative text and caption of each figure."""
+    others = [m for m in content.methods if m is not reference and m.known.any()][:_MOST]
     fits = {r["a"]: r["fit"] for r in ratios if "fit" in r and r["b"] == reference.label}
     many = len(content) >= _LEAST
-    for method in others[:_MOST]:
-        labels = (_label(reference, scale=True), _label(method, scale=True))
-
-        def against(fig, method=method, labels=labels):
-            plot_mass_comparison(
-                table, reference.key, method.key, ax=fig.add_subplot(), labels=labels,
-                median=many, fit=fits.get(method.label),
-            )  # fmt: skip
-
+    for method in others:
+        draw = _on_axes(
+            plot_mass_comparison, table, reference.key, method.key, median=many,
+            labels=_labels([reference, method]), fit=fits.get(method.label),
+        )  # fmt: skip
         both = int(np.count_nonzero(method.known & reference.known))
         yield (
-            f"masses-{method.key}", _SIZE, against,
+            f"masses-{method.key}", _SIZE, draw,
             f"Scatter plot of the masses by {method.label} against {reference.label}",
             f"Mass by {method.label} against {reference.label}, {both} clusters.",
         )  # fmt: skip
-
-    for method in others[:_MOST] if many else ():
-        labels = (_label(method), _label(reference))
-
-        def residuals(fig, method=method, labels=labels):
-            plot_residuals(table, method.key, reference.key, ax=fig.add_subplot(), labels=labels)
-
+    for method in others if many else ():
+        pair = table, method.key, reference.key
+        labels = _label(method), _label(reference)
         yield (
-            f"residuals-{method.key}", _SIZE, residuals,
+            f"residuals-{method.key}", _SIZE, _on_axes(plot_residuals, *pair, labels=labels),
             f"Relative difference of {method.label} to {reference.label} against mass",
             f"Relative difference of {method.label} to {reference.label}: median, 68 % and 95 % "
             "of the clusters of like mass.",
         )  # fmt: skip
-
-        def distribution(fig, method=method, labels=labels):
-            plot_error_distribution(
-                table, method.key, reference.key, ax=fig.add_subplot(), labels=labels
-            )
-
         yield (
-            f"distribution-{method.key}", _SIZE, distribution,
+            f"distribution-{method.key}", _SIZE,
+            _on_axes(plot_error_distribution, *pair, labels=labels),
             f"Distribution of the difference of {method.label} to {reference.label} by redshift",
             f"Distribution of the relative difference of {method.label} to {reference.label} in "
             "bins of redshift.",
@@ -287,18 +240,10 @@ def _plans(content, reference, ratios, table, stack, rows):
 
     shown = [method for method in content.methods if method.known.any()][: len(COLOURS)]
     if shown and np.isfinite(content.redshift).any():
-
-        def by_redshift(fig):
-            ax = fig.add_subplot()
-            plot_mass_redshift(
-                table, [m.key for m in shown], ax=ax, labels=[_label(m, scale=True) for m in shown]
-            )
-            # Looking for the best place takes long among many points.
-            ax.get_legend().set_loc("lower right")
-
+        keys = [method.key for method in shown]
         yield (
-            "redshift", _SIZE, by_redshift, "Scatter plot of mass against redshift",
-            "Mass against redshift, all methods.",
+            "redshift", _SIZE, _on_axes(_draw_redshift, table, keys, labels=_labels(shown)),
+            "Scatter plot of mass against redshift", "Mass against redshift, all methods.",
         )  # fmt: skip
 
     snr = content.numbers("snr")
@@ -324,10 +269,25 @@ def _plans(content, reference, ratios, table, stack, rows):
             )  # fmt: skip
 
 
-def _label(method, scale=False):
-    """Take out what means something in mathematical text; the mass scale may stand behind it."""
-    label = re.sub(r"[^\w .+()-]", " ", method.label).strip() or "method"
-    return f"{label} ({method.scale})" if scale and method.scale else label
+def _on_axes(draw, *args, **options):
+    """Make a function of a figure from one of axes."""
+    return lambda fig: draw(*args, ax=fig.add_subplot(), **options)
+
+
+def _draw_redshift(*args, ax, **options):
+    plot_mass_redshift(*args, ax=ax, **options)
+    # Looking for the best place takes long among many points.
+    ax.get_legend().set_loc("lower right")
+
+
+def _label(method):
+    """Take out what means something in mathematical text."""
+    return re.sub(r"[^\w .+()-]", " ", method.label).strip() or "method"
+
+
+def _labels(methods):
+    """Label methods with their scales of mass."""
+    return [_label(m) + (f" ({m.scale})" if m.scale else "") for m in methods]
 
 
 def _draw_snr(fig, methods, snr):
@@ -337,11 +297,11 @@ def _draw_snr(fig, methods, snr):
     top.hist(snr[known], edges, color="0.6")
     top.set_ylabel("clusters")
     size = 24 if len(snr) < 100 else 9
-    for i, method in enumerate(methods):
+    for i, (method, label) in enumerate(zip(methods, _labels(methods), strict=True)):
         rows = known & method.known
         ax.scatter(
             snr[rows], method.mass[rows] / 1e14, s=size, color=COLOURS[i], marker=MARKERS[i], lw=0,
-            alpha=0.65, label=_label(method, scale=True), rasterized=True,
+            alpha=0.65, label=label, rasterized=True,
         )  # fmt: skip
     log_ticks(ax.xaxis, ax.yaxis)
     ax.set(xlabel="S/N", ylabel=mass_label())

@@ -12,22 +12,21 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from szmass._io.download import file_sha256
-from szmass._io.files import put_in_place, temporary_beside
-from szmass._io.output_folder import check_output_folder
+from szmass._io.files import check_output_folder, put_in_place, temporary_beside
 from szmass._io.tables import write_table
 from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError
 from szmass.report._content import read_content
 from szmass.report._pages import (
-    ClusterPages,
     as_posteriors,
     environment,
+    page_name,
     write_data,
+    write_pages,
     write_static,
 )
 from szmass.report._pictures import CutoutViews
 from szmass.report._statistics import choose_reference, draw_figures, summarise
-from szmass.report._words import page_name
 from szmass.results import rescale_masses
 from szmass.version import __version__
 
@@ -144,7 +143,7 @@ def write_report(
             cut = (None, None) if views is None else (stack, views.rows)
             drawn = draw_figures(content, reference, summary["ratios"], folder / "figures", *cut)
         write_data(folder / "static" / "data.js", content, reference, slugs, pictures)
-        ClusterPages(content, slugs, title, views, curves).write(folder / "clusters")
+        write_pages(folder / "clusters", content, slugs, title, views, curves)
         write_table(table, folder / "masses.ecsv")
         bibtex, papers = _citations(table, stack)
         (folder / "references.bib").write_text(bibtex, encoding="utf-8")

@@ -18,11 +18,10 @@ from szmass.plots import (
     plot_training,
 )
 from szmass.plots.style import (
-    COLOURS,
-    MARKERS,
+    draw_bars,
     log_ticks,
     mass_label,
-    new_figure,
+    panel_grid,
     redshift_label,
     running_quantiles,
     split_by_redshift,
@@ -87,12 +86,9 @@ def _name(method):
 def _draw(panels):
     if not panels:
         return None
-    columns = min(len(panels), _COLUMNS)
-    rows = -(-len(panels) // columns)
-    fig = new_figure(None, (_WIDTH * columns, _HEIGHT * rows))
-    axes = list(fig.subplots(rows, columns, squeeze=False).flat)
+    fig, axes = panel_grid(None, len(panels), _COLUMNS, (_WIDTH, _HEIGHT))
     drawn = 0
-    for (title, call), ax in zip(panels, axes, strict=False):
+    for (title, call), ax in zip(panels, axes, strict=True):
         ax.set_title(title, fontsize="medium")
         try:
             call(ax=ax)
@@ -100,8 +96,6 @@ def _draw(panels):
         except InvalidInputError:
             ax.text(0.5, 0.5, "too few clusters", ha="center", transform=ax.transAxes)
             ax.set(xticks=[], yticks=[])
-    for ax in axes[len(panels) :]:
-        ax.remove()
     return fig if drawn else None
 
 
@@ -132,21 +126,16 @@ def _y500_panels(result):
 
 def _draw_ratio(mass, ratio, redshift, labels, ax):
     """Draw the running median of a ratio against mass, per redshift bin."""
-    drawn = 0
-    for i, (low, high, inside) in enumerate(
-        split_by_redshift(np.asarray(redshift, dtype=float), REDSHIFT_BINS)
-    ):
+    drawn = False
+    bins_of_redshift = split_by_redshift(np.asarray(redshift, dtype=float), REDSHIFT_BINS)
+    for i, (low, high, inside) in enumerate(bins_of_redshift):
         inside = inside & np.isfinite(ratio)
-        bins = min(7, np.count_nonzero(inside) // _LEAST)
-        if not bins:
-            continue
-        centre, (least, middle, most) = running_quantiles(mass[inside], ratio[inside], bins)
-        drawn += 1
-        ax.errorbar(
-            centre * 1.006 ** (i - 1.5), middle, yerr=[middle - least, most - middle],
-            color=COLOURS[i], marker=MARKERS[i], ms=4.5, lw=1.4, elinewidth=0.7, capsize=2,
-            label=redshift_label(low, high),
-        )  # fmt: skip
+        if bins := min(7, np.count_nonzero(inside) // _LEAST):
+            centre, (least, middle, most) = running_quantiles(mass[inside], ratio[inside], bins)
+            shifted = centre * 1.006 ** (i - 1.5)
+            bars = middle - least, most - middle
+            draw_bars(ax, shifted, middle, bars, i, label=redshift_label(low, high))
+            drawn = True
     if not drawn:
         raise InvalidInputError("No redshift bin has ten clusters.")
     log_ticks(ax.xaxis)

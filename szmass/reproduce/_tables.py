@@ -1,6 +1,7 @@
 """Tables of a reproduction: Table 1 of de Andres et al. (2022), and ratios to lensing masses."""
 
 import itertools
+from functools import partial
 
 import astropy.units as u
 import numpy as np
@@ -74,10 +75,11 @@ def make_table1(methods, masses):
     `~szmass.comparison.relative_difference_table`, and the published means and standard deviations.
     Without data the numbers are 0, and the means NaN.
     """
-    rows = []
-    for method in methods:
-        for column, (data, reference) in _DATA.items():
-            rows.append(_rows(method, column, masses[data], reference))
+    rows = [
+        _rows(method, column, masses[data], reference)
+        for method in methods
+        for column, (data, reference) in _DATA.items()
+    ]
     table = vstack(rows, metadata_conflicts="silent")
     table.meta = {
         "reference": "2022NatAs...6.1325D",
@@ -102,62 +104,37 @@ def _rows(method, column, table, reference):
 
 def format_table1(table, methods):
     """Write Table 1 as Markdown, a block per method, the published one first."""
-    head = " | ".join(f"{title}<br>{what}" for title, what in COLUMNS.values())
-    blocks = [_block("de Andres et al. (2022), from the talk", head, _published_cells())]
-    for method in methods:
-        part = table[table["method"] == method]
-        blocks.append(_block(method, head, _cells(part)))
+    blocks = [_block("de Andres et al. (2022), from the talk", _published_cell)]
+    blocks += [
+        _block(method, partial(_cell, table[table["method"] == method])) for method in methods
+    ]
     return "\n\n".join(blocks)
 
 
-def _block(title, head, halves):
+def _block(title, cell):
+    """Write what ``cell`` says of a half (0 or 1), a column, and a row."""
+    head = " | ".join(f"{title}<br>{what}" for title, what in COLUMNS.values())
     lines = [f"### {title}", "", f"| redshift | {head} |", "|" + "---|" * (len(COLUMNS) + 1)]
-    for (_, which), rows in zip(_HALVES, halves, strict=True):
+    edges = [f"{edge:g}" for edge in REDSHIFT_BINS]
+    for half, (_, which) in enumerate(_HALVES):
         lines.append(f"| **{which}** |" + " |" * len(COLUMNS))
-        lines += [
-            f"| {span} | {' | '.join(cells)} |" for span, cells in zip(_spans(), rows, strict=True)
-        ]
+        for i, (low, high) in enumerate([*itertools.pairwise(edges), (edges[0], edges[-1])]):
+            cells = [cell(half, column, i) for column in COLUMNS]
+            lines.append(f"| {low}-{high} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _spans():
-    edges = [f"{edge:g}" for edge in REDSHIFT_BINS]
-    pairs = [*itertools.pairwise(edges), (edges[0], edges[-1])]
-    return [f"{low}-{high}" for low, high in pairs]
-
-
-def _cell(mean, std, n):
+def _cell(part, half, column, i):
+    row = part[part["data"] == column][i]
+    mean, std, n = (row[f"{name}{_HALVES[half][0]}"] for name in ("mean", "std", "n"))
     if not n:
         return "-"
-    if not np.isfinite(std):
-        return f"{mean:.2f} ({n})"
-    return f"{mean:.2f} ± {std:.2f} ({n})"
+    return f"{mean:.2f} ± {std:.2f} ({n})" if np.isfinite(std) else f"{mean:.2f} ({n})"
 
 
-def _cells(part):
-    for suffix, _ in _HALVES:
-        yield [
-            [
-                _cell(*(part[part["data"] == column][f"{name}{suffix}"][i] for name in _STATISTICS))
-                for column in COLUMNS
-            ]
-            for i in range(len(REDSHIFT_BINS))
-        ]
-
-
-_STATISTICS = ("mean", "std", "n")
-
-
-def _published_cells():
-    for half, numbers in enumerate(_PUBLISHED_N):
-        yield [
-            [
-                f"{_PUBLISHED[column][half][i][0]:.2f} ± {_PUBLISHED[column][half][i][1]:.2f}"
-                + (f" ({n})" if column == "planck" else "")
-                for column in COLUMNS
-            ]
-            for i, n in enumerate(numbers)
-        ]
+def _published_cell(half, column, i):
+    mean, std = _PUBLISHED[column][half][i]
+    return f"{mean:.2f} ± {std:.2f}" + (f" ({_PUBLISHED_N[half][i]})" if column == "planck" else "")
 
 
 def find_masses(table, method):

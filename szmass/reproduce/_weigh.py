@@ -11,26 +11,13 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable, vstack
 
 from szmass._utils.progress import progress_bar
-from szmass.catalogs import (
-    DeAndres2022Catalog,
-    LensingTable,
-    crossmatch,
-    load_catalog,
-    load_sample,
-)
+from szmass.catalogs import DeAndres2022Catalog, LensingTable, crossmatch, load_catalog, load_sample
 from szmass.clusters import ClusterSample
 from szmass.estimators import MatchedFilterMass, estimate_masses
 from szmass.exceptions import InvalidInputError, MixedScalesWarning
 from szmass.maps import ComptonMap, open_map
 from szmass.reproduce._tables import LENSING
-from szmass.results import (
-    MassEstimates,
-    MassFlag,
-    MethodMasses,
-    add_method,
-    masses_of,
-    methods_of,
-)
+from szmass.results import MassEstimates, MassFlag, MethodMasses, add_method, masses_of, methods_of
 from szmass.simulations import (
     SimulationDataset,
     draw_flat,
@@ -84,8 +71,8 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
     noisy = without = None
     about = dict.fromkeys(about, "no data: mocks were given for another column")
     if planck_like is not None:
-        sz = _sz_estimator(observation)
-        noisy, what = _weigh_mocks(planck_like, named, name="planck_like", n=n, seed=seed, sz=sz)
+        with_sz = {**named, "sz": _sz_estimator(observation)}
+        noisy, what = _weigh_mocks(planck_like, with_sz, n=n, seed=seed, name="planck_like")
         about["planck_like"] = what
         about["planck_like_sz"] = what + _SZ
     if clean is not None:
@@ -176,37 +163,36 @@ def _population(population, real, n, seed, model):
     return draw_flat(_DRAWN * n, mass=_MASS, redshift=redshift, seed=seed), what
 
 
-def _weigh_mocks(source, named, *, n, seed, name, sz=None):
+def _weigh_mocks(source, named, *, n, seed, name):
     """Weigh mocks that are there, at most n, chosen at random; and say what they are.
 
-    ``sz`` weighs as the method "sz"; ``name`` is that of the argument, for errors.
+    ``name`` is that of the argument, for errors.
     """
     if isinstance(source, str | os.PathLike):
         source = SimulationDataset.open(source)
     if isinstance(source, ClusterSample):
-        lost = "cutouts" if source.cutouts is None else None
-        lost = "column 'mass_true'" if "mass_true" not in source.table.colnames else lost
-        what = "clusters of a sample"
+        columns, what = source.table.colnames, "clusters of a sample"
     elif isinstance(source, SimulationDataset):
-        lost = None if "mass_true" in source.columns else "column 'mass_true'"
+        columns = source.columns
         what = f"maps of the data set {Path(source.path).name!r} (digest {source.digest[:12]})"
     else:
         raise InvalidInputError(
             f"{name!r} must be a data set, its folder, or a ClusterSample. Received: {source!r}"
         )
+    lost = "column 'mass_true'" if "mass_true" not in columns else None
+    if lost is None and isinstance(source, ClusterSample) and source.cutouts is None:
+        lost = "cutouts"
     if lost or not len(source):
         raise InvalidInputError(f"{name!r} has no {lost or 'maps'}.")
     rows = np.sort(np.random.default_rng(seed).permutation(len(source))[:n])
-    columns = source.columns if isinstance(source, SimulationDataset) else source.table.colnames
     if "depth" not in columns:
         named = {key: _without_depth(estimator) for key, estimator in named.items()}
-        sz = None if sz is None else _without_depth(sz)
     parts = []
     for start in range(0, len(rows), _CHUNK):
         sample = source[rows[start : start + _CHUNK]]
-        if sz is not None:
-            _measure(sample, sz)
-        parts.append(_weigh(sample, named if sz is None else {**named, "sz": sz}))
+        if "sz" in named:
+            _measure(sample, named["sz"])
+        parts.append(_weigh(sample, named))
     chosen = f"{len(rows)} of {len(source)}" if len(rows) < len(source) else f"{len(rows)}"
     return _stack(parts), f"{chosen} {what}; whether networks were trained on them is not known"
 
@@ -384,7 +370,12 @@ def match_lensing(table, lensing, exclude=()):
     ours["row"] = np.arange(len(table))
     parts = []
     for source in lensing:
-        catalog = _load(source)
+        catalog = load_catalog(source) if isinstance(source, str | os.PathLike) else source
+        if not isinstance(catalog, LensingTable):
+            raise InvalidInputError(
+                "'lensing' must hold lensing tables, their files or tags. Received: "
+                f"{type(catalog).__name__}"
+            )
         masses = catalog.masses(mass_definition="500c", cosmology=_COSMOLOGY)
         pairs = crossmatch(
             masses, ours, radius=_RADIUS, delta_redshift=_DELTA_REDSHIFT, mode="nearest",
@@ -406,14 +397,3 @@ def match_lensing(table, lensing, exclude=()):
     result = vstack(parts, metadata_conflicts="silent")
     result.meta["methods"] = dict(table.meta["methods"])
     return result
-
-
-def _load(source):
-    if isinstance(source, str | os.PathLike):
-        source = load_catalog(source)
-    if not isinstance(source, LensingTable):
-        raise InvalidInputError(
-            "'lensing' must hold lensing tables, their files or tags. Received: "
-            f"{type(source).__name__}"
-        )
-    return source

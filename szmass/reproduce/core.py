@@ -9,7 +9,7 @@ import astropy
 import numpy as np
 from astropy.table import QTable, Table
 
-from szmass._io.output_folder import check_output_folder, output_folder
+from szmass._io.files import check_output_folder, output_folder
 from szmass._io.tables import write_table
 from szmass._utils.optional import import_optional
 from szmass.estimators.core import _by_method

@@ -14,7 +14,7 @@ from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, SzmassWarning
 from szmass.results.flags import MassFlag
 from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable
-from szmass.results.reader import columns_of_method, complete_record, methods_of
+from szmass.results.reader import columns_of_method, complete_record, methods_of, recorded_methods
 
 __all__ = ["read_masses", "write_masses"]
 
@@ -140,7 +140,7 @@ for _name, _what in _UNIFIED.items():
 
 def _completed(table, path):
     """Bring a mass table to the present schema, in place; give it, and notes on what it lacked."""
-    version, writer = table.meta.get("schema_version", 0), _writer(table.meta)
+    version, writer = table.meta.get("schema_version", 0), _writer(table)
     where = f"{path!r} (written by szmass {writer})"
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise FileFormatError(
@@ -158,27 +158,22 @@ def _completed(table, path):
     if added:
         table.meta["added_columns"] = added
         notes.append(f"{where} lacks {', '.join(added)}: filled in as not known.")
-    if not ({"estimator", "method"} & set(table.meta) if methods == [None] else _recorded(table)):
+    single, recorded = methods == [None], recorded_methods(table)
+    if not ({"estimator", "method"} & set(table.meta) if single else recorded):
         notes.append(
             f"{where} does not say how its masses were made, on which scale they are and what to "
             "cite: it is from another program or a format that does not keep it, such as CSV."
         )
-    elif version < SCHEMA_VERSION and methods == [None]:
+    elif version < SCHEMA_VERSION and single:
         table.meta.update(complete_record(table.meta))
     elif version < SCHEMA_VERSION:
-        table.meta["methods"] = {m: complete_record(a) for m, a in _recorded(table).items()}
+        table.meta["methods"] = {m: complete_record(a) for m, a in recorded.items()}
     table.meta["schema_version"] = SCHEMA_VERSION
     return table, notes
 
 
-def _recorded(table):
-    methods = table.meta.get("methods")
-    return methods if isinstance(methods, Mapping) else {}
-
-
-def _writer(meta):
-    methods = meta.get("methods")
-    about = [meta, *(methods.values() if isinstance(methods, Mapping) else ())]
+def _writer(table):
+    about = [table.meta, *recorded_methods(table).values()]
     found = {
         str(m["szmass_version"]) for m in about if isinstance(m, Mapping) and "szmass_version" in m
     }
@@ -194,7 +189,7 @@ def _methods(table, where):
         )
     if "mass" in names:
         return [None]
-    for method in _recorded(table):
+    for method in recorded_methods(table):
         if (column := columns_of_method(method)["mass"]) not in names:
             raise FileFormatError(f"{where} lacks the column {column!r}, which its meta speaks of.")
     found = list(methods_of(table, whole=True))

@@ -491,21 +491,10 @@ class LogMassPosterior:
             )
         # One where the old prior is 0, and the density with it.
         old = np.where(self.prior > 0, self.prior, 1.0)
-        density = self.density * (new / old)
-        if bad := np.count_nonzero(known & ~(density.max(axis=1, initial=0.0) > 0)):
-            raise InvalidInputError(
-                f"'prior' leaves no mass for {bad} of {len(known)} cluster(s): it is zero "
-                "everywhere, or wherever the posterior is not."
-            )
-        return LogMassPosterior(
-            self.log10_mass,
-            density,
-            np.where(known[:, np.newaxis], new, np.nan),
-            names=self.names,
-            redshift=self.redshift,
-            flag=self.flag,
-            meta=self.meta,
-        )
+        with np.errstate(divide="ignore"):
+            log_likelihood = np.log(self.density / old)
+        about = {name: getattr(self, name) for name in ("names", "redshift", "flag", "meta")}
+        return self.from_log_likelihood(self.log10_mass, log_likelihood, new, **about)
 
     def rescaled(self, one_minus_b):
         """Bring the masses to another 1-b, the prior with them.

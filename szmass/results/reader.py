@@ -1,6 +1,5 @@
 """Masses of each method in a table: the one place that knows how their columns are named."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +9,7 @@ from astropy.table import Table
 
 from szmass._utils.attributes import column_parts
 from szmass._utils.quantities import as_floats
-from szmass.exceptions import FileFormatError, InvalidInputError, MixedScalesWarning
+from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable, column_suffix
 from szmass.results.scale import MassScale
@@ -25,7 +24,6 @@ __all__ = [
     "one_method",
     "rescale_masses",
     "side_by_side",
-    "warn_of_mixed_scales",
 ]
 
 # Columns that every method has, by the field of `MethodMasses`.
@@ -145,7 +143,8 @@ def columns_of_method(method=None):
     return {name: f"{column}{end}" for name, column in columns.items()}
 
 
-def _recorded(table):
+def recorded_methods(table):
+    """What ``meta`` of a table of several methods has on record of each, by name."""
     methods = table.meta.get("methods")
     return methods if isinstance(methods, Mapping) else {}
 
@@ -187,7 +186,7 @@ def methods_of(table, *, whole=False):
         label = str(labels[0]) if len(labels) and labels[0] is not np.ma.masked else ""
         name = label or str(table.meta.get("method", "mass"))
         return {name: complete_record(table.meta)}
-    recorded = _recorded(table)
+    recorded = recorded_methods(table)
     by_suffix = {column_suffix(method): method for method in recorded}
     found = {}
     for name in names:
@@ -317,7 +316,7 @@ def add_method(table, masses):
             f"'masses' must have one entry per row of 'table' ({len(table)}), a table that is not "
             f"that of one method. Received: {len(masses.mass)}"
         )
-    other = _of_suffix(_recorded(table), masses.method)
+    other = _of_suffix(recorded_methods(table), masses.method)
     if columns["mass"] in table.colnames and other not in (None, masses.method):
         raise InvalidInputError(f"Two methods would share the column name {columns['mass']!r}.")
     for name, column in columns.items():
@@ -327,7 +326,7 @@ def add_method(table, masses):
         text = _MORE.get(name) or MASS_COLUMNS[_SCHEMA_NAMES[name]][1]
         table[column] = values if name == "flag" else u.Quantity(values, u.solMass)
         table[column].info.description = f"{text} ({masses.method})"
-    table.meta["methods"] = {**_recorded(table), masses.method: dict(masses.about)}
+    table.meta["methods"] = {**recorded_methods(table), masses.method: dict(masses.about)}
     return table
 
 
@@ -391,7 +390,7 @@ def one_method(table, method):
     if columns["mass"] not in table.colnames:
         raise FileFormatError(
             f"The table has no masses of method {method!r}. "
-            f"It has: {', '.join(_recorded(table)) or 'none'}."
+            f"It has: {', '.join(recorded_methods(table)) or 'none'}."
         )
     needed = ("name", "redshift", *(columns[name] for name in _SCHEMA_NAMES))
     lost = [name for name in needed if name not in table.colnames]
@@ -400,7 +399,7 @@ def one_method(table, method):
             f"The table lacks the column {lost[0]!r} of method {method!r}. If it is from an older "
             "version of szmass, read it with szmass.results.read_masses."
         )
-    single = MassTable(meta=dict(_recorded(table).get(method, {})))
+    single = MassTable(meta=dict(recorded_methods(table).get(method, {})))
     taken = {"name": table["name"], "redshift": table["redshift"]}
     taken |= {_SCHEMA_NAMES[name]: table[columns[name]] for name in _SCHEMA_NAMES}
     taken["method"] = np.full(len(table), method)
@@ -464,28 +463,3 @@ def rescale_masses(table, one_minus_b):
             table.meta["methods"][method] = about
     table.meta["common_scale"] = done
     return table
-
-
-def warn_of_mixed_scales(table):
-    """Warn once if the methods of a table are on different mass scales.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        A mass table.
-
-    Warns
-    -----
-    MixedScalesWarning
-        With the scale of each method; those of unknown scale do not count.
-    """
-    scales = {method: _scale(about) for method, about in methods_of(table).items()}
-    if len({scale for scale in scales.values() if scale.known}) > 1:
-        told = ", ".join(f"{method}: {scale}" for method, scale in scales.items())
-        warnings.warn(
-            f"The masses are on different scales ({told}), and so differ by more than their "
-            "errors. one_minus_b=0.8 (--one-minus-b on the shell) brings those with a 1-b to a "
-            "common one.",
-            MixedScalesWarning,
-            stacklevel=3,
-        )

@@ -8,35 +8,24 @@ import numpy as np
 from szmass._utils.seeds import generator
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
-from szmass.maps import sampling as _sampling
 from szmass.maps.cutouts import CutoutStack
 from szmass.maps.frames import lonlat
+from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap
+from szmass.maps.sampling import Sampling, healpix_pixel
+from szmass.simulations import _pixels
 from szmass.simulations.bodies._triaxial import rotation_matrix
 from szmass.simulations.bodies.painting import ClusterPainter
 from szmass.simulations.field.environment import parts_of
 from szmass.simulations.field.ingredients import FieldSet
 
-__all__ = ["Observer"]
+__all__ = ["Observer", "check_noise", "view_names"]
 
 # POS_ERR of PSZ2 [arcmin] for which ``centring`` holds: its median.
 _POS_ERR = 2.43
 
 # Columns that each simulated sample has, beside those of `draw_clusters`.
 _OURS = ("name", "coord", "projection", "orientation", "shift", "depth", "sky_field")
-
-
-class _FieldGenerators(np.random.Generator):
-    """A generator whose rows of normal numbers come from one generator per row."""
-
-    def __init__(self, generators):
-        super().__init__(np.random.PCG64(0))
-        self._generators = iter(generators)
-
-    def standard_normal(self, size=None, dtype=np.float64, out=None):
-        for row in out:
-            next(self._generators).standard_normal(out=row, dtype=dtype)
-        return out
 
 
 class Observer:
@@ -46,24 +35,21 @@ class Observer:
         self.observation, self.seed = observation, seed
         self.geometry = geometry = observation.geometry
         if observation.sampling == "nearest":
-            shape = tuple(n + 2 * _sampling.MARGIN for n in geometry.shape)
+            shape = tuple(n + 2 * _pixels.MARGIN for n in geometry.shape)
             geometry = dataclasses.replace(geometry, shape=shape)
         self.painted = geometry
         self.painter = ClusterPainter(
             model,
             geometry=geometry,
             beam=observation.beam,
-            box_variance=_sampling.box_variance(observation.sampling, observation.nside),
+            box_variance=_pixels.box_variance(observation.sampling, observation.nside),
             halo=None if environment is None else (environment.cib_fraction, 1.5),
         )
         window = self.painter.window
         self.parts = [] if environment is None else parts_of(environment, geometry, window)
 
     def observe(self, sample, clusters, projections, *, patch=True):
-        """Give a sample with cutouts and truth, one row per cluster and projection.
-
-        Without ``patch`` the haloes in front and behind are left out, which take long to paint.
-        """
+        """Sample with cutouts and truth, a row per cluster and view; ``patch``: slow haloes too."""
         n = len(clusters) * projections
         keys = [(int(i), view) for i in clusters["cluster_id"] for view in range(projections)]
         streams = [generator(self.seed, "observation", *key) for key in keys]
@@ -133,8 +119,8 @@ class Observer:
     def _cutout_sampling(self):
         kind, nside = self.observation.sampling, self.observation.nside
         if kind == "point":
-            return _sampling.Sampling("point")
-        return _sampling.Sampling(kind, _sampling.healpix_pixel(nside), "window")
+            return Sampling("point")
+        return Sampling(kind, healpix_pixel(nside), "window")
 
     def _miscentring(self, sample):
         sigma = np.full(len(sample), self.observation.centring.to_value("arcmin"))
@@ -173,17 +159,17 @@ class Observer:
 
     def _add_noise(self, maps, keys, depth):
         observation = self.observation
-        fields = _FieldGenerators(generator(self.seed, "noise", *key) for key in keys)
+        streams = [generator(self.seed, "noise", *key) for key in keys]
         if observation.noise_sampling in (None, observation.sampling):
-            maps += observation.noise.draw(self.painted, len(keys), fields, depth=depth)
+            maps += observation.noise.draw(self.painted, len(keys), streams, depth=depth)
             return
-        margin = _sampling.noise_margin(self.geometry, observation.nside)
+        margin = _pixels.noise_margin(self.geometry, observation.nside)
         shape = tuple(length + 2 * margin for length in self.geometry.shape)
         larger = dataclasses.replace(self.geometry, shape=shape)
-        noise = observation.noise.draw(larger, len(keys), fields, depth=depth)
+        noise = observation.noise.draw(larger, len(keys), streams, depth=depth)
         for image, field, key in zip(maps, noise, keys, strict=True):
-            place = generator(self.seed, "noise", *key, 1).integers(_sampling.N_PLACES)
-            image += _sampling.resample_noise(field, self.geometry, place, observation.nside)
+            place = generator(self.seed, "noise", *key, 1).integers(_pixels.N_PLACES)
+            image += _pixels.resample_noise(field, self.geometry, place, observation.nside)
 
     def _sampled(self, maps, sample):
         if self.observation.sampling != "nearest":
@@ -191,8 +177,8 @@ class Observer:
         result = np.empty((len(maps), *self.geometry.shape), dtype=np.float32)
         lon, lat = lonlat(sample.coord, self.geometry.frame)
         for i, field in enumerate(maps):
-            pixels = _sampling.nearest_pixels(self.geometry, lon[i], lat[i], self.observation.nside)
-            result[i] = _sampling.resample(field, *pixels)
+            pixels = _pixels.nearest_pixels(self.geometry, lon[i], lat[i], self.observation.nside)
+            result[i] = _pixels.resample(field, *pixels)
         return result
 
     def _footprint(self, maps, keys):
@@ -216,6 +202,17 @@ class Observer:
         return footprint
 
 
+def check_noise(noise, beam, shown):
+    """Refuse noise (None is fine) of a map of another beam than what is shown has."""
+    if not isinstance(noise, NoiseModel | None):
+        raise InvalidInputError(f"'noise' must be a NoiseModel. Received: {noise!r}")
+    if noise is not None and noise.beam is not None and abs(noise.beam / beam - 1) > 1e-6:
+        raise InvalidInputError(
+            f"The noise is that of a map with a beam of {noise.beam}, the {shown} has {beam}: take "
+            "the noise of a map with this beam."
+        )
+
+
 def _checked(part, columns, views, taken):
     """Columns that an ingredient gives to the truth, shape (N, projections, ...)."""
     columns = {name: np.asanyarray(values) for name, values in columns.items()}
@@ -231,9 +228,11 @@ def _checked(part, columns, views, taken):
 def _repeated(sample, rows, projections):
     """Repeat the rows of a sample under names that tell the projections apart."""
     table = sample.table[rows]
-    width = len(str(projections - 1))
-    views = np.tile(np.arange(projections), len(sample))
-    table["name"] = [
-        f"{name} p{view:0{width}d}" for name, view in zip(table["name"], views, strict=True)
-    ]
+    table["name"] = view_names(table["name"], np.tile(np.arange(projections), len(sample)))
     return ClusterSample(table)
+
+
+def view_names(names, views):
+    """Names that tell the views (numbers from 0) of one cluster apart."""
+    width = len(str(np.max(views, initial=0)))
+    return [f"{name} p{view:0{width}d}" for name, view in zip(names, views, strict=True)]

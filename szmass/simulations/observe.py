@@ -8,19 +8,23 @@ import numpy as np
 from astropy.table import vstack
 
 from szmass._utils.progress import progress_bar
-from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
 from szmass._utils.seeds import check_count, check_seed
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
-from szmass.maps import sampling as _sampling
-from szmass.maps.cutouts import CutoutStack, check_beam
+from szmass.maps.cutouts import CutoutStack
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.physics.cosmology import get_cosmology
-from szmass.simulations._observer import Observer
-from szmass.simulations.bodies.models import get_cluster_model, name_without, switched_off
-from szmass.simulations.bodies.painting import draw_clusters
+from szmass.simulations._observer import Observer, check_noise
+from szmass.simulations._pixels import box_variance
+from szmass.simulations.bodies.models import (
+    get_cluster_model,
+    name_without,
+    set_amounts,
+    switched_off,
+)
+from szmass.simulations.bodies.painting import draw_clusters, needed_beam
 from szmass.simulations.field.environment import get_environment
 
 __all__ = ["OBSERVATIONS", "Observation", "get_observation", "iter_simulate", "simulate"]
@@ -91,20 +95,9 @@ class Observation:
     hole_radius: u.Quantity = 10 * u.arcmin
 
     def __post_init__(self):
-        beam = check_beam(self.beam)
-        if beam is None:
-            raise InvalidInputError("'beam' must be given: what has no beam cannot be sampled.")
-        object.__setattr__(self, "beam", beam)
-        for name, unit in (
-            ("centring", u.arcmin),
-            ("hole_density", u.deg**-2),
-            ("hole_radius", u.arcmin),
-        ):
-            value = as_floats(getattr(self, name), unit, name, finite=True)
-            if value.ndim or value < 0:
-                raise InvalidInputError(f"'{name}' must be one number >= 0. Received: {value}")
-            object.__setattr__(self, name, float(value) * unit)
-        _sampling.box_variance(self.sampling, check_count(self.nside, "nside"))
+        object.__setattr__(self, "beam", needed_beam(self.beam))
+        set_amounts(self, centring=u.arcmin, hole_density=u.deg**-2, hole_radius=u.arcmin)
+        box_variance(self.sampling, check_count(self.nside, "nside"))
         alone = self.noise_sampling == "nearest" and self.sampling == "point"
         if self.noise_sampling not in (None, self.sampling) and not alone:
             raise InvalidInputError(
@@ -113,15 +106,7 @@ class Observation:
             )
         if self.sky is not None:
             self._check_sky()
-        if self.noise is None:
-            return
-        if not isinstance(self.noise, NoiseModel):
-            raise InvalidInputError(f"'noise' must be a NoiseModel. Received: {self.noise!r}")
-        if self.noise.beam is not None and abs(self.noise.beam / beam - 1) > 1e-6:
-            raise InvalidInputError(
-                f"The noise is that of a map with a beam of {self.noise.beam}, the observation has "
-                f"{beam}: take the noise of a map with this beam."
-            )
+        check_noise(self.noise, self.beam, "observation")
 
     def _check_sky(self):
         sky = self.sky

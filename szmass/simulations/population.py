@@ -59,7 +59,7 @@ def from_masses(mass, redshift, *, coord=None, names=None, seed=0):
         )
     n = len(mass)
     if coord is None:
-        coord = _positions(n, generator(seed, "positions"))
+        coord = even_positions(n, generator(seed, "positions"))
     if coord.shape != (n,):
         raise InvalidInputError(
             f"'coord' must have one position per cluster ({n}). Received: shape {coord.shape}"
@@ -225,7 +225,8 @@ def _limits(values, name):
     return values
 
 
-def _positions(n, rng):
+def even_positions(n, rng):
+    """Draw n positions evenly over the sky."""
     lon = rng.uniform(0, 360, n)
     lat = np.degrees(np.arcsin(rng.uniform(-1, 1, n)))
     return SkyCoord(lon * u.deg, lat * u.deg, frame="galactic")

@@ -10,17 +10,16 @@ from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_seed, generator, uniforms
 from szmass.exceptions import InvalidInputError
 from szmass.maps.compton import ComptonMap
-from szmass.maps.cutouts import check_beam
 from szmass.maps.frames import frame_named, lonlat
 from szmass.maps.geometry import CutoutGeometry
-from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap
-from szmass.maps.sampling import box_variance, tangent_axes
 from szmass.physics.cosmology import get_cosmology
+from szmass.simulations._observer import check_noise
+from szmass.simulations._pixels import box_variance, tangent_axes
 from szmass.simulations.bodies import _triaxial
 from szmass.simulations.bodies._fourier import FieldGrid
 from szmass.simulations.bodies.models import get_cluster_model
-from szmass.simulations.bodies.painting import ClusterPainter, draw_clusters
+from szmass.simulations.bodies.painting import ClusterPainter, draw_clusters, needed_beam
 
 __all__ = ["simulate_sky", "write_sky"]
 
@@ -94,12 +93,10 @@ def simulate_sky(
         An argument is out of range, a column is missing, a position is not known, the noise is of
         another beam, or a cluster is so near that it reaches beyond 60 deg.
     """
-    beam, frame = check_beam(beam), frame_named(frame)
+    beam, frame = needed_beam(beam), frame_named(frame)
     model, cosmology, seed = get_cluster_model(model), get_cosmology(cosmology), check_seed(seed)
     nside = _check_nside(nside)
-    if beam is None:
-        raise InvalidInputError("'beam' must be given: what has no beam cannot be sampled.")
-    _check_noise(noise, beam)
+    check_noise(noise, beam, "sky")
     if frame.name not in _LETTERS:
         raise InvalidInputError(
             f"'frame' must be 'galactic', 'icrs' or 'ecliptic'. Received: {frame.name!r}"
@@ -197,18 +194,6 @@ def _check_nside(nside):
     if not whole or nside < 1 or nside & (nside - 1):
         raise InvalidInputError(f"'nside' must be a power of two. Received: {nside!r}")
     return int(nside)
-
-
-def _check_noise(noise, beam):
-    if noise is None:
-        return
-    if not isinstance(noise, NoiseModel):
-        raise InvalidInputError(f"'noise' must be a NoiseModel. Received: {noise!r}")
-    if noise.beam is not None and abs(noise.beam / beam - 1) > 1e-6:
-        raise InvalidInputError(
-            f"The noise is that of a map with a beam of {noise.beam}, the sky has {beam}: take the "
-            "noise of a map with this beam."
-        )
 
 
 class _Patches:

@@ -11,7 +11,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
-from szmass._io import retry
+from szmass._io import transfer
 from szmass.catalogs import PSZ2Catalog
 
 # FITS name, FITS format, FITS unit, label in the ReadMe, Fortran format there, unit there.
@@ -221,7 +221,7 @@ class LocalVizier:
 @pytest.fixture(autouse=True)
 def cache(monkeypatch, tmp_path):
     """Keep snapshots in a folder of this test, and do not wait between attempts."""
-    monkeypatch.setattr(retry, "_PAUSE", 0.01)
+    monkeypatch.setattr(transfer, "_PAUSE", 0.01)
     monkeypatch.setenv("SZMASS_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "catalogs"
 

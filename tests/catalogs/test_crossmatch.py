@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from szmass._io.tables import read_table, write_table
 from szmass.catalogs import Catalog, CatalogColumn
 from szmass.catalogs.crossmatch import crossmatch, crossmatch_many
-from szmass.catalogs.crossmatch._matching import _local_density
-from szmass.catalogs.crossmatch._name_keys import name_key
+from szmass.catalogs.crossmatch._matching import _local_density, name_key
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 

@@ -151,8 +151,8 @@ def test_number_of_attempts_is_configured(vizier):
 
 def test_pauses_grow(vizier, monkeypatch):
     pauses = []
-    monkeypatch.setattr("szmass._io.retry._PAUSE", 1.0)
-    monkeypatch.setattr("szmass._io.retry.time.sleep", pauses.append)
+    monkeypatch.setattr("szmass._io.transfer._PAUSE", 1.0)
+    monkeypatch.setattr("szmass._io.transfer.time.sleep", pauses.append)
     vizier.status = 500
     with conf.set_temp("vizier_attempts", 8), pytest.raises(RemoteDataError, match="8 attempts"):
         PSZ2Catalog.fetch()
@@ -161,7 +161,7 @@ def test_pauses_grow(vizier, monkeypatch):
 
 def test_pause_that_the_server_asks_for(vizier, psz2_like, rows, monkeypatch):
     pauses = []
-    monkeypatch.setattr("szmass._io.retry.time.sleep", pauses.append)
+    monkeypatch.setattr("szmass._io.transfer.time.sleep", pauses.append)
     vizier.body, vizier.first_statuses = psz2_like.vizier_answer(rows), [429, 503]
     vizier.headers = {"Retry-After": "7"}
     assert len(PSZ2Catalog.fetch()) == 60

@@ -205,7 +205,7 @@ def test_another_interpolation_is_noted(networks, sample):
     estimator = DeAndres2022()
     assert estimator.predict(sample).meta["model_card_notes"] == []
     for interpolation, word in (("bilinear", "bilinear"), (None, "unknown")):
-        sample.cutouts.interpolation = interpolation
+        sample.cutouts.sampling = interpolation
         notes = estimator.predict(sample).meta["model_card_notes"]
         assert notes == [f"interpolation is {word}, in the training it was nearest"]
 

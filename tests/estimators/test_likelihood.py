@@ -361,7 +361,7 @@ def test_meta_says_what_was_done():
 
 def test_components_of_profiles():
     """They hold most of what differs, and leave Y500 alone."""
-    from szmass.estimators.filters._diverse import profile_components
+    from szmass.estimators.filters._banks import profile_components
 
     k, (mean, *components) = profile_components(get_pressure_profile("arnaud2010"), 0.3, 0.35, 1.0)
     assert mean[0] == pytest.approx(1.8, abs=0.1)

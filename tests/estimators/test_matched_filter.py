@@ -77,7 +77,7 @@ def dense_inverse(field):
 def test_weights_are_those_of_dense_algebra(small):
     field, spline = small
     assert field.block == 1
-    bank = FilterBank.of(field, [spline])
+    bank = FilterBank.of(field, spline)
     inverse, distance = dense_inverse(field)
     templates = spline(distance)
     weights = bank.weights / np.abs(bank.weights).max(axis=0)
@@ -89,7 +89,7 @@ def test_weights_are_those_of_dense_algebra(small):
 
 def test_constant_offset_is_ignored(small):
     field, spline = small
-    bank = FilterBank.of(field, [spline])
+    bank = FilterBank.of(field, spline)
     data = NOISE.draw(CutoutGeometry((14, 12), 3.4 * u.arcmin), 3, 5, depth=1)
     shifted = bank.measure((data + 1e-5).astype(np.float32))
     assert np.abs(shifted.snr - bank.measure(data).snr).max() < 0.01
@@ -98,7 +98,7 @@ def test_constant_offset_is_ignored(small):
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.8])
 def test_holes_leave_the_optimum_of_what_is_left(small, share):
     field, spline = small
-    bank = FilterBank.of(field, [spline])
+    bank = FilterBank.of(field, spline)
     rng = np.random.default_rng(4)
     data = NOISE.draw(CutoutGeometry((14, 12), 3.4 * u.arcmin), 1, rng, depth=1)
     footprint = rng.random(data.shape) > share
@@ -120,7 +120,7 @@ def test_blocks_lose_nothing_under_the_beam():
     sigma = []
     for pixel, n in ((1.7, 40), (3.4, 20)):
         field = FieldNoise((n, n), pixel, 10.0, NOISE)
-        sigma.append(FilterBank.of(field, [spline]).gram[:, 0, 0] ** -0.5)
+        sigma.append(FilterBank.of(field, spline).gram[:, 0, 0] ** -0.5)
         assert field.counts == (20, 20)
     np.testing.assert_allclose(sigma[0], sigma[1], rtol=0.02)
 

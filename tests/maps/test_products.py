@@ -22,7 +22,7 @@ import pytest
 from astropy.io import fits
 from file_server import FileServer
 
-from szmass._io import retry, transfer
+from szmass._io import transfer
 from szmass._utils.registry import Registry
 from szmass.exceptions import (
     DiskSpaceError,
@@ -73,7 +73,7 @@ def make_archive(content, name="milca_ymaps.fits", before=(), mode="w:gz"):
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(retry, "_PAUSE", 0.001)
+    monkeypatch.setattr(transfer, "_PAUSE", 0.001)
     with FileServer().running() as server:
         yield server
 
@@ -370,7 +370,7 @@ def test_file_that_was_damaged_later_is_noticed(server, folder, content):
 def test_file_that_is_unchanged_is_not_read_again(server, folder, content, monkeypatch):
     wanted = product(server.add("/map.fits", content), sha256=sha256(content))
     path = fetch_map(wanted, folder=folder)
-    monkeypatch.setattr("szmass._io.provenance.file_sha256", lambda path: 1 / 0)
+    monkeypatch.setattr("szmass._io.download.file_sha256", lambda path: 1 / 0)
     fetch_map(wanted, folder=folder)
     os.utime(path, (1, 1))
     with pytest.raises(ZeroDivisionError):

@@ -11,7 +11,7 @@ from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps.noise import NoiseModel
 from szmass.networks import DomainScore
 from szmass.networks._inputs import NetworkInputs, pooled, turned
-from szmass.networks.domain._anomaly import AnomalyScore, ConditionalGaussian, SmoothBasis
+from szmass.networks.domain._statistics import AnomalyScore, ConditionalGaussian, SmoothBasis
 from szmass.simulations import Observation, from_masses, simulate
 
 SIDE, PIXEL = 96, 1.7

@@ -35,8 +35,7 @@ from szmass.networks import (
     train_selection,
 )
 from szmass.networks.protocol import core
-from szmass.networks.protocol._bias import pooled_means
-from szmass.networks.protocol._training import read_record, training_folder
+from szmass.networks.protocol._training import pooled_means, read_record, training_folder
 from szmass.results import MassFlag
 from szmass.simulations import Observation, draw_flat, make_dataset
 

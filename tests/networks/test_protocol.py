@@ -12,15 +12,13 @@ from szmass.exceptions import FileFormatError
 from szmass.maps import CutoutGeometry, NoiseModel
 from szmass.networks import build_deandres2022
 from szmass.networks._weights import load_arrays, set_arrays
-from szmass.networks.protocol._bias import (
+from szmass.networks.protocol._training import (
+    Protocol,
     error_table,
     mass_bin_statistics,
     pooled_means,
-    relative_error,
-)
-from szmass.networks.protocol._training import (
-    Protocol,
     read_record,
+    relative_error,
     split_bin,
     train_one,
     training_folder,

@@ -21,7 +21,7 @@ from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitErr
 from szmass.maps import NoiseModel
 from szmass.report import core as report
 from szmass.report import write_report
-from szmass.report._words import flag_names, page_name, sky_links
+from szmass.report._pages import flag_names, page_name, sky_links
 from szmass.results import FLAG_WORDS, LogMassPosterior, MassFlag, one_method
 
 pytest.importorskip("jinja2")

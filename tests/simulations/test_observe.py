@@ -10,7 +10,6 @@ from astropy.coordinates import SkyCoord
 
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.maps import ComptonMap, CutoutGeometry
-from szmass.maps import sampling as _sampling
 from szmass.maps.frames import lonlat
 from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap
@@ -18,6 +17,7 @@ from szmass.simulations import (
     CLUSTER_MODELS,
     OBSERVATIONS,
     Observation,
+    _pixels,
     draw_flat,
     from_masses,
     get_observation,
@@ -84,17 +84,17 @@ def test_noise_alone_may_come_from_the_pixels_of_a_map(sample):
 @pytest.mark.parametrize("scale", [0.6, 1.7, 3.0])
 def test_fast_resampling_of_noise(scale):
     geometry = CutoutGeometry(shape=(40, 30), pixel_scale=scale * u.arcmin)
-    margin = _sampling.noise_margin(geometry, 2048)
+    margin = _pixels.noise_margin(geometry, 2048)
     shape = (40 + 2 * margin, 30 + 2 * margin)
     larger = dataclasses.replace(geometry, shape=shape)
     fields = NoiseModel.planck("instrument").draw(larger, 4, 5)
-    index, rows, columns = (table[:4] for table in _sampling._places(geometry, 2048))
+    index, rows, columns = (table[:4] for table in _pixels._places(geometry, 2048))
     assert max(np.abs(rows).max(), np.abs(columns).max()) <= 0.5
     y, x = np.divmod(index, shape[1])
     middle = [(n - 1) / 2 for n in shape]
     for i, field in enumerate(fields):
-        fast = _sampling.resample_noise(field, geometry, i, 2048)
-        exact = _sampling.resample(field, y[i] + rows[i] - middle[0], x[i] + columns[i] - middle[1])
+        fast = _pixels.resample_noise(field, geometry, i, 2048)
+        exact = _pixels.resample(field, y[i] + rows[i] - middle[0], x[i] + columns[i] - middle[1])
         assert np.std(fast.ravel() - exact) < (0.05 if scale > 2 else 0.01) * fields.std()
 
 
@@ -180,13 +180,13 @@ def test_nearest_sampling_is_that_of_a_healpix_map(latitude):
     ymap = ComptonMap.from_healpix(values, ordering="ring", frame="galactic")
     expected = ymap.cutouts(coord, geometry=geometry, interpolation="nearest").data[0]
 
-    shape = tuple(n + 2 * _sampling.MARGIN for n in geometry.shape)
+    shape = tuple(n + 2 * _pixels.MARGIN for n in geometry.shape)
     larger = dataclasses.replace(geometry, shape=shape)
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     smooth = field(larger.wcs(coord[0]).pixel_to_world(columns, rows))
     lon, lat = lonlat(coord, "galactic")
-    pixels = _sampling.nearest_pixels(geometry, lon[0], lat[0], nside)
-    result = _sampling.resample(smooth, *pixels)
+    pixels = _pixels.nearest_pixels(geometry, lon[0], lat[0], nside)
+    result = _pixels.resample(smooth, *pixels)
     assert np.abs(smooth[3:-3, 3:-3] - expected).max() > 0.05
     assert np.abs(result - expected).max() < 1e-3
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from szmass._io import transfer
-from szmass._io.archive import extract_member
+from szmass._io.download import extract_member
 from szmass.exceptions import DiskSpaceError, FileFormatError
 
 CONTENT = random.Random(3).randbytes(300_000)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from szmass._io import retry
+from szmass._io import transfer
 from szmass._io.download import check_sha256, fetch_file, file_sha256
 from szmass._utils.paths import cache_folder
 from szmass.exceptions import IntegrityError, InvalidInputError, RemoteDataError
@@ -18,7 +18,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(retry, "_PAUSE", 0.001)
+    monkeypatch.setattr(transfer, "_PAUSE", 0.001)
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from szmass._io import locks
-from szmass._io.locks import file_lock
+from szmass._io import files
+from szmass._io.files import file_lock
 from szmass._utils.progress import show_progress
 
 fcntl = pytest.importorskip("fcntl")
 
 HOLD = """
 import sys, time
-from szmass._io.locks import file_lock
+from szmass._io.files import file_lock
 with file_lock(sys.argv[1]):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
@@ -41,7 +41,7 @@ def test_lock_leaves_nothing_behind(tmp_path):
 
 
 def test_one_after_the_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "_POLL", 0.001)
+    monkeypatch.setattr(files, "_POLL", 0.001)
     inside, most = [0], []
 
     def work(_):
@@ -94,7 +94,7 @@ def test_lock_on_a_removed_file_guards_nothing(tmp_path, monkeypatch):
         if len(calls) == 1:
             lock.unlink()  # as the holder before does
 
-    monkeypatch.setattr(locks, "_POLL", 0.001)
+    monkeypatch.setattr(files, "_POLL", 0.001)
     monkeypatch.setattr(fcntl, "flock", lock_and_remove)
     with file_lock(tmp_path / "map.fits"):
         assert lock.exists()

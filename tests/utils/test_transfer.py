@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from file_server import FileServer
 
-from szmass._io import retry
 from szmass._io import transfer as transfer_module
 from szmass._io.transfer import PartFile, check_room, transfer
 from szmass._utils.progress import show_progress
@@ -25,7 +24,7 @@ DATE = "Mon, 02 Nov 2026 10:00:00 GMT"
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(retry, "_PAUSE", 0.01)
+    monkeypatch.setattr(transfer_module, "_PAUSE", 0.01)
     with FileServer().running() as server:
         yield server
 
@@ -173,7 +172,7 @@ def test_busy_server_is_asked_again(server, part):
 
 def test_pauses_grow(server, part, monkeypatch):
     pauses = []
-    monkeypatch.setattr(retry.time, "sleep", pauses.append)
+    monkeypatch.setattr(transfer_module.time, "sleep", pauses.append)
     url = server.add("/map.fits", CONTENT, statuses=[503] * 4)
     with pytest.raises(RemoteDataError, match="answered 503 Service Unavailable"):
         transfer(url, part)
@@ -190,7 +189,7 @@ def test_pauses_grow(server, part, monkeypatch):
 )
 def test_pause_that_the_server_asks_for(server, part, monkeypatch, asked, pauses):
     slept = []
-    monkeypatch.setattr(retry.time, "sleep", slept.append)
+    monkeypatch.setattr(transfer_module.time, "sleep", slept.append)
     url = server.add("/map.fits", CONTENT, statuses=[503, 429])
     server.refusal_headers = {"Retry-After": asked}
     transfer(url, part)
@@ -255,7 +254,7 @@ def test_bytes_are_not_decompressed_on_the_way(server, part):
 
 
 def test_no_server(part, monkeypatch):
-    monkeypatch.setattr(retry, "_PAUSE", 0.01)
+    monkeypatch.setattr(transfer_module, "_PAUSE", 0.01)
     with pytest.raises(RemoteDataError, match=r"deliver \(Failed to establish a new connection"):
         transfer("http://127.0.0.1:9/map.fits", part)
 

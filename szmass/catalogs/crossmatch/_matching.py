@@ -1,9 +1,11 @@
-"""Matching of rows: its options, pairs of positions on the sphere, and what chance would give.
+"""Matching of rows: its options, pairs by position and by name, and what chance would give.
 
 Positions are unit vectors and distances chords of the unit sphere: the chord c of an
 angle t is 2 sin(t / 2), and a cap of radius t has the solid angle pi c^2.
 """
 
+import re
+import unicodedata
 from dataclasses import dataclass
 
 import astropy.units as u
@@ -11,11 +13,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from szmass._utils.quantities import as_floats
-from szmass.catalogs.crossmatch._name_keys import pairs_by_name
 from szmass.catalogs.crossmatch._table import Pairs
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["Matching"]
+__all__ = ["Matching", "name_keys"]
 
 _CHOICES = {
     "by": ("position", "name", "position_or_name"),
@@ -30,6 +31,16 @@ _SAMPLE = 500
 # The density is the median over this many neighbours of that inside their own n-th neighbour.
 _NEIGHBOURS = 12
 _NTH = 5
+
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
+_NOT_A_NAME = {"N/A", "NONE", "NAN", "NULL"}
+# Abell, Corwin & Olowin (1989): numbers up to 4076, and S1 to S1174 for the supplement.
+_ABELL = re.compile(r"(?:ABELL|ACO|A)-?(S?)-?0*(\d{1,4})-?([A-Z]?)")
+_ZWICKY = re.compile(r"(?:ZWCL|ZWICKY|ZW)0*(\d.*)")
+# MCXC names its clusters by J alone; most are RXC clusters of the same digits.
+_XRAY = re.compile(r"(?:MCXC|RXC)?(J\d{4}\.\d[+-]\d{4})")
+_MACS = re.compile(r"(?:MACS|MCS)(J\d{4}.*)")
+_SEPARATORS = re.compile(r"[,;|]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,11 +237,10 @@ def _chunks(rows, starts):
 
 
 def choose_pairs(i, j, rank, first, mode):
-    """Choose among pairs (i, j), and sort them by row of a, the better one first.
+    """Choose among pairs (i, j); give their indices, by row of a, the better one first.
 
-    A smaller rank is better, NaN the worst, and pairs in ``first`` are better than all others;
-    equally good ones go by the row of a, then of b. ``"best"`` is one-to-one, in the order of
-    goodness. Gives indices of the chosen pairs.
+    A smaller rank is better, NaN the worst, pairs in ``first`` are better than all others, and
+    equal ones go by row of a, then of b. ``"best"`` is one-to-one, in the order of goodness.
     """
     keys = (rank, ~first) if first.any() else (rank,)
     if mode != "best":
@@ -253,10 +263,9 @@ def choose_pairs(i, j, rank, first, mode):
 
 
 def chance_probability(separation, b, rows, density=None):
-    """Compute the probability that a random row of b is at least as close.
+    """Compute the probability that a random row of b is as close, of separations (P,) [rad].
 
-    Separations [rad] are of P pairs, whose rows of b, unit vectors of shape (M, 3), are
-    ``rows``. The density [1/sr] is measured around each of them if None.
+    ``b`` are unit vectors (M, 3), ``rows`` (P,) into it; density [1/sr] is measured there if None.
     """
     cap = 4 * np.pi * np.sin(separation / 2) ** 2
     probability = np.full(len(cap), np.nan)
@@ -298,3 +307,53 @@ def _local_density(b, wanted):
     with np.errstate(divide="ignore"):
         density[order] = (nth - 1 / 3) / (np.pi * np.median(chord[around], axis=1) ** 2)
     return density
+
+
+def name_key(name):
+    """Reduce a name to a form that all its usual spellings share; None where there is no name.
+
+    "Abell 2142", "A2142" and "ACO 2142" are the same, and so are "MCXC J0000.1+0816" and
+    "J0000.1+0816". Case, blanks, kinds of dashes, and a dash after a letter do not count.
+    """
+    text = unicodedata.normalize("NFKC", str(name)).translate(_DASHES).upper()
+    text = re.sub(r"[\s_]", "", text)
+    text = re.sub(r"(?<=[A-Z])-+", "", text)  # other dashes are signs, as in "G359.07-32.12"
+    if text in _NOT_A_NAME or not any(map(str.isalnum, text)):
+        return None
+    if match := _ABELL.fullmatch(text):
+        return f"A{match[1]}{match[2]}{match[3]}"
+    if match := _XRAY.fullmatch(text):
+        return match[1]
+    if match := _ZWICKY.fullmatch(text):
+        return f"ZWCL{match[1]}"
+    if match := _MACS.fullmatch(text):
+        return f"MACS{match[1]}"
+    return text
+
+
+def name_keys(columns, *, split=()):
+    """Give rows and keys of the names in columns (values, mask); a row can have none or several.
+
+    Columns numbered in ``split`` hold lists of names, separated by ``,``, ``;`` or ``|``.
+    """
+    rows, keys = [], []
+    for number, (values, mask) in enumerate(columns):
+        for row in np.flatnonzero(~mask):
+            value = values[row]
+            text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+            for name in _SEPARATORS.split(text) if number in split else (text,):
+                key = name_key(name)
+                if key is not None:
+                    rows.append(row)
+                    keys.append(key)
+    return np.array(rows, dtype=np.intp), np.array(keys, dtype=str)
+
+
+def pairs_by_name(a, b):
+    """Find the pairs of rows that share a key, each once, sorted; a and b are of `name_keys`."""
+    by_key = {}
+    for row, key in zip(*b, strict=True):
+        by_key.setdefault(key, []).append(row)
+    pairs = {(i, j) for i, key in zip(*a, strict=True) for j in by_key.get(key, ())}
+    pairs = np.array(sorted(pairs), dtype=np.intp).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]

@@ -79,11 +79,9 @@ def require_prefixes(prefixes, n):
 
 
 def assemble(parts, matches):
-    """Put the columns of several catalogues side by side.
+    """Put (prefix, `Sources`, its row for each of the result or -1) of catalogues side by side.
 
-    ``parts`` are prefix, `Sources`, and its row for each row of the result, -1 for none;
-    ``matches`` has by prefix the `Pairs` whose columns stand after those of a catalogue, and
-    under "" those at the end.
+    ``matches`` has by prefix the `Pairs` to stand after a catalogue, under "" those at the end.
     """
     columns = []
     for prefix, sources, rows in parts:

@@ -15,14 +15,8 @@ from astropy.table import QTable, Table
 
 from szmass._utils.attributes import column_parts, known_positions
 from szmass._utils.quantities import as_floats
-from szmass._utils.sample_columns import (
-    angles_in_degrees,
-    find_column,
-    frame_of,
-    position_columns,
-)
-from szmass.catalogs.crossmatch._matching import Matching
-from szmass.catalogs.crossmatch._name_keys import name_keys
+from szmass._utils.sample_columns import find_column, position_columns, positions_of
+from szmass.catalogs.crossmatch._matching import Matching, name_keys
 from szmass.catalogs.crossmatch._table import assemble, require_prefixes
 from szmass.exceptions import InvalidInputError
 
@@ -250,21 +244,9 @@ class Sources:
         vectors = np.full((len(self), 3), np.nan)
         if not self.positions or not len(self):
             return vectors
-        if len(self.positions) == 1:
-            coord = self.table[self.positions[0]]
-        else:
-            frame = self.frame or frame_of(self.positions)
-            lon, lat = (
-                angles_in_degrees(self.table[column], column, frame, which, self.units)
-                for which, column in enumerate(self.positions)
-            )
-            beyond = np.abs(lat) > 90
-            if beyond.any():
-                raise InvalidInputError(
-                    f"'{self.label}': the latitude '{self.positions[1]}' is beyond 90 deg in "
-                    f"{np.count_nonzero(beyond)} rows, the first of them {np.argmax(beyond)}."
-                )
-            coord = SkyCoord(lon * u.deg, np.where(beyond, np.nan, lat) * u.deg, frame=frame)
+        coord = positions_of(
+            self.table, self.positions, self.frame, self.units, self._refuse_latitudes
+        )
         known = known_positions(coord)
         if known.any():
             coord = coord[known]
@@ -282,6 +264,13 @@ class Sources:
             )
         return vectors
 
+    def _refuse_latitudes(self, beyond):
+        if beyond.any():
+            raise InvalidInputError(
+                f"'{self.label}': the latitude '{self.positions[1]}' is beyond 90 deg in "
+                f"{np.count_nonzero(beyond)} rows, the first of them {np.argmax(beyond)}."
+            )
+
     @functools.cached_property
     def known(self):
         """Where the position is known, shape (N,)."""
@@ -289,7 +278,7 @@ class Sources:
 
     @functools.cached_property
     def keys(self):
-        """Rows and keys of all names, see `szmass.catalogs.crossmatch._name_keys.name_keys`."""
+        """Rows and keys of all names, see `szmass.catalogs.crossmatch._matching.name_keys`."""
         if not self.names:
             raise InvalidInputError(
                 f"'{self.label}' has no column 'name' or 'cluster' to match names by. Say which "
@@ -301,10 +290,9 @@ class Sources:
 
 
 def read_sources(catalog, columns, label):
-    """Find in a table, or in an object that has one, what matching needs of it.
+    """Find what matching needs in a table, or in an object that has one, with its columns by role.
 
-    ``columns`` are its columns by role, where their names do not tell; ``label`` is how messages
-    call it. Names and positions are looked at when they are needed.
+    Names and positions are looked at when they are needed.
     """
     table = getattr(catalog, "table", catalog)
     if not isinstance(table, Table):

@@ -1,20 +1,31 @@
-"""Columns of tables of lensing masses."""
+"""Columns of tables of lensing masses, and these in another cosmology and definition."""
 
 from dataclasses import dataclass
 
 import astropy.units as u
+import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 
 from szmass._utils.attributes import column_parts, parse_unit
 from szmass.catalogs._columns import CatalogColumn, catalog_columns
-from szmass.catalogs.lensing._masses import mass_unit
 from szmass.exceptions import InvalidInputError, InvalidUnitError
-from szmass.physics.halos import MassDefinition
+from szmass.physics.cosmology import get_cosmology
+from szmass.physics.halos import MassDefinition, convert_mass
 
-__all__ = ["MassColumn", "describe", "layout", "symmetric_masses", "with_units"]
+__all__ = [
+    "MassColumn",
+    "convert_lensing_mass",
+    "describe",
+    "describe_cosmology",
+    "layout",
+    "symmetric_masses",
+    "with_units",
+]
 
 _POSITIONS = (("ra", "dec", "icrs"), ("glon", "glat", "galactic"))
+_SOURCE_REDSHIFT = 1.0
+_BEHIND = 0.5  # sources are taken to be at least so far behind the cluster, in redshift
 _ROLES = {
     "name": "Name",
     "ra": "Right ascension",
@@ -52,12 +63,10 @@ class MassColumn:
 
 
 def layout(definitions, *, ra="ra_deg", dec="dec_deg", unit="1e14 solMass", extra=""):
-    """Describe the columns of a table laid out as those of the CLASH papers.
+    """Describe columns and `MassColumn` s of a table laid out as those of the CLASH papers.
 
-    The masses of the ``definitions`` are in ``M500c``, ``e_M500c`` and the like, in ``unit`` (None
-    where the reader has to say it), the position in the columns ``ra`` and ``dec``, in degrees or
-    as text; ``extra`` columns are as in `szmass.catalogs.catalog_columns`. Gives the columns and
-    the `MassColumn` s.
+    Masses are in ``M500c``, ``e_M500c`` and the like; ``unit`` is None where the reader has to say
+    it. Positions are in degrees or text; ``extra`` columns are as in `catalog_columns`.
     """
     lines = [
         "name  cluster  str",
@@ -86,16 +95,10 @@ def symmetric_masses(definitions, *, suffix="", method=""):
 
 
 def describe(table, columns, mass_definition):
-    """Describe the columns of a table of one's own.
+    """Describe a table of one's own, whose column names by ours are ``columns``.
 
-    ``columns`` are its columns by ours, ``mass_definition`` is what the masses are. Gives the table
-    with longitude and latitude instead of a SkyCoord, its columns, its masses, and the columns of
-    the position with their frame, or None.
-
-    Raises
-    ------
-    InvalidInputError
-        Something is not said, or a column is not known.
+    Gives it with longitude and latitude instead of a SkyCoord, its columns, its masses, and the
+    columns of the position with their frame, or None.
     """
     if mass_definition is None:
         raise InvalidInputError(
@@ -162,17 +165,10 @@ def _split_coord(table, name):
 
 
 def with_units(table, columns, units, cosmology):
-    """Give a copy of a table where every column that needs one has a unit, masses one without h.
+    """Give a copy where every column that needs one has a unit, masses one without h.
 
-    A column without a unit is in the published one, or in that of ``units``, by our names, where
-    ``mass`` is for all masses. The cosmology gives h.
-
-    Raises
-    ------
-    InvalidInputError
-        There is no such column.
-    InvalidUnitError
-        A column has no unit, two, or one that does not convert.
+    Without a unit it is in the published one, or in that of ``units``, by our names (``mass`` is
+    for all masses).
     """
     result = table.copy()
     ours = {column.name for column in columns}
@@ -205,3 +201,100 @@ def with_units(table, columns, units, cosmology):
         unit = mass_unit(unit, cosmology) if is_mass else u.Unit(unit)
         result[name] = MaskedColumn(values, mask=mask, unit=unit)
     return result
+
+
+def mass_unit(unit, cosmology):
+    """Read a unit of mass, such as ``"1e14 solMass / littleh"``; give it without h."""
+    import astropy.cosmology.units as cu
+
+    if isinstance(unit, u.UnrecognizedUnit):
+        unit = str(unit)
+    try:
+        with u.add_enabled_units(cu):
+            parsed = u.Unit(unit)
+        if parsed.is_equivalent(u.solMass):
+            return parsed
+        return u.Unit(u.Quantity(1, parsed).to(u.solMass, cu.with_H0(cosmology.H0)))
+    except (ValueError, TypeError, u.UnitConversionError) as err:
+        hint = (
+            " 'h' is an hour: write 'littleh' for H0 / (100 km/s/Mpc)." if "/h" in str(unit) else ""
+        )
+        raise InvalidUnitError(
+            f"A unit of mass such as '1e14 solMass' is needed. Received: '{unit}'.{hint}"
+        ) from err
+
+
+def describe_cosmology(cosmology):
+    """Put a cosmology into words, such as ``"PSZ2 (H0 = 70, Om0 = 0.3)"``."""
+    numbers = f"H0 = {cosmology.H0.to_value('km / (s Mpc)'):g}, Om0 = {cosmology.Om0:g}"
+    return f"{cosmology.name} ({numbers})" if cosmology.name else numbers
+
+
+def convert_lensing_mass(
+    mass,
+    redshift,
+    *,
+    from_definition,
+    to_definition,
+    from_cosmology,
+    to_cosmology,
+    concentration="diemer19",
+    source_redshift=None,
+):
+    """Convert masses [solMass] from shear to another cosmology, then definition; tell the steps.
+
+    ``source_redshift`` is the effective one of the lensed galaxies; what is not known is NaN.
+    """
+    source, target = (MassDefinition.parse(d) for d in (from_definition, to_definition))
+    old, new = (get_cosmology(c) for c in (from_cosmology, to_cosmology))
+    steps = []
+    factor = _shear_factor(redshift, source, old, new, source_redshift)
+    if not np.allclose(factor[np.isfinite(factor)], 1, rtol=1e-9, atol=0):
+        mass = mass * factor
+        steps.append(
+            f"cosmology {describe_cosmology(old)} to {describe_cosmology(new)}: multiplied by "
+            "(D_s/D_ls)^1.5 / sqrt(reference density), new over old, approximate; by "
+            f"{np.nanmin(factor):.4f} to {np.nanmax(factor):.4f}"
+        )
+    if source != target:
+        mass = convert_mass(
+            u.Quantity(mass, u.solMass),
+            redshift,
+            source,
+            target,
+            cosmology=new,
+            concentration=concentration,
+        ).value
+        steps.append(f"M{source} to M{target}: NFW with concentration {concentration}")
+    return mass, steps
+
+
+def _shear_factor(redshift, definition, old, new, source_redshift):
+    """Give the ratio of the masses that the same shear means in two cosmologies."""
+    factor = np.full(redshift.shape, np.nan)
+    good = np.isfinite(redshift)
+    lens = redshift[good]
+    if source_redshift is None:
+        sources = np.maximum(_SOURCE_REDSHIFT, lens + _BEHIND)
+    else:
+        sources = np.broadcast_to(np.asarray(source_redshift, dtype=float), redshift.shape)[good]
+    if np.any(~(sources > lens)):
+        raise InvalidInputError(
+            "'source_redshift' must be greater than the redshift of every cluster. "
+            f"Received: {source_redshift!r}"
+        )
+    densities = [definition.density(lens, cosmology=c).value for c in (old, new)]
+    efficiency = _efficiency(lens, sources, old) / _efficiency(lens, sources, new)
+    factor[good] = efficiency**1.5 * np.sqrt(densities[0] / densities[1])
+    return factor
+
+
+def _efficiency(lens, sources, cosmology):
+    """Give D_ls / D_s."""
+    near, far = (
+        (cosmology.comoving_transverse_distance(z) / cosmology.hubble_distance).to_value("")
+        for z in (lens, sources)
+    )
+    curvature = cosmology.Ok0
+    between = far * np.sqrt(1 + curvature * near**2) - near * np.sqrt(1 + curvature * far**2)
+    return between / far

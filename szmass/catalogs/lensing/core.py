@@ -7,8 +7,13 @@ from astropy.table import MaskedColumn, QTable
 from szmass._utils.quantities import as_floats
 from szmass.catalogs._forms import read_form
 from szmass.catalogs.core import Catalog
-from szmass.catalogs.lensing._columns import MassColumn, describe, with_units
-from szmass.catalogs.lensing._masses import convert_lensing_mass, describe_cosmology
+from szmass.catalogs.lensing._columns import (
+    MassColumn,
+    convert_lensing_mass,
+    describe,
+    describe_cosmology,
+    with_units,
+)
 from szmass.exceptions import InvalidInputError
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.halos import MassDefinition

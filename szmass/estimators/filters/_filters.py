@@ -12,7 +12,7 @@ import astropy.units as u
 import numpy as np
 from scipy import linalg
 
-from szmass.estimators.filters._templates import sample_blocks
+from szmass.estimators.filters._templates import SIZES, sample_blocks
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
 
@@ -34,22 +34,10 @@ _LEAST = 0.05
 
 
 class FieldNoise:
-    """Noise of the averaged pixels of one geometry.
+    """Noise of the averaged pixels of cutouts of one shape (ny, nx), pixel and beam FWHM [arcmin].
 
-    Parameters
-    ----------
-    shape : (int, int)
-        Rows and columns of the cutouts.
-    pixel : float
-        Side of their pixels [arcmin].
-    beam : float
-        FWHM [arcmin].
-    noise : NoiseModel
-        Noise of the map.
-    variance : float, optional
-        Of a further Gaussian window that the noise went through, per axis [arcmin2].
-    jitter : float, optional
-        Variance per axis [arcmin2] of the unknown displacements of the pixels' values.
+    ``variance`` is that of a further Gaussian window that the noise of the map went through, per
+    axis [arcmin2]; ``jitter`` that of the unknown displacements of the pixels' values.
     """
 
     def __init__(self, shape, pixel, beam, noise, variance=0.0, jitter=0.0):
@@ -81,23 +69,13 @@ class FieldNoise:
         """Whether all pixels of a cutout are used."""
         return all(len(a) == n for a, n in zip((self.y, self.x), self.shape, strict=True))
 
+    @property
+    def reach(self):
+        """Distance [arcmin] from the middle to the farthest pixel that is used."""
+        return np.hypot(np.abs(self.x).max(), np.abs(self.y).max())
+
     def shifted(self, spline, step):
-        """Templates in the middles of every ``step``-th block.
-
-        Parameters
-        ----------
-        spline : CubicSpline
-            From `radial_templates`.
-        step : int
-            Blocks from one position to the next.
-
-        Returns
-        -------
-        positions : ndarray
-            x, y [arcmin], shape (P, 2).
-        templates : ndarray
-            float32, shape (blocks, P, S).
-        """
+        """Positions x, y [arcmin] (P, 2) of every step-th block, templates there (blocks, P, S)."""
         # Templates depend on the distances of blocks alone.
         side = self.block * self.pixel
         fine = [
@@ -139,24 +117,11 @@ class FieldNoise:
         return view.mean(axis=(2, 4), dtype=np.float32).reshape(len(data), ny * nx)
 
     def fill(self, image, valid):
-        """Average one cutout, with the blocks that miss a pixel at their most probable values.
+        """Average a cutout (ny, nx), with blocks that miss a pixel at their most probable values.
 
         Those add nothing to what the others say: filters for the whole field give on them what
-        filters made for the valid pixels would give.
-
-        Parameters
-        ----------
-        image : ndarray
-            Cutout (ny, nx).
-        valid : ndarray of bool
-            Which pixels may be used.
-
-        Returns
-        -------
-        y : ndarray or None
-            Averages, shape (blocks,); None if next to nothing is valid.
-        hole : ndarray of int
-            The blocks that were filled.
+        filters made for the valid pixels would give. Gives averages (blocks,), None if next to
+        nothing is valid, and the numbers of the blocks that were filled.
         """
         covered = self.covered(valid)
         hole = np.flatnonzero(~covered)
@@ -235,12 +200,8 @@ def _block_covariance(noise, variance, counts, block, pixel):
 class Measured:
     """What filters of S sizes and C templates found in N cutouts.
 
-    Parameters
-    ----------
-    projection : ndarray
-        t^T C^-1 d, shape (N, S, C).
-    gram : ndarray
-        t^T C^-1 t', shape (N, S, C, C), or (1, S, C, C) if it is the same for all.
+    ``projection`` is t^T C^-1 d, (N, S, C), and ``gram`` t^T C^-1 t', (N, S, C, C), or (1, S, C, C)
+    if it is the same for all.
     """
 
     projection: np.ndarray
@@ -258,15 +219,7 @@ class Measured:
 
 
 class FilterBank:
-    """Weights of many templates on one kind of field.
-
-    Parameters
-    ----------
-    field : FieldNoise
-        The noise.
-    templates : ndarray
-        y on the blocks, shape (blocks, S, C).
-    """
+    """Weights of many templates, y on the blocks (blocks, S, C), for one kind of field."""
 
     def __init__(self, field, templates):
         self.field = field
@@ -277,11 +230,10 @@ class FilterBank:
         self._fine = None
 
     @classmethod
-    def of(cls, field, splines):
-        """Make the bank of templates in the middle of the field."""
-        samples = [sample_blocks(spline, field.x, field.y, field.block) for spline in splines]
-        samples = [s if s.ndim == 3 else s[..., np.newaxis] for s in samples]
-        return cls(field, np.concatenate(samples, axis=2))
+    def of(cls, field, spline):
+        """Make the bank of templates (S) or (S, C) in the middle of the field."""
+        samples = sample_blocks(spline, field.x, field.y, field.block)
+        return cls(field, samples.reshape(len(samples), len(SIZES), -1))
 
     def _on_pixels(self):
         """Weights of single pixels, float32: averaging first would cost more than it saves."""
@@ -296,20 +248,9 @@ class FilterBank:
         return self._fine
 
     def measure(self, data, footprint=None):
-        """Apply the filters.
+        """Apply the filters to cutouts (N, ny, nx), float32; pixels that are NaN are not valid.
 
-        Parameters
-        ----------
-        data : ndarray
-            Cutouts (N, ny, nx), float32.
-        footprint : ndarray, optional
-            Which pixels are valid; pixels that are NaN are not in any case.
-
-        Returns
-        -------
-        Measured
-            For N cutouts. Where a footprint has holes the filters are those that are optimal on
-            the pixels that are left.
+        Where pixels are missing the filters are those that are optimal on the ones that are left.
         """
         n = len(data)
         used = data if self.field.whole else data[:, self.field.cut[0], self.field.cut[1]]

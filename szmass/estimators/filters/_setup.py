@@ -8,17 +8,17 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
-from szmass.estimators.filters._filters import FieldNoise, FilterBank
-from szmass.estimators.filters._neighbours import NeighbourBank
-from szmass.estimators.filters._templates import SIZES, radial_templates
+from szmass.estimators.filters._banks import filter_bank, neighbour_bank
+from szmass.estimators.filters._filters import FieldNoise
+from szmass.estimators.filters._templates import SIZES
 from szmass.exceptions import InvalidInputError, SzmassWarning
 from szmass.maps.noise import get_noise_model
 from szmass.maps.noise.depth import DepthMap
 from szmass.maps.sampling import Sampling
-from szmass.physics.templates import disc_transform, get_scale_free_profile
+from szmass.physics.templates import get_scale_free_profile
 from szmass.results import MassFlag
 
-__all__ = ["MatchedFilters", "depth_factors", "field_flags", "noise_of"]
+__all__ = ["MatchedFilters", "cutouts_of", "depth_factors", "field_flags"]
 
 
 # Cutouts whose sampling is not known are taken as points. That matters where the windows of
@@ -26,59 +26,23 @@ __all__ = ["MatchedFilters", "depth_factors", "field_flags", "noise_of"]
 _MATTERS = 0.05
 
 
-def noise_of(stack, noise=None):
-    """Noise model that an estimator is told, or else that of the cutouts; there must be one."""
-    noise = stack.noise if noise is None else noise
-    if noise is None:
-        raise InvalidInputError(
-            "The noise of the cutouts' map is not known, and weights and errors depend on it. Say "
-            "it with noise=..., to the estimator or when the map is opened (--noise on the shell): "
-            "'planck' for the Planck y-maps, or a NoiseModel, for instance "
-            "NoiseModel.from_empty_fields(ymap, exclude=sample.coord, radius='30 arcmin')."
-        )
-    return get_noise_model(noise)
-
-
 # The inverse covariance of a field of 48 x 48 blocks takes 42 MB.
-@lru_cache(maxsize=4)
-def _field(shape, pixel, beam, noise, variance, jitter):
-    return FieldNoise(shape, pixel, beam, noise, variance, jitter)
+_field = lru_cache(maxsize=4)(FieldNoise)
 
 
-@lru_cache(maxsize=8)
-def _bank(field, profile, variance):
-    return FilterBank.of(field, [_splines(field, profile, variance)])
-
-
-@lru_cache(maxsize=2)
-def _neighbours(field, profile, variance):
-    return NeighbourBank(field, profile, variance, _bank(field, profile, variance))
-
-
-@lru_cache(maxsize=16)
-def _splines(field, profile, variance):
-    reach = 20 + np.hypot(np.abs(field.x).max(), np.abs(field.y).max())
-    return radial_templates(lambda k: disc_transform(k, profile), SIZES, variance, reach)
+def cutouts_of(sample):
+    """The cutouts of a sample; there must be some."""
+    if sample.cutouts is None:
+        raise InvalidInputError(
+            "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
+        )
+    return sample.cutouts
 
 
 class MatchedFilters:
-    """Everything that the cutouts of one stack have in common.
+    """Everything that the cutouts of one stack have in common; arguments as in the estimators.
 
-    Parameters
-    ----------
-    stack : `~szmass.maps.CutoutStack`
-        The cutouts.
-    noise : NoiseModel or str or None
-        As in the estimators.
-    profile : str or GNFWProfile
-        As in the estimators.
-    map_pixel : Quantity or None
-        As in the estimators.
-
-    Raises
-    ------
-    InvalidInputError
-        Beam or geometry cannot be used, or the noise is that of another beam.
+    InvalidInputError if beam or geometry cannot be used, or the noise is that of another beam.
     """
 
     def __init__(self, stack, noise, profile, map_pixel):
@@ -91,7 +55,15 @@ class MatchedFilters:
                 "ComptonMap.read(..., beam=10 * u.arcmin)."
             )
         beam = stack.beam.to_value(u.arcmin)
-        self.noise = noise_of(stack, noise)
+        noise = stack.noise if noise is None else noise
+        if noise is None:
+            raise InvalidInputError(
+                "The noise of the cutouts' map is not known, and weights and errors depend on it. "
+                "Say it with noise=..., to the estimator or when the map is opened (--noise on the "
+                "shell): 'planck' for the Planck y-maps, or a NoiseModel, for instance "
+                "NoiseModel.from_empty_fields(ymap, exclude=sample.coord, radius='30 arcmin')."
+            )
+        self.noise = get_noise_model(noise)
         own = self.noise.beam
         if own is not None and abs(own.to_value(u.arcmin) / beam - 1) > 1e-3:
             raise InvalidInputError(
@@ -133,43 +105,18 @@ class MatchedFilters:
         return _field(*self._arguments)
 
     @property
-    def splines(self):
-        """Radial templates of all sizes."""
-        return _splines(self.field, self.profile, self.variance)
-
-    @property
     def bank(self):
         """Filters of all sizes in the middle of the field."""
-        return _bank(self.field, self.profile, self.variance)
+        return filter_bank(self.field, self.profile, self.variance)
 
     @property
     def neighbours(self):
         """Filters all over the field."""
-        return _neighbours(self.field, self.profile, self.variance)
-
-    @property
-    def half_width(self):
-        """Distance [arcmin] from the middle to the nearest edge of what is used."""
-        return min(np.abs(self.field.x).max(), np.abs(self.field.y).max())
+        return neighbour_bank(self.field, self.profile, self.variance)
 
 
 def depth_factors(depth, setup, sample):
-    """Factor of the noise amplitude of each cluster's field.
-
-    Parameters
-    ----------
-    depth : object
-        As in the estimators.
-    setup : MatchedFilters
-        Of the cutouts.
-    sample : `~szmass.clusters.ClusterSample`
-        The clusters.
-
-    Returns
-    -------
-    ndarray
-        Shape (N,).
-    """
+    """Factor of the noise amplitude of each field (N,); ``depth`` as in the estimators."""
     n = len(sample)
     if depth is None:
         if not isinstance(setup.noise.depth, DepthMap):
@@ -190,31 +137,17 @@ def depth_factors(depth, setup, sample):
 
 
 def field_flags(setup, sample, size, depth, measured=None):
-    """Tell what is to be said about the fields of clusters.
+    """Bits of `MassFlag` that tell of the fields of clusters, (N,).
 
-    Parameters
-    ----------
-    setup : MatchedFilters
-        Of the cutouts.
-    sample : `~szmass.clusters.ClusterSample`
-        The clusters.
-    size : ndarray
-        theta500 [arcmin], shape (N,); NaN for clusters without.
-    depth : ndarray
-        Factors of the noise, shape (N,).
-    measured : Measured, optional
-        What the filters in the middle gave, where that is known already.
-
-    Returns
-    -------
-    ndarray of int
-        Bits of `MassFlag`.
+    ``size`` is theta500 [arcmin], NaN for clusters without, and ``depth`` factors of the noise,
+    (N,); ``measured`` what the filters in the middle gave, where that is known already.
     """
     data, footprint = sample.cutouts.data, sample.cutouts.footprint
     complete = footprint.all(axis=(1, 2)) & np.isfinite(data).all(axis=(1, 2))
     flag = np.where(complete, 0, MassFlag.INCOMPLETE_CUTOUT)
     known = np.isfinite(size)
-    flag |= np.where(known & (5 * size > setup.half_width), MassFlag.CUTOUT_TOO_SMALL, 0)
+    edge = min(np.abs(setup.field.x).max(), np.abs(setup.field.y).max())
+    flag |= np.where(known & (5 * size > edge), MassFlag.CUTOUT_TOO_SMALL, 0)
     if measured is None:
         measured = setup.bank.measure(data, footprint)
     seen = np.broadcast_to(measured.root, measured.projection.shape[:2])[:, -1] > 1e-100

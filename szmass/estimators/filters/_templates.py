@@ -7,7 +7,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import j0
 
-__all__ = ["SIZES", "at_sizes", "radial_templates", "sample_blocks"]
+__all__ = ["SIZES", "at_sizes", "cubic_weights", "radial_templates", "sample_blocks"]
 
 _ARCMIN = np.pi / 10800
 
@@ -23,25 +23,13 @@ _NODES_PER_SIGMA = 12
 
 
 def radial_templates(transform, sizes, variance, radius):
-    """Splines of y over the angle from the centre, for Y500 = 1 arcmin2 and each size.
+    """Spline of y over the angle [arcmin] from the centre, for Y500 = 1 arcmin2 and each size.
 
     y(r) = int l dl / (2 pi) T(l theta500) exp(-l^2 variance / 2) J0(l r)
 
-    Parameters
-    ----------
-    transform : callable
-        T: takes l theta500 of shape (L, S) and gives (L, S), or (L, S, C) for C templates.
-    sizes : ndarray
-        theta500 [arcmin], shape (S,).
-    variance : float
-        Of the Gaussian window per axis [arcmin2].
-    radius : float
-        Largest angle [arcmin].
-
-    Returns
-    -------
-    CubicSpline
-        From angles [arcmin] to y, with the axes (S,) or (S, C) at the end.
+    The transform T takes l theta500 (L, S) and gives (L, S), or (L, S, C) for C templates; the
+    spline gives (..., S) or (..., S, C). Sizes are theta500 [arcmin], the variance is that of the
+    Gaussian window per axis [arcmin2], the radius the largest angle [arcmin].
     """
     sigma = np.sqrt(variance)
     nodes = np.linspace(0, radius, int(_NODES_PER_SIGMA * radius / sigma) + 16)
@@ -57,21 +45,10 @@ def radial_templates(transform, sizes, variance, radius):
 
 
 def sample_blocks(spline, x, y, block):
-    """Evaluate radial splines on pixels and average them over blocks.
+    """Radial splines on pixels, averaged over blocks: (blocks, ...), rows after each other.
 
-    Parameters
-    ----------
-    spline : CubicSpline
-        From `radial_templates`.
-    x, y : ndarray
-        Distances [arcmin] of columns and rows of pixels from the cluster.
-    block : int
-        Pixels of a block, in each direction; a divisor of the lengths.
-
-    Returns
-    -------
-    ndarray
-        Shape (blocks, ...), rows after each other.
+    x and y are distances [arcmin] of columns and rows from the cluster, of numbers that the block
+    divides.
     """
     values = spline(np.hypot(y[:, np.newaxis], x).ravel())
     ny, nx = len(y) // block, len(x) // block
@@ -79,30 +56,26 @@ def sample_blocks(spline, x, y, block):
     return values.reshape(ny * nx, *values.shape[2:])
 
 
-def at_sizes(values, theta):
-    """Interpolate what is known at `SIZES` to other sizes, by cubics in ln theta500.
-
-    Parameters
-    ----------
-    values : ndarray
-        Shape (N, len(SIZES), ...) or (1, len(SIZES), ...).
-    theta : ndarray
-        Sizes [arcmin], shape (N, m); those outside the range get the value at its end.
-
-    Returns
-    -------
-    ndarray
-        Shape (N, m, ...).
-    """
-    position = np.log(np.clip(theta, SIZES[0], SIZES[-1]) / SIZES[0]) / _STEP
-    first = np.clip(position.astype(int) - 1, 0, len(SIZES) - 4)
+def cubic_weights(position, count):
+    """First of the four nodes of a cubic at positions among ``count`` even ones, and weights."""
+    first = np.clip(position.astype(int) - 1, 0, count - 4)
     s = position - first
-    weights = (
+    return first, (
         -(s - 1) * (s - 2) * (s - 3) / 6,
         s * (s - 2) * (s - 3) / 2,
         -s * (s - 1) * (s - 3) / 2,
         s * (s - 1) * (s - 2) / 6,
     )
+
+
+def at_sizes(values, theta):
+    """Interpolate what is known at `SIZES` to other sizes, by cubics in ln theta500: (N, m, ...).
+
+    Values are (N or 1, len(SIZES), ...). Sizes [arcmin] (N, m) outside the range get the value at
+    its end.
+    """
+    position = np.log(np.clip(theta, SIZES[0], SIZES[-1]) / SIZES[0]) / _STEP
+    first, weights = cubic_weights(position, len(SIZES))
     rows = np.arange(len(values))[:, np.newaxis] if len(values) > 1 else 0
     extra = (...,) + (np.newaxis,) * (values.ndim - 2)
     return sum(weight[extra] * values[rows, first + k] for k, weight in enumerate(weights))

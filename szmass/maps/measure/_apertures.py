@@ -4,10 +4,9 @@ import astropy.units as u
 import numpy as np
 from scipy import fft
 
-from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
-from szmass.maps.noise.depth import DepthMap
+from szmass.maps.noise.depth import DepthMap, check_factors
 
 __all__ = [
     "NoiseCovariance",
@@ -46,10 +45,7 @@ class TangentGrid:
         return mask.to_image(self.shape)
 
     def rings(self, edges):
-        """Solid angle (K, ny nx) [sr] of pixels within annuli of edges (K, 2) [rad], below pi / 2.
-
-        Also those of the whole annuli, with what is beyond the grid, (K,) [sr].
-        """
+        """Solid angles [sr] of pixels in annuli of edges (K, 2) [rad], (K, ny nx), and of these."""
         parts = np.empty((len(edges), *self.shape))
         for ring, (inner, outer) in zip(parts, edges, strict=True):
             ring[:] = self._disc(outer) - self._disc(inner)
@@ -60,11 +56,9 @@ class TangentGrid:
 
 
 class NoiseCovariance:
-    """Covariance of weighted sums over the pixels of noise with a known spectrum.
+    """Covariance of sums over pixels of noise, exact for samples of a field on the flat sky.
 
-    Exact for pixels that are samples of a field on the flat sky: the weights (K, ny, nx) are
-    convolved with the correlation function without wrapping it round. ``largest`` is the side of
-    the largest pixel that will be asked for [rad].
+    ``largest`` is the side of the largest pixel that will be asked for [rad].
     """
 
     def __init__(self, noise, shape, largest):
@@ -99,11 +93,10 @@ class NoiseCovariance:
 
 
 def ring_sums(cutouts, edges, covariance=None):
-    """Integrate N cutouts over annuli of edges (N, K, 2) [rad], where they are covered.
+    """Integrals [sr], solid angles [sr] and coverage, (N, K), of annuli of edges (N, K, 2) [rad].
 
-    Gives integral [sr] and solid angle [sr] of the covered part, the part that is covered (exactly
-    1 where nothing is missing), all (N, K), and the covariance of the integrals at depth 1
-    (N, K, K) [sr2] or None. A cutout with a NaN among its edges gives NaN.
+    And the covariance of the integrals at depth 1, (N, K, K) [sr2], or None. NaN edges give NaN;
+    the coverage is exactly 1 where nothing is missing.
     """
     n, k = edges.shape[:2]
     integral, area = np.full((n, k), np.nan), np.full((n, k), np.nan)
@@ -169,10 +162,6 @@ def noise_covariance(noise, cutouts):
     """Check that a noise model is that of the cutouts' map; what computes with it, or None."""
     if noise is None:
         return None
-    if not isinstance(noise, NoiseModel):
-        raise InvalidInputError(
-            f"'noise' must be a NoiseModel, for instance NoiseModel.planck(). Received: {noise!r}"
-        )
     both = noise.beam is not None and cutouts.beam is not None
     if both and abs(noise.beam / cutouts.beam - 1) > 1e-6:
         raise InvalidInputError(
@@ -197,9 +186,4 @@ def check_depth(noise, depth, cutouts):
         return noise.depth.at(cutouts.coord) if known and n else np.ones(n)
     if noise is None:
         raise InvalidInputError("'depth' is a factor of the noise: give 'noise' as well.")
-    depth = as_floats(depth, "", "depth", positive=True, finite=True)
-    if depth.shape not in ((), (n,)):
-        raise InvalidInputError(
-            f"'depth' must be one factor or one per cutout ({n}). Received: shape {depth.shape}"
-        )
-    return np.broadcast_to(depth, n)
+    return check_factors(depth, n, "cutout")

@@ -279,11 +279,7 @@ def _check_radii(cutouts, edges, radius, background):
 
 
 def _rescaled(cutouts, geometry, scale):
-    """Resample cutouts, bilinear, to a relative geometry of the same frame and rotation.
-
-    Both grids are on the tangent plane of the same position, so that this is a change of scale by N
-    angles, NaN where not known. What needs a pixel that is missing is missing.
-    """
+    """Resample cutouts, bilinear, to a relative geometry about the same positions."""
     from scipy.ndimage import map_coordinates
 
     own = cutouts.geometry
@@ -299,10 +295,7 @@ def _rescaled(cutouts, geometry, scale):
 
 
 def _mean_rings(geometry, edges, radius, background):
-    """Solid angles of pixels within the annuli of profile, aperture and background.
-
-    Of a relative geometry they are in an arbitrary unit.
-    """
+    """Solid angles of pixels in the annuli of profile, aperture, background; relative: any unit."""
     unit = _FLAT if geometry.relative else u.arcmin.to(u.rad)
     pairs = [np.stack([edges[:-1].value, edges[1:].value], axis=1), [[0, radius.value]]]
     if background is not None:
@@ -315,10 +308,7 @@ def _mean_rings(geometry, edges, radius, background):
 
 
 class _MeanMap:
-    """Weighted mean of N cutouts with a value somewhere, and means of it over annuli.
-
-    ``rings`` are from `_mean_rings`; with ``subtract`` the last of them is a background.
-    """
+    """Weighted mean of cutouts, and its means over `_mean_rings`, the last perhaps a background."""
 
     def __init__(self, cutouts, weights, rings, subtract):
         (self._parts, self._whole), self._subtract = rings, subtract
@@ -382,10 +372,7 @@ class _MeanMap:
         return 1 - (parts @ (1 - self.coverage) + (whole - parts.sum(axis=1))) / whole
 
     def noise_covariance(self, noise, depth):
-        """Covariance of profile and amplitude (last) by independent noise of N depths, or None.
-
-        NaN for annuli that nothing covers.
-        """
+        """Covariance of profile and amplitude (last) by noise of N depths, NaN if not covered."""
         covariance = noise_covariance(noise, self.cutouts)
         if covariance is None:
             return None
@@ -413,10 +400,7 @@ class _MeanMap:
 
 
 class _Bootstrap:
-    """Covariance of profile and amplitude, and error of a mean map, from resampled clusters.
-
-    None with 0 samples.
-    """
+    """Covariance of profile and amplitude, and error of a mean map; None with 0 samples."""
 
     def __init__(self, mean, n_samples, rng):
         self.covariance = self.image_err = None

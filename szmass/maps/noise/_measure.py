@@ -35,6 +35,9 @@ _COVERED = 0.25
 _FLATNESS = 1.25
 # Fields of an image that is not flat: pixels along each side, and the least part that is there.
 _FIELD, _LEAST = 256, 0.3
+_NOTHING_LEFT = (
+    "No pixel is left to measure noise in. Mask less, or reduce 'apodisation' or 'radius'."
+)
 
 
 def estimate_spectrum(
@@ -49,10 +52,7 @@ def estimate_spectrum(
     depth_nside=None,
     fields=None,
 ):
-    """Measure the noise in two splits, or in one map of empty fields (``second`` is None).
-
-    Takes and checks what the constructors of `NoiseModel` take, and gives its arguments.
-    """
+    """Arguments of the `NoiseModel` of two splits, or of empty fields (``second`` None)."""
     splits = [("ymap", first)] if second is None else [("first", first), ("second", second)]
     for name, value in splits:
         # By what they have: maps and cutouts know the noise model, which cannot know them.
@@ -232,9 +232,7 @@ def _measure_flat(data, used, pixel, taper, edges, limit, subtract):
     kept = used.any(axis=(1, 2))
     windows = soft_edges(used[kept], taper / pixel)
     if not windows.any():
-        raise InvalidInputError(
-            "No pixel is left to measure noise in. Mask less, or reduce 'apodisation' or 'radius'."
-        )
+        raise InvalidInputError(_NOTHING_LEFT)
     data = np.where(used[kept], data[kept], 0.0)
     if subtract:
         sums = np.maximum(windows.sum(axis=(1, 2)), 1e-300)
@@ -247,10 +245,7 @@ def _measure_flat(data, used, pixel, taper, edges, limit, subtract):
 
 
 def _measure_sphere(first, second, mask, discs, taper, edges, limit, depth_nside):
-    """Pseudo-spectrum of a HEALPix map, or of half the difference of two, and its local amplitude.
-
-    The mean square of the depth over the window is 1; None without ``depth_nside``.
-    """
+    """Coupling, pseudo-spectrum, local amplitude (mean square 1) of a map or half a difference."""
     import healpy
 
     data = _ring_values(first)
@@ -259,7 +254,8 @@ def _measure_sphere(first, second, mask, discs, taper, edges, limit, depth_nside
         data /= 2
     used = np.isfinite(data)
     if mask is not None:
-        used &= ~_to_ring(first, mask)
+        nested = first.ordering == "nested"
+        used &= ~(healpy.reorder(mask, n2r=True).astype(bool) if nested else mask)
     if discs is not None:
         lon, lat = lonlat(discs[0], first.celestial_frame)
         for vector, radius in zip(healpy.ang2vec(np.pi / 2 - lat, lon), discs[1], strict=True):
@@ -273,9 +269,7 @@ def _measure_sphere(first, second, mask, discs, taper, edges, limit, depth_nside
         window *= np.clip(2 * smooth - 1, 0, 1)
     weight = np.sum(window)
     if not weight > 0:
-        raise InvalidInputError(
-            "No pixel is left to measure noise in. Mask less, or reduce 'apodisation' or 'radius'."
-        )
+        raise InvalidInputError(_NOTHING_LEFT)
     data[~used] = 0
     if second is None:
         data -= np.sum(data * window) / weight
@@ -297,14 +291,6 @@ def _measure_sphere(first, second, mask, discs, taper, edges, limit, depth_nside
     data *= window
     pseudo = healpy.anafast(data, lmax=ell_max, iter=1, pol=False)
     return coupling, coupling.measure(pseudo), depth
-
-
-def _to_ring(ymap, values):
-    import healpy
-
-    return (
-        values if ymap.ordering == "ring" else healpy.reorder(values, n2r=True).astype(values.dtype)
-    )
 
 
 def _ring_values(ymap):

@@ -1,4 +1,4 @@
-"""Power spectra given at some multipoles: integrals over them, and fields drawn from them."""
+"""Power spectra given at some multipoles: integrals over them; fields and skies drawn of them."""
 
 import astropy.units as u
 import numpy as np
@@ -9,7 +9,15 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import check_geometry
 from szmass.maps.sampling import check_beam
 
-__all__ = ["FieldSampler", "NoiseSpectrum", "beam_power", "flat_multipoles", "grid_of"]
+__all__ = [
+    "FieldSampler",
+    "NoiseSpectrum",
+    "beam_power",
+    "draw_sky",
+    "flat_multipoles",
+    "grid_of",
+    "upgrade",
+]
 
 # Correlation functions are tabulated with so many nodes per wave of the highest multipole that
 # matters, the one below which all but this part of the variance is.
@@ -25,6 +33,9 @@ _CHUNK = 8
 # The power of the lowest modes is a mean over their cells; up to this many fundamentals, with
 # this many points in a cell.
 _LOW, _POINTS = 6, 9
+
+# HEALPix pixels at a time.
+_SKY_PIECE = 2**20
 
 
 def beam_power(ell, beam):
@@ -118,10 +129,9 @@ def flat_multipoles(shape, pixel):
 
 
 def mean_power(power, shape, pixel):
-    """Power of each mode of a field of pixels of a side [rad], a mean over the mode's cell.
+    """Power [sr] of the modes (ny, nx // 2 + 1) of a field of pixels [rad], means over their cells.
 
-    The cell of the mode 0 holds what is on scales larger than the field: the mean over the field
-    is not 0. Shape (ny, nx // 2 + 1) [sr]; ``power`` must be finite at l = 0.
+    That of the mode 0 is what is on larger scales: the mean over the field is not 0.
     """
     result = power(flat_multipoles(shape, pixel))
     dy, dx = (2 * np.pi / (n * pixel) for n in shape)
@@ -135,10 +145,7 @@ def mean_power(power, shape, pixel):
 
 
 class FieldSampler:
-    """Draws of a Gaussian field that is not periodic over its own size.
-
-    Fields of ``shape`` pixels of a side [rad] are cut out of fields ``padding`` times larger.
-    """
+    """Gaussian fields of pixels of a side [rad], cut out of periodic ones that are larger."""
 
     def __init__(self, power, shape, pixel, padding, dtype):
         self._shape = shape
@@ -189,6 +196,47 @@ class FieldSampler:
         return result
 
 
+def draw_sky(spectrum, nside, rng):
+    """Draw a sky (RING) of a spectrum from l = 0; healpy would draw from numpy's global state."""
+    import healpy
+
+    ell_max = len(spectrum) - 1
+    alm = np.empty(healpy.Alm.getsize(ell_max), complex)
+    rng.standard_normal(out=alm.view(float))
+    alm *= np.sqrt(0.5)
+    # m = 0 comes first and is real.
+    alm[: ell_max + 1] = alm[: ell_max + 1].real * np.sqrt(2)
+    healpy.almxfl(alm, np.sqrt(spectrum), inplace=True)
+    return healpy.alm2map(alm, nside, lmax=ell_max)
+
+
+def upgrade(values, nside):
+    """Bring a map (RING, NaN where not known) to another nside: bilinear up, means down."""
+    import healpy
+
+    own = healpy.npix2nside(len(values))
+    if nside == own:
+        return values.copy()
+    if nside < own:
+        bad = np.isnan(values)
+        result = healpy.ud_grade(np.where(bad, healpy.UNSEEN, values), nside)
+        result[result == healpy.UNSEEN] = np.nan
+        return result
+    result = np.empty(12 * nside**2)
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+    for start in range(0, len(result), _SKY_PIECE):
+        pixels = np.arange(start, min(start + _SKY_PIECE, len(result)))
+        neighbours, weights = healpy.get_interp_weights(own, *healpy.pix2ang(nside, pixels))
+        part = np.sum(filled[neighbours] * weights, axis=0)
+        if not known.all():
+            # Means over what is known, where that is most of it.
+            cover = np.sum(known[neighbours] * weights, axis=0)
+            part = np.where(cover > 0.5, part / np.maximum(cover, 0.5), np.nan)
+        result[pixels] = part
+    return result
+
+
 def grid_of(geometry):
     """Shape and pixel side [rad] of a geometry that has one."""
     geometry = check_geometry(geometry)
@@ -196,17 +244,7 @@ def grid_of(geometry):
 
 
 class NoiseSpectrum:
-    """The part of a noise model that is its power spectrum and beam.
-
-    Parameters
-    ----------
-    ell : array-like
-        As in `NoiseModel`.
-    spectrum : `~astropy.units.Quantity`
-        As in `NoiseModel`.
-    beam : `~astropy.units.Quantity` or str or None
-        As in `NoiseModel`.
-    """
+    """The part of a `NoiseModel` that is its power spectrum and beam."""
 
     def __init__(self, ell, spectrum, beam):
         self._power = PowerTable(ell, spectrum)

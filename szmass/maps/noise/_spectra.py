@@ -103,10 +103,7 @@ class FlatCoupling(_Coupling):
 
 
 class SphereCoupling(_Coupling):
-    """Pseudo-spectra of maps of the sky through a window whose spectrum is known from l = 0.
-
-    ``area`` [sr] is that over which modes are independent, (int w^2)^2 / int w^4.
-    """
+    """Pseudo-spectra through a window of known spectrum; area: (int w^2)^2 / int w^4 [sr]."""
 
     def __init__(self, window_spectrum, area, edges):
         # What is somewhat beyond the last band leaks into it.
@@ -150,11 +147,9 @@ def _fejer(n):
 
 
 def solve_bands(coupling, measured, beam_power):
-    """Undo the coupling of a pseudo-spectrum per band.
+    """Undo the coupling: shape of the spectrum inside bands, and its factor in each (may be < 0).
 
-    ``beam_power`` is a first guess of the shape of the spectrum as a function of l. Gives the shape
-    that was assumed inside bands, and what it is multiplied by in each: a number that may be
-    negative where there is only noise.
+    ``beam_power(l)`` is a first guess of the shape.
     """
     shape = beam_power
     factor = np.linalg.solve(coupling.response(shape(coupling.ell)), measured)

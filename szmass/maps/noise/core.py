@@ -9,8 +9,7 @@ from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import _files as _noise_files
 from szmass.maps.noise._measure import estimate_spectrum
-from szmass.maps.noise._power import FieldSampler, NoiseSpectrum, grid_of
-from szmass.maps.noise._sky import draw_sky
+from szmass.maps.noise._power import FieldSampler, NoiseSpectrum, draw_sky, grid_of
 from szmass.maps.noise.depth import DepthMap, LogNormalDepth, TabulatedDepth, field_factors
 from szmass.maps.noise.mmf import fit_noise, planck_noise
 

@@ -8,8 +8,9 @@ from astropy.coordinates import SkyCoord
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.maps._checks import check_positions, nside_of
+from szmass.maps._checks import check_positions, check_whole_sky
 from szmass.maps.frames import frame_named, lonlat
+from szmass.maps.noise._power import draw_sky, upgrade
 
 __all__ = ["DepthMap", "LogNormalDepth", "TabulatedDepth"]
 
@@ -58,8 +59,6 @@ class _DepthDistribution:
         `~numpy.ndarray`
             One factor per pixel, in RING ordering.
         """
-        from szmass.maps.noise._sky import draw_sky, upgrade
-
         frame_named(frame)
         ell = np.arange(97)
         power = np.exp(-ell * (ell + 1) * (_PATCH / 2.355) ** 2)
@@ -188,12 +187,7 @@ class DepthMap:
 
     def __init__(self, values, frame="galactic", *, normalise=False):
         values = as_floats(values, "", "values")
-        self.nside = nside_of(values.size)
-        if values.ndim != 1 or self.nside is None:
-            raise InvalidInputError(
-                "'values' must have 12 nside^2 entries, one per HEALPix pixel of the sky. "
-                f"Received: shape {values.shape}"
-            )
+        self.nside = check_whole_sky(values)
         self._frame = frame_named(frame)
         known = np.isfinite(values) & (values > 0)
         if not known.any():
@@ -282,8 +276,6 @@ class DepthMap:
         """
         import healpy
 
-        from szmass.maps.noise._sky import upgrade
-
         if frame_named(frame).is_equivalent_frame(self._frame):
             return upgrade(self.values, nside)
         lon, lat = healpy.pix2ang(nside, np.arange(12 * nside**2), lonlat=True)
@@ -301,36 +293,25 @@ def depth_from_dict(stored, values=None):
     return DepthMap(values, stored["frame"])
 
 
+def check_factors(depth, n, thing):
+    """Factors of the noise amplitude, one or one per thing, as (n,)."""
+    depth = as_floats(depth, "", "depth", positive=True, finite=True)
+    if depth.shape not in ((), (n,)):
+        raise InvalidInputError(
+            f"'depth' must be one factor or one per {thing} ({n}). Received: shape {depth.shape}"
+        )
+    return np.broadcast_to(depth, n)
+
+
 def field_factors(model, n, rng, coord, depth):
-    """Give the factors of n fields, or None if they are 1.
+    """Factors (n,) of fields, or None if they are 1: ``depth`` if given, else those of a model.
 
-    Parameters
-    ----------
-    model : LogNormalDepth or TabulatedDepth or DepthMap or None
-        The depth of a noise model.
-    n : int
-        Number of fields.
-    rng : `~numpy.random.Generator` or list of them
-        Source of random numbers, or one for each field.
-    coord : `~astropy.coordinates.SkyCoord` or None
-        Their positions.
-    depth : float or array-like or None
-        What the caller wants instead.
-
-    Returns
-    -------
-    `~numpy.ndarray` or None
-        Of length n.
+    The model's are looked up at ``coord``, or drawn from ``rng``: one generator, or one per field.
     """
     if depth is not None:
         if coord is not None:
             raise InvalidInputError("Give either 'depth' or 'coord', which looks the depth up.")
-        depth = as_floats(depth, "", "depth", positive=True, finite=True)
-        if depth.shape not in ((), (n,)):
-            raise InvalidInputError(
-                f"'depth' must be one factor or one per field ({n}). Received: shape {depth.shape}"
-            )
-        return np.broadcast_to(depth, n)
+        return check_factors(depth, n, "field")
     if coord is None:
         if model is None:
             return None

@@ -11,7 +11,7 @@ from szmass.exceptions import FileFormatError, InvalidInputError, UnknownNameErr
 from szmass.maps.noise._power import beam_power
 from szmass.maps.noise.depth import TabulatedDepth
 
-__all__ = ["MMFNoiseTable", "fit_noise", "planck_noise"]
+__all__ = ["MMFNoiseTable"]
 
 _FILES = ("SZ_thetas.txt", "SZ_skyfracs.txt", "SZ_ylims.txt")
 
@@ -205,18 +205,7 @@ def _arguments(parameters, meta):
 
 
 def planck_noise(kind):
-    """Give the arguments of the `NoiseModel` of the fitting formula.
-
-    Parameters
-    ----------
-    kind : {"total", "instrument"}
-        As in `NoiseModel.planck`.
-
-    Returns
-    -------
-    dict
-        Arguments by name, without depth.
-    """
+    """Arguments of the `NoiseModel` of the fitting formula, without depth."""
     if kind not in _PARAMETERS:
         raise UnknownNameError(
             f"No Planck noise is named {kind!r}. Known: {', '.join(map(repr, _PARAMETERS))}."
@@ -225,20 +214,7 @@ def planck_noise(kind):
 
 
 def fit_noise(table, patch):
-    """Fit the formula to the table of the matched filters.
-
-    Parameters
-    ----------
-    table : MMFNoiseTable or path-like
-        As in `NoiseModel.from_mmf_table`.
-    patch : int or None
-        As in `NoiseModel.from_mmf_table`.
-
-    Returns
-    -------
-    dict
-        Arguments of the `NoiseModel` whose matched-filter noise is closest to the table.
-    """
+    """Arguments of the `NoiseModel` of the formula closest to a table or a patch of it."""
     from scipy.optimize import least_squares
 
     from szmass.physics.templates import filter_weights, get_scale_free_profile

@@ -4,14 +4,16 @@ import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.networks.domain._anomaly import (
+from szmass.networks.domain._statistics import (
+    MULTIPOLES,
     AnomalyScore,
     ConditionalGaussian,
+    FieldStatistics,
+    PairTemplates,
     SmoothBasis,
     Standardisation,
     inverse_normal,
 )
-from szmass.networks.domain._fields import MULTIPOLES, FieldStatistics, PairTemplates
 
 __all__ = ["FEWEST", "DomainScore"]
 

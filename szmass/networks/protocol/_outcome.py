@@ -11,8 +11,12 @@ from astropy.table import MaskedColumn, Table
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks._weights import load_arrays
 from szmass.networks.cards import ModelCard, WeightsFile
-from szmass.networks.protocol._bias import error_table, pooled_means, relative_error
-from szmass.networks.protocol._training import read_record
+from szmass.networks.protocol._training import (
+    error_table,
+    pooled_means,
+    read_record,
+    relative_error,
+)
 from szmass.version import __version__
 
 __all__ = ["bin_label", "make_card", "models_below_threshold", "read_settings", "selection_table"]

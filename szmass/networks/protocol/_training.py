@@ -1,6 +1,7 @@
-"""Training, one of many, of the architecture of de Andres et al. (2022): one redshift bin."""
+"""One of many trainings of the architecture of de Andres et al. (2022), and how biased it is."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +17,16 @@ from szmass.networks._fit import fit_network, model_arrays, seed_everything, use
 from szmass.networks._stream import MapStream
 from szmass.networks._weights import save_arrays, write_json
 from szmass.networks.architectures import build_deandres2022
-from szmass.networks.protocol._bias import mass_bin_statistics
+from szmass.networks.cards import ErrorTable
 
 __all__ = [
     "WEIGHTS",
     "Protocol",
+    "error_table",
+    "mass_bin_statistics",
+    "pooled_means",
     "read_record",
+    "relative_error",
     "split_bin",
     "train_in_own_process",
     "train_one",
@@ -32,6 +37,10 @@ _RECORD, WEIGHTS = "record.json", "weights.npz"
 _PARTS = ("train", "validation", "test")
 # Maps that go through the network at once when it is tested: 0.2 GB in its first layers.
 _CHUNK = 256
+# Maps of a node of the table of errors, and the most nodes it has.
+_PER_NODE, _MOST_NODES = 30, 20
+# An end of the interval on the wrong side of the predicted mass counts as this [dex].
+_LEAST_ERROR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -76,8 +85,7 @@ def train_in_own_process(protocol, number, model):
 def train_one(protocol, number, model):
     """Train one network, test it, and keep weights, log, predictions and record, which it gives.
 
-    The number of the training chooses the split and all random numbers. If the loss became NaN,
-    the record says so in ``error``.
+    Its number chooses the split and all random numbers. If the loss became NaN, ``error`` says so.
     """
     folder = training_folder(protocol.folder, number, model)
     _, *seeds, keras_seed = _seeds(protocol, number, model)
@@ -201,15 +209,8 @@ def _normalised(maps, normalisation):
 
 def _batches(stream, truth, normalisation, epoch):
     for parts in stream.batches(epoch):
-        maps, rows = _joined(parts)
+        maps, rows = (np.concatenate([getattr(p, n) for p in parts]) for n in ("maps", "rows"))
         yield _normalised(maps, normalisation), truth[rows][:, np.newaxis]
-
-
-def _joined(parts):
-    """Join the maps of several noise models."""
-    if len(parts) == 1:
-        return parts[0].maps, parts[0].rows
-    return tuple(np.concatenate([getattr(p, name) for p in parts]) for name in ("maps", "rows"))
 
 
 def _all_maps(stream, normalisation):
@@ -236,3 +237,88 @@ def _write_predictions(path, dataset, predicted):
         mass = 10.0**predicted * u.solMass
     columns = {name: truth[name] for name in truth.colnames} | {"mass_cnn": mass}
     write_table(QTable(columns), path, overwrite=True)
+
+
+def relative_error(predicted, true):
+    """(M_predicted - M_true) / M_predicted from decimal logarithms."""
+    return 1 - 10.0 ** (np.asarray(true) - np.asarray(predicted))
+
+
+def mass_bin_statistics(predicted, true, cluster_id, edges):
+    """Statistics of the errors of log10(M / Msun) of one network in bins of predicted mass.
+
+    Lists between and beyond the edges, None where there are too few; and numbers of all maps, where
+    ``scatter`` [dex] is the rmse of one who always says the mean of the true masses.
+    """
+    error = relative_error(predicted, true)
+    index = np.searchsorted(edges, predicted, side="right")
+    result = {"maps": [], "clusters": [], "mean": [], "std": []}
+    for number in range(len(edges) + 1):
+        rows = index == number
+        result["maps"].append(int(rows.sum()))
+        result["clusters"].append(len(np.unique(cluster_id[rows])))
+        result["mean"].append(_or_none(error[rows].mean()) if rows.any() else None)
+        result["std"].append(_or_none(error[rows].std()) if rows.any() else None)
+    result |= {
+        "relative_mean": _or_none(error.mean()),
+        "relative_std": _or_none(error.std()),
+        "rmse": _or_none(np.sqrt(np.mean((predicted - true) ** 2))),
+        "scatter": float(np.std(true)),
+    }
+    return result
+
+
+def _or_none(value):
+    return float(value) if math.isfinite(value) else None
+
+
+def pooled_means(statistics, least):
+    """Mean relative error per bin, with those of fewer than the least clusters pooled.
+
+    Otherwise a network could hide where it is biased by predicting few such masses. Bins are pooled
+    with the next ones, the last ones with those before. None where there are no maps or too few.
+    """
+    groups, waiting = [], []
+    for number in range(len(statistics["maps"])):
+        waiting.append(number)
+        if sum(statistics["clusters"][i] for i in waiting) >= least:
+            groups.append(waiting)
+            waiting = []
+    if groups:
+        groups[-1] += waiting
+    result = [None] * len(statistics["maps"])
+    for group in groups:
+        there = [i for i in group if statistics["maps"][i]]
+        weights = [statistics["maps"][i] for i in there]
+        # An infinite error has no number on record.
+        if any(statistics["mean"][i] is None for i in there):
+            continue
+        for i in there:
+            means = [statistics["mean"][j] for j in there]
+            result[i] = float(np.average(means, weights=weights))
+    return result
+
+
+def error_table(predicted, true, level=0.68):
+    """Range of the true log10 mass at the predicted one, at a level; None with fewer than 60 maps.
+
+    Nodes are at the median predicted mass of equal numbers of maps, the outer ones at the ends.
+    """
+    n = min(_MOST_NODES, len(predicted) // _PER_NODE)
+    if n < 2:
+        return None
+    order = np.argsort(predicted, kind="stable")
+    parts = np.array_split(order, n)
+    nodes = np.array([np.median(predicted[part]) for part in parts])
+    nodes[[0, -1]] = predicted[order[[0, -1]]]
+    tail = 50 * (1 - level)
+    low, high = np.transpose(
+        [np.percentile(true[part] - predicted[part], [tail, 100 - tail]) for part in parts]
+    )
+    # Equal predictions, as of a network that has learned nothing, make one node.
+    keep = np.concatenate([[True], np.diff(nodes) > 0])
+    if keep.sum() < 2:
+        return None
+    return ErrorTable(
+        nodes[keep], np.maximum(-low, _LEAST_ERROR)[keep], np.maximum(high, _LEAST_ERROR)[keep]
+    )

@@ -11,8 +11,7 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass._io.download import check_sha256, file_sha256
-from szmass._io.files import atomic_path
-from szmass._io.locks import file_lock
+from szmass._io.files import atomic_path, file_lock
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count, check_seed
@@ -27,7 +26,6 @@ from szmass.networks.protocol._outcome import (
     SETTINGS,
     bin_label,
     make_card,
-    models_below_threshold,
     read_settings,
     selection_table,
 )
@@ -42,7 +40,7 @@ from szmass.networks.protocol._training import (
 from szmass.simulations.dataset import SimulationDataset
 from szmass.simulations.dataset.origin import array_digest, differences, plain
 
-__all__ = ["models_below_threshold", "selection_table", "train_selection"]
+__all__ = ["train_selection"]
 
 _TABLE = "selection.csv"
 _REDSHIFT_BINS = (0.0, 0.1, 0.2, 0.4, 1.0)

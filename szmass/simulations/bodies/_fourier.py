@@ -80,11 +80,10 @@ class FieldGrid:
         }
 
     def spectrum(self, n, tables, row, amplitude, stretch, offset):
-        """Add the C components of one field up; the modes of a period of ``n`` pixels, complex64.
+        """Modes (complex64), of a period of ``n`` pixels, of the sum of C components of one field.
 
-        Each has the row ``row`` of the transforms ``tables``, an amplitude [arcmin2], the elements
-        xx, xy, yy of Q in k_scaled^2 = k Q k [arcmin2], shape (C, 3), and its place right of and
-        above the middle [arcmin], shape (C, 2).
+        Each has a row of the transforms ``tables``, an amplitude [arcmin2], xx, xy, yy of Q (C, 3)
+        in k_scaled^2 = k Q k [arcmin2], and its place right of and above the middle [arcmin].
         """
         modes = self._modes(n)
         stretch = stretch.astype(np.float32)[:, :, np.newaxis]

@@ -9,6 +9,7 @@ __all__ = [
     "RADIUS_MAX",
     "companion_mean",
     "companions",
+    "directions",
     "subhalo_mean",
     "subhaloes",
 ]
@@ -47,7 +48,8 @@ def _poisson():
     return poisson.cdf(np.arange(MAX_SUBHALOES), _mass_function()[0])
 
 
-def _direction(uniform):
+def directions(uniform):
+    """Unit vectors, even over the sphere, of two uniform numbers each."""
     cos = 2 * uniform[..., 0] - 1
     sin, angle = np.sqrt(1 - cos**2), 2 * np.pi * uniform[..., 1]
     return np.stack([sin * np.cos(angle), sin * np.sin(angle), cos], axis=-1)
@@ -58,7 +60,7 @@ def subhaloes(number, uniform):
     _, share, log_ratio = _mass_function()
     ratio = np.exp(np.interp(uniform[..., 0], share, log_ratio))
     gas = _GAS[0] + (_GAS[1] - _GAS[0]) * uniform[..., 1]
-    position = RADIUS_MAX * uniform[..., 2:3] * _direction(uniform[..., 3:])
+    position = RADIUS_MAX * uniform[..., 2:3] * directions(uniform[..., 3:])
     empty = np.arange(MAX_SUBHALOES) >= np.searchsorted(_poisson(), number)[:, np.newaxis]
     for array in (ratio, gas, position):
         array[empty] = np.nan
@@ -79,7 +81,7 @@ def companions(uniform, merging):
     low, high = np.log(_COMPANION_RATIO)
     ratio = np.exp(low + (high - low) * uniform[:, 0])
     near, far = _COMPANION_RADIUS
-    position = (near + (far - near) * uniform[:, 1:2]) * _direction(uniform[:, 2:])
+    position = (near + (far - near) * uniform[:, 1:2]) * directions(uniform[:, 2:])
     ratio[~merging] = np.nan
     position[~merging] = np.nan
     return ratio, position

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.physics.checks import check_one_minus_b
@@ -50,6 +51,15 @@ def switched_off(thing, parts, names, **changes):
             )
         changes = parts[name] | changes
     return dataclasses.replace(thing, **changes)
+
+
+def set_amounts(thing, **units):
+    """Check attributes of a frozen dataclass: one number >= 0 each, kept in its unit."""
+    for name, unit in units.items():
+        value = as_floats(getattr(thing, name), unit, name, finite=True)
+        if value.ndim or value < 0:
+            raise InvalidInputError(f"'{name}' must be one number >= 0. Received: {value}")
+        object.__setattr__(thing, name, float(value) * unit)
 
 
 @dataclass(frozen=True, kw_only=True)

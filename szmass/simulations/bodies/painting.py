@@ -212,6 +212,14 @@ def _sum(profiles, x_max):
     return np.einsum("ij,j->i", profiles, sphere_weights(x_max))
 
 
+def needed_beam(beam):
+    """A beam [arcmin] that must be given."""
+    beam = check_beam(beam)
+    if beam is None:
+        raise InvalidInputError("'beam' must be given: what has no beam cannot be sampled.")
+    return beam
+
+
 class ClusterPainter:
     """Paints drawn clusters as they look through a beam.
 
@@ -247,9 +255,7 @@ class ClusterPainter:
                 "'geometry' must have a pixel_scale in arcmin: clusters of all sizes are painted "
                 f"on one grid. Received: {self.geometry!r}"
             )
-        self.beam = check_beam(beam)
-        if self.beam is None:
-            raise InvalidInputError("'beam' must be given: what has no beam cannot be sampled.")
+        self.beam = needed_beam(beam)
         self.window = Window(self.beam.to_value("arcmin"), box_variance)
         pixel = self.geometry.pixel_scale.to_value("arcmin")
         self._grid = FieldGrid(self.geometry.shape, pixel, self.window)

@@ -5,7 +5,7 @@ import numpy as np
 from szmass._utils.seeds import check_seed
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["batches", "even_blocks", "mixed_blocks", "split_clusters"]
+__all__ = ["batches", "mixed_blocks", "split_clusters"]
 
 # Apart from the streams that make the clusters.
 _STREAM = 1001
@@ -95,12 +95,6 @@ def _check_bins_present(row_bins, parts, edges):
 
 def _text(edges, number):
     return f"({edges[number]:g}, {edges[number + 1]:g}]"
-
-
-def even_blocks(n, buffer):
-    """Yield the rows 0 to n - 1 in blocks of at most ``buffer``."""
-    for start in range(0, n, buffer):
-        yield np.arange(start, min(start + buffer, n))
 
 
 def mixed_blocks(shards, buffer, rng):

@@ -11,8 +11,6 @@ import dataclasses
 import errno
 import hashlib
 import json
-import os
-import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +18,17 @@ from pathlib import Path
 import numpy as np
 
 from szmass._io.download import file_sha256
-from szmass._io.locks import file_lock
+from szmass._io.files import file_lock, put_in_place, temporary_beside
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, FileFormatError, InvalidInputError
-from szmass.simulations.dataset._truth import ColumnSpec, encode
+from szmass.simulations.dataset._truth import ColumnSpec, encode, with_longer_names
 from szmass.simulations.dataset.origin import differences, plain
 from szmass.version import __version__
 
 __all__ = [
     "Layout",
     "build",
-    "check_shard_size",
     "damaged_files",
     "describe_geometry",
     "import_zarr",
@@ -67,6 +64,8 @@ class Layout:
     @classmethod
     def plan(cls, n_maps, views, shape, shard, columns):
         """Choose shards of about ``shard`` maps that part no cluster of ``views`` maps."""
+        if views > 1:
+            columns = with_longer_names(columns, len(f" p{views - 1}"))
         chunk = views * -(-16 // views)
         return cls(n_maps, tuple(shape), chunk * max(1, shard // chunk), chunk, tuple(columns))
 
@@ -141,15 +140,10 @@ def _prepare(path, attributes, layout, *, overwrite):
                 "the shell)."
             )
         shutil.rmtree(path)
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
+    with temporary_beside(path) as temporary:
         with _disk_full_explained(path):
             _create_folder(temporary, attributes, layout)
-        if path.exists():
-            path.rmdir()  # an empty folder
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        put_in_place(temporary, path)
 
 
 def _create_folder(path, attributes, layout):
@@ -210,13 +204,9 @@ def write_shard(path, layout, number, maps, table):
 def _write(target, partial, content):
     """Write a file that is complete or not there."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = partial / secrets.token_hex(8)
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with temporary_beside(target, folder=partial) as temporary:
+        temporary.write_bytes(content)
+        put_in_place(temporary, target)
 
 
 @contextlib.contextmanager
@@ -280,18 +270,11 @@ def is_finished(path, number, *, checksums=False):
     return not damaged_files(path, number, checksums=checksums)
 
 
-def _finish(path):
-    """Remove what is needed only while shards are written."""
-    shutil.rmtree(Path(path) / _PARTIAL, ignore_errors=True)
-
-
 def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwrite, noise=None):
-    """Write the shards of a data set that are not there yet, under a lock on its folder.
+    """Write what is missing of a data set, under a lock; ``verify`` makes damaged shards anew.
 
-    ``write_missing(path, numbers)`` yields whenever it has written one; ``origin`` says which data
-    set it is, ``cutouts`` and ``meta`` are on record of it, and ``noise``, the model of what is in
-    the maps, in a file beside them. ``verify`` reads finished shards, and
-    makes the damaged ones anew.
+    ``write_missing(path, numbers)`` yields whenever it has written one; ``noise`` is the model of
+    what is in the maps, and goes into a file beside them.
     """
     import_zarr()
     path = Path(path).absolute()
@@ -310,11 +293,7 @@ def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwri
         _prepare(path, attributes, layout, overwrite=overwrite)
         if noise is not None:
             noise.write(path / NOISE, overwrite=True)
-        todo = [
-            number
-            for number in range(layout.n_shards)
-            if not is_finished(path, number, checksums=verify)
-        ]
+        todo = [i for i in range(layout.n_shards) if not is_finished(path, i, checksums=verify)]
         _check_space(path, layout, todo)
         with progress_bar(total=layout.n_maps, desc=path.name, unit="map") as bar:
             bar.update(layout.n_maps - sum(_length(layout, number) for number in todo))
@@ -325,20 +304,13 @@ def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwri
                 f"{len(left)} of {layout.n_shards} shards were made, but are not in {str(path)!r}: "
                 "workers on other machines need this folder under the same name."
             )
-        _finish(path)
+        shutil.rmtree(path / _PARTIAL, ignore_errors=True)
     return path
 
 
 def _length(layout, number):
     start, stop = layout.rows(number)
     return stop - start
-
-
-def check_shard_size(shard_size):
-    """Give the number of maps of a shard as a positive int."""
-    if isinstance(shard_size, bool) or not isinstance(shard_size, int) or shard_size < 1:
-        raise InvalidInputError(f"'shard_size' must be 1 or more. Received: {shard_size!r}")
-    return shard_size
 
 
 def describe_geometry(geometry):

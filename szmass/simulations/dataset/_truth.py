@@ -29,11 +29,7 @@ _FRAMES = ("galactic", "icrs")
 
 @dataclass(frozen=True)
 class ColumnSpec:
-    """What one column holds, and in which arrays.
-
-    Kinds are "number", "text" (UTF-8 bytes of the fixed width ``shape``) and "position" (longitude
-    and latitude [deg] in ``frame``). ``masked`` columns have an array of masks.
-    """
+    """What a column holds: "number", "text" (UTF-8, ``shape`` bytes) or "position" ([deg])."""
 
     name: str
     kind: str

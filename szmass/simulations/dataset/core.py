@@ -17,12 +17,7 @@ from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.maps.sampling import Sampling, get_sampling
 from szmass.simulations.dataset import _shards
-from szmass.simulations.dataset._rows import (
-    batches,
-    even_blocks,
-    mixed_blocks,
-    split_clusters,
-)
+from szmass.simulations.dataset._rows import batches, mixed_blocks, split_clusters
 from szmass.simulations.dataset._truth import decode
 
 __all__ = ["SimulationDataset"]
@@ -393,7 +388,8 @@ class SimulationDataset:
         """
         batch_size, buffer = check_count(batch_size, "batch_size"), check_count(buffer, "buffer")
         if seed is None:
-            rng, blocks = None, even_blocks(len(self), buffer)
+            starts = range(0, len(self), buffer)
+            rng, blocks = None, (np.arange(i, min(i + buffer, len(self))) for i in starts)
         else:
             rng = np.random.default_rng([check_seed(seed), check_seed(epoch)])
             blocks = mixed_blocks(self._rows // self._layout.shard, buffer, rng)

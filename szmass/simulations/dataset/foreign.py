@@ -15,13 +15,15 @@ from szmass._io.fits import open_fits
 from szmass._io.tables import read_table
 from szmass._utils.attributes import column_parts, describe_rows, parse_unit
 from szmass._utils.optional import import_optional
+from szmass._utils.seeds import check_count
 from szmass.clusters import ClusterSample
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.maps.cutouts import check_beam
 from szmass.maps.geometry import CutoutGeometry
 from szmass.physics.checks import check_mass, check_redshift
+from szmass.simulations._observer import view_names
 from szmass.simulations.dataset import _shards
-from szmass.simulations.dataset._truth import describe_columns, table_digest, with_longer_names
+from szmass.simulations.dataset._truth import describe_columns, table_digest
 from szmass.simulations.dataset.core import SimulationDataset
 from szmass.simulations.dataset.origin import array_digest
 from szmass.simulations.population import from_masses
@@ -127,14 +129,12 @@ def import_maps(
             f"Received: {geometry!r}"
         )
     factor, beam = _unit_factor(unit, geometry), check_beam(beam)
-    shard_size = _shards.check_shard_size(shard_size)
+    shard_size = check_count(shard_size, "shard_size")
     with _open_maps(maps, key) as (source, about):
         views = _check_shape(source, geometry)
         truth = _truth(table, source.shape[0])
         truth = _renamed(truth, cluster, mass, redshift, coord, mass_unit, seed)
         columns = describe_columns(_with_projections(truth[:1], views), masks=truth)
-        if views > 1:
-            columns = with_longer_names(columns, len(f" p{views - 1}"))
         layout = _shards.Layout.plan(len(truth) * views, views, geometry.shape, shard_size, columns)
         origin = {
             "kind": "import",
@@ -271,8 +271,7 @@ def _own_names(names):
     order = np.argsort(inverse, kind="stable")
     which = np.empty(len(names), dtype=int)
     which[order] = np.concatenate([np.arange(n) for n in counts])
-    width = len(str(counts.max() - 1))
-    return np.array([f"{name} p{j:0{width}d}" for name, j in zip(names, which, strict=True)])
+    return np.array(view_names(names, which))
 
 
 def _masses(column, name, mass_unit):
@@ -294,8 +293,7 @@ def _with_projections(truth, views):
     table = truth[np.repeat(np.arange(len(truth)), views)]
     which = np.tile(np.arange(views), len(truth))
     if views > 1:
-        width = len(str(views - 1))
-        table["name"] = [f"{n} p{j:0{width}d}" for n, j in zip(table["name"], which, strict=True)]
+        table["name"] = view_names(table["name"], which)
     table["projection"] = which
     return table
 

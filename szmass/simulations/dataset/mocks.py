@@ -12,7 +12,7 @@ from szmass.simulations._observer import Observer
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.simulations.bodies.painting import draw_clusters
 from szmass.simulations.dataset import _shards
-from szmass.simulations.dataset._truth import describe_columns, table_digest, with_longer_names
+from szmass.simulations.dataset._truth import describe_columns, table_digest
 from szmass.simulations.dataset.core import SimulationDataset
 from szmass.simulations.dataset.origin import plain
 from szmass.simulations.field.environment import get_environment
@@ -107,14 +107,12 @@ def make_dataset(
     _check_ids(sample)
     mock = job.observe_first(sample)
     columns = describe_columns(mock.table, masks=sample.table)
-    if job.projections > 1:
-        columns = with_longer_names(columns, len(f" p{job.projections - 1}"))
     n_maps = len(sample) * job.projections
     layout = _shards.Layout.plan(
         n_maps,
         job.projections,
         mock.cutouts.geometry.shape,
-        _shards.check_shard_size(shard_size),
+        check_count(shard_size, "shard_size"),
         columns,
     )
     origin = {

@@ -13,7 +13,7 @@ from szmass.physics.cosmology import ARCMIN_PER_RADIAN, angular_diameter_distanc
 from szmass.physics.mass_function import sky_density
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies._fourier import FieldGrid
-from szmass.simulations.bodies._substructure import RADIUS_MAX
+from szmass.simulations.bodies._substructure import RADIUS_MAX, directions
 from szmass.simulations.field.ingredients import Ingredient
 
 __all__ = ["HaloClustering", "HaloGas", "Neighbours"]
@@ -80,11 +80,10 @@ def _linear_correlation(power, h):
 
 
 class HaloClustering:
-    """The excess of haloes, of M500c [Msun] between two limits, around clusters.
+    """The excess of haloes, of M500c [Msun] between two limits, around clusters, in linear theory.
 
-    Linear theory: around a cluster of bias b_t, haloes of bias b have (1 + b_t b xi(r)) times their
-    mean density; the mean is that of the uncorrelated sky. Tinker et al. 2010, ApJ 724, 878 (bias),
-    2008, ApJ 688, 709 (mass function), both for 500c; Eisenstein & Hu 1998 (power spectrum).
+    Around a cluster of bias b_t, haloes of bias b have (1 + b_t b xi(r)) times their mean density.
+    Tinker et al. 2010 (bias), 2008 (mass function), for 500c; Eisenstein & Hu 1998 (P(k)).
     """
 
     def __init__(self, mass, cosmology):
@@ -153,10 +152,7 @@ class HaloClustering:
         uniform = rng.random((n, 4))
         log_mass = np.interp(uniform[:, 0] * above[0], above[::-1], self.log_mass[::-1])
         radius = np.interp(low + uniform[:, 1] * (high - low), self._within, self._radius)
-        cos, angle = 2 * uniform[:, 2] - 1, 2 * np.pi * uniform[:, 3]
-        sin = np.sqrt(1 - cos**2)
-        direction = np.stack([sin * np.cos(angle), sin * np.sin(angle), cos], axis=1)
-        return np.exp(log_mass), radius[:, np.newaxis] * direction
+        return np.exp(log_mass), radius[:, np.newaxis] * directions(uniform[:, 2:])
 
 
 class Neighbours(Ingredient):

@@ -9,14 +9,18 @@ import numpy as np
 from astropy.cosmology import FLRW
 from scipy import fft
 
-from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_count, check_seed, generator
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import check_mass, check_redshift
 from szmass.physics.cosmology import efunc, get_cosmology, h70
 from szmass.physics.mass_function import FULL_SKY, SkyAbundance
 from szmass.physics.templates import table_position, transform_tables
-from szmass.simulations.bodies.models import ClusterModel, get_cluster_model, switched_off
+from szmass.simulations.bodies.models import (
+    ClusterModel,
+    get_cluster_model,
+    set_amounts,
+    switched_off,
+)
 from szmass.simulations.field._haloes import HaloClustering, HaloGas, Neighbours
 from szmass.simulations.field.ingredients import UNRECORDED_DEFAULT, Ingredient, get_ingredient
 
@@ -133,11 +137,7 @@ class Environment:
                 )
         check_count(self.size, "size")
         check_seed(self.seed)
-        for name, unit in (("radio_density", u.deg**-2), ("radio_y", u.arcmin**2)):
-            value = as_floats(getattr(self, name), unit, name, finite=True)
-            if value.ndim or value < 0:
-                raise InvalidInputError(f"'{name}' must be one number >= 0. Received: {value}")
-            set_(self, name, float(value) * unit)
+        set_amounts(self, radio_density=u.deg**-2, radio_y=u.arcmin**2)
         for name, limit in (("cib_fraction", 1.0), ("relativistic", 0.5)):
             if not abs(getattr(self, name)) <= limit:
                 raise InvalidInputError(

@@ -11,6 +11,7 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps.cutouts import CutoutStack
 from szmass.maps.geometry import CutoutGeometry
 from szmass.simulations.observe import Observation, simulate
+from szmass.simulations.population import even_positions
 
 __all__ = ["empty_fields", "empty_positions", "inject"]
 
@@ -125,8 +126,7 @@ def empty_fields(
 
 def _candidates(ymap, n, geometry, rng):
     if ymap.wcs is None:
-        lon, cos = rng.uniform(0, 360, n), rng.uniform(-1, 1, n)
-        return SkyCoord(lon, np.degrees(np.arcsin(cos)), unit="deg", frame="galactic")
+        return even_positions(n, rng)
     # A field of any orientation reaches at least this far from its middle.
     pixel = np.sqrt(ymap.wcs.celestial.proj_plane_pixel_area())
     margin = 0.5 * (geometry.size.min() / pixel).to_value("")

@@ -1,4 +1,4 @@
-"""Masses of CLASH from strong and weak lensing (Umetsu et al. 2016)."""
+"""Masses of CLASH from weak and strong lensing (Umetsu et al. 2014, 2016)."""
 
 from astropy.cosmology import FlatLambdaCDM
 
@@ -6,7 +6,43 @@ from szmass.catalogs.core import register_catalog
 from szmass.catalogs.lensing._columns import layout
 from szmass.catalogs.lensing.core import PublishedLensingTable
 
-__all__ = ["Umetsu2016Table"]
+__all__ = ["Umetsu2014Table", "Umetsu2016Table"]
+
+_COSMOLOGY = FlatLambdaCDM(H0=70, Om0=0.27, Tcmb0=0, Ob0=0.05, name="CLASH")
+
+
+@register_catalog
+class Umetsu2014Table(PublishedLensingTable):
+    """Masses of 20 CLASH clusters from weak-lensing shear and magnification.
+
+    VizieR does not carry the table, which is table 6 of the paper. `read` takes it typed in as
+    CSV, or any form with units, with the columns ``cluster``, ``z``, ``ra_hms`` and ``dec_dms``
+    (text, or ``ra_deg`` and ``dec_deg``), ``M200c``, ``e_M200c``, ``M500c``, ``e_M500c``; masses in
+    1e14 solMass.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The rows, with these columns or with ours.
+
+    Notes
+    -----
+    The masses are from NFW fits, for H0 = 70, Om0 = 0.27. No copy of the table was at hand
+    when this was written: definition, cosmology and unit are those of the later paper of the
+    same sample, `~szmass.catalogs.Umetsu2016Table`, and have to be compared with the paper.
+
+    References
+    ----------
+    Umetsu et al. 2014, ApJ 795, 163.
+    """
+
+    tag = "umetsu2014"
+    description = "Weak-lensing masses of CLASH (Umetsu et al. 2014)"
+    expected_rows = 20
+    references = ("2014ApJ...795..163U",)
+    download_page = "https://arxiv.org/abs/1404.1375 (table 6)"
+    cosmology = _COSMOLOGY
+    columns, mass_columns = layout(("200c", "500c"), ra="ra_hms ra_deg", dec="dec_dms dec_deg")
 
 
 @register_catalog
@@ -38,7 +74,7 @@ class Umetsu2016Table(PublishedLensingTable):
     expected_rows = 20
     references = ("2016ApJ...821..116U",)
     download_page = "https://arxiv.org/abs/1507.04385 (tables 2 and 3)"
-    cosmology = FlatLambdaCDM(H0=70, Om0=0.27, Tcmb0=0, Ob0=0.05, name="CLASH")
+    cosmology = _COSMOLOGY
     columns, mass_columns = layout(
         ("200c", "500c", "2500c", "1000c", "vir", "100c", "200m"),
         ra="ra_hms",

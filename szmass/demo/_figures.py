@@ -1,4 +1,4 @@
-"""Pictures of the demonstration. Nothing here touches matplotlib's global state."""
+"""Figures of the demonstration. Nothing here touches matplotlib's global state."""
 
 import itertools
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from szmass.comparison.statistics import REDSHIFT_BINS
 from szmass.plots import plot_gallery, plot_mass_comparison
-from szmass.plots.style import COLOURS, MARKERS, MICRO, Y_LABEL, new_figure, running_quantiles
+from szmass.plots.style import MICRO, Y_LABEL, draw_bars, new_figure, running_quantiles
 from szmass.results import masses_of
 
-__all__ = ["plot_cutouts", "plot_masses", "plot_residuals", "plot_sky"]
+__all__ = ["draw_cutouts", "draw_masses", "draw_residuals", "draw_sky"]
 
 # Fewer clusters have no quantiles worth drawing.
 _LEAST = 5
@@ -18,21 +18,8 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0)
 _FINE = 4
 
 
-def plot_sky(ymap, sample):
-    """Draw a map of the whole sky, in RING ordering, with the places of its clusters.
-
-    Parameters
-    ----------
-    ymap : `~szmass.maps.ComptonMap`
-        The map.
-    sample : `~szmass.clusters.ClusterSample`
-        Its clusters.
-
-    Returns
-    -------
-    `~matplotlib.figure.Figure`
-        The figure.
-    """
+def draw_sky(ymap, sample):
+    """Draw a map of the whole sky, in RING ordering, with the places of its clusters."""
     import healpy
 
     fig = new_figure(None, (9.5, 5.2))
@@ -71,19 +58,8 @@ def plot_sky(ymap, sample):
     return fig
 
 
-def plot_cutouts(sample):
-    """Draw a few cutouts: for each redshift bin the clearest cluster, and below a typical one.
-
-    Parameters
-    ----------
-    sample : `~szmass.clusters.ClusterSample`
-        With cutouts and the columns snr and mass_true.
-
-    Returns
-    -------
-    `~matplotlib.figure.Figure`
-        The figure.
-    """
+def draw_cutouts(sample):
+    """Draw a few cutouts: for each redshift bin the clearest cluster, and below a typical one."""
     snr, mass = sample.quantity("snr").value, sample.quantity("mass_true").value
     bins = np.digitize(sample.redshift, REDSHIFT_BINS, right=True)
     found = [np.flatnonzero(bins == number) for number in range(1, len(REDSHIFT_BINS))]
@@ -103,21 +79,8 @@ def plot_cutouts(sample):
     return fig
 
 
-def plot_masses(table, methods):
-    """Draw the masses of each method against the true ones.
-
-    Parameters
-    ----------
-    table : `~astropy.table.QTable`
-        Masses side by side, with the column mass_true.
-    methods : list of str
-        Names of the methods.
-
-    Returns
-    -------
-    `~matplotlib.figure.Figure`
-        The figure.
-    """
+def draw_masses(table, methods):
+    """Draw the masses of each method against the true ones, in the column mass_true."""
     fig = new_figure(None, (4.4 * len(methods), 4.0))
     axes = fig.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     for ax, method in zip(axes, methods, strict=True):
@@ -129,21 +92,8 @@ def plot_masses(table, methods):
     return fig
 
 
-def plot_residuals(table, methods):
-    """Draw the relative differences to the true masses by redshift.
-
-    Parameters
-    ----------
-    table : `~astropy.table.QTable`
-        Masses side by side, with the column mass_true.
-    methods : list of str
-        Names of the methods.
-
-    Returns
-    -------
-    `~matplotlib.figure.Figure`
-        The figure.
-    """
+def draw_residuals(table, methods):
+    """Draw the relative differences to the true masses by redshift."""
     fig = new_figure(None, (7.2, 4.4))
     ax = fig.add_subplot()
     redshift = np.asarray(table["redshift"], dtype=float)
@@ -156,15 +106,11 @@ def plot_residuals(table, methods):
             if np.count_nonzero(inside) >= _LEAST:
                 centre, levels = running_quantiles(redshift[inside], difference[inside], 1)
                 drawn.append((*centre, *levels[:, 0]))
-        if not drawn:
-            continue
-        centre, low, middle, high = np.transpose(drawn)
-        # Bars of several methods would hide each other.
-        ax.errorbar(
-            centre + 0.008 * (i - (len(methods) - 1) / 2), middle,
-            yerr=[middle - low, high - middle], color=COLOURS[i % len(COLOURS)],
-            marker=MARKERS[i % len(MARKERS)], ms=5, lw=1.2, capsize=2.5, label=method,
-        )  # fmt: skip
+        if drawn:
+            centre, low, middle, high = np.transpose(drawn)
+            # Bars of several methods would hide each other.
+            shifted = centre + 0.008 * (i - (len(methods) - 1) / 2)
+            draw_bars(ax, shifted, middle, [middle - low, high - middle], i, label=method)
     ax.axhline(0, color="k", lw=1)
     for edge in REDSHIFT_BINS[1:-1]:
         ax.axvline(edge, color="0.75", lw=0.8, ls=":")

@@ -1,0 +1,292 @@
+"""Filters made for a field, once each: of families of profiles, all over it, about its middle.
+
+They tell what else is in a field, how noisy it is, where the cluster is brightest, and what it may
+be if its profile and its centre are not known. All is on plain arrays.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from szmass.estimators.filters._filters import FilterBank, Measured
+from szmass.estimators.filters._templates import SIZES, radial_templates, sample_blocks
+from szmass.physics.templates import (
+    K_MAX,
+    N_K,
+    X_NODES,
+    disc_transform,
+    sphere_weights,
+    transform_tables,
+)
+from szmass.simulations.bodies import profile_scatter
+
+__all__ = [
+    "OffsetBank",
+    "cluster_templates",
+    "displaced_bank",
+    "filter_bank",
+    "neighbour_bank",
+    "profile_components",
+]
+
+# Sizes theta500 [arcmin] of neighbours that are looked for, on every _STEP-th block.
+_NEIGHBOUR_SIZES = np.array([2.0, 8.0, 30.0])
+_STEP = 2
+
+# A neighbour counts if its signal-to-noise ratio is above the first, and if fitting it together
+# with the cluster changes the signal of the cluster by more than its error and by more than this
+# part of it. Nearer than a beam neighbours cannot be told from a wrong profile or centre.
+_SIGNIFICANT, _CHANGE = 5.0, 0.2
+
+# The noise of a field is measured with the middle size, so many arcmin from its middle.
+_AWAY = 25.0
+
+# Distances [arcmin] of displaced templates along each axis. Between them signals are splines.
+_SHIFTS = np.linspace(-8.0, 8.0, 9)
+
+# Nodes per axis of the integral over the position, in standard deviations.
+_NODES = np.linspace(-3.2, 3.2, 25)
+
+# Signals, in units of their error, at which that integral is tabulated, and how far beyond the
+# measured ones: there ln L is lower than its maximum by _BEYOND^2 / 2.
+_SIGNALS, _BEYOND = 12, 6.0
+
+# Profiles that are drawn, components that are kept, and where in k theta500 they matter most.
+_DRAWN, _COMPONENTS, _K_SCALE = 1024, 2, 4.0
+
+
+@lru_cache(maxsize=8)
+def profile_components(profile, relaxed, disturbed, strength):
+    """Mean transform of a family of profiles of one Y500, and its principal components.
+
+    The family varies about a mean profile by fractions of dynamical states and a factor on the
+    scatter of ln p, as in `ClusterModel`. Gives k = l theta500, and the mean followed by the
+    components for a coefficient of variance 1, shape (1 + components, len(k)).
+    """
+    rng = np.random.default_rng(20)
+    state = profile_scatter.draw_states(rng.random(_DRAWN), (relaxed, disturbed))
+    normal = rng.standard_normal((_DRAWN // 2, len(profile_scatter.SCATTER_NODES)))
+    deviation = profile_scatter.deviations(
+        np.concatenate([normal, -normal]), (relaxed, disturbed), strength
+    )
+    shapes = profile_scatter.scattered(profile.shape(X_NODES), state, deviation)
+    k = K_MAX * (np.arange(N_K) / (N_K - 1)) ** 2
+    y500 = 4 * np.pi / 3 * (shapes @ sphere_weights(1.0))
+    transforms = transform_tables(shapes) / y500[:, np.newaxis]
+    mean = transforms.mean(axis=0)
+    apart = transforms - mean
+    weight = np.sqrt(k * np.gradient(k)) * np.exp(-0.5 * (k / _K_SCALE) ** 2)
+    left = np.linalg.svd(apart * weight, full_matrices=False)[0]
+    scores = left[:, :_COMPONENTS] * np.sqrt(_DRAWN)
+    return k, np.concatenate([mean[np.newaxis], scores.T @ apart / _DRAWN])
+
+
+def _transform(profile, family=None):
+    """Transform of a profile as a function; with a family those of its mean and components."""
+    if family is None:
+        return lambda x: disc_transform(x, profile)
+    k, tables = profile_components(profile, *family)
+    return lambda x: np.stack([np.interp(x, k, row, right=0.0) for row in tables], axis=-1)
+
+
+@lru_cache(maxsize=16)
+def cluster_templates(field, profile, variance, family=None):
+    """Radial templates of all sizes for a field, from `radial_templates`.
+
+    ``variance`` is that of the signal's window [arcmin2]. ``family`` holds the arguments of
+    `profile_components` after the profile, for templates of the mean and of the components.
+    """
+    return radial_templates(_transform(profile, family), SIZES, variance, 20 + field.reach)
+
+
+@lru_cache(maxsize=8)
+def filter_bank(field, profile, variance, family=None):
+    """Filters of all sizes in the middle of a field; arguments as in `cluster_templates`."""
+    return FilterBank.of(field, cluster_templates(field, profile, variance, family))
+
+
+@lru_cache(maxsize=2)
+def neighbour_bank(field, profile, variance):
+    """The `NeighbourBank` of a field; arguments as in `cluster_templates`."""
+    return NeighbourBank(field, profile, variance, filter_bank(field, profile, variance))
+
+
+@lru_cache(maxsize=2)
+def displaced_bank(field, profile, variance, family):
+    """The `DisplacedBank` of a field; arguments as in `cluster_templates`."""
+    return DisplacedBank(field, cluster_templates(field, profile, variance, family))
+
+
+class NeighbourBank:
+    """Filters of a few sizes at positions all over the field.
+
+    ``variance`` is that of the signal's window [arcmin2], ``bank`` holds the filters in the middle.
+    """
+
+    def __init__(self, field, profile, variance, bank):
+        self.field = field
+        transform, reach = _transform(profile), 10 + 2 * field.reach
+        spline = radial_templates(transform, _NEIGHBOUR_SIZES, variance, reach)
+        positions, templates = field.shifted(spline, _STEP)
+        self.distance = np.hypot(*positions.T)
+        flat = templates.reshape(len(templates), -1)
+        self._weights = field.inverse.astype(np.float32) @ flat
+        self._gram = np.einsum("bp,bp->p", flat, self._weights, dtype=float)
+        # With the cluster's own template, for each of its sizes.
+        self._cross = flat.T.astype(float) @ bank.weights.reshape(len(flat), *bank.shape)[..., 0]
+
+    def _project(self, data, footprint):
+        return (self.field.fill_all(data, footprint) @ self._weights).astype(float)
+
+    def depth(self, data, footprint):
+        """Noise of each field in units of the model's: robust spread of a filter's output."""
+        n = len(data)
+        snr = (self._project(data, footprint) / np.sqrt(self._gram)).reshape(
+            n, -1, len(_NEIGHBOUR_SIZES)
+        )
+        snr = snr[:, self.distance > _AWAY, 1]
+        middle = np.median(snr, axis=1, keepdims=True)
+        spread = 1.4826 * np.median(np.abs(snr - middle), axis=1)
+        return np.where(spread > 0, spread, 1.0)
+
+    def blended(self, data, footprint, size, projection, gram, depth):
+        """Which of N clusters have a signal that changes when a neighbour is fitted with it.
+
+        ``size`` is the index of the size that each has, ``projection`` and ``gram`` are t^T C^-1 d
+        and t^T C^-1 t of that size (N,), ``depth`` are factors of the noise (N,).
+        """
+        other = self._project(data, footprint)
+        cross = self._cross[:, size].T
+        single = (projection / gram)[:, np.newaxis]
+        free = self._gram - cross**2 / gram[:, np.newaxis]
+        # Next to the cluster there is nothing left to fit.
+        near = np.repeat(self.distance < self.field.beam, len(_NEIGHBOUR_SIZES))
+        free = np.where(near | (free < 0.05 * self._gram), np.inf, free)
+        amplitude = (other - cross * single) / free
+        snr = (
+            np.abs(amplitude)
+            * np.sqrt(np.where(np.isfinite(free), free, 0.0))
+            / depth[:, np.newaxis]
+        )
+        best = np.argmax(snr, axis=1)
+        rows = np.arange(len(data))
+        change = np.abs(cross[rows, best] * amplitude[rows, best] / gram)
+        least = np.maximum(depth / np.sqrt(gram), _CHANGE * np.abs(single[:, 0]))
+        return (snr[rows, best] > _SIGNIFICANT) & (change > least)
+
+
+class OffsetBank:
+    """Filters of all sizes at positions around the middle, to search for the cluster.
+
+    The positions reach to a radius, in steps [arcmin].
+    """
+
+    def __init__(self, field, spline, radius, step):
+        self.field = field
+        n = int(np.ceil(radius / step))
+        x, y = np.meshgrid(np.arange(-n, n + 1) * step, np.arange(-n, n + 1) * step)
+        positions = np.stack([x.ravel(), y.ravel()], axis=1)
+        distance = np.hypot(*positions.T)
+        # The middle comes first: it wins where nothing is better.
+        order = np.argsort(distance, kind="stable")
+        self.positions = positions[order][distance[order] <= radius + 1e-9]
+        self.distance = np.hypot(*self.positions.T)
+        parts = [
+            sample_blocks(spline, field.x - x, field.y - y, field.block) for x, y in self.positions
+        ]
+        templates = np.stack(parts, axis=1).astype(np.float32)
+        flat = templates.reshape(len(templates), -1)
+        weights = field.inverse.astype(np.float32) @ flat
+        self.gram = np.einsum("bp,bp->p", flat, weights, dtype=float)
+        self.gram = self.gram.reshape(templates.shape[1:])
+        self._weights = weights
+
+    def search(self, data, footprint, radius):
+        """Find the position of the highest signal-to-noise ratio within a radius of the middle.
+
+        Radii [arcmin] are (N,). Gives the indices of the positions (N,), and t^T C^-1 d and t^T
+        C^-1 t of all sizes there, (N, S).
+        """
+        values = (self.field.fill_all(data, footprint) @ self._weights).astype(float)
+        values = values.reshape(len(data), *self.gram.shape)
+        snr = (values / np.sqrt(self.gram)).max(axis=2)
+        snr[self.distance > radius[:, np.newaxis] + 1e-9] = -np.inf
+        best = np.argmax(snr, axis=1)
+        return best, values[np.arange(len(data)), best], self.gram[best]
+
+
+class DisplacedBank:
+    """Filters of all sizes on a grid of positions, and integrals over the position."""
+
+    def __init__(self, field, spline):
+        self.field = field
+        parts = [
+            sample_blocks(spline, field.x - x, field.y - y, field.block).astype(np.float32)
+            for y in _SHIFTS
+            for x in _SHIFTS
+        ]
+        flat = np.stack(parts, axis=-1).reshape(len(parts[0]), -1)
+        self._weights = field.inverse.astype(np.float32) @ flat
+        self._cardinal = CubicSpline(_SHIFTS, np.eye(len(_SHIFTS)))
+
+    def integrals(self, data, footprint, measured, depth, sigma):
+        """Integrate exp(u [s(position) - s(best)]) over the position.
+
+        Takes cutouts (N, ny, nx), what the bank of the middle ``measured`` in them, factors of the
+        noise (N,), and standard deviations per axis of the position [arcmin] (N,). Gives the same
+        at the most probable position, since components at a wrong one would take the displacement
+        for a difference of the profile; values of u, evenly spaced from 0, (N, K); and ln of the
+        integrals (N, sizes, K).
+        """
+        n, count = len(data), len(_SHIFTS)
+        # Where next to nothing is valid nothing was seen.
+        filled = np.nan_to_num(self.field.fill_all(data, footprint))
+        grid = (filled @ self._weights).astype(float).reshape(n, len(SIZES), -1, count, count)
+        # Rounding of float32 weights cancels in differences from the middle.
+        grid -= grid[..., count // 2, count // 2, np.newaxis, np.newaxis]
+        unit = measured.root * depth[:, np.newaxis]
+        at = np.clip(sigma[:, np.newaxis] * _NODES, _SHIFTS[0], _SHIFTS[-1])
+        matrix = self._cardinal(at)
+        fine = np.matmul(matrix[:, np.newaxis], grid[:, :, 0]) @ matrix[:, np.newaxis].swapaxes(
+            2, 3
+        )
+        fine /= unit[:, :, np.newaxis, np.newaxis]
+        middle = measured.snr / depth[:, np.newaxis]
+        weight = np.exp(-0.5 * np.add.outer(_NODES**2, _NODES**2))
+        y, x = self._best(fine, middle, np.log(weight), sigma)
+        moved = np.einsum("nscyx,ny,nx->nsc", grid, self._cardinal(y), self._cardinal(x))
+        best = Measured(measured.projection + moved, measured.gram)
+        fine = fine.reshape(n, len(SIZES), -1) - (moved[:, :, 0] / unit)[:, :, np.newaxis]
+        highest = np.maximum((best.snr / depth[:, np.newaxis]).max(axis=1), 0.0) + _BEYOND
+        signals = highest[:, np.newaxis] * np.linspace(0, 1, _SIGNALS)
+        weight = weight.ravel() / weight.sum()
+        log_integral = np.zeros((n, len(SIZES), _SIGNALS))
+        top = fine.max(axis=2, keepdims=True)
+        # exp(u s) at evenly spaced u are powers of one exponential.
+        step = np.exp(signals[:, 1, np.newaxis, np.newaxis] * (fine - top))
+        power = np.broadcast_to(weight, fine.shape).copy()
+        for i in range(1, _SIGNALS):
+            power *= step
+            total = np.log(np.maximum(power.sum(axis=2), 1e-300))
+            log_integral[:, :, i] = total + signals[:, i, np.newaxis] * top[..., 0]
+        return best, signals, log_integral
+
+    @staticmethod
+    def _best(fine, middle, log_weight, sigma):
+        """Most probable position y, x [arcmin] at the size of highest signal, between nodes."""
+        rows = np.arange(len(fine))
+        size = middle.argmax(axis=1)
+        snr = np.maximum(fine[rows, size] + middle[rows, size, np.newaxis, np.newaxis], 0.0)
+        log_l = 0.5 * snr**2 + log_weight
+        m = len(_NODES)
+        top = np.stack(np.divmod(log_l.reshape(len(fine), -1).argmax(axis=1), m))
+        y, x = np.clip(top, 1, m - 2)
+        result = []
+        for dy, dx, index in ((1, 0, y), (0, 1, x)):
+            low, here, high = (log_l[rows, y + k * dy, x + k * dx] for k in (-1, 0, 1))
+            bend = np.minimum(low - 2 * here + high, -1e-12)
+            shift = np.clip(0.5 * (low - high) / bend, -1, 1)
+            node = _NODES[index] + shift * (_NODES[1] - _NODES[0])
+            result.append(np.clip(node * sigma, _SHIFTS[0], _SHIFTS[-1]))
+        return result
