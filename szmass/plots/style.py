@@ -15,13 +15,9 @@ __all__ = [
     "MASS_UNIT",
     "MICRO",
     "Y_LABEL",
-    "check_columns",
-    "check_kind",
-    "check_methods",
     "draw_bars",
     "log_ticks",
     "mass_label",
-    "new_axes",
     "new_figure",
     "panel_grid",
     "redshift_label",
@@ -53,7 +49,20 @@ def new_axes(ax, size=(5.2, 4.4)):
 
 
 def new_figure(fig, size):
-    """Give a figure or sub-figure as it is, or make one that matplotlib does not keep."""
+    """Give a figure or sub-figure as it is, or make one that matplotlib does not keep.
+
+    Parameters
+    ----------
+    fig : `~matplotlib.figure.Figure` or None
+        What the caller has.
+    size : (float, float)
+        Width and height of a new one [inch].
+
+    Returns
+    -------
+    `~matplotlib.figure.Figure`
+        The figure.
+    """
     if fig is not None:
         return fig
     figure = import_optional("matplotlib.figure", extra="plot", purpose="draw plots")
@@ -61,7 +70,26 @@ def new_figure(fig, size):
 
 
 def panel_grid(fig, n, most, size, margin=(0, 0), **options):
-    """Give a figure and n axes in rows of at most ``most``; ``size`` of a panel is in inches."""
+    """Give a figure and axes in rows.
+
+    Parameters
+    ----------
+    fig : `~matplotlib.figure.Figure` or None
+        What the caller has.
+    n, most : int
+        Number of axes, and how many go into a row at the most.
+    size, margin : (float, float)
+        Width and height of a panel, and what all of them have around them [inch].
+    **options : dict
+        Options of `~matplotlib.figure.Figure.subplots`.
+
+    Returns
+    -------
+    fig : `~matplotlib.figure.Figure`
+        The figure.
+    axes : list of `~matplotlib.axes.Axes`
+        The n axes, row by row.
+    """
     columns = min(n, most)
     rows = -(-n // columns)
     fig = new_figure(fig, (size[0] * columns + margin[0], size[1] * rows + margin[1]))
@@ -98,7 +126,13 @@ def check_methods(methods, most):
 
 
 def log_ticks(*axes):
-    """Make axes logarithmic with a few plain numbers, whatever their range."""
+    """Make axes logarithmic with a few plain numbers, whatever their range.
+
+    Parameters
+    ----------
+    *axes : `~matplotlib.axis.Axis`
+        Such as ``ax.xaxis``.
+    """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     class FewTicks(LogLocator):
@@ -120,17 +154,57 @@ def log_ticks(*axes):
 
 
 def mass_label(name=""):
-    """Write the label of an axis of masses."""
+    """Write the label of an axis of masses.
+
+    Parameters
+    ----------
+    name : str, optional
+        Whose masses they are.
+
+    Returns
+    -------
+    str
+        The label, with the unit `MASS_UNIT`.
+    """
     return rf"{name} $M_{{500}}$ [$10^{{14}}\,M_\odot$]".strip()
 
 
 def redshift_label(low, high):
-    """Write the range of a bin of redshift, which holds its upper edge."""
+    """Write the range of a bin of redshift, which holds its upper edge.
+
+    Parameters
+    ----------
+    low, high : float
+        The edges.
+
+    Returns
+    -------
+    str
+        The range, as mathematics.
+    """
     return rf"${low:g} < z \leq {high:g}$"
 
 
 def split_by_redshift(redshift, edges):
-    """Give (lower edge, upper edge, bool array of who is inside) of each bin."""
+    """Sort clusters into bins of redshift, which hold their upper edges.
+
+    Parameters
+    ----------
+    redshift : `~numpy.ndarray`
+        Redshifts, shape (N,).
+    edges : array-like
+        Increasing edges, at most one more than there are `COLOURS`.
+
+    Returns
+    -------
+    list of tuple
+        Lower edge, upper edge and who is inside (bool, shape (N,)), of each bin.
+
+    Raises
+    ------
+    InvalidInputError
+        The edges do not increase, or there are too many.
+    """
     edges = np.asarray(edges, dtype=float)
     if edges.ndim != 1 or not 2 <= len(edges) <= len(COLOURS) + 1 or np.any(np.diff(edges) <= 0):
         raise InvalidInputError(
@@ -144,7 +218,24 @@ def split_by_redshift(redshift, edges):
 
 
 def running_quantiles(x, y, bins, percent=(16, 50, 84)):
-    """Give the median of x, (B,), and percentiles of y, (P, B), in bins of equal number."""
+    """Give percentiles in bins of equal number.
+
+    Parameters
+    ----------
+    x, y : `~numpy.ndarray`
+        Values, shape (N,).
+    bins : int
+        Number B of the bins.
+    percent : sequence of float, optional
+        The P percentiles.
+
+    Returns
+    -------
+    centre : `~numpy.ndarray`
+        Median of x in each bin, shape (B,).
+    levels : `~numpy.ndarray`
+        Percentiles of y, shape (P, B).
+    """
     parts = np.array_split(np.argsort(x), bins) if bins else []
     centre = np.array([np.median(x[rows]) for rows in parts])
     levels = [np.percentile(y[rows], percent) for rows in parts]
@@ -152,7 +243,21 @@ def running_quantiles(x, y, bins, percent=(16, 50, 84)):
 
 
 def draw_bars(ax, x, y, errors, i, **options):
-    """Draw points (B,) with bars, joined by a line, as the i-th of several."""
+    """Draw points with bars, joined by a line.
+
+    Parameters
+    ----------
+    ax : `~matplotlib.axes.Axes`
+        Where to draw.
+    x, y : array-like
+        The points, shape (B,).
+    errors : array-like
+        Their errors, or those down and up, shape (B,) or (2, B).
+    i : int
+        Which of several it is: gives the colour and the sign.
+    **options : dict
+        Options of `~matplotlib.axes.Axes.errorbar`.
+    """
     ax.errorbar(
         x, y, yerr=errors, color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
         ms=4.5, lw=1.4, elinewidth=0.7, capsize=2, **options,

@@ -48,7 +48,9 @@ class MassTable(QTable):
 
     Parameters
     ----------
-    data, masked, names, dtype, meta, copy, rows, copy_indices, units, descriptions, **kwargs
+    data, masked, names, dtype, meta, copy, rows, copy_indices, units, descriptions : optional
+        As in `~astropy.table.QTable`.
+    **kwargs : dict
         As in `~astropy.table.QTable`.
 
     Examples

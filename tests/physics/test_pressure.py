@@ -379,10 +379,10 @@ def test_hundreds_of_maps_a_second(name):
     profile.y_at(theta, *(s[0] for s in profile.scales(mass, z, PSZ2)))
 
     def once():
-        start = time.perf_counter()
+        start = time.process_time()
         for halo in zip(*profile.scales(mass, z, PSZ2), strict=True):
             profile.y_at(theta, *halo)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(once() for _ in range(3)) < 50 / 200
 
