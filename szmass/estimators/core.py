@@ -28,7 +28,14 @@ from szmass.results import (
 )
 from szmass.version import __version__
 
-__all__ = ["ESTIMATORS", "KINDS", "MassEstimator", "estimate_masses", "register_estimator"]
+__all__ = [
+    "ESTIMATORS",
+    "KINDS",
+    "MassEstimator",
+    "estimate_masses",
+    "named_estimators",
+    "register_estimator",
+]
 
 #: All estimators by tag: our own, and those that other packages declare under the
 #: entry-point group ``szmass.estimators``.
@@ -218,7 +225,7 @@ class MassEstimator(ABC):
                 if sample.cutouts is None:
                     raise InvalidInputError(
                         f"The estimator {self.tag!r} needs cutouts and the sample has none: call "
-                        "sample.attach_cutouts(compton_map) first (--map on the shell)."
+                        "sample.attach_cutouts(compton_map) first (--map on the command line)."
                     )
                 footprint = sample.cutouts.footprint
                 covered, complete = footprint.any(axis=(1, 2)), footprint.all(axis=(1, 2))
@@ -366,7 +373,7 @@ def estimate_masses(
     >>> table.meta["methods"]["scaling"]["mass_scale"]
     0.8
     """
-    named = _by_method(estimators)
+    named = named_estimators(estimators)
     with_posterior = [m for m, e in named.items() if e.gives_posterior]
     if posterior_samples < 0 or ((posterior_samples or mean) and not with_posterior):
         raise InvalidInputError(
@@ -432,8 +439,26 @@ def _warn_of_mixed_scales(table):
         )
 
 
-def _by_method(estimators):
-    """Instances by the names that their methods have in the table."""
+def named_estimators(estimators):
+    """Give instances by the names that their methods have in a table.
+
+    Parameters
+    ----------
+    estimators : str, `MassEstimator`, list of these, or dict
+        As for `estimate_masses`.
+
+    Returns
+    -------
+    dict of str to `MassEstimator`
+        The instances, in order.
+
+    Raises
+    ------
+    UnknownNameError
+        No estimator has that tag.
+    InvalidInputError
+        An estimator stands twice, or something is none.
+    """
     if isinstance(estimators, str | MassEstimator):
         estimators = [estimators]
     if isinstance(estimators, Mapping):

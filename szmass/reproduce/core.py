@@ -12,7 +12,7 @@ from astropy.table import QTable, Table
 from szmass._io.files import check_output_folder, output_folder
 from szmass._io.tables import write_table
 from szmass._utils.optional import import_optional
-from szmass.estimators.core import _by_method
+from szmass.estimators.core import named_estimators
 from szmass.exceptions import InvalidInputError
 from szmass.reproduce._figures import draw_figures
 from szmass.reproduce._tables import (
@@ -294,7 +294,7 @@ def reproduce(
     """
     if folder is not None:
         check_folder(folder, overwrite=overwrite)
-    named = _by_method(estimators)
+    named = named_estimators(estimators)
     if not named or _RESERVED & set(named):
         raise InvalidInputError(
             "'estimators' must be at least one, and none may be called "
