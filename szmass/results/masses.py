@@ -48,7 +48,7 @@ class MassTable(QTable):
 
     Parameters
     ----------
-    data, masked, names, dtype, meta, copy, rows, copy_indices, units, descriptions, **kwargs
+    data, masked, names, dtype, meta, copy, rows, copy_indices, units, descriptions, **kwargs : object
         As in `~astropy.table.QTable`.
 
     Examples
