@@ -48,7 +48,7 @@ class MassTable(QTable):
 
     Parameters
     ----------
-    data, masked, names, dtype, meta, copy, rows, copy_indices, units, descriptions, **kwargs : object
+    data, masked, names, dtype, meta, copy, rows, copy_indices, units, descriptions, **kwargs : any
         As in `~astropy.table.QTable`.
 
     Examples
