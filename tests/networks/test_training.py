@@ -219,13 +219,16 @@ def test_an_architecture_of_another_package(foreign, dataset, tmp_path):
     assert card.training["architecture_source"] == f"{__name__}:build_tiny"
     assert "member-0/seen/kernel" in load_arrays(tmp_path / "tiny" / "model.npz")
     sample = dataset[:12]
-    masses = CNNMass(weights=tmp_path / "tiny").predict(sample)
+    masses = CNNMass(weights=tmp_path / "tiny", noise="planck").predict(sample)
     assert np.all(np.isfinite(masses["mass"].value))
     # Two epochs leave densities that the ends of the prior cut off.
     assert not np.any(masses["flag"] & ~MassFlag.EXTRAPOLATED)
     assert masses.meta["model_card_digest"] == card.digest
     foreign.undo()
-    for load in (load_networks, lambda folder: CNNMass(weights=folder).predict(sample)):
+    for load in (
+        load_networks,
+        lambda folder: CNNMass(weights=folder, noise="planck").predict(sample),
+    ):
         with pytest.raises(
             MissingDependencyError,
             match=rf"'tiny', which no .*'szmass.architectures'.*was {__name__}:build_tiny. Install",
