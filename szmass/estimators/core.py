@@ -53,7 +53,7 @@ class MassEstimator(ABC):
     implements `_weigh`. Options are looked at when `predict` runs, not before.
 
     What the class attributes say goes into the ``meta`` of the masses, where plots, reports and
-    `szmass.cite` read it; where it depends on options, `needs` and `_extra_meta`
+    `~szmass.citations.cite` read it; where it depends on options, `needs` and `_extra_meta`
     say it instead.
     """
 

@@ -30,7 +30,7 @@ class LensingMass(MassEstimator):
     delta_redshift : float or None, optional
         Largest difference of the redshifts, None for any.
     by : {"position", "name", "position_or_name"}, optional
-        What makes a match, see `~szmass.catalogs.crossmatch.core`.
+        What makes a match, see `~szmass.catalogs.crossmatch`.
     column : str, optional
         Which mass of the table; by default the one that the paper prefers.
     cosmology : str or `~astropy.cosmology.FLRW`, optional

@@ -15,6 +15,7 @@ from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap, LogNormalDepth, TabulatedDepth
 from szmass.maps.noise.mmf import MMFNoiseTable
 from szmass.maps.products import MAP_PRODUCTS, MapProduct, MapSource, fetch_map, open_map
+from szmass.maps.sampling import Sampling
 
 __all__ = [
     "MAP_PRODUCTS",
@@ -28,6 +29,7 @@ __all__ = [
     "MapProduct",
     "MapSource",
     "NoiseModel",
+    "Sampling",
     "StackResult",
     "TabulatedDepth",
     "aperture_photometry",

@@ -33,7 +33,7 @@ class DescribedPixels:
 
     @property
     def sampling(self):
-        """How the pixels hold the sky behind the beam, a `~szmass.maps.sampling.Sampling`."""
+        """How the pixels hold the sky behind the beam, a `~szmass.maps.Sampling`."""
         return self._sampling
 
     @sampling.setter

@@ -37,7 +37,7 @@ class Cutout(DescribedPixels, NDData):
         FWHM of the map's Gaussian beam; None if it is not known.
     noise : NoiseModel or {"planck"}, optional
         Noise of the map; None if it is not known.
-    sampling : ~szmass.maps.sampling.Sampling or str, optional
+    sampling : ~szmass.maps.Sampling or str, optional
         How the pixels hold the sky behind the beam: "point", "window", "nearest", "bilinear" or
         "unknown", or these with the side of the map's pixels.
     name : str, optional
@@ -191,7 +191,7 @@ class CutoutStack(DescribedPixels):
         FWHM of the map's Gaussian beam; None if it is not known.
     noise : NoiseModel or {"planck"}, optional
         Noise of the map; None if it is not known.
-    sampling : ~szmass.maps.sampling.Sampling or str, optional
+    sampling : ~szmass.maps.Sampling or str, optional
         How the pixels hold the sky behind the beam: "point", "window", "nearest", "bilinear" or
         "unknown", or these with the side of the map's pixels.
     interpolation : {"nearest", "bilinear"}, optional

@@ -150,7 +150,7 @@ class Recipe:
         ``batch_size``, ``learning_rate``, ``patience``, ``split``, ``redshift_bins``,
         ``threshold``.
     architecture : dict, optional
-        ``name`` in `~szmass.networks.ARCHITECTURES`, by default "density_cnn", and options of the
+        ``name`` in ``szmass.networks.ARCHITECTURES``, by default "density_cnn", and options of the
         function of that name. For "selection" there is nothing to choose.
     quick : dict, optional
         What is different for a laptop minute, by dotted name.

@@ -135,7 +135,7 @@ class SimulationDataset:
 
     @property
     def sampling(self):
-        """How the pixels of the maps hold the sky, a `~szmass.maps.sampling.Sampling`."""
+        """How the pixels of the maps hold the sky, a `~szmass.maps.Sampling`."""
         about = self._attributes["cutouts"]
         if "sampling" in about:
             return Sampling(**about["sampling"])
