@@ -178,7 +178,8 @@ def test_read_options_are_those_of_the_reader():
         "column": "FULL",
         "frame": "galactic",
     }
-    assert MAP_PRODUCTS["act-dr6"].read_options == {"beam": 1.6 * u.arcmin}
+    act = MAP_PRODUCTS["act-dr6"].read_options
+    assert act == {"beam": 1.6 * u.arcmin, "sampling": "window"}
 
 
 # Fetching
