@@ -232,7 +232,7 @@ def test_environments_of_recipes():
         (lambda: Environment(ingredients=[Lobes(name="sky")]), InvalidInputError, "is taken"),
         (lambda: Environment(haloes=1), InvalidInputError, "'haloes' must be True or False"),
         (lambda: get_ingredient("lobes", {"size": 3}), InvalidInputError, "cannot be made of"),
-        (lambda: mocks({"sise": 3}), InvalidInputError, "'environment' must be"),
+        (lambda: mocks({"patch": 3}), InvalidInputError, "'environment' must be"),
         (lambda: mocks("dusty"), InvalidInputError, "'environment' must be"),
     ],
 )
