@@ -15,18 +15,6 @@ from szmass._utils.paths import cache_folder
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError, RemoteDataError
 
-__all__ = [
-    "check_sha256",
-    "confirm",
-    "extract_member",
-    "fetch_file",
-    "file_sha256",
-    "read_record",
-    "record_path",
-    "refuse_changed",
-    "write_record",
-]
-
 _CHUNK = 1 << 20  # bytes
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 

@@ -13,15 +13,6 @@ from filelock import FileLock, SoftFileLock, Timeout
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError
 
-__all__ = [
-    "atomic_path",
-    "check_output_folder",
-    "file_lock",
-    "output_folder",
-    "put_in_place",
-    "temporary_beside",
-]
-
 _POLL = 0.2  # s between two looks at a lock that another process holds
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 

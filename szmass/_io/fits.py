@@ -12,8 +12,6 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from szmass.exceptions import FileFormatError
 
-__all__ = ["damaged_fits_raises", "open_fits", "read_column"]
-
 _ROWS_AT_ONCE = 2**16
 
 

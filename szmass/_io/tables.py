@@ -22,8 +22,6 @@ from szmass._io.files import atomic_path
 from szmass._io.fits import damaged_fits_raises
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
-__all__ = ["META_KEY", "TABLE_FORMATS", "read_table", "table_format", "write_table"]
-
 #: File suffix to table format.
 TABLE_FORMATS = {
     ".ecsv": "ecsv",

@@ -15,18 +15,6 @@ from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, IntegrityError, RemoteDataError
 from szmass.version import __version__
 
-__all__ = [
-    "HEADERS",
-    "GaveUpError",
-    "PartFile",
-    "PassingError",
-    "check_room",
-    "full_disk_raises",
-    "may_pass",
-    "persistently",
-    "transfer",
-]
-
 #: What every request says of who asks.
 HEADERS = {"User-Agent": f"szmass/{__version__}"}
 _PAUSE = 1.0  # s before the second attempt, doubled before each further one

@@ -9,20 +9,6 @@ from astropy.utils.masked import Masked
 from szmass._utils.quantities import as_quantity
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
-__all__ = [
-    "Attribute",
-    "Number",
-    "Position",
-    "Text",
-    "column_of",
-    "column_parts",
-    "degrees_of_text",
-    "describe_rows",
-    "known_positions",
-    "parse_unit",
-    "unit_factor",
-]
-
 # Spellings of units in published tables that astropy does not know.
 _UNIT_SPELLINGS = {
     "degrees": "deg",

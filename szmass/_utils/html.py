@@ -6,23 +6,6 @@ import io
 
 import numpy as np
 
-__all__ = [
-    "SHOWN",
-    "density_points",
-    "density_svg",
-    "facts",
-    "measured",
-    "picture",
-    "rows_of",
-    "short",
-    "side_by_side",
-    "svg_dot",
-    "svg_line",
-    "svg_points",
-    "svg_scale",
-    "svg_text",
-]
-
 #: So many of a stack, or of posteriors, are drawn.
 SHOWN = 4
 

@@ -8,8 +8,6 @@ import numpy as np
 
 from szmass.exceptions import DuplicateNameError, UnknownNameError
 
-__all__ = ["NameIndex"]
-
 
 class NameIndex:
     """Find rows by name: spaces, case and the sort of dash do not matter.

@@ -5,8 +5,6 @@ import os
 
 from szmass.exceptions import MissingDependencyError
 
-__all__ = ["import_optional"]
-
 
 def import_optional(module, *, extra, purpose):
     """Import a module that an extra installs; ``purpose`` completes "... is needed to"."""

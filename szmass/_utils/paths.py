@@ -7,8 +7,6 @@ from astropy.config import get_cache_dir
 
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["cache_folder"]
-
 
 def cache_folder(*parts):
     """Give a folder for downloads, made on demand, in ``SZMASS_CACHE`` or astropy's cache.

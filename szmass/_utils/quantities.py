@@ -6,8 +6,6 @@ from astropy.utils.masked import Masked
 
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
-__all__ = ["as_floats", "as_quantity"]
-
 
 def as_quantity(value, unit, name):
     """Convert an argument to a Quantity of a unit; a string such as ``"1.7 arcmin"`` is parsed.

@@ -7,8 +7,6 @@ from importlib.metadata import entry_points
 
 from szmass.exceptions import DuplicateNameError, InvalidInputError, SzmassWarning, UnknownNameError
 
-__all__ = ["Registry"]
-
 
 class Registry(Mapping):
     """Named objects: a duplicate is an error, an unknown name lists the choices.

@@ -18,14 +18,6 @@ from szmass._utils.attributes import (
 )
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
-__all__ = [
-    "check_columns",
-    "find_column",
-    "map_columns",
-    "position_columns",
-    "positions_of",
-]
-
 # Usual names of longitude and latitude, in the order in which they are looked for. "l" and
 # "b" are too short to be matched in upper case as well.
 _PAIRS = (

@@ -4,8 +4,6 @@ import numpy as np
 
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["check_count", "check_seed", "generator", "uniforms"]
-
 # One number per purpose, never reused: the stream of a purpose stays the same when others change.
 _PURPOSES = {
     "population": 1,

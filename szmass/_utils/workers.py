@@ -12,8 +12,6 @@ from szmass._utils.optional import import_optional
 from szmass._utils.seeds import check_count
 from szmass.exceptions import InvalidInputError, WorkerError
 
-__all__ = ["check_workers", "run_tasks"]
-
 # Libraries that start threads of their own read these when they are imported.
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"

@@ -17,8 +17,6 @@ from szmass._utils.attributes import (
 )
 from szmass.exceptions import FileFormatError, InvalidInputError
 
-__all__ = ["CatalogColumn", "add_published_units", "catalog_columns", "standardise", "with_prefix"]
-
 # What columns hold whose names tell it; {} is the name without its end.
 _DESCRIPTIONS = {
     "name": "Name",

@@ -16,8 +16,6 @@ from szmass._io.tables import META_KEY, read_table
 from szmass._utils.attributes import parse_unit
 from szmass.exceptions import FileFormatError
 
-__all__ = ["parse_votable", "read_form"]
-
 _FORMS = (
     "FITS, ECSV, VOTable, CSV, or a CDS table with its ReadMe beside it (all also with .gz at "
     "the end)"

@@ -31,16 +31,6 @@ from szmass.exceptions import (
     SzmassWarning,
 )
 
-__all__ = [
-    "Conf",
-    "conf",
-    "latest_snapshot",
-    "query_vizier",
-    "read_snapshot",
-    "require_consistent",
-    "write_snapshot",
-]
-
 _CHUNK = 1 << 16  # bytes
 _KEY = "snapshot_sha256"
 _ZEROS = "0" * 64

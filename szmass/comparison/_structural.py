@@ -9,8 +9,6 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_ndtr, ndtr, stdtrit
 
-__all__ = ["LineLikelihood"]
-
 # Parameters in the order of theta; the last two describe the population of the abscissae.
 ALPHA, BETA, LN_SIGMA, LOCATION, WIDTH = range(5)
 _SMALLEST_SIGMA = 1e-3

@@ -9,8 +9,6 @@ from szmass.plots import plot_gallery, plot_mass_comparison
 from szmass.plots.style import MICRO, Y_LABEL, draw_bars, new_figure, running_quantiles
 from szmass.results import masses_of
 
-__all__ = ["draw_cutouts", "draw_masses", "draw_residuals", "draw_sky"]
-
 # Fewer clusters have no quantiles worth drawing.
 _LEAST = 5
 _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0)

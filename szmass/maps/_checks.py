@@ -9,20 +9,6 @@ from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.maps.geometry import CutoutGeometry
 
-__all__ = [
-    "check_geometry",
-    "check_mask",
-    "check_names",
-    "check_nside",
-    "check_ordering",
-    "check_positions",
-    "check_scale",
-    "check_values",
-    "check_whole_sky",
-    "is_celestial",
-    "nside_of",
-]
-
 _ORDERINGS = {"ring": "ring", "nested": "nested", "nest": "nested"}
 
 

@@ -17,8 +17,6 @@ from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise.core import NoiseModel
 from szmass.maps.sampling import Sampling, healpix_pixel
 
-__all__ = ["read_cutout", "read_stack", "write_cutout", "write_stack"]
-
 _PSZ2_NAME = re.compile(r"PSZ2\s*G(\d{3}\.\d{2})([+-]\d{2}\.\d{2})$")
 _PLANCK_BEAM = 10 * u.arcmin
 _PLANCK_SAMPLING = Sampling("nearest", healpix_pixel(2048), "window")

@@ -3,8 +3,6 @@
 from szmass.maps.noise.core import get_noise_model
 from szmass.maps.sampling import check_beam, get_sampling
 
-__all__ = ["DescribedPixels"]
-
 
 class DescribedPixels:
     """What is known of pixels: a base of maps and cutouts; each fact is checked when it is set."""

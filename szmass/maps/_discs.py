@@ -8,8 +8,6 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import check_positions
 from szmass.maps.frames import lonlat
 
-__all__ = ["check_discs", "soft_edges", "stack_discs"]
-
 
 def check_discs(positions, radius):
     """Check centres and radii of discs; give positions and radii [rad], one each."""

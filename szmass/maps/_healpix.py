@@ -12,8 +12,6 @@ from szmass.exceptions import FileFormatError
 from szmass.maps.frames import frame_named, frame_rotation, rotate_tangent_points
 from szmass.maps.sampling import healpix_pixel
 
-__all__ = ["HealpixGrid", "HealpixPixels", "PixelRuns", "tangent_directions"]
-
 # healpy and Planck mark bad pixels by -1.6375e30, in float32; no y comes near this.
 _LARGEST_VALUE = 1e30
 # A cutout is worked on in pieces of at most about so many pixels.

@@ -6,8 +6,6 @@ import astropy.units as u
 import numpy as np
 from astropy.wcs.utils import pixel_to_pixel, wcs_to_celestial_frame
 
-__all__ = ["ImagePixels"]
-
 _ORDERS = {"nearest": "nearest-neighbor", "bilinear": "bilinear"}
 # Projections in which the left and right edges of a map of the whole sky are neighbours.
 _CYLINDRICAL = {"CAR", "CEA", "CYP", "MER"}

@@ -24,8 +24,6 @@ from szmass.maps.noise._files import holds_model
 from szmass.maps.noise.core import NoiseModel
 from szmass.maps.sampling import check_beam
 
-__all__ = ["read_map"]
-
 # What map makers write for "no unit", apart from what astropy understands.
 _NO_UNIT = {
     "", "none", "unknown", "unitless", "dimensionless", "nounit", "1", "y", "ysz", "comptony",

@@ -11,8 +11,6 @@ import astropy.units as u
 
 from szmass._utils.registry import Registry
 
-__all__ = ["MAP_PRODUCTS", "MapProduct", "MapSource", "noise_of_file"]
-
 #: The releases that are known by name. `Registry.add` takes further ones; other packages declare
 #: theirs as entry points of the group ``szmass.map_products``. The name of an entry is the ``tag``
 #: of the `MapProduct` that it points to, as in

@@ -7,8 +7,6 @@ import numpy as np
 
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["TARGETS", "broken_rules", "check_inputs", "cutout_differences"]
-
 #: What networks may give: a number, or a density of it.
 TARGETS = ("log10_mass", "log10_mass_density")
 

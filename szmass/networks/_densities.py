@@ -7,8 +7,6 @@ from scipy.special import logsumexp, ndtr
 
 from szmass._utils.optional import import_optional
 
-__all__ = ["Calibration", "log_density", "mixture_loss", "normalised"]
-
 _LOG_2PI = math.log(2 * math.pi)
 # Middles of the redshift bins of de Andres et al. (2022), between which coefficients are linear.
 _KNOTS = np.log([0.055, 0.15, 0.3, 0.7])

@@ -21,8 +21,6 @@ from szmass.simulations import Observation, draw_flat, get_environment, simulate
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.version import __version__
 
-__all__ = ["WEIGHTS_FILE", "density_report", "draw_population", "finish_ensemble"]
-
 WEIGHTS_FILE = "model.npz"
 
 # Realisations of the noise with which validation clusters are seen for the calibration.

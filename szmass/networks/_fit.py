@@ -14,15 +14,6 @@ from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, MissingDependencyError, TrainingError
 from szmass.networks._weights import load_arrays, named_weights, save_arrays, set_arrays
 
-__all__ = [
-    "GO_ON",
-    "best_arrays",
-    "fit_network",
-    "model_arrays",
-    "seed_everything",
-    "use_one_thread",
-]
-
 #: What to do when a process that trains died.
 GO_ON = (
     "Finished trainings and check-points are kept; go on with resume=True (--resume on the shell), "

@@ -7,16 +7,6 @@ from szmass.exceptions import InvalidInputError
 from szmass.physics.pressure import get_pressure_profile
 from szmass.physics.templates import disc_transform
 
-__all__ = [
-    "CHANNELS",
-    "CONTEXT",
-    "NetworkInputs",
-    "displaced",
-    "pooled",
-    "redshift_and_level",
-    "turned",
-]
-
 #: Planes of the input, each of a quarter of the pixels of the field along a side.
 CHANNELS = ("core", "core filtered", "field", "field filtered")
 

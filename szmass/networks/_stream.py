@@ -11,8 +11,6 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
 from szmass.networks._inputs import displaced, pooled, turned
 
-__all__ = ["MapBatch", "MapStream", "check_noise", "prefetched"]
-
 # Maps that are read, or noise that is drawn, at a time.
 _CHUNK = 2048
 

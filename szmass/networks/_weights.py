@@ -13,16 +13,6 @@ from szmass._io.files import atomic_path
 from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError
 
-__all__ = [
-    "cached_arrays",
-    "load_arrays",
-    "named_weights",
-    "read_keras2_weights",
-    "save_arrays",
-    "set_arrays",
-    "write_json",
-]
-
 logger = logging.getLogger(__name__)
 
 _KERAS2_LAYER = re.compile(r"(conv2d|dense)(_\d+)?")

@@ -17,9 +17,6 @@ from szmass.physics.cosmology import (
 )
 from szmass.physics.halos import radius_at
 
-__all__ = ["PressureProfile"]
-
-
 # Integrals of a spherical profile on plain arrays, in units of the radius that it is scaled by.
 # ``shape`` is a vectorised function of radius, falling at most as a power law inside; it gets an
 # array of the shape of ``x`` with one axis more, at the end.

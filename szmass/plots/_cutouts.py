@@ -10,8 +10,6 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps import Cutout, CutoutStack
 from szmass.plots.style import MICRO, Y_LABEL, check_kind, new_axes, panel_grid
 
-__all__ = ["plot_cutout", "plot_gallery"]
-
 # Contours in units of the noise, and the colour of what the map does not cover.
 _SIGMAS = np.array([3, 5, 10, 20, 40, 80])
 _MISSING = "0.75"

@@ -22,14 +22,6 @@ from szmass.plots.style import (
     split_by_redshift,
 )
 
-__all__ = [
-    "plot_error_distribution",
-    "plot_relative_error",
-    "plot_residuals",
-    "plot_selection",
-    "plot_training",
-]
-
 # Clusters that a bin needs for quantiles at 2.5 %, for mean and scatter, and for a density.
 _FOR_95, _FOR_68, _FOR_DENSITY = 40, 10, 8
 

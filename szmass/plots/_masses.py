@@ -25,17 +25,6 @@ from szmass.plots.style import (
 )
 from szmass.results import LogMassPosterior, MassScale, masses_of, methods_of
 
-__all__ = [
-    "known_masses",
-    "method_label",
-    "method_name",
-    "plot_mass_comparison",
-    "plot_mass_posteriors",
-    "plot_mass_redshift",
-    "plot_signal_surface",
-    "read_redshift",
-]
-
 # More points than this are drawn as their density.
 _MANY = 2000
 _CELLS = 45

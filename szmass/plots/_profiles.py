@@ -14,8 +14,6 @@ from szmass.plots._cutouts import plot_cutout
 from szmass.plots._masses import plot_mass_posteriors, plot_signal_surface
 from szmass.plots.style import COLOURS, MICRO, Y_LABEL, check_kind, draw_bars, new_axes, new_figure
 
-__all__ = ["plot_cluster", "plot_profile", "plot_saliency", "plot_stack"]
-
 # Radii of a cluster's profile, in units of half the width of the cutout.
 _ANNULI = np.linspace(0, 1, 11)
 _MAX_LABELLED = 7

@@ -14,8 +14,6 @@ from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitErr
 from szmass.results import columns_of_method, masses_of, methods_of
 from szmass.results.masses import column_suffix
 
-__all__ = ["LABELS", "Content", "Masses", "match_rows", "read_content"]
-
 #: Measurements that are shown first, and under these names.
 LABELS = {
     "snr": "S/N",

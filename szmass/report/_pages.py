@@ -18,17 +18,6 @@ from szmass.report._content import LABELS, match_rows
 from szmass.report._pictures import AXIS, COLOURS, TOP, WIDTH, svg_element
 from szmass.results import MassFlag
 
-__all__ = [
-    "as_posteriors",
-    "environment",
-    "flag_names",
-    "page_name",
-    "sky_links",
-    "write_data",
-    "write_pages",
-    "write_static",
-]
-
 _PACKAGE = "szmass.report"
 # Drawing of masses: height of a row and of the curves, and the least distance of labels.
 _ROW, _CURVES, _APART = 30, 110, 26

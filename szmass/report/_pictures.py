@@ -14,8 +14,6 @@ from szmass.maps import CutoutStack, radial_profile
 from szmass.physics.halos import theta500
 from szmass.report._content import match_rows
 
-__all__ = ["AXIS", "COLOURS", "TOP", "WIDTH", "CutoutViews", "svg_element"]
-
 _MICRO = 1e6
 _PALETTE = 255  # the last index of the palette stands for what the map does not cover
 _CHUNK = 256

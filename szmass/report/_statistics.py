@@ -21,8 +21,6 @@ from szmass.plots import (
 from szmass.plots.style import COLOURS, MARKERS, log_ticks, mass_label
 from szmass.results import MassEstimates, MassFlag, side_by_side
 
-__all__ = ["choose_reference", "draw_figures", "summarise"]
-
 # A ratio and its scatter cannot be fitted to fewer clusters.
 _FOR_RATIO = 3
 # Fewer clusters have no running median or distribution worth drawing.

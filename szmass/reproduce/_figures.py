@@ -28,8 +28,6 @@ from szmass.plots.style import (
 )
 from szmass.reproduce._tables import COLUMNS, LENSING, find_masses
 
-__all__ = ["draw_figures"]
-
 _REFERENCES = {
     "clean": ("mass_true", "true"),
     "planck_like": ("mass_true", "true"),

@@ -11,17 +11,6 @@ from szmass.comparison.regression import fit_mass_ratio
 from szmass.comparison.statistics import REDSHIFT_BINS, relative_difference_table
 from szmass.results import masses_of, methods_of
 
-__all__ = [
-    "COLUMNS",
-    "LENSING",
-    "find_masses",
-    "fit_ratios",
-    "fit_table",
-    "format_fits",
-    "format_table1",
-    "make_table1",
-]
-
 #: Name of the method of lensing masses beside others.
 LENSING = "wl"
 # Fewer clusters do not determine a ratio and its scatter.

@@ -27,8 +27,6 @@ from szmass.simulations import (
     twin,
 )
 
-__all__ = ["make_mocks", "match_lensing", "read_catalog", "read_published", "weigh_clusters"]
-
 _RADIUS, _DELTA_REDSHIFT = "10 arcmin", 0.03
 # What the networks of the published masses are.
 _NETWORK = {"kind": "network", "mass_scale": "true (simulation The Three Hundred)"}

@@ -19,8 +19,6 @@ from szmass.simulations.bodies.painting import ClusterPainter
 from szmass.simulations.field.environment import parts_of
 from szmass.simulations.field.ingredients import FieldSet
 
-__all__ = ["Observer", "check_noise", "view_names"]
-
 # POS_ERR of PSZ2 [arcmin] for which ``centring`` holds: its median.
 _POS_ERR = 2.43
 

@@ -8,17 +8,6 @@ from szmass._utils.seeds import generator
 from szmass.exceptions import InvalidInputError
 from szmass.maps.sampling import Sampling, healpix_pixel
 
-__all__ = [
-    "MARGIN",
-    "N_PLACES",
-    "box_variance",
-    "nearest_pixels",
-    "noise_margin",
-    "resample",
-    "resample_noise",
-    "tangent_axes",
-]
-
 # Kinds of mock cutouts; those of `Sampling` are more.
 _SAMPLINGS = ("point", "nearest", "bilinear")
 

@@ -16,8 +16,6 @@ from szmass._utils.quantities import as_floats
 from szmass.catalogs.crossmatch._table import Pairs
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["Matching", "name_keys"]
-
 _CHOICES = {
     "by": ("position", "name", "position_or_name"),
     "mode": ("best", "nearest", "all"),

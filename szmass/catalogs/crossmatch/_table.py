@@ -11,8 +11,6 @@ from astropy.utils.masked import Masked
 from szmass._utils.attributes import column_of, column_parts
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["Pairs", "assemble", "require_prefixes"]
-
 # Column to (unit, description).
 _PAIR_COLUMNS = {
     "separation": (u.arcmin, "Angle between the positions"),

@@ -13,16 +13,6 @@ from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.halos import MassDefinition, convert_mass
 
-__all__ = [
-    "MassColumn",
-    "convert_lensing_mass",
-    "describe",
-    "describe_cosmology",
-    "layout",
-    "symmetric_masses",
-    "with_units",
-]
-
 _POSITIONS = (("ra", "dec", "icrs"), ("glon", "glat", "galactic"))
 _SOURCE_REDSHIFT = 1.0
 _BEHIND = 0.5  # sources are taken to be at least so far behind the cluster, in redshift

@@ -21,15 +21,6 @@ from szmass.physics.templates import (
 )
 from szmass.simulations.bodies import profile_scatter
 
-__all__ = [
-    "OffsetBank",
-    "cluster_templates",
-    "displaced_bank",
-    "filter_bank",
-    "neighbour_bank",
-    "profile_components",
-]
-
 # Sizes theta500 [arcmin] of neighbours that are looked for, on every _STEP-th block.
 _NEIGHBOUR_SIZES = np.array([2.0, 8.0, 30.0])
 _STEP = 2

@@ -16,8 +16,6 @@ from szmass.estimators.filters._templates import SIZES, sample_blocks
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
 
-__all__ = ["FieldNoise", "FilterBank", "Measured"]
-
 # Blocks are no wider than the beam's FWHM over this: with 10 arcmin and pixels of 1.7 arcmin
 # blocks of 2 x 2, whose Nyquist multipole the beam suppresses to 2e-7 in power.
 _BLOCKS_PER_BEAM = 2.5

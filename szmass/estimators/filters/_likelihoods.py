@@ -15,14 +15,6 @@ from szmass.estimators.filters._templates import at_sizes, cubic_weights
 from szmass.physics.halos import theta500
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
 
-__all__ = [
-    "Reduced",
-    "marginal_log_likelihood",
-    "mass_curve",
-    "peak_and_interval",
-    "slice_log_likelihood",
-]
-
 _PIVOT = 1e14 * u.solMass
 
 # Range of the scatter that is integrated over, and nodes per width of the narrower factor.

@@ -18,9 +18,6 @@ from szmass.maps.sampling import Sampling
 from szmass.physics.templates import get_scale_free_profile
 from szmass.results import MassFlag
 
-__all__ = ["MatchedFilters", "cutouts_of", "depth_factors", "field_flags"]
-
-
 # Cutouts whose sampling is not known are taken as points. That matters where the windows of
 # bilinear ones would add more than this part to the variance of the beam.
 _MATTERS = 0.05

@@ -7,8 +7,6 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import j0
 
-__all__ = ["SIZES", "at_sizes", "cubic_weights", "radial_templates", "sample_blocks"]
-
 _ARCMIN = np.pi / 10800
 
 #: Sizes theta500 [arcmin] of the filters, evenly spaced in the logarithm.

@@ -8,16 +8,6 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap, check_factors
 
-__all__ = [
-    "NoiseCovariance",
-    "TangentGrid",
-    "check_depth",
-    "mean_radius",
-    "noise_covariance",
-    "pixel_sides",
-    "ring_sums",
-]
-
 _CHUNK = 64  # cutouts at a time, which are turned to float64
 
 

@@ -10,8 +10,6 @@ from szmass.maps._checks import check_scale
 from szmass.maps.cutouts import Cutout, CutoutStack
 from szmass.maps.geometry import CutoutGeometry
 
-__all__ = ["as_cutouts", "as_edges", "as_radii", "as_ring", "as_scale", "on_sky"]
-
 _ANY_RELATIVE = CutoutGeometry((1, 1), 1.0)
 
 

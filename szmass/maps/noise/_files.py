@@ -13,8 +13,6 @@ from szmass._io.tables import read_table, table_format, write_table
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps.noise.depth import DepthMap, depth_from_dict
 
-__all__ = ["NOISE_HDU", "holds_model", "model_from_hdus", "model_to_hdus", "read", "write"]
-
 _KIND = "szmass noise model"
 _DEPTH = "DEPTH"
 

@@ -15,8 +15,6 @@ from szmass.maps.noise._power import beam_power
 from szmass.maps.noise._spectra import FlatCoupling, SphereCoupling, band_edges, solve_bands
 from szmass.maps.noise.depth import DepthMap
 
-__all__ = ["estimate_spectrum"]
-
 # The beam leaves less than this part of the power beyond the last band.
 _BEAM_LIMIT = 1e-6
 # Two images are on one grid if no pixel is farther from its twin than this [pixels].

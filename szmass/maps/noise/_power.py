@@ -9,16 +9,6 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import check_geometry
 from szmass.maps.sampling import check_beam
 
-__all__ = [
-    "FieldSampler",
-    "NoiseSpectrum",
-    "beam_power",
-    "draw_sky",
-    "flat_multipoles",
-    "grid_of",
-    "upgrade",
-]
-
 # Correlation functions are tabulated with so many nodes per wave of the highest multipole that
 # matters, the one below which all but this part of the variance is.
 _NODES_PER_WAVE, _NEGLECTED = 8, 1e-7

@@ -13,8 +13,6 @@ from scipy import fft
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise._power import flat_multipoles
 
-__all__ = ["FlatCoupling", "SphereCoupling", "band_edges", "solve_bands"]
-
 # Width of a band relative to l, where the field is large enough for it.
 _LOG_WIDTH = 0.12
 

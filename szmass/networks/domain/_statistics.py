@@ -7,17 +7,6 @@ from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 
-__all__ = [
-    "MULTIPOLES",
-    "AnomalyScore",
-    "ConditionalGaussian",
-    "FieldStatistics",
-    "PairTemplates",
-    "SmoothBasis",
-    "Standardisation",
-    "inverse_normal",
-]
-
 #: Multipoles that fields are expanded in.
 MULTIPOLES = (0, 1, 2, 3, 4)
 

@@ -19,8 +19,6 @@ from szmass.networks.protocol._training import (
 )
 from szmass.version import __version__
 
-__all__ = ["bin_label", "make_card", "models_below_threshold", "read_settings", "selection_table"]
-
 SETTINGS = "selection.json"
 # What may be another when trainings go on: the trainings that are there stay what they are.
 FREE = ("models", "threshold", "min_clusters")

@@ -19,20 +19,6 @@ from szmass.networks._weights import save_arrays, write_json
 from szmass.networks.architectures import build_deandres2022
 from szmass.networks.cards import ErrorTable
 
-__all__ = [
-    "WEIGHTS",
-    "Protocol",
-    "error_table",
-    "mass_bin_statistics",
-    "pooled_means",
-    "read_record",
-    "relative_error",
-    "split_bin",
-    "train_in_own_process",
-    "train_one",
-    "training_folder",
-]
-
 _RECORD, WEIGHTS = "record.json", "weights.npz"
 _PARTS = ("train", "validation", "test")
 # Maps that go through the network at once when it is tested: 0.2 GB in its first layers.

@@ -13,8 +13,6 @@ from scipy import fft
 from szmass.exceptions import InvalidInputError
 from szmass.physics.templates import table_position
 
-__all__ = ["FieldGrid", "Window"]
-
 # What the windows suppress below exp(-_CUT^2 / 2) = 8e-7 is left out.
 _CUT = 5.3
 

@@ -4,16 +4,6 @@ import functools
 
 import numpy as np
 
-__all__ = [
-    "MAX_SUBHALOES",
-    "RADIUS_MAX",
-    "companion_mean",
-    "companions",
-    "directions",
-    "subhalo_mean",
-    "subhaloes",
-]
-
 #: No cluster gets more; the mean number above the lowest mass ratio is about 5.
 MAX_SUBHALOES = 24
 

@@ -3,8 +3,6 @@
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-__all__ = ["AXIS_RATIO_MIN", "draw_axes", "projected_stretch", "rotation_matrix", "rotations"]
-
 #: Axis ratios are never below; no cluster's gas is that flat.
 AXIS_RATIO_MIN = 0.3
 

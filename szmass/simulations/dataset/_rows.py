@@ -5,8 +5,6 @@ import numpy as np
 from szmass._utils.seeds import check_seed
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["batches", "mixed_blocks", "split_clusters"]
-
 # Apart from the streams that make the clusters.
 _STREAM = 1001
 

@@ -26,18 +26,6 @@ from szmass.simulations.dataset._truth import ColumnSpec, encode, with_longer_na
 from szmass.simulations.dataset.origin import differences, plain
 from szmass.version import __version__
 
-__all__ = [
-    "Layout",
-    "build",
-    "damaged_files",
-    "describe_geometry",
-    "import_zarr",
-    "is_finished",
-    "read_attributes",
-    "read_record",
-    "write_shard",
-]
-
 FORMAT = 1
 MAPS = "maps"
 NOISE = "noise.fits"

@@ -14,15 +14,6 @@ from astropy.utils.masked import Masked
 from szmass._utils.attributes import column_parts
 from szmass.exceptions import InvalidInputError
 
-__all__ = [
-    "ColumnSpec",
-    "decode",
-    "describe_columns",
-    "encode",
-    "table_digest",
-    "with_longer_names",
-]
-
 # Frames that are kept as they are; positions in others are stored in ICRS.
 _FRAMES = ("galactic", "icrs")
 

@@ -16,8 +16,6 @@ from szmass.simulations.bodies._fourier import FieldGrid
 from szmass.simulations.bodies._substructure import RADIUS_MAX, directions
 from szmass.simulations.field.ingredients import Ingredient
 
-__all__ = ["HaloClustering", "HaloGas", "Neighbours"]
-
 # Highest redshift of the tables of clustering.
 _REDSHIFT_MAX = 3.0
 
