@@ -23,11 +23,6 @@ class ACTED56Catalog(_ACTCatalog):
     Its forms are the authors' file ``E-D56Clusters.fits``, which has no units, and what `write`
     writes.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with the published columns or with ours.
-
     Notes
     -----
     ``m500`` and ``m200m`` assume the relation of Arnaud et al. (2010) and are to be compared with
@@ -81,11 +76,6 @@ class ACTDR5Catalog(_ACTCatalog):
 
     Its forms are the file ``DR5_cluster-catalog_v1.1.fits``, VizieR's table, and what `write`
     writes.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with the published columns or with ours.
 
     Notes
     -----

@@ -1,6 +1,8 @@
 """Catalogues: what all of them have in common, to read, fetch, write, select and look up."""
 
 import hashlib
+import inspect
+import re
 import warnings
 from pathlib import Path
 
@@ -36,6 +38,12 @@ from szmass.exceptions import (
 )
 
 __all__ = ["CATALOGS", "Catalog", "CatalogColumn", "catalog_columns", "register_catalog"]
+
+
+_PARAMETERS = """Parameters
+----------
+table : `~astropy.table.Table`
+    The rows, with the published columns or with ours."""
 
 
 def _require_catalog(tag, catalog):
@@ -81,7 +89,8 @@ def register_catalog(catalog):
 class Catalog:
     """A published table of clusters under one set of column names and units.
 
-    A sub-class describes one publication by its class attributes.
+    A sub-class describes one publication by its class attributes. Where its docstring has no
+    section on parameters, it gets this one.
 
     Parameters
     ----------
@@ -120,6 +129,13 @@ class Catalog:
     #: Forms of the published file that do not say their units, such as ``"csv"``: numbers in
     #: them are in the units that `columns` gives as the published ones.
     unitless_forms = ()
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        doc = inspect.cleandoc(cls.__doc__ or "")
+        if doc and "Parameters\n---" not in doc:
+            body, *sections = re.split(r"\n\n(?=\w+\n---)", doc)
+            cls.__doc__ = "\n\n".join([body, _PARAMETERS, *sections])
 
     def __init__(self, table):
         self.table = standardise(table, self.columns)

@@ -16,11 +16,6 @@ class ERASS1Catalog(Catalog):
 
     Its forms are the file ``erass1cl_main_v3.2.fits``, VizieR's table, and what `write` writes.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with the published columns or with ours.
-
     Notes
     -----
     ``m500`` is M500c from the X-ray signal by a relation that weak lensing calibrates; -1 where

@@ -12,11 +12,6 @@ class MCXCCatalog(Catalog):
     Its forms are the CDS file ``mcxc.dat`` with its ReadMe, VizieR's table, and what `write`
     writes.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with the published columns or with ours.
-
     Notes
     -----
     ``name`` is "J0000.1+0816" as in the column ``mcxc`` of PSZ2; ``other_name`` and

@@ -13,11 +13,6 @@ class PSZ2Catalog(Catalog):
     ReadMe, VizieR's table, and what `write` writes. -1 for an unknown redshift or PSZ1 row, 0
     for an unknown mass, and empty strings are masked.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with the published columns or with ours.
-
     Notes
     -----
     The positions of `sample` are the Galactic ones, which the published cutouts are centred on.

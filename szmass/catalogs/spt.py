@@ -15,11 +15,6 @@ class SPTSZCatalog(Catalog):
     Its forms are the authors' file ``SPT2500d.fits``, which has no units, VizieR's table, and
     what `write` writes.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with the published columns or with ours.
-
     Notes
     -----
     **The file does not say whether its masses are in solMass or in solMass/h.** They are taken

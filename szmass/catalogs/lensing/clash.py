@@ -20,11 +20,6 @@ class Umetsu2014Table(PublishedLensingTable):
     (text, or ``ra_deg`` and ``dec_deg``), ``M200c``, ``e_M200c``, ``M500c``, ``e_M500c``; masses in
     1e14 solMass.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with these columns or with ours.
-
     Notes
     -----
     The masses are from NFW fits, for H0 = 70, Om0 = 0.27. No copy of the table was at hand
@@ -53,11 +48,6 @@ class Umetsu2016Table(PublishedLensingTable):
     any form with units, with the columns ``cluster``, ``subsample``, ``z``, ``ra_hms``,
     ``dec_dms``, ``M200c``, ``c200c``, ``M2500c``, ``M1000c``, ``M500c``, ``Mvir``, ``M100c``,
     ``M200m`` and the errors ``e_M200c`` and so on; masses in 1e14 solMass.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with these columns or with ours.
 
     Notes
     -----

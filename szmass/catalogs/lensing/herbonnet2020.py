@@ -17,11 +17,6 @@ class Herbonnet2020Table(PublishedLensingTable):
     ``e_M500_NFW``, ``M500_ap``, ``M500_ap_em``, ``M500_ap_ep``, ``State``, ``survey``; masses in
     1e14 solMass.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with these columns or with ours.
-
     Notes
     -----
     The masses are for H0 = 70, Om0 = 0.3. The paper prefers ``m500c_aperture``, deprojected

@@ -14,11 +14,6 @@ class LC2Table(PublishedLensingTable):
     Its forms are VizieR's table ``single`` of J/MNRAS/450/3665, 505 clusters, and what `write`
     writes.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with the published columns or with ours.
-
     Notes
     -----
     The masses are for H0 = 70, Om0 = 0.3. They come from many papers and methods, given by

@@ -16,11 +16,6 @@ class Sereno2017Table(PublishedLensingTable):
     ``cluster``, ``ra_deg``, ``dec_deg``, ``z``, ``M200c``, ``e_M200c``, ``M500c``, ``e_M500c``;
     masses in 1e14 solMass.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        The rows, with these columns or with ours.
-
     Notes
     -----
     The masses are from NFW fits, for H0 = 70, Om0 = 0.3. No copy of the table was at hand
