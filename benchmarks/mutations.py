@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
     "results": (
         ["szmass/results/*.py"],
-        ["tests/test_results.py", "tests/test_masses.py", "tests/test_posteriors.py"],
+        [f"tests/test_{name}.py" for name in ("results", "masses", "posteriors", "html")],
     ),
     "catalogs.core": (["szmass/catalogs/core.py"], ["tests/catalogs/test_*.py"]),
     "report": (

@@ -282,6 +282,7 @@ class TestMassTable:
             table.write(stream, format="ascii.ecsv")
         assert MassTable.read(tmp_path / "stream.ecsv").meta == table.meta
         table.write(tmp_path / "t.ecsv", delimiter=",")
+        assert ",".join(table.colnames) in (tmp_path / "t.ecsv").read_text()
         assert QTable.read(tmp_path / "t.ecsv", format="ascii.ecsv").colnames == table.colnames
         part = table["name", "mass_wl"]
         part.meta.clear()
