@@ -11,6 +11,7 @@ from szmass.estimators.deandres2022 import DeAndres2022
 from szmass.estimators.lensing import LensingMass
 from szmass.estimators.likelihood import LikelihoodMass
 from szmass.estimators.matched_filter import MatchedFilterMass
+from szmass.estimators.pieces import estimate_in_pieces
 from szmass.estimators.priors import MassFunctionPrior
 from szmass.estimators.scaling import ScalingRelationMass
 
@@ -24,6 +25,7 @@ __all__ = [
     "MassFunctionPrior",
     "MatchedFilterMass",
     "ScalingRelationMass",
+    "estimate_in_pieces",
     "estimate_masses",
     "register_estimator",
 ]

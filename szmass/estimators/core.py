@@ -152,7 +152,7 @@ class MassEstimator(ABC):
             Once, if clusters could not be weighed: with how many, and why.
         """
         estimates = self._estimate(sample)
-        self._warn_unweighed(estimates)
+        warn_of_unweighed(self.tag, estimates.mass, estimates.flag)
         return self._to_table(sample, estimates)
 
     def predict_posterior(self, sample):
@@ -235,18 +235,6 @@ class MassEstimator(ABC):
             else:
                 flag[np.isnan(sample.quantity(need))] |= MassFlag.NO_MEASUREMENT
         return flag
-
-    def _warn_unweighed(self, estimates):
-        lost = estimates.flag[np.isnan(estimates.mass)]
-        if len(lost):
-            reasons = Counter(MassFlag.describe(value) or "unknown reason" for value in lost)
-            warnings.warn(
-                f"{self.tag}: {len(lost)} of {len(estimates.mass)} clusters were not weighed ("
-                + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-                + ")",
-                UnweighedClustersWarning,
-                stacklevel=3,
-            )
 
     def _meta(self, sample):
         extra = self._extra_meta(sample)
@@ -387,7 +375,7 @@ def estimate_masses(
     tables, found = {}, {}
     for method, estimator in progress_bar(named.items(), desc="weighing", unit="estimator"):
         estimates = estimator._estimate(sample, keep=keep and estimator.gives_posterior)
-        estimator._warn_unweighed(estimates)
+        warn_of_unweighed(estimator.tag, estimates.mass, estimates.flag)
         tables[method] = estimator._to_table(sample, estimates)
         if estimator.gives_posterior:
             found[method] = estimates
@@ -408,13 +396,18 @@ def estimate_masses(
         more = {"mean": estimates.mean} if mean else {}
         if posterior_samples and len(table):
             table.meta["posterior_samples_seed"] = int(seed)
-            # Each method has its own stream: another method beside it changes nothing.
-            rng = np.random.default_rng([int(seed), zlib.crc32(method.encode())])
-            more["samples"] = estimates.posterior.sample(posterior_samples, rng).value
+            # Each method and cluster has its own stream: others beside them change nothing.
+            streams = [
+                np.random.default_rng(
+                    [int(seed), *(zlib.crc32(n.encode()) for n in (method, name))]
+                )
+                for name in sample.names
+            ]
+            more["samples"] = estimates.posterior.sample(posterior_samples, streams).value
         if more:
             add_method(table, replace(masses_of(table, method), **more))
     if one_minus_b is None:
-        _warn_of_mixed_scales(table)
+        warn_of_mixed_scales(table)
     else:
         table = rescale_masses(table, one_minus_b)
     if posteriors is not None:
@@ -425,7 +418,21 @@ def estimate_masses(
     return table
 
 
-def _warn_of_mixed_scales(table):
+def warn_of_unweighed(tag, mass, flag):
+    """Warn once if clusters have no mass: with how many, and why."""
+    lost = flag[np.isnan(mass)]
+    if len(lost):
+        reasons = Counter(MassFlag.describe(value) or "unknown reason" for value in lost)
+        warnings.warn(
+            f"{tag}: {len(lost)} of {len(mass)} clusters were not weighed ("
+            + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+            + ")",
+            UnweighedClustersWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_mixed_scales(table):
     """Warn once if methods of a table are on different mass scales; unknown ones do not count."""
     scales = {method: masses_of(table, method).mass_scale for method in methods_of(table)}
     if len({scale for scale in scales.values() if scale.known}) > 1:

@@ -450,15 +450,19 @@ class LogMassPosterior:
         ----------
         n : int
             How many of each cluster.
-        rng : `~numpy.random.Generator` or int
-            Source of random numbers, or a seed.
+        rng : `~numpy.random.Generator` or seed, or a list of them
+            Source of random numbers, or its seed, an integer or several; a list has one per
+            cluster.
 
         Returns
         -------
         `~astropy.units.Quantity`
             Masses [solMass], shape (N, n).
         """
-        uniform = np.random.default_rng(rng).random((len(self), int(n)))
+        if isinstance(rng, list):
+            uniform = np.stack([np.random.default_rng(own).random(int(n)) for own in rng])
+        else:
+            uniform = np.random.default_rng(rng).random((len(self), int(n)))
         return 10 ** self._log_quantile(uniform) * u.solMass
 
     def reweight(self, prior):
