@@ -56,19 +56,35 @@ def atomic_path(path, *, overwrite=False):
 
     Whatever goes wrong, an existing target stays as it was and no half-written file is left.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise InvalidInputError(f"The output {str(path)!r} is a folder; give a file name.")
-    if path.exists() and not overwrite:
-        raise InvalidInputError(
-            f"The output file {str(path)!r} exists. Choose another name or allow it to be "
-            "overwritten (overwrite=True, or --overwrite on the shell)."
-        )
-    if not path.parent.is_dir():
-        raise InvalidInputError(f"The output folder {str(path.parent)!r} does not exist.")
+    path = check_output_file(path, overwrite=overwrite)
     with temporary_beside(path) as temporary:
         yield temporary
         put_in_place(temporary, path)
+
+
+def check_output_file(path, *, overwrite=False):
+    """Give a file's path, or refuse it where nothing can be written to it."""
+    path = Path(path)
+    if path.is_dir():
+        raise InvalidInputError(f"The output {str(path)!r} is a folder; give a file name.")
+    if path.exists() and not path.is_file():
+        raise InvalidInputError(f"The output {str(path)!r} is a device or a pipe; give a file.")
+    if path.exists() and not overwrite:
+        raise InvalidInputError(
+            f"The output file {str(path)!r} exists. Choose another name or allow it to be "
+            "overwritten (overwrite=True)."
+        )
+    _check_writable(path.parent)
+    return path
+
+
+def _check_writable(folder):
+    if not folder.is_dir():
+        raise InvalidInputError(f"The output folder {str(folder)!r} does not exist.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidInputError(
+            f"The output folder {str(folder)!r} cannot be written to: its permissions forbid it."
+        )
 
 
 def check_output_folder(folder, *, overwrite=False, marker=None):
@@ -80,13 +96,14 @@ def check_output_folder(folder, *, overwrite=False, marker=None):
     folder = Path(folder).absolute()
     if folder.exists() and not folder.is_dir():
         raise InvalidInputError(f"The output {str(folder)!r} is a file; give a folder.")
-    if not folder.parent.is_dir():
-        raise InvalidInputError(f"The folder {str(folder.parent)!r} does not exist.")
+    _check_writable(folder.parent)
+    if folder.is_dir():
+        _check_writable(folder)
     if folder.is_dir() and any(folder.iterdir()):
         if not overwrite:
             raise InvalidInputError(
                 f"The output folder {str(folder)!r} has something in it. Choose another name or "
-                "allow files to be overwritten (overwrite=True, or --overwrite on the shell)."
+                "allow files to be overwritten (overwrite=True)."
             )
         if marker is not None and not (folder / marker).is_file():
             raise InvalidInputError(

@@ -9,6 +9,7 @@ from szmass.cli.options import (
     FILE,
     NOTHING_FOUND,
     build_estimators,
+    check_outputs,
     estimators_option,
     map_options,
     noise_option,
@@ -83,7 +84,7 @@ def estimate(
     from szmass.catalogs import load_sample
     from szmass.estimators import estimate_masses
     from szmass.maps import open_map
-    from szmass.results import masses_of
+    from szmass.results import MassFlag, masses_of
 
     form = table_format(output)
     chosen = build_estimators(estimators, options)
@@ -102,6 +103,8 @@ def estimate(
         raise click.UsageError("--posterior-samples does not go into CSV: write .ecsv or .fits")
     if covered and not ymap:
         raise click.UsageError("--covered needs --map")
+    inputs = [catalog, noise, ymap and ymap["source"]]
+    check_outputs(output, *files.values(), overwrite=overwrite, inputs=inputs)
     sample = load_sample(catalog, **reading)
     if ymap:
         ymap = open_map(**ymap)
@@ -120,8 +123,13 @@ def estimate(
     click.echo(f"{len(table)} clusters written to {output}")
     for tag, file in files.items():
         click.echo(f"Posteriors of {tag} written to {file}")
-    weighed = {tag: np.isfinite(masses_of(table, tag).mass).sum() for tag in chosen}
-    for tag, n in weighed.items():
-        click.echo(f"  {tag}: {n} weighed")
-    if len(table) and not any(weighed.values()):
+    weighed = 0
+    for tag in chosen:
+        masses = masses_of(table, tag)
+        n = np.isfinite(masses.mass).sum()
+        counts = {bit.name: np.count_nonzero(masses.flag & bit) for bit in MassFlag}
+        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        click.echo(f"  {tag}: {n} weighed" + (f"; flags: {told}" if told else ""))
+        weighed += n
+    if not weighed:
         sys.exit(NOTHING_FOUND)

@@ -225,7 +225,7 @@ class MassEstimator(ABC):
                 if sample.cutouts is None:
                     raise InvalidInputError(
                         f"The estimator {self.tag!r} needs cutouts and the sample has none: call "
-                        "sample.attach_cutouts(compton_map) first (--map on the command line)."
+                        "sample.attach_cutouts(compton_map) first."
                     )
                 footprint = sample.cutouts.footprint
                 covered, complete = footprint.any(axis=(1, 2)), footprint.all(axis=(1, 2))
@@ -432,7 +432,7 @@ def _warn_of_mixed_scales(table):
         told = ", ".join(f"{method}: {scale}" for method, scale in scales.items())
         warnings.warn(
             f"The masses are on different scales ({told}), and so differ by more than their "
-            "errors. one_minus_b=0.8 (--one-minus-b on the shell) brings those with a 1-b to a "
+            "errors. one_minus_b=0.8 brings those with a 1-b to a "
             "common one.",
             MixedScalesWarning,
             stacklevel=3,

@@ -163,7 +163,7 @@ def _agreed_ordering(header, stated, path):
     if found is None and stated is None:
         raise FileFormatError(
             f"{path} does not say how its pixels are ordered (keyword ORDERING): state it with "
-            "ordering='ring' or ordering='nested' (--ordering on the shell)."
+            "ordering='ring' or ordering='nested'."
         )
     if found is not None and stated not in (None, found):
         raise InvalidInputError(_disagreement(path, "ordering", found, stated))
@@ -177,7 +177,7 @@ def _agreed_frame(header, stated, path):
         if stated is None:
             raise FileFormatError(
                 f"{path} does not say in which frame its pixels are (keyword COORDSYS): state it "
-                "with frame='galactic' or frame='icrs' (--frame on the shell)."
+                "with frame='galactic' or frame='icrs'."
             )
         return stated_frame
     try:
