@@ -5,13 +5,14 @@ import warnings
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, MixedScalesWarning, UnweighedClustersWarning
@@ -151,7 +152,7 @@ class MassEstimator(ABC):
         UnweighedClustersWarning
             Once, if clusters could not be weighed: with how many, and why.
         """
-        estimates = self._estimate(sample)
+        estimates = self._estimate(check_kind(sample, "ClusterSample", "sample"))
         self._warn_unweighed(estimates)
         return self._to_table(sample, estimates)
 
@@ -175,6 +176,7 @@ class MassEstimator(ABC):
             The sample lacks a whole input, an option has no such value, the prior leaves no mass,
             or the estimator has no posteriors (see ``gives_posterior``).
         """
+        check_kind(sample, "ClusterSample", "sample")
         if not self.gives_posterior:
             raise InvalidInputError(
                 f"The estimator {self.tag!r} has no posteriors: use its masses and errors (predict)"
@@ -373,6 +375,7 @@ def estimate_masses(
     >>> table.meta["methods"]["scaling"]["mass_scale"]
     0.8
     """
+    check_kind(sample, "ClusterSample", "sample")
     named = named_estimators(estimators)
     with_posterior = [m for m, e in named.items() if e.gives_posterior]
     if posterior_samples < 0 or ((posterior_samples or mean) and not with_posterior):
@@ -463,6 +466,8 @@ def named_estimators(estimators):
         estimators = [estimators]
     if isinstance(estimators, Mapping):
         return {name: _instance(value) for name, value in estimators.items()}
+    if not isinstance(estimators, Iterable):
+        _instance(estimators)
     instances = [_instance(value) for value in estimators]
     repeated = [tag for tag, n in Counter(e.tag for e in instances).items() if n > 1]
     if repeated:
