@@ -115,13 +115,15 @@ def main():
                 f"{memory:5.0f} MiB at most",
                 flush=True,
             )
-        print(f"rate of the long one over that of the short one: {rates['long'] / rates['short']:.2f}")
+        print(
+            f"rate of the long one over that of the short one: {rates['long'] / rates['short']:.2f}"
+        )
         if not options.no_cluster:
             compare_clusters(runs, folder)
 
 
 def compare_clusters(runs, folder):
-    """Print what two workers gain over one, beside two processes that know nothing of each other."""
+    """Print what two workers gain over one, beside two independent processes."""
     from distributed import LocalCluster
 
     seconds = {}

@@ -1,7 +1,6 @@
 """One galaxy cluster, and a sample of them: what flows through the whole package."""
 
 import copy
-import numbers
 
 import astropy.units as u
 import numpy as np
@@ -11,6 +10,7 @@ from astropy.utils.masked import Masked
 
 from szmass._io.tables import read_table, write_table
 from szmass._utils.attributes import Number, Position, Text, column_parts
+from szmass._utils.kinds import check_kind, hint_for, rows_of
 from szmass._utils.names import NameIndex
 from szmass._utils.sample_columns import check_columns, map_columns
 from szmass.exceptions import InvalidInputError
@@ -367,7 +367,9 @@ class ClusterSample:
 
     @cutouts.setter
     def cutouts(self, stack):
-        if stack is not None and len(stack) != len(self):
+        if stack is not None and len(check_kind(stack, "CutoutStack", "cutouts", "__len__")) != len(
+            self
+        ):
             raise InvalidInputError(
                 f"'cutouts' must hold one cutout per cluster ({len(self)}). Received: {len(stack)}"
             )
@@ -387,7 +389,13 @@ class ClusterSample:
         -------
         ClusterSample
             This sample.
+
+        Raises
+        ------
+        InvalidInputError
+            ``ymap`` is no map, or an option of ``cutouts`` cannot be.
         """
+        check_kind(ymap, "ComptonMap", "ymap", able="cutouts")
         self.cutouts = ymap.cutouts(self.coord, names=self.names, **options)
         return self
 
@@ -429,41 +437,17 @@ class ClusterSample:
         return (self._cluster(row) for row in range(len(self)))
 
     def __getitem__(self, item):
-        if isinstance(item, str):
-            return self._cluster(self._row(item))
-        if isinstance(item, numbers.Integral) and not isinstance(item, bool | np.bool_):
-            if not -len(self) <= item < len(self):
-                raise IndexError(f"There is no cluster {item} in a sample of {len(self)}.")
-            return self._cluster(int(item))
-        index = item if isinstance(item, slice) else self._index_array(item)
+        index = rows_of(item, len(self), self._names_index, "cluster", "sample")
+        if isinstance(index, int):
+            return self._cluster(index)
         table = self.table[index]
         table.meta = copy.deepcopy(self.table.meta)
         return self._of(table, None if self._cutouts is None else self._cutouts[index])
 
-    def _row(self, name):
+    def _names_index(self):
         if not np.array_equal(self._index.names, self.names):  # the table was edited
             self._index = NameIndex(self.names)
-        return self._index[name]
-
-    def _index_array(self, item):
-        if isinstance(item, Masked | np.ma.MaskedArray) and item.dtype.kind == "b":
-            item = item.filled(False)
-        array = np.asarray(item)
-        if array.ndim == 1 and array.dtype.kind == "U":
-            return np.array([self._row(name) for name in array], dtype=int)
-        if array.ndim != 1 or (array.size and array.dtype.kind not in "biu"):
-            raise InvalidInputError(
-                "A sample takes a name, a number, a slice, a mask, or a list of names or "
-                f"numbers. Received: {item!r}"
-            )
-        if array.dtype.kind == "b":
-            if len(array) != len(self):
-                raise InvalidInputError(
-                    f"The mask must have one entry per cluster ({len(self)}). "
-                    f"Received: {len(array)}"
-                )
-            return np.flatnonzero(array)
-        return array.astype(int)
+        return self._index
 
     def _cluster(self, row):
         values = {name: _value(self.table[name][row]) for name in self.table.colnames}
@@ -495,6 +479,7 @@ def _require_table(table):
     if not isinstance(table, Table):
         raise InvalidInputError(
             f"'table' must be an astropy Table or QTable. Received: {type(table).__name__}"
+            f"{hint_for(table, 'Table')}"
         )
 
 

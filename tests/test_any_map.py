@@ -137,5 +137,5 @@ def test_unknown_noise_is_an_error_that_says_what_to_do(survey):
     ymap = ComptonMap.read(folder / "car.fits", beam="10 arcmin")
     sample = ClusterSample.read(folder / "cat.ecsv")[:2].attach_cutouts(ymap)
     for estimator in (MatchedFilterMass(), LikelihoodMass()):
-        with pytest.raises(InvalidInputError, match="map is not known.*--noise on the shell"):
+        with pytest.raises(InvalidInputError, match="map is not known.*noise=..., to the"):
             estimator.predict(sample)

@@ -255,7 +255,7 @@ def test_mixed_scales_are_said_on_the_shell(estimate_likelihood):
     assert "cnn: 1-b = 0.8, scaling: 1-b = 1" in " ".join(result.stderr.split())
     result = estimate_likelihood("--one-minus-b", 5, output="other.fits")
     assert result.exit_code == 1
-    assert "'one_minus_b'" in result.stderr
+    assert "'--one-minus-b'" in result.stderr
 
 
 def test_posteriors_of_several_estimators_have_files_of_their_own(estimate_likelihood, tmp_path):

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from filelock import FileLock, SoftFileLock, Timeout
 
+from szmass._utils.kinds import as_path
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError
 
 _POLL = 0.2  # s between two looks at a lock that another process holds
+# What file managers leave behind.
+_IGNORED = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
@@ -56,19 +59,40 @@ def atomic_path(path, *, overwrite=False):
 
     Whatever goes wrong, an existing target stays as it was and no half-written file is left.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise InvalidInputError(f"The output {str(path)!r} is a folder; give a file name.")
-    if path.exists() and not overwrite:
-        raise InvalidInputError(
-            f"The output file {str(path)!r} exists. Choose another name or allow it to be "
-            "overwritten (overwrite=True, or --overwrite on the shell)."
-        )
-    if not path.parent.is_dir():
-        raise InvalidInputError(f"The output folder {str(path.parent)!r} does not exist.")
+    path = check_output_file(path, overwrite=overwrite)
     with temporary_beside(path) as temporary:
         yield temporary
         put_in_place(temporary, path)
+
+
+def check_output_file(path, *, overwrite=False):
+    """Give a file's path, or refuse it where nothing can be written to it."""
+    path = as_path(path)
+    if path.is_dir():
+        raise InvalidInputError(f"The output {str(path)!r} is a folder; give a file name.")
+    if path.exists() and not path.is_file():
+        raise InvalidInputError(f"The output {str(path)!r} is a device or a pipe; give a file.")
+    if path.exists() and not overwrite:
+        raise InvalidInputError(
+            f"The output file {str(path)!r} exists. Choose another name or allow it to be "
+            "overwritten (overwrite=True)."
+        )
+    check_parent(path)
+    return path
+
+
+def check_parent(path):
+    """Refuse a path in a folder that does not exist or cannot be written to."""
+    _check_writable(Path(path).absolute().parent)
+
+
+def _check_writable(folder):
+    if not folder.is_dir():
+        raise InvalidInputError(f"The output folder {str(folder)!r} does not exist.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidInputError(
+            f"The output folder {str(folder)!r} cannot be written to: its permissions forbid it."
+        )
 
 
 def check_output_folder(folder, *, overwrite=False, marker=None):
@@ -77,18 +101,19 @@ def check_output_folder(folder, *, overwrite=False, marker=None):
     One with something in it needs ``overwrite`` and, where given, the file ``marker`` in it, which
     tells whose it is.
     """
-    folder = Path(folder).absolute()
+    folder = as_path(folder, "folder").absolute()
     if folder.exists() and not folder.is_dir():
         raise InvalidInputError(f"The output {str(folder)!r} is a file; give a folder.")
-    if not folder.parent.is_dir():
-        raise InvalidInputError(f"The folder {str(folder.parent)!r} does not exist.")
+    check_parent(folder)
+    if folder.is_dir():
+        _check_writable(folder)
     if folder.is_dir() and any(folder.iterdir()):
         if not overwrite:
             raise InvalidInputError(
                 f"The output folder {str(folder)!r} has something in it. Choose another name or "
-                "allow files to be overwritten (overwrite=True, or --overwrite on the shell)."
+                "allow files to be overwritten (overwrite=True)."
             )
-        if marker is not None and not (folder / marker).is_file():
+        if marker is not None and _files(folder / marker) is None:
             raise InvalidInputError(
                 f"The output folder {str(folder)!r} has something in it, and no {marker!r} that "
                 "would tell that it may be replaced. Choose another name."
@@ -108,7 +133,7 @@ def output_folder(folder, *, overwrite=False, marker=None):
         temporary.mkdir()
         yield temporary
         folder.mkdir(exist_ok=True)
-        former = _files(folder / marker) if marker is not None else []
+        former = (_files(folder / marker) or []) if marker is not None else []
         new = sorted(file.name for file in temporary.iterdir())
         for name in new:
             put_in_place(temporary / name, folder / name)
@@ -117,12 +142,26 @@ def output_folder(folder, *, overwrite=False, marker=None):
 
 
 def _files(marker):
-    """Names that a marker lists, of files right beside it."""
+    """Names that a marker lists, of files right beside it; None if it is no such record."""
     try:
         names = json.loads(marker.read_text())["files"]
         return [name for name in names if Path(name).name == name]
     except (OSError, ValueError, KeyError, TypeError):
-        return []
+        return None
+
+
+def foreign_file(folder, own=()):
+    """Name a file in a folder that is none of ``own``; None if there is none.
+
+    ``own`` are paths within the folder, also of folders with all that is in them.
+    """
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if (path.is_dir() and not path.is_symlink()) or path.name in _IGNORED:
+            continue
+        if not any(part.as_posix() in own for part in (name, *name.parents)):
+            return name.as_posix()
+    return None
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from astropy.io import fits
 from astropy.io.fits.verify import VerifyWarning
 from astropy.utils.exceptions import AstropyUserWarning
 
+from szmass._utils.kinds import as_path
 from szmass.exceptions import FileFormatError
 
 _ROWS_AT_ONCE = 2**16
@@ -30,6 +31,7 @@ def open_fits(path, *, memmap=True):
 
     That is also raised where it shows only inside the block, as data are read with ``memmap``.
     """
+    path = as_path(path)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "File may have been truncated", AstropyUserWarning)

@@ -5,7 +5,6 @@ import json
 import re
 import warnings
 import zlib
-from pathlib import Path
 
 import astropy.units as u
 import numpy as np
@@ -20,6 +19,7 @@ from astropy.utils.masked import Masked
 
 from szmass._io.files import atomic_path
 from szmass._io.fits import damaged_fits_raises
+from szmass._utils.kinds import as_path
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 #: File suffix to table format.
@@ -55,7 +55,7 @@ _UCDS = (
 def table_format(path, format=None):
     """Tell the table format from a file name, or check a given one, which wins over the suffix."""
     if format is None:
-        format = TABLE_FORMATS.get(Path(path).suffix.lower())
+        format = TABLE_FORMATS.get(as_path(path).suffix.lower())
     if format not in TABLE_FORMATS.values():
         suffixes = ", ".join(f"{suffix} ({name})" for suffix, name in TABLE_FORMATS.items())
         raise InvalidInputError(
@@ -193,7 +193,7 @@ def read_table(path, *, format=None):
     masks are lost.
     """
     format = table_format(path, format)
-    path = Path(path)
+    path = as_path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
     packed = None

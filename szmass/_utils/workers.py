@@ -144,7 +144,13 @@ def _cluster(scheduler, function, job):
     with contextlib.ExitStack() as stack:
         client = scheduler
         if isinstance(scheduler, str):
-            client = stack.enter_context(distributed.Client(scheduler))
+            try:
+                client = stack.enter_context(distributed.Client(scheduler))
+            except (OSError, ValueError) as err:
+                raise InvalidInputError(
+                    "'scheduler' must be the address of a Dask scheduler that runs, for instance "
+                    f"'tcp://host:8786'. Received: {scheduler!r} ({err})"
+                ) from err
         # A name of its own: what an earlier call sent under a name made from the content may just
         # be on its way out of the cluster.
         everywhere = client.scatter(job, broadcast=True, hash=False)

@@ -1,10 +1,10 @@
 """Loading of a catalogue, or of its rows, from whatever names it."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 
+from szmass._utils.kinds import as_path
 from szmass.catalogs._forms import read_form
 from szmass.catalogs.core import CATALOGS, within
 from szmass.clusters import ClusterSample
@@ -45,7 +45,7 @@ def load_catalog(source, *, offline=False, **options):
         The table has no names, positions or redshifts, or some that cannot be; or options are
         given for a catalogue that is fetched.
     """
-    path = Path(source)
+    path = as_path(source, "source")
     if path.exists():
         catalog = None if options else _known_catalog(path)
         return ClusterSample.read(path, **options) if catalog is None else catalog

@@ -1,8 +1,16 @@
 """The command 'catalog'."""
 
+import sys
+
 import click
 
-from szmass.cli.options import offline_option, output_options, sample_options
+from szmass.cli.options import (
+    NOTHING_FOUND,
+    check_outputs,
+    offline_option,
+    output_options,
+    sample_options,
+)
 
 __all__ = ["catalog"]
 
@@ -14,10 +22,12 @@ __all__ = ["catalog"]
 @offline_option
 def catalog(catalog, output, overwrite, reading):
     """Read or fetch a catalogue and write it with one set of names and units."""
-    from szmass._io.tables import table_format, write_table
+    from szmass._io.tables import write_table
     from szmass.catalogs import load_sample
 
-    table_format(output)
+    check_outputs(output, overwrite=overwrite, inputs=[catalog])
     sample = load_sample(catalog, **reading)
     write_table(sample.table, output, overwrite=overwrite)
     click.echo(f"{len(sample)} clusters written to {output}")
+    if not len(sample):
+        sys.exit(NOTHING_FOUND)

@@ -1,6 +1,7 @@
 """The command 'estimate'."""
 
 import os
+import shutil
 import sys
 
 import click
@@ -9,6 +10,7 @@ from szmass.cli.options import (
     FILE,
     NOTHING_FOUND,
     build_estimators,
+    check_outputs,
     estimators_option,
     map_options,
     noise_option,
@@ -21,6 +23,8 @@ from szmass.cli.options import (
 )
 
 __all__ = ["estimate"]
+
+_AT_A_TIME = 2048
 
 
 @click.command()
@@ -65,25 +69,31 @@ __all__ = ["estimate"]
     metavar="1-b",
     help="Bring all masses on the scale of a 1-b to this one, for instance 0.8.",
 )
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Number of processes, of one thread each."
+)
+@click.option("--scheduler", help="Address of a Dask scheduler, instead of --workers.")
 @sample_options
 @offline_option
 def estimate(
     catalog, ymap, estimators, options, output, overwrite, reading, interpolation, noise, covered,
-    posteriors, posterior_samples, seed, mean, one_minus_b,
+    posteriors, posterior_samples, seed, mean, one_minus_b, workers, scheduler,
 ):  # fmt: skip
     """Weigh the clusters of a catalogue with one or several estimators.
 
     The table has one row per cluster; what could not be weighed keeps its row,
-    with NaN and a flag that says why.
+    with NaN and a flag that says why. Large catalogues are weighed in pieces,
+    which are kept in OUTPUT.pieces until all are done: a run that was ended
+    goes on at the next call.
     """
     import numpy as np
 
     quiet_tensorflow()
     from szmass._io.tables import table_format, write_table
     from szmass.catalogs import load_sample
-    from szmass.estimators import estimate_masses
+    from szmass.estimators import estimate_in_pieces
     from szmass.maps import open_map
-    from szmass.results import masses_of
+    from szmass.results import MassFlag, masses_of
 
     form = table_format(output)
     chosen = build_estimators(estimators, options)
@@ -102,26 +112,40 @@ def estimate(
         raise click.UsageError("--posterior-samples does not go into CSV: write .ecsv or .fits")
     if covered and not ymap:
         raise click.UsageError("--covered needs --map")
+    inputs = [catalog, noise, ymap and ymap["source"]]
+    check_outputs(output, *files.values(), overwrite=overwrite, inputs=inputs)
     sample = load_sample(catalog, **reading)
     if ymap:
         ymap = open_map(**ymap)
         state_noise(ymap, noise, sample.coord)
-        sample.attach_cutouts(ymap, interpolation=interpolation)
         if covered:
-            sample = sample[sample.cutouts.complete]
+            parts = (
+                ymap.cutouts(sample.coord[start : start + _AT_A_TIME], interpolation=interpolation)
+                for start in range(0, len(sample), _AT_A_TIME)
+            )
+            sample = sample[np.concatenate([np.zeros(0, bool), *(p.complete for p in parts)])]
     found = {} if posteriors else None
-    table = estimate_masses(
-        sample, chosen, posteriors=found, posterior_samples=posterior_samples or 0, seed=seed,
-        mean=mean, one_minus_b=one_minus_b,
+    folder = f"{output}.pieces" if len(sample) > _AT_A_TIME else None
+    table = estimate_in_pieces(
+        sample, chosen, ymap, cutouts={"interpolation": interpolation}, at_a_time=_AT_A_TIME,
+        folder=folder, overwrite=overwrite, workers=workers, scheduler=scheduler, posteriors=found,
+        posterior_samples=posterior_samples or 0, seed=seed, mean=mean, one_minus_b=one_minus_b,
     )  # fmt: skip
     write_table(table, output, overwrite=overwrite)
     for tag, file in files.items():
         found[tag].write(file, overwrite=overwrite)
+    if folder:
+        shutil.rmtree(folder)
     click.echo(f"{len(table)} clusters written to {output}")
     for tag, file in files.items():
         click.echo(f"Posteriors of {tag} written to {file}")
-    weighed = {tag: np.isfinite(masses_of(table, tag).mass).sum() for tag in chosen}
-    for tag, n in weighed.items():
-        click.echo(f"  {tag}: {n} weighed")
-    if len(table) and not any(weighed.values()):
+    weighed = 0
+    for tag in chosen:
+        masses = masses_of(table, tag)
+        n = np.isfinite(masses.mass).sum()
+        counts = {bit.name: np.count_nonzero(masses.flag & bit) for bit in MassFlag}
+        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        click.echo(f"  {tag}: {n} weighed" + (f"; flags: {told}" if told else ""))
+        weighed += n
+    if not weighed:
         sys.exit(NOTHING_FOUND)

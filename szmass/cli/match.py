@@ -7,12 +7,14 @@ import click
 from szmass.cli.options import (
     NOTHING_FOUND,
     by_prefix,
+    check_outputs,
     column_options,
     offline_option,
     output_options,
     read_table_options,
     split_names,
 )
+from szmass.cli.wording import tell_reader
 
 __all__ = ["match"]
 
@@ -69,10 +71,10 @@ def match(
 
     A catalogue is a file, or a tag of 'szmass info' to fetch it.
     """
-    from szmass._io.tables import table_format, write_table
+    from szmass._io.tables import write_table
     from szmass.catalogs import crossmatch, load_catalog
 
-    table_format(output)
+    check_outputs(output, overwrite=overwrite, inputs=[first, second])
     if len(prefixes) != 2:
         raise click.UsageError("--prefixes takes two words, for instance psz2,mcxc")
     given = {
@@ -82,9 +84,11 @@ def match(
     names = by_prefix(dict.fromkeys(aliases), prefixes, "--aliases")
     catalogs, further = [], []
     for prefix, source in zip(prefixes, (first, second), strict=True):
+        tell_reader(click.get_current_context(), prefix=f"{prefix}.")
         options = read_table_options(*(values[prefix] for values in given.values()))
         catalogs.append(load_catalog(source, **options))
         further.append({"aliases": list(names[prefix])} if names[prefix] else None)
+    tell_reader(click.get_current_context(), prefix="PREFIX.")
     table = crossmatch(
         *catalogs,
         radius=None if radius.lower() == "none" else radius,

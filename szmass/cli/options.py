@@ -1,11 +1,15 @@
 """Options that several commands share, and how their values are read."""
 
 import ast
+import difflib
 import functools
 import inspect
 import os
+from pathlib import Path
 
 import click
+
+from szmass.cli.wording import tell_reader
 
 __all__ = [
     "FILE",
@@ -15,6 +19,7 @@ __all__ = [
     "OLD_FOLDER",
     "build_estimators",
     "by_prefix",
+    "check_outputs",
     "column_options",
     "estimators_option",
     "map_options",
@@ -47,7 +52,7 @@ settings_option = click.option(
     "--set",
     "options",
     multiple=True,
-    callback=lambda ctx, param, values: _parse_settings(values),
+    callback=lambda ctx, param, values: _parse_settings(ctx, values),
     metavar="TAG.OPTION=VALUE",
     help="Option of an estimator, for instance scaling.one_minus_b=0.8; may be repeated.",
 )
@@ -81,6 +86,30 @@ def output_options(command):
     overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output file.")
     text = "Table to write: .ecsv, .fits, .vot, or .csv without units"
     return click.option("-o", "--output", type=FILE, required=True, help=text)(overwrite(command))
+
+
+def check_outputs(*outputs, overwrite, inputs=()):
+    """Refuse tables that cannot be written, before anything is read or made; give their formats.
+
+    ``inputs`` are paths or names of what is read, or None: no output may take the place of one.
+    """
+    from szmass._io.files import check_output_file
+    from szmass._io.tables import table_format
+
+    formats, taken = [], [path for path in inputs if path and os.path.exists(path)]
+    for output in outputs:
+        formats.append(table_format(output))
+        path = check_output_file(output, overwrite=overwrite)
+        for other in taken:
+            if path.absolute() == Path(other).absolute() or (
+                path.exists() and os.path.exists(other) and os.path.samefile(path, other)
+            ):
+                raise click.UsageError(
+                    f"{str(output)!r} cannot be written: this command reads it, or writes "
+                    "something else to it. Choose another name"
+                )
+        taken.append(output)
+    return formats
 
 
 def estimators_option(**options):
@@ -150,18 +179,40 @@ def parse_pairs(what, convert=str):
             try:
                 if not (equals and key and text):
                     raise ValueError
-                pairs[key] = convert(text)
-            except ValueError:
-                raise click.BadParameter(f"{value!r} is not of the form {what}") from None
+                given = convert(text)
+            except ValueError as err:
+                told = f": {err}" if str(err) else ""
+                raise click.BadParameter(f"{value!r} is not of the form {what}{told}") from None
+            if key in pairs:
+                raise click.BadParameter(f"{key!r} is given twice")
+            pairs[key] = given
         return pairs
 
     return parse
 
 
+def _unit(text):
+    """Refuse a text that is no unit; how it is spelled stays."""
+    import astropy.units as u
+
+    from szmass._utils.attributes import parse_unit
+
+    if parse_unit(text) is None or isinstance(parse_unit(text), u.UnrecognizedUnit):
+        raise ValueError(f"{text!r} is no unit")
+    return text
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None
+
+
 _COLUMN_OPTIONS = (
     ("--column", "columns", "OURS=THEIRS", str, "Column that has another name here"),
-    ("--unit", "units", "COLUMN=UNIT", str, "Unit of a column that has none"),
-    ("--missing", "missing", "COLUMN=NUMBER", float, "Number that stands for 'not known'"),
+    ("--unit", "units", "COLUMN=UNIT", _unit, "Unit of a column that has none"),
+    ("--missing", "missing", "COLUMN=NUMBER", _number, "Number that stands for 'not known'"),
 )
 
 
@@ -226,7 +277,7 @@ def split_names(ctx, param, value):
     return names
 
 
-def _parse_settings(values):
+def _parse_settings(ctx, values):
     """Read TAG.OPTION=VALUE, any number of them, into dicts of options by tag."""
     options = {}
     for value in values:
@@ -236,9 +287,12 @@ def _parse_settings(values):
             raise click.BadParameter(f"{value!r} is not of the form ESTIMATOR.OPTION=VALUE")
         try:
             parsed = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             parsed = text
-        options.setdefault(estimator, {})[name] = parsed
+        if name in options.setdefault(estimator, {}):
+            raise click.BadParameter(f"{key!r} is given twice")
+        options[estimator][name] = parsed
+    tell_reader(ctx, settings=options)
     return options
 
 
@@ -252,8 +306,10 @@ def build_estimators(tags, options):
     for tag, given in options.items():
         known = inspect.signature(ESTIMATORS[tag]).parameters
         for name in given.keys() - known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {close[0]!r}? " if close else ""
             raise click.UsageError(
-                f"--set: the estimator {tag!r} has no option {name!r}. "
+                f"--set: the estimator {tag!r} has no option {name!r}. {hint}"
                 f"Its options: {', '.join(known) or 'none'}"
             )
     return {tag: ESTIMATORS[tag](**options.get(tag, {})) for tag in tags}

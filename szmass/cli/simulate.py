@@ -36,8 +36,10 @@ def simulate(population, number, mass, redshift, one_minus_b, output, **options)
     """
     import astropy.units as u
 
+    from szmass._io.files import check_parent
     from szmass.simulations import make_dataset
 
+    check_parent(output)
     limits = {"redshift": redshift} if redshift else {}
     if mass:
         limits["mass"] = mass * u.solMass

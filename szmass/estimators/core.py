@@ -5,13 +5,14 @@ import warnings
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, MixedScalesWarning, UnweighedClustersWarning
@@ -151,7 +152,7 @@ class MassEstimator(ABC):
         UnweighedClustersWarning
             Once, if clusters could not be weighed: with how many, and why.
         """
-        estimates = self._estimate(sample)
+        estimates = self._estimate(check_kind(sample, "ClusterSample", "sample"))
         warn_of_unweighed(self.tag, estimates.mass, estimates.flag)
         return self._to_table(sample, estimates)
 
@@ -175,6 +176,7 @@ class MassEstimator(ABC):
             The sample lacks a whole input, an option has no such value, the prior leaves no mass,
             or the estimator has no posteriors (see ``gives_posterior``).
         """
+        check_kind(sample, "ClusterSample", "sample")
         if not self.gives_posterior:
             raise InvalidInputError(
                 f"The estimator {self.tag!r} has no posteriors: use its masses and errors (predict)"
@@ -225,7 +227,7 @@ class MassEstimator(ABC):
                 if sample.cutouts is None:
                     raise InvalidInputError(
                         f"The estimator {self.tag!r} needs cutouts and the sample has none: call "
-                        "sample.attach_cutouts(compton_map) first (--map on the command line)."
+                        "sample.attach_cutouts(compton_map) first."
                     )
                 footprint = sample.cutouts.footprint
                 covered, complete = footprint.any(axis=(1, 2)), footprint.all(axis=(1, 2))
@@ -361,6 +363,7 @@ def estimate_masses(
     >>> table.meta["methods"]["scaling"]["mass_scale"]
     0.8
     """
+    check_kind(sample, "ClusterSample", "sample")
     named = named_estimators(estimators)
     with_posterior = [m for m, e in named.items() if e.gives_posterior]
     if posterior_samples < 0 or ((posterior_samples or mean) and not with_posterior):
@@ -439,7 +442,7 @@ def warn_of_mixed_scales(table):
         told = ", ".join(f"{method}: {scale}" for method, scale in scales.items())
         warnings.warn(
             f"The masses are on different scales ({told}), and so differ by more than their "
-            "errors. one_minus_b=0.8 (--one-minus-b on the shell) brings those with a 1-b to a "
+            "errors. one_minus_b=0.8 brings those with a 1-b to a "
             "common one.",
             MixedScalesWarning,
             stacklevel=3,
@@ -470,6 +473,8 @@ def named_estimators(estimators):
         estimators = [estimators]
     if isinstance(estimators, Mapping):
         return {name: _instance(value) for name, value in estimators.items()}
+    if not isinstance(estimators, Iterable):
+        _instance(estimators)
     instances = [_instance(value) for value in estimators]
     repeated = [tag for tag, n in Counter(e.tag for e in instances).items() if n > 1]
     if repeated:

@@ -1,6 +1,7 @@
 """Masses of catalogues of any length: in pieces, so that memory is bounded, and in processes."""
 
 import contextlib
+import functools
 import itertools
 import json
 import re
@@ -53,6 +54,7 @@ def estimate_in_pieces(
     cutouts=None,
     at_a_time=2048,
     folder=None,
+    overwrite=False,
     workers=None,
     scheduler=None,
     posteriors=None,
@@ -78,6 +80,8 @@ def estimate_in_pieces(
     folder : path-like, optional
         Where pieces are kept until all are done; it is made where it is not there. If a call is
         ended half-way, the same call goes on from there.
+    overwrite : bool, optional
+        Remove pieces of another job that are in ``folder``.
     workers : int, optional
         Number of processes, of one thread each. What they give does not depend on their number.
         By default all is done in this process.
@@ -134,7 +138,8 @@ def estimate_in_pieces(
     # Whatever is wrong with options or inputs comes up on no clusters at all.
     _weigh_piece(job, 0, *piece(slice(0)))
     starts = range(0, len(sample), at_a_time)
-    with _kept(folder, lambda: job.about(sample, piece) | {"at_a_time": at_a_time}) as kept:
+    about = functools.partial(job.about, sample, piece, at_a_time)
+    with _kept(folder, overwrite, about) as kept:
         done = [start for start in starts if _masses(kept, start).exists()]
         tasks = (
             (start, *piece(slice(start, start + at_a_time)))
@@ -182,7 +187,7 @@ class _Job:
     keep: bool
     cut: dict = field(default_factory=dict)
 
-    def about(self, sample, piece):
+    def about(self, sample, piece, at_a_time):
         """Say what the masses depend on, as plain values that are equal for equal jobs."""
         columns = {
             name: column_parts(sample.table[name])
@@ -200,6 +205,7 @@ class _Job:
         return {
             "szmass": __version__,
             "clusters": len(sample),
+            "at_a_time": at_a_time,
             "sample": joblib.hash([place, {n: [*v, str(w)] for n, (*v, w) in columns.items()}]),
             "map": [seen, *(_told(value) for value in facts.values())],
             "estimators": {name: _told(value) for name, value in self.estimators.items()},
@@ -229,7 +235,7 @@ def _weigh_piece(job, start, sample, more):
 
 
 @contextlib.contextmanager
-def _kept(folder, about):
+def _kept(folder, overwrite, about):
     """Give the folder of pieces, which is a temporary one where none is given."""
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="szmass-") as temporary:
@@ -245,10 +251,15 @@ def _kept(folder, about):
             with contextlib.suppress(ValueError):
                 former = json.loads((folder / _JOB).read_text(encoding="utf-8"))
         others = [name for name in told if former.get(name) != told[name]]
-        if others and any(folder.glob("masses-*.fits")):
+        pieces = [*folder.glob("masses-*.fits"), *folder.glob("posterior-*.fits")]
+        if others and overwrite:
+            for path in pieces:
+                path.unlink()
+        elif others and pieces:
             raise InvalidInputError(
                 f"The folder {str(folder)!r} has pieces of another job, which differs in "
-                f"{', '.join(others)}. Choose another folder, or remove it."
+                f"{', '.join(others)}. Choose another folder, "
+                "or have them removed (overwrite=True, or --overwrite on the shell)."
             )
         with atomic_path(folder / _JOB, overwrite=True) as temporary:
             temporary.write_text(json.dumps(told, indent=1), encoding="utf-8")

@@ -5,6 +5,7 @@ import numpy as np
 from astropy.coordinates import BaseCoordinateFrame, SkyCoord
 from astropy.wcs import WCS
 
+from szmass._utils.kinds import hint_for
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.maps.geometry import CutoutGeometry
@@ -54,11 +55,15 @@ def check_geometry(geometry):
 def check_positions(coord):
     """Positions (a SkyCoord or a list of them, one or N) as a SkyCoord of one dimension."""
     if isinstance(coord, list | tuple):
-        coord = SkyCoord(list(coord)) if coord else SkyCoord([] * u.deg, [] * u.deg)
+        try:
+            coord = SkyCoord(list(coord)) if coord else SkyCoord([] * u.deg, [] * u.deg)
+        except (TypeError, ValueError):
+            coord = list(coord)
     if not isinstance(coord, SkyCoord | BaseCoordinateFrame):
         raise InvalidInputError(
             "'coord' must be a SkyCoord, for instance "
             f"SkyCoord(l, b, unit='deg', frame='galactic'). Received: {coord!r}"
+            f"{hint_for(coord, 'SkyCoord')}"
         )
     coord = SkyCoord(coord)
     if coord.ndim > 1:

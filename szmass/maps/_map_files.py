@@ -1,7 +1,6 @@
 """Compton-y maps in FITS files: HEALPix tables and images."""
 
 import re
-from pathlib import Path
 
 import astropy.units as u
 import numpy as np
@@ -9,6 +8,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from szmass._io.fits import open_fits, read_column
+from szmass._utils.kinds import as_path
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.maps._checks import (
     check_mask,
@@ -36,7 +36,7 @@ _BEAM_TOLERANCE = 0.01
 
 def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
     """Pixels, beam and ``meta`` of a `ComptonMap`, and noise and sampling if the file has them."""
-    meta = {"MAPFILE": Path(path).name}
+    meta = {"MAPFILE": as_path(path).name}
     with open_fits(path) as hdus:
         chosen = _choose_hdu(hdus, hdu, path)
         header = chosen.header
@@ -163,7 +163,7 @@ def _agreed_ordering(header, stated, path):
     if found is None and stated is None:
         raise FileFormatError(
             f"{path} does not say how its pixels are ordered (keyword ORDERING): state it with "
-            "ordering='ring' or ordering='nested' (--ordering on the shell)."
+            "ordering='ring' or ordering='nested'."
         )
     if found is not None and stated not in (None, found):
         raise InvalidInputError(_disagreement(path, "ordering", found, stated))
@@ -177,7 +177,7 @@ def _agreed_frame(header, stated, path):
         if stated is None:
             raise FileFormatError(
                 f"{path} does not say in which frame its pixels are (keyword COORDSYS): state it "
-                "with frame='galactic' or frame='icrs' (--frame on the shell)."
+                "with frame='galactic' or frame='icrs'."
             )
         return stated_frame
     try:

@@ -5,6 +5,8 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.nddata import NDData
 
+from szmass._utils.kinds import rows_of
+from szmass._utils.names import NameIndex
 from szmass.exceptions import InvalidInputError
 from szmass.maps import _cutout_files as files
 from szmass.maps._checks import check_names, check_scale
@@ -208,7 +210,8 @@ class CutoutStack(DescribedPixels):
 
     Notes
     -----
-    ``stack[3]`` is a `Cutout`; slices, masks and index arrays give a `CutoutStack`. A position
+    ``stack[3]`` and ``stack["A2142"]`` are each a `Cutout`; slices, masks, and lists of numbers or
+    names give a `CutoutStack`. A position
     that is masked or NaN has a cutout without any valid pixel.
     """
 
@@ -284,7 +287,10 @@ class CutoutStack(DescribedPixels):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index):
-        if isinstance(index, int | np.integer):
+        index = rows_of(
+            index, len(self), lambda: NameIndex(self.names, "cutout"), "cutout", "stack"
+        )
+        if isinstance(index, int):
             return Cutout(
                 self.data[index],
                 self.coord[index],

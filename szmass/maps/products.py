@@ -15,6 +15,7 @@ from szmass._io.download import (
 from szmass._io.files import file_lock, put_in_place
 from szmass._io.fits import open_fits
 from szmass._io.transfer import PartFile, transfer
+from szmass._utils.kinds import as_path
 from szmass._utils.paths import cache_folder
 from szmass.exceptions import (
     FileFormatError,
@@ -124,7 +125,7 @@ def open_map(source, *, folder=None, **options):
 
 
 def _existing(path):
-    path = Path(path).expanduser()
+    path = as_path(path, "source").expanduser()
     if not path.exists():
         try:
             MAP_PRODUCTS[str(path)]

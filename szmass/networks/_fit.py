@@ -16,7 +16,7 @@ from szmass.networks._weights import load_arrays, named_weights, save_arrays, se
 
 #: What to do when a process that trains died.
 GO_ON = (
-    "Finished trainings and check-points are kept; go on with resume=True (--resume on the shell), "
+    "Finished trainings and check-points are kept; go on with resume=True, "
     "perhaps with fewer 'workers'."
 )
 

@@ -207,7 +207,7 @@ def _prepare(folder, recipe, resume):
         if not resume:
             raise InvalidInputError(
                 f"The folder {str(folder)!r} holds a training of this recipe. Go on with "
-                "resume=True (--resume on the shell), or choose another folder."
+                "resume=True, or choose another folder."
             )
         return folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -12,8 +13,9 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from szmass._io.download import file_sha256
-from szmass._io.files import check_output_folder, put_in_place, temporary_beside
+from szmass._io.files import check_output_folder, foreign_file, put_in_place, temporary_beside
 from szmass._io.tables import write_table
+from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError
 from szmass.report._content import read_content
@@ -32,9 +34,8 @@ from szmass.version import __version__
 
 __all__ = ["write_report"]
 
-# The file by which a folder is known to be a report, and what file managers leave behind.
+# The file by which a folder is known to be a report.
 _MARKER, _FORMAT = "szmass-report.json", "szmass report"
-_IGNORED = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 
 
 def write_report(
@@ -116,7 +117,9 @@ def write_report(
         raise InvalidInputError(
             f"'max_pages' must be a whole number of at least 0. Received: {max_pages!r}"
         )
-    _check_target(Path(path).absolute())
+    _check_target(as_path(path).absolute())
+    _check_kinds(sample, cutouts, ymap, posteriors, noise)
+    inputs = _check_inputs(inputs)
     if one_minus_b is not None and isinstance(table, Table):
         table = rescale_masses(table, one_minus_b)
         posteriors = {
@@ -177,6 +180,37 @@ def write_report(
     return Path(path) / "index.html"
 
 
+def _check_kinds(sample, cutouts, ymap, posteriors, noise):
+    for value, kind, argument in (
+        (sample, "ClusterSample", "sample"),
+        (cutouts, "CutoutStack", "cutouts"),
+        (ymap, "ComptonMap", "ymap"),
+        (noise, "NoiseModel", "noise"),
+    ):
+        if value is not None:
+            check_kind(value, kind, argument)
+    for name, posterior in _as_dict(posteriors, "posteriors").items():
+        check_kind(posterior, "LogMassPosterior", f"posteriors[{name!r}]")
+
+
+def _check_inputs(inputs):
+    """Give files by what they are; each must be there."""
+    files = {
+        label: as_path(file, f"inputs[{label!r}]")
+        for label, file in _as_dict(inputs, "inputs").items()
+    }
+    for label, file in files.items():
+        if not file.is_file():
+            raise InvalidInputError(f"'inputs[{label!r}]': there is no file {str(file)!r}.")
+    return files
+
+
+def _as_dict(value, argument):
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidInputError(f"'{argument}' must be a dict. Received: a {type(value).__name__}")
+    return value or {}
+
+
 def _definition(content):
     found = {method.meta.get("mass_definition") for method in content.estimators}
     return str(found.pop()) if len(found) == 1 and found != {None} else ""
@@ -200,7 +234,8 @@ def _report_folder(path):
     with temporary_beside(path) as temporary:
         temporary.mkdir()
         yield temporary
-        files = [*sorted(entry.name for entry in temporary.iterdir()), _MARKER]
+        made = (path for path in temporary.rglob("*") if path.is_file())
+        files = [*sorted(path.relative_to(temporary).as_posix() for path in made), _MARKER]
         marker = {"format": _FORMAT, "szmass": __version__, "files": files}
         (temporary / _MARKER).write_text(json.dumps(marker))
         put_in_place(temporary, path)
@@ -209,30 +244,31 @@ def _report_folder(path):
 def _check_target(path):
     """Refuse to write over what is not a report: only free names, empty folders and reports go."""
     check_output_folder(path, overwrite=True)
-    found = {entry.name for entry in path.iterdir()} - _IGNORED if path.exists() else set()
-    if not found:
+    if not path.exists():
         return
     try:
         marker = json.loads((path / _MARKER).read_text())
         ours = set(marker["files"]) if marker["format"] == _FORMAT else None
     except (OSError, ValueError, KeyError, TypeError):
         ours = None
+    foreign = foreign_file(path, ours or ())
+    if foreign is None:
+        return
     if ours is None:
         raise InvalidInputError(
             f"The output folder {str(path)!r} has something in it that is not a report. Nothing "
             "was changed; choose another name or empty the folder."
         )
-    if foreign := sorted(found - ours):
-        raise InvalidInputError(
-            f"The output folder {str(path)!r} is a report, but {foreign[0]!r} in it is not part of "
-            "the report and would be lost. Nothing was changed; move it elsewhere."
-        )
+    raise InvalidInputError(
+        f"The output folder {str(path)!r} is a report, but {foreign!r} in it is not part of "
+        "the report and would be lost. Nothing was changed; move it elsewhere."
+    )
 
 
 def _describe_origin(content, stack, inputs):
     """Collect what the masses were made from: (str, object) as rows of the table of provenance.
 
-    Objects are plain or nested dicts and lists; ``inputs`` are files by what they are, or None.
+    Objects are plain or nested dicts and lists; ``inputs`` are files by what they are.
     """
     rows = [("Report", f"szmass {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")]
     packages = ("numpy", "scipy", "astropy", "matplotlib", "healpy", "keras")
@@ -245,8 +281,7 @@ def _describe_origin(content, stack, inputs):
     }
     if made:
         rows.append(("Masses made by", ", ".join(f"szmass {version}" for version in sorted(made))))
-    for label, file in (inputs or {}).items():
-        file = Path(file)
+    for label, file in inputs.items():
         size, digest = file.stat().st_size, file_sha256(file)
         rows.append((f"File: {label}", f"{file.name}, {size} bytes, SHA-256 {digest}"))
     sample = content.meta.get("sample")

@@ -6,6 +6,8 @@ import astropy.units as u
 import numpy as np
 
 from szmass._io.tables import read_table, write_table
+from szmass._utils.kinds import rows_of
+from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.results.files import posterior_from_table, posterior_to_table
@@ -228,7 +230,8 @@ class LogMassPosterior:
         return title + _html.side_by_side(cells) + more
 
     def __getitem__(self, index):
-        if isinstance(index, int | np.integer):
+        index = rows_of(index, len(self), lambda: NameIndex(self.names), "cluster", "posterior")
+        if isinstance(index, int):
             index = [index]
         part = copy.copy(self)
         for name in ("density", "prior", "names", "redshift", "flag"):

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import astropy.units as u
 import numpy as np
-from astropy.table import Table
 
 from szmass._utils.attributes import column_parts
+from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.physics.checks import check_one_minus_b
@@ -180,7 +180,7 @@ def methods_of(table, *, whole=False):
     >>> list(methods_of(estimate_masses(make_check_sample(3), ["scaling", "matched_filter"])))
     ['scaling', 'matched_filter']
     """
-    names = table.colnames
+    names = check_kind(table, "Table", "table").colnames
     if "mass" in names:
         labels = table["method"][:1] if "method" in names else []
         label = str(labels[0]) if len(labels) and labels[0] is not np.ma.masked else ""
@@ -235,10 +235,6 @@ def masses_of(table, method):
     >>> masses_of(table, "msz").kind
     'catalog'
     """
-    if not isinstance(table, Table):
-        raise InvalidInputError(
-            f"'table' must be a table of masses. Received: {type(table).__name__}"
-        )
     known = methods_of(table)
     name = method if method in known else _of_suffix(known, method)
     if name is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.seeds import check_count, generator
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
@@ -203,6 +204,7 @@ def twin(sample, *, one_minus_b=0.8, mass="msz"):
     The catalogue's mass is taken as it is: its own noise and the selection of the catalogue are not
     undone. To keep them apart, select from `draw_mass_function` with `SZSelection`.
     """
+    check_kind(sample, "ClusterSample", "sample")
     one_minus_b = float(check_one_minus_b(one_minus_b))
     values = check_mass(sample.quantity(mass), mass)
     known = np.isfinite(values) & (sample.redshift > 0)

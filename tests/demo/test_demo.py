@@ -126,7 +126,7 @@ def test_command(written, tmp_path, monkeypatch):
     (tmp_path / "mine.txt").write_text("mine")
     result = CliRunner().invoke(main, ["demo", "--folder", str(tmp_path)])
     assert result.exit_code == 1
-    assert "--overwrite on the shell" in result.output
+    assert "(--overwrite)" in result.output
     assert "Traceback" not in result.output
     assert CliRunner().invoke(main, ["demo", "--nside", "fine"]).exit_code == 2
 

@@ -601,7 +601,7 @@ def test_command_brings_masses_and_posteriors_to_one_scale(tmp_path, table):
     assert curve.log10_mass[0] == pytest.approx(14 - np.log10(0.8))
     bad = run(tmp_path / "m.ecsv", "-o", tmp_path / "r2", "--one-minus-b", -1, "--no-figures")
     assert bad.exit_code == 1
-    assert "one_minus_b" in bad.stderr
+    assert "--one-minus-b" in bad.stderr
     assert not (tmp_path / "r2").exists()
 
 

@@ -48,12 +48,16 @@ def test_other_populations(tmp_path):
     ("args", "code", "message"),
     [
         (["--population", "flat"], 2, "needs --number"),
-        (["--population", "flat", "--number", "0"], 1, "'n' must be an integer of at least 1"),
+        (
+            ["--population", "flat", "--number", "0"],
+            1,
+            "'--number' must be an integer of at least 1",
+        ),
         (["--population", "psz3"], 1, "neither a file nor a known catalogue"),
         (["--population", "psz2", "--number", "3"], 2, "for populations that are drawn"),
         (["--population", "flat", "--number", "3", "--model", "a11"], 1, "'a10'"),
         (["--population", "flat", "--number", "3", "--observation", "x"], 1, "planck-like"),
-        (["--population", "flat", "--number", "3", "--workers", "0"], 1, "'workers'"),
+        (["--population", "flat", "--number", "3", "--workers", "0"], 1, "'--workers'"),
     ],
 )
 def test_mistakes_are_told_in_one_line(tmp_path, args, code, message):

@@ -56,8 +56,8 @@ class MatchedFilters:
         if noise is None:
             raise InvalidInputError(
                 "The noise of the cutouts' map is not known, and weights and errors depend on it. "
-                "Say it with noise=..., to the estimator or when the map is opened (--noise on the "
-                "shell): 'planck' for the Planck y-maps, or a NoiseModel, for instance "
+                "Say it with noise=..., to the estimator or when the map is opened: 'planck' for "
+                "the Planck y-maps, or a NoiseModel, for instance "
                 "NoiseModel.from_empty_fields(ymap, exclude=sample.coord, radius='30 arcmin')."
             )
         self.noise = get_noise_model(noise)

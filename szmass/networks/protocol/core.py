@@ -298,7 +298,7 @@ def _begin(protocol, free, resume):
         if not resume:
             raise InvalidInputError(
                 f"The folder {str(protocol.folder)!r} has trainings already. Go on with "
-                "resume=True (--resume on the shell), or choose another folder."
+                "resume=True, or choose another folder."
             )
         old = read_settings(protocol.folder)
         found = differences({k: old[k] for k in old if k not in FREE}, settings)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from szmass._io.download import file_sha256
-from szmass._io.files import file_lock, put_in_place, temporary_beside
+from szmass._io.files import check_parent, file_lock, foreign_file, put_in_place, temporary_beside
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, FileFormatError, InvalidInputError
@@ -107,16 +107,25 @@ def _create_array(store, layout, node, dtype, shape, rows):
     )
 
 
+def check_place(path):
+    """Read what the data set at a path is, None if the path is free; nothing else may be there."""
+    path = Path(path).absolute()
+    check_parent(path)
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return None
+    try:
+        return read_attributes(path)
+    except (FileFormatError, FileNotFoundError) as err:
+        raise InvalidInputError(
+            f"The output {str(path)!r} exists and is no data set of szmass ({err}). Choose "
+            "another name."
+        ) from err
+
+
 def _prepare(path, attributes, layout, *, overwrite):
     """Make the folder of a data set, or find the one of an earlier call of the same origin."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        try:
-            stored = read_attributes(path)
-        except (FileFormatError, FileNotFoundError) as err:
-            raise InvalidInputError(
-                f"The output {str(path)!r} exists and is no data set of szmass ({err}). Choose "
-                "another name."
-            ) from err
+    stored = check_place(path)
+    if stored is not None:
         different = differences(stored["recipe"], attributes["recipe"])
         if not different:
             shutil.rmtree(path / _PARTIAL, ignore_errors=True)
@@ -124,14 +133,34 @@ def _prepare(path, attributes, layout, *, overwrite):
         if not overwrite:
             raise InvalidInputError(
                 f"The output {str(path)!r} is another data set ({'; '.join(different[:4])}). "
-                "Choose another name, or allow it to be removed (overwrite=True, or --overwrite on "
-                "the shell)."
+                "Choose another name, or allow it to be removed (overwrite=True)."
+            )
+        if foreign := foreign_file(path, _own_files(stored["layout"])):
+            raise InvalidInputError(
+                f"The data set {str(path)!r} is not removed: {foreign!r} in it is no part of it "
+                "and would be lost. Nothing was changed; move it elsewhere."
             )
         shutil.rmtree(path)
     with temporary_beside(path) as temporary:
         with _disk_full_explained(path):
             _create_folder(temporary, attributes, layout)
         put_in_place(temporary, path)
+
+
+def _own_files(layout):
+    """Names of all files and folders that a data set may have, whole or not."""
+    shards = range(layout.n_shards)
+    own = {"zarr.json", NOISE, _PARTIAL, "truth/zarr.json", f"{_SHARDS}/zarr.json"}
+    own |= {f"{_SHARDS}/{number}/zarr.json" for number in shards}
+    for node, _, shape in layout.arrays():
+        own.add(f"{node}/zarr.json")
+        own |= {_chunk_name(node, number, shape) for number in shards}
+    return own
+
+
+def _chunk_name(node, number, shape):
+    trail = "/".join(["0"] * len(shape))
+    return f"{node}/c/{number}" + (f"/{trail}" if trail else "")
 
 
 def _create_folder(path, attributes, layout):
@@ -180,8 +209,7 @@ def write_shard(path, layout, number, maps, table):
             array[:] = np.asarray(values)
             (key,) = (key for key in chunks if not key.endswith("zarr.json"))
             content = memoryview(chunks[key].as_numpy_array()).cast("B")
-            trail = "/".join(["0"] * len(shape))
-            name = f"{node}/c/{number}" + (f"/{trail}" if trail else "")
+            name = _chunk_name(node, number, shape)
             _write(path / name, partial, content)
             files[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         record = {"rows": [start, stop], "files": files}
@@ -275,8 +303,7 @@ def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwri
         "meta": meta,
     }
     attributes = json.loads(json.dumps(attributes, default=plain))
-    if not path.parent.is_dir():
-        raise InvalidInputError(f"The output folder {str(path.parent)!r} does not exist.")
+    check_parent(path)
     with file_lock(path):
         _prepare(path, attributes, layout, overwrite=overwrite)
         if noise is not None:

@@ -266,8 +266,7 @@ class SimulationDataset:
             except (ValueError, RuntimeError, OSError) as err:
                 raise IntegrityError(
                     f"Shard {shard[part[0]]} of {str(self.path)!r} cannot be read ({node}: {err}). "
-                    "Make it again by the call that made the data set, with verify=True (--verify "
-                    "on the shell)."
+                    "Make it again by the call that made the data set, with verify=True."
                 ) from err
         if len(rows) == len(wanted) and np.array_equal(rows, wanted):
             return result
@@ -446,5 +445,5 @@ class SimulationDataset:
                 f"{len(damaged)} of {self._layout.n_shards} shards of {str(self.path)!r} are "
                 f"damaged or missing: {', '.join(map(str, list(damaged)[:10]))}; in shard {number} "
                 f"{', '.join(files[:3])}. Make them again by the call that made the data set, with "
-                "verify=True (--verify on the shell)."
+                "verify=True."
             )

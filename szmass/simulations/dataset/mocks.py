@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.seeds import check_count, check_seed
 from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError
@@ -93,9 +94,10 @@ def make_dataset(
     MissingDependencyError
         zarr, or for ``scheduler`` distributed, is not installed.
     """
-    if not len(sample):
+    if not len(check_kind(sample, "ClusterSample", "sample")):
         raise InvalidInputError("'sample' holds no clusters: there is nothing to make maps of.")
     workers = check_workers(workers, scheduler)
+    _shards.check_place(path)
     job = _Simulation(
         get_observation(observation),
         get_cluster_model(model),
