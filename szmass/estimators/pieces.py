@@ -19,12 +19,8 @@ from szmass._utils.attributes import column_parts
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count
 from szmass._utils.workers import check_workers, run_tasks
-from szmass.estimators.core import (
-    estimate_masses,
-    named_estimators,
-    warn_of_mixed_scales,
-    warn_of_unweighed,
-)
+from szmass.estimators._conditions import warn_of_mixed_scales, warn_of_unweighed
+from szmass.estimators.core import estimate_masses, named_estimators
 from szmass.exceptions import InvalidInputError, MixedScalesWarning, UnweighedClustersWarning
 from szmass.maps import ComptonMap
 from szmass.results import (
@@ -169,8 +165,7 @@ def estimate_in_pieces(
         if posteriors is not None:
             posteriors.update(_joined_posteriors(kept, starts, table, job))
     for method, estimator in job.estimators.items():
-        known = masses_of(table, method)
-        warn_of_unweighed(estimator.tag, known.mass, known.flag)
+        warn_of_unweighed(estimator.tag, masses_of(table, method))
     if options.get("one_minus_b") is None:
         warn_of_mixed_scales(table)
     return table
