@@ -142,15 +142,19 @@ class LogMassPosterior:
         known = ~np.isnan(density[:, 0])
         if not np.all((density[known] >= 0) & np.isfinite(density[known])):
             raise InvalidInputError(f"'{name}' must be finite and at least 0.")
-        density /= np.maximum(density.max(axis=1, initial=0.0, keepdims=True), 1e-300)
-        norm = np.trapezoid(density, self.log10_mass, axis=1)
+        highest = np.maximum(density.max(axis=1, initial=0.0, keepdims=True), 1e-300)
+        relative = density / highest
+        norm = np.trapezoid(relative, self.log10_mass, axis=1)
         if bad := np.count_nonzero(known & ~(norm > 0)):
             first = int(np.argmax(known & ~(norm > 0)))
             raise InvalidInputError(
                 f"'{name}' is zero everywhere for {bad} of {len(norm)} cluster(s), first number "
                 f"{first}: no mass of the grid is possible."
             )
-        return density / norm[:, np.newaxis]
+        # What is normalised stays as it is to the bit: files give back what was written.
+        with np.errstate(over="ignore"):
+            done = np.abs(highest * norm[:, np.newaxis] - 1) < 1e-12
+        return np.where(done, density, relative / norm[:, np.newaxis])
 
     @classmethod
     def read(cls, path, *, format=None):

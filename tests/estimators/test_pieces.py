@@ -8,8 +8,10 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from astropy.wcs import WCS
+from click.testing import CliRunner
 
 from szmass import ClusterSample, ComptonMap
+from szmass.cli import main
 from szmass.estimators import (
     LikelihoodMass,
     MatchedFilterMass,
@@ -20,7 +22,7 @@ from szmass.estimators import (
 from szmass.estimators.checks import make_check_sample
 from szmass.exceptions import InvalidInputError, MixedScalesWarning, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry
-from szmass.results import masses_of
+from szmass.results import masses_of, read_masses
 
 pytestmark = pytest.mark.filterwarnings("ignore::szmass.exceptions.UnweighedClustersWarning")
 
@@ -181,3 +183,34 @@ def test_no_clusters(whole):
     table = estimate_in_pieces(whole[:0], "scaling")
     assert len(table) == 0
     assert table.colnames == estimate_masses(whole[:0], "scaling").colnames
+
+
+def test_shell_weighs_in_pieces_and_goes_on(whole, tmp_path, monkeypatch):
+    from szmass.cli import estimate
+
+    monkeypatch.setattr(estimate, "_AT_A_TIME", 3)
+    catalog, output = tmp_path / "c.fits", tmp_path / "m.fits"
+    whole.write(catalog)
+    options = ["--catalog", str(catalog), "--estimators", "scaling", "-o", str(output)]
+    weigh, done = pieces._weigh_piece, []
+
+    def until_killed(job, start, *rest):
+        if start == 6:
+            raise MemoryError
+        done.append(start)
+        return weigh(job, start, *rest)
+
+    monkeypatch.setattr(pieces, "_weigh_piece", until_killed)
+    assert CliRunner().invoke(main, ["estimate", *options]).exit_code != 0
+    kept = tmp_path / "m.fits.pieces"
+    assert len(list(kept.glob("masses-*.fits"))) == 2
+    assert not output.exists()
+    monkeypatch.setattr(pieces, "_weigh_piece", weigh)
+    changed = CliRunner().invoke(main, ["estimate", *options, "--one-minus-b", "0.7"])
+    assert changed.exit_code == 1
+    assert "pieces of another job" in changed.output
+    done.clear()
+    result = CliRunner().invoke(main, ["estimate", *options])
+    assert result.exit_code == 0, result.output
+    assert not kept.exists()
+    equal(read_masses(output), estimate_masses(whole, "scaling"))
