@@ -11,11 +11,12 @@ from szmass.estimators.filters._banks import displaced_bank, filter_bank
 from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelihood, mass_curve
 from szmass.estimators.filters._setup import (
     MatchedFilters,
+    NeedsDepth,
     cutouts_of,
     depth_factors,
     field_flags,
 )
-from szmass.estimators.priors import MassFunctionPrior, estimates_under
+from szmass.estimators.priors import MassFunctionPrior, estimates_under, redshifts_under
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
@@ -33,7 +34,7 @@ _R95 = np.sqrt(-2 * np.log(0.05))
 
 @register_estimator
 @dataclass(kw_only=True, eq=False, repr=False)
-class LikelihoodMass(MassEstimator):
+class LikelihoodMass(NeedsDepth, MassEstimator):
     """Posterior of log M given cutout and redshift.
 
     The likelihood of the map under Gaussian noise, marginalised over the scatter of Y at given
@@ -144,6 +145,11 @@ class LikelihoodMass(MassEstimator):
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
             **setup.meta,
         }
+
+    @property
+    def redshift_range(self):
+        """Lowest and highest redshift that may be weighed under the prior."""
+        return redshifts_under(self.prior, super().redshift_range)
 
     def _setup(self, stack):
         return MatchedFilters(stack, self.noise, self.profile, self.map_pixel)

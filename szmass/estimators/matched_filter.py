@@ -18,6 +18,7 @@ from szmass.estimators.filters._likelihoods import (
 )
 from szmass.estimators.filters._setup import (
     MatchedFilters,
+    NeedsDepth,
     cutouts_of,
     depth_factors,
     field_flags,
@@ -46,7 +47,7 @@ _offset_bank = lru_cache(maxsize=len(_REACHES))(OffsetBank)
 
 @register_estimator
 @dataclass(kw_only=True, eq=False, repr=False)
-class MatchedFilterMass(MassEstimator):
+class MatchedFilterMass(NeedsDepth, MassEstimator):
     """Masses as Planck's MSZ: the signal of a matched filter, cut along the Y-M relation.
 
     A template of the pressure profile through beam and pixels is fitted to the cutout, weighted
