@@ -6,7 +6,6 @@ reads what is printed, 143 ended by SIGTERM.
 """
 
 import contextlib
-import difflib
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from importlib import import_module
 
 import click
 
+from szmass._utils.names import did_you_mean
 from szmass._utils.progress import show_progress
 from szmass.cli.wording import in_shell_words, one_line
 from szmass.exceptions import SzmassError, SzmassWarning
@@ -50,10 +50,8 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as err:
-            close = difflib.get_close_matches(str(args[0]), _COMMANDS, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            message = err.format_message()
-            err.message = message if "Did you mean" in message else f"{message}{hint}"
+            if "Did you mean" not in err.message:
+                err.message += did_you_mean(args[0], _COMMANDS)
             raise
 
     def invoke(self, ctx):
