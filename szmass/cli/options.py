@@ -300,6 +300,8 @@ def build_estimators(tags, options):
     from szmass._utils.names import did_you_mean
     from szmass.estimators import ESTIMATORS
 
+    if twice := [tag for tag in tags if tags.count(tag) > 1]:
+        raise click.UsageError(f"--estimators names {twice[0]!r} twice")
     unused = set(options) - set(tags)
     if unused:
         raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")

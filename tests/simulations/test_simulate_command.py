@@ -48,7 +48,11 @@ def test_other_populations(tmp_path):
     ("args", "code", "message"),
     [
         (["--population", "flat"], 2, "needs --number"),
-        (["--population", "flat", "--number", "0"], 1, "'--number' must be an integer of at least 1"),
+        (
+            ["--population", "flat", "--number", "0"],
+            1,
+            "'--number' must be an integer of at least 1",
+        ),
         (["--population", "psz3"], 1, "neither a file nor a known catalogue"),
         (["--population", "psz2", "--number", "3"], 2, "for populations that are drawn"),
         (["--population", "flat", "--number", "3", "--model", "a11"], 1, "'a10'"),

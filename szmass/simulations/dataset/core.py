@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import QTable
 
+from szmass._utils.kinds import as_path
 from szmass._utils.seeds import check_count, check_seed
 from szmass.clusters import ClusterSample
 from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError
@@ -74,7 +75,7 @@ class SimulationDataset:
             It is not complete.
         """
         _shards.import_zarr()
-        path = Path(path).absolute()
+        path = as_path(path).absolute()
         attributes = _shards.read_attributes(path)
         layout = attributes["layout"]
         there = [n for n in range(layout.n_shards) if _shards.is_finished(path, n)]
