@@ -32,6 +32,8 @@ def open_fits(path, *, memmap=True):
     That is also raised where it shows only inside the block, as data are read with ``memmap``.
     """
     path = as_path(path)
+    if path.is_dir():
+        raise FileFormatError(f"{path} is a folder; give a FITS file.")
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "File may have been truncated", AstropyUserWarning)

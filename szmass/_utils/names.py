@@ -52,6 +52,13 @@ class NameIndex:
         return self._rows[key]
 
 
+def did_you_mean(name, known):
+    """Give a hint such as " Did you mean 'psz2'?", or an empty text where nothing is close."""
+    lower = {str(value).lower(): str(value) for value in known}
+    close = difflib.get_close_matches(str(name).lower(), lower, n=1)
+    return f" Did you mean {lower[close[0]]!r}?" if close else ""
+
+
 def _normalised(name):
     name = unicodedata.normalize("NFKC", str(name))
     return " ".join(re.sub("[\u2010-\u2015\u2212]", "-", name).split()).casefold()

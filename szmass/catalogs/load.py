@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from szmass._utils.kinds import as_path
+from szmass._utils.names import did_you_mean
 from szmass.catalogs._forms import read_form
 from szmass.catalogs.core import CATALOGS, within
 from szmass.clusters import ClusterSample
@@ -53,6 +54,7 @@ def load_catalog(source, *, offline=False, **options):
     if tag not in CATALOGS:
         raise UnknownNameError(
             f"{tag!r} is neither a file nor a known catalogue ({', '.join(CATALOGS)})."
+            f"{did_you_mean(tag, CATALOGS)}"
         )
     if options:
         raise InvalidInputError(

@@ -93,8 +93,10 @@ def _compare(angle, arcmin, tolerance):
 
 def check_inputs(card, data, redshift, batch_size):
     """Refuse y (N, ny, nx) and redshifts (N,) that networks with this card cannot take."""
-    if batch_size < 1:
-        raise InvalidInputError(f"'batch_size' must be at least 1. Received: {batch_size!r}")
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise InvalidInputError(
+            f"'batch_size' must be at least 1, a whole number. Received: {batch_size!r}"
+        )
     if data.ndim != 3 or data.shape[1:] != card.shape:
         raise InvalidInputError(
             f"'data' must have shape (N, {card.shape[0]}, {card.shape[1]}). Received: {data.shape}"

@@ -10,6 +10,7 @@ from importlib import resources
 from inspect import signature
 from pathlib import Path
 
+from szmass._utils.names import did_you_mean
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassError, UnknownNameError
 from szmass.maps.noise import NoiseModel
 from szmass.networks.architectures import ARCHITECTURES, architecture_options
@@ -225,8 +226,8 @@ class Recipe:
             shipped = sorted(Path(item.name).stem for item in _SHIPPED.iterdir())
             if str(path) not in shipped:
                 raise UnknownNameError(
-                    f"There is no recipe {str(path)!r}. Those that ship are {', '.join(shipped)}; "
-                    "or give a TOML file."
+                    f"There is no recipe {str(path)!r}.{did_you_mean(path, shipped)} Those that "
+                    f"ship are {', '.join(shipped)}; or give a TOML file."
                 )
             source = _SHIPPED / f"{path}.toml"
         try:

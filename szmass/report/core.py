@@ -32,7 +32,7 @@ from szmass.report._statistics import choose_reference, draw_figures, summarise
 from szmass.results import rescale_masses
 from szmass.version import __version__
 
-__all__ = ["write_report"]
+__all__ = ["check_folder", "write_report"]
 
 # The file by which a folder is known to be a report.
 _MARKER, _FORMAT = "szmass-report.json", "szmass report"
@@ -117,7 +117,7 @@ def write_report(
         raise InvalidInputError(
             f"'max_pages' must be a whole number of at least 0. Received: {max_pages!r}"
         )
-    _check_target(as_path(path).absolute())
+    check_folder(path)
     _check_kinds(sample, cutouts, ymap, posteriors, noise)
     inputs = _check_inputs(inputs)
     if one_minus_b is not None and isinstance(table, Table):
@@ -230,7 +230,7 @@ def _report_folder(path):
     path = Path(path).absolute()
     if path.is_symlink():
         path = path.resolve()
-    _check_target(path)
+    check_folder(path)
     with temporary_beside(path) as temporary:
         temporary.mkdir()
         yield temporary
@@ -241,8 +241,21 @@ def _report_folder(path):
         put_in_place(temporary, path)
 
 
-def _check_target(path):
-    """Refuse to write over what is not a report: only free names, empty folders and reports go."""
+def check_folder(path):
+    """Make sure that a report can be written, before anything is read for it.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder, as for `write_report`.
+
+    Raises
+    ------
+    InvalidInputError
+        It is a file, its parent does not exist or cannot be written to, or it holds something else
+        than a report.
+    """
+    path = as_path(path).absolute()
     check_output_folder(path, overwrite=True)
     if not path.exists():
         return
