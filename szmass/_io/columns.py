@@ -27,6 +27,7 @@ _UCDS = (
 )
 
 
+_REAL = (int, float, np.integer, np.floating)
 _NOT_IN_FITS = re.compile(r"[^ -~]| $")
 
 
@@ -190,17 +191,12 @@ def known_kind(column, name):
     mask |= np.array([value is None for value in np.ravel(values)], bool).reshape(mask.shape)
     kinds = {type(value) for value in values[~mask]}
     about = {"name": column.name, "unit": column.unit, "description": column.description}
-    for types, empty in (((str,), ""), ((bool, np.bool_), False), ((int, np.integer), 0)):
-        if kinds and all(issubclass(kind, types) for kind in kinds):
-            break
-    else:
-        if not all(
-            issubclass(kind, int | float | np.number) and kind is not bool for kind in kinds
-        ):
-            raise InvalidInputError(
-                f"The column {name!r} holds {', '.join(sorted(kind.__name__ for kind in kinds))}: "
-                "no file can hold that. Make it text or numbers, or leave it out."
-            )
-        empty = np.nan
+    known = (((str,), ""), ((bool, np.bool_), False), ((int, np.integer), 0), (_REAL, np.nan))
+    empty = next((e for types, e in known if all(issubclass(k, types) for k in kinds)), None)
+    if empty is None or (bool in kinds and len(kinds) > 1):
+        raise InvalidInputError(
+            f"The column {name!r} holds {', '.join(sorted(kind.__name__ for kind in kinds))}: no "
+            "file can hold that. Make it text or numbers, or leave it out."
+        )
     plain = np.array([empty if m else v for v, m in zip(values.flat, mask.flat, strict=True)])
     return MaskedColumn(plain.reshape(values.shape), mask=mask, **about)

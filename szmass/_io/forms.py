@@ -19,7 +19,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from szmass._io.fits import damaged_fits_raises
 from szmass._io.limits import (
     DAMAGED_STREAM,
-    check_fits_sizes,
+    fits_problem,
     inflation_limit,
     opener_of,
     read_content,
@@ -124,8 +124,13 @@ def parse_votable(content):
 
     `FileFormatError` where it refers to other files or addresses, or states more than it has.
     """
-    _check_votable(content)
-    document = parse(io.BytesIO(content))
+    try:
+        _check_votable(content)
+        document = parse(io.BytesIO(content))
+    except BAD_CONTENT as err:
+        if isinstance(err, FileFormatError):
+            raise
+        raise FileFormatError(f"It is no VOTable, or truncated: {err}") from err
     infos = list(document.infos)
     for resource in document.resources:
         infos += resource.infos
@@ -179,9 +184,10 @@ def _records(readme):
 
 
 def _read_fits(path, **_):
-    check_fits_sizes(path)
+    if problem := fits_problem(path):
+        raise ValueError(problem)
     # Opened here, since astropy leaves a file open when it finds it truncated.
-    with damaged_fits_raises(), open(path, "rb") as file, fits.open(file) as hdus:
+    with damaged_fits_raises(), open(path, "rb") as file, fits.open(file, memmap=False) as hdus:
         tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
         if not tables:
             raise FileFormatError(f"{str(path)!r} holds no table, only images.")

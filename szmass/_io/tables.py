@@ -23,6 +23,7 @@ from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 # Rows that are tried first: those of text that a format might change, and a few others.
 _TRIED = 2000
+_BESIDE = "row_beside"  # a column that no table has: CSV knows no empty lines
 _TRICKY = re.compile(r"[^!-~ ]|^\s|\s$|[\"'\\,#]|^[=+@-]|^$")
 
 
@@ -84,7 +85,8 @@ def _try(table, format):
     back, reason = _round_trip(some, format)
     for name in some.colnames:
         if back is None or name not in back.colnames:
-            alone, reason = _round_trip(some[[name]], format)
+            alone = QTable({name: some[name], _BESIDE: np.arange(len(some))})
+            alone, reason = _round_trip(alone, format)
             if alone is None:
                 _refuse(name, format, reason)
             if isinstance(some[name], SkyCoord):
@@ -148,9 +150,8 @@ def _difference(column, back, format):
     (values, mask, unit), (others, lost, other) = column_parts(column), column_parts(back)
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8")
-    if format != "csv" and (unit or u.dimensionless_unscaled) != (
-        other or u.dimensionless_unscaled
-    ):
+    unit, other = (u.Unit(known or "") for known in (unit, other))
+    if format != "csv" and unit != other:
         return f"its unit {unit} comes back as {other}"
     if values.shape != others.shape or np.any(mask != lost):
         return "its shape or mask does not come back"
@@ -282,14 +283,15 @@ def _agree(column, degrees):
     )
 
 
-def read_table(path, *, format=None, text=()):
+def read_table(path, *, format=None, readme=None, text=()):
     """Read a table that `write_table` or another program wrote, with its units, masks and meta.
 
     Its content tells the form, unless ``format`` is given, and the suffix where that does not.
     Columns of names, and those in ``text``, are text in CSV whatever they hold. A warning says that
     another program changed rows of a FITS file or VOTable of ours, so that masks are lost.
     """
-    table, form, packed = read_form(path, format=format and table_format(path, format), text=text)
+    format = format and table_format(path, format)
+    table, form, packed = read_form(path, format=format, readme=readme, text=text)
     if packed is not None:
         try:
             return _unpack(QTable(table, copy=False), packed, path)

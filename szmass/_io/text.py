@@ -72,19 +72,17 @@ def _decode(content, path):
 
 def _header(lines, path, delimiter):
     """Give the cells of the header, the number of the line after it, and what separates cells."""
-    comment = None
-    for number, line in enumerate(lines):
-        if line.startswith("#"):
-            comment = line.lstrip("# ")
-        elif line.strip():
-            break
-    else:
+    shown = (i for i, line in enumerate(lines) if line.strip() and not line.startswith("#"))
+    number = next(shown, None)
+    if number is None:
         raise FileFormatError(f"{str(path)!r} could not be read as csv: it is empty.")
+    line = lines[number]
+    comments = [comment.lstrip("# ") for comment in lines[:number] if comment.startswith("#")]
     if delimiter is None:
         delimiter = max(",;\t", key=line.count)
     header, after = _record(lines, number, delimiter, path)
-    if comment is not None and any(_NUMBER.fullmatch(value) for value, _ in header):
-        stated = [(value, False) for value in re.split(rf"\s*{delimiter}\s*", comment.strip())]
+    if comments and any(_NUMBER.fullmatch(value) for value, _ in header):
+        stated = [(cell.strip(), False) for cell in comments[-1].split(delimiter)]
         if len(stated) == len(header):
             return stated, number, delimiter
     return [(_bare(value, was), was) for value, was in header], after, delimiter

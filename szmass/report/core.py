@@ -12,7 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from szmass._io.download import file_sha256
-from szmass._io.files import check_output_folder, put_in_place, temporary_beside
+from szmass._io.files import check_output_folder, full_disk_raises, put_in_place, temporary_beside
 from szmass._io.tables import write_table
 from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError
@@ -197,7 +197,7 @@ def _report_folder(path):
     if path.is_symlink():
         path = path.resolve()
     _check_target(path)
-    with temporary_beside(path) as temporary:
+    with full_disk_raises(path), temporary_beside(path) as temporary:
         temporary.mkdir()
         yield temporary
         files = [*sorted(entry.name for entry in temporary.iterdir()), _MARKER]
