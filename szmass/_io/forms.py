@@ -122,15 +122,13 @@ def form_of(path, readme=None):
 def parse_votable(content):
     """Read a VOTable: its tables by name (or number), and names and texts of all INFO elements.
 
-    `FileFormatError` where it refers to other files or addresses, or states more than it has.
+    `ValueError` where it refers to other files or addresses, or states more than it has.
     """
     try:
         _check_votable(content)
         document = parse(io.BytesIO(content))
     except BAD_CONTENT as err:
-        if isinstance(err, FileFormatError):
-            raise
-        raise FileFormatError(f"It is no VOTable, or truncated: {err}") from err
+        raise ValueError(f"it is no VOTable, or truncated: {err}") from err
     infos = list(document.infos)
     for resource in document.resources:
         infos += resource.infos
@@ -143,31 +141,31 @@ def parse_votable(content):
 
 
 def _check_votable(content):
-    limit = max(inflation_limit(len(content)), 0)
+    limit = inflation_limit(len(content))
     state = {"width": 0, "rows": 0}
 
     def begin(name, attributes):
         name = name.rpartition(":")[2]
         if name == "STREAM" and any(key.rpartition(":")[2] == "href" for key in attributes):
-            raise FileFormatError(
-                f"The VOTable refers to data elsewhere ({attributes.get('href')!r}): szmass "
+            raise ValueError(
+                f"it refers to data elsewhere ({attributes.get('href')!r}): szmass "
                 "neither fetches nor opens them. Save the table with its data in it."
             )
         if name == "TABLE":
             rows = attributes.get("nrows", "0").strip()
             state.update(width=0, rows=int(rows) if rows.isdecimal() else 0)
             if state["rows"] > len(content):
-                raise FileFormatError(f"The VOTable states {rows} rows: more than it can have.")
+                raise ValueError(f"it states {rows} rows: more than it can have.")
         elif name == "FIELD":
             lengths = re.findall(r"\d+", attributes.get("arraysize", "1"))
             state["width"] += 8 * math.prod(map(int, lengths))
         elif name == "TR":
             state["rows"] += 1
             if state["rows"] * state["width"] > 16 * limit:
-                raise FileFormatError("The VOTable states larger cells (arraysize) than it has.")
+                raise ValueError("it states larger cells (arraysize) than it has.")
 
     def refuse(name, *_):
-        raise FileFormatError(f"The VOTable declares an entity ({name!r}): szmass reads none.")
+        raise ValueError(f"it declares an entity ({name!r}): szmass reads none.")
 
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.EntityDeclHandler = begin, refuse

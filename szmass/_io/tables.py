@@ -83,21 +83,22 @@ def _try(table, format):
     some = table[_tricky_rows(table)]
     some.meta = {}
     back, reason = _round_trip(some, format)
+    if back is None and isinstance(reason, InvalidInputError):
+        raise reason
     for name in some.colnames:
+        there, why = back, None
         if back is None or name not in back.colnames:
             alone = QTable({name: some[name], _BESIDE: np.arange(len(some))})
-            alone, reason = _round_trip(alone, format)
-            if alone is None:
-                _refuse(name, format, reason)
-            if isinstance(some[name], SkyCoord):
-                continue
-            found = alone[name] if name in alone.colnames else None
-        else:
-            found = back[name]
-        if found is None or (difference := _difference(some[name], found, format)):
-            _refuse(name, format, "it would be lost" if found is None else difference)
+            there, why = _round_trip(alone, format)
+        if there is not None and isinstance(some[name], SkyCoord) and name not in there.colnames:
+            continue  # in VOTable and CSV it is ra and dec
+        if there is not None:
+            found = name in there.colnames
+            why = _difference(some[name], there[name], format) if found else "it would be lost"
+        if why is not None:
+            _refuse(name, format, why)
     if back is None:
-        raise InvalidInputError(f"The table cannot be written as {format}: {reason}")
+        raise InvalidInputError(f"The table cannot be written as {format}: {reason}") from reason
 
 
 def _round_trip(table, format):
@@ -153,6 +154,11 @@ def _difference(column, back, format):
     unit, other = (u.Unit(known or "") for known in (unit, other))
     if format != "csv" and unit != other:
         return f"its unit {unit} comes back as {other}"
+    if len(values) != len(others):
+        return (
+            f"{len(others)} of its {len(values)} rows come back, perhaps because of text that "
+            "begins with '#'"
+        )
     if values.shape != others.shape or np.any(mask != lost):
         return "its shape or mask does not come back"
     if mask.all() or not values.size:
@@ -167,7 +173,8 @@ def _difference(column, back, format):
         wrong = others != values
     wrong &= ~mask
     if wrong.any():
-        return f"{values[wrong][0]!r} comes back as {others[wrong][0]!r}"
+        was, found = values[wrong].tolist()[0], others[wrong].tolist()[0]
+        return f"{was!r} comes back as {found!r}"
     return None
 
 

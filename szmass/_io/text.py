@@ -224,6 +224,8 @@ def _cells(column, name):
     mask = np.ma.getmaskarray(column) if not hasattr(column, "mask") else np.asarray(column.mask)
     values = getattr(column, "unmasked", column)
     values = np.asarray(getattr(values, "value", values))
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8")
     if values.dtype.kind not in "biufU":
         raise InvalidInputError(
             f"CSV cannot hold the column {name!r} of {values.dtype}. Write another format, or "

@@ -305,7 +305,9 @@ class Catalog:
         InvalidInputError
             The format is not known, the file exists, or its folder does not.
         """
-        write_table(self.table, path, overwrite=overwrite)
+        table = self.table.copy(copy_data=False)
+        table.meta = _published(table.meta)
+        write_table(table, path, overwrite=overwrite)
 
     def sample(self, *, names=None, where=None, **selection):
         """Select rows as a sample.
@@ -379,6 +381,7 @@ class Catalog:
         table = self.table[rows]
         others = {"ra", "dec", "glon", "glat"}.difference((lon, lat)).intersection(table.colnames)
         table.remove_columns(list(others))  # they would say the same as ``coord``
+        table.meta = _published(table.meta)
         return ClusterSample.from_table(
             table, name="name", coord=(lon, lat), frame=frame, redshift="redshift"
         )
@@ -416,6 +419,11 @@ class Catalog:
 
     def _repr_html_(self):
         return f"<p>{type(self).__name__}: {self.description}</p>{self.table._repr_html_()}"
+
+
+def _published(meta):
+    """What is on record, for files that people publish: of a snapshot its name alone."""
+    return {**meta, "snapshot": Path(meta["snapshot"]).name} if "snapshot" in meta else meta
 
 
 def within(values, low, high):
