@@ -38,13 +38,18 @@ def temporary_beside(path, *, folder=None):
         _remove(temporary)
 
 
+def is_full_disk(err):
+    """Tell whether an OSError means that the disk is full; astropy's has no number."""
+    return err.errno in _FULL or "Not enough space on disk" in str(err)
+
+
 @contextlib.contextmanager
 def full_disk_raises(path, kept="nothing of it was kept"):
     """Raise `DiskSpaceError` where the disk, or a quota, is full inside the block."""
     try:
         yield
     except OSError as err:
-        if err.errno not in _FULL:
+        if not is_full_disk(err):
             raise
         raise DiskSpaceError(
             f"The disk is full: {str(path)!r} could not be completed ({err}). Make room there or "

@@ -15,7 +15,7 @@ from astropy.io.votable.tree import Info
 from astropy.table import Column, MaskedColumn, QTable
 
 from szmass._io.columns import known_kind, pack_columns, ucd_of, unpack_columns
-from szmass._io.files import atomic_path
+from szmass._io.files import atomic_path, is_full_disk
 from szmass._io.forms import BAD_CONTENT, META_KEY, TABLE_FORMATS, read_form
 from szmass._io.text import write_csv
 from szmass._utils.attributes import column_parts
@@ -62,7 +62,8 @@ def write_table(table, path, *, overwrite=False, format=None):
         try:
             _WRITERS[format](table, temporary)
         except BAD_CONTENT as err:
-            if isinstance(err, InvalidInputError) or getattr(err, "errno", None) is not None:
+            known = isinstance(err, InvalidInputError) or getattr(err, "errno", None) is not None
+            if known or (isinstance(err, OSError) and is_full_disk(err)):
                 raise
             raise InvalidInputError(
                 f"The table cannot be written as {format}, because of its meta or of a unit: {err}"

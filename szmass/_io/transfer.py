@@ -51,7 +51,7 @@ def new_session():
             target = super().get_redirect_target(resp)
             if target and resp.url.startswith("https:"):
                 there = urljoin(resp.url, target)
-                if not there.startswith("https:"):
+                if not there.lower().startswith("https:"):
                     raise RemoteDataError(
                         f"{resp.url} leads to {there}, where anybody on the way could change the "
                         "data (HTTP): nothing was fetched from there"
