@@ -96,7 +96,9 @@ def open_map(source, *, folder=None, **options):
     Returns
     -------
     ComptonMap
-        The map.
+        The map. Of a product its ``meta`` has ``MAPSHA``, the SHA-256 of the file, and
+        ``PINNED``, whether that is one on record here; else the file is *not pinned*, and it is
+        that of the first download.
 
     Raises
     ------
@@ -123,6 +125,9 @@ def open_map(source, *, folder=None, **options):
         known.pop("noise", None)  # half of the data has another noise
     ymap = ComptonMap.read(path, **{**known, **stated})
     ymap.meta["PRODUCT"] = source.tag
+    # Not pinned: nobody published what the SHA-256 should be; it is that of the first download.
+    ymap.meta["MAPSHA"] = source.sha256 or read_record(path).get("sha256") or "not known"
+    ymap.meta["PINNED"] = source.sha256 is not None
     return ymap
 
 
