@@ -306,7 +306,8 @@ class ClusterSample:
         InvalidInputError
             See `from_table`.
         """
-        table = read_table(path, format=format)
+        name = options.get("name")
+        table = read_table(path, format=format, text=[name] if isinstance(name, str) else ())
         frame = table.meta.pop(_FRAME_KEY, None)
         sample = cls.from_table(table, **options)
         if frame is not None and frame != sample.coord.frame.name:

@@ -9,7 +9,9 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
-from szmass._io.tables import write_table
+from szmass._io.forms import read_form
+from szmass._io.limits import read_content
+from szmass._io.tables import read_table, write_table
 from szmass._utils.attributes import column_parts
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_quantity
@@ -20,7 +22,6 @@ from szmass.catalogs._columns import (
     catalog_columns,
     standardise,
 )
-from szmass.catalogs._forms import read_form
 from szmass.catalogs._remote import (
     latest_snapshot,
     query_vizier,
@@ -28,6 +29,7 @@ from szmass.catalogs._remote import (
     require_consistent,
     write_snapshot,
 )
+from szmass.catalogs._values import check_values
 from szmass.clusters import ClusterSample
 from szmass.exceptions import (
     FileFormatError,
@@ -118,6 +120,11 @@ class Catalog:
     vizier_id = None
     #: Number of rows of the publication.
     expected_rows = None
+    #: Columns, how many of their values are known, and the mean of these, in a table of
+    #: `published_rows` rows: what is fetched must have them.
+    published = ()
+    #: Number of rows that `published` is of.
+    published_rows = None
     #: ADS bibcodes of the papers to cite.
     references = ()
     #: The columns, as `CatalogColumn`.
@@ -171,7 +178,10 @@ class Catalog:
     @classmethod
     def _read(cls, path, readme, **options):
         """Read a file; ``options`` are those of the constructor."""
-        table, form, content = read_form(path, readme)
+        text = [name for column in cls.columns if column.dtype == "str" for name in column.aliases]
+        table, form, packed = read_form(path, readme=readme, text=text)
+        if packed is not None or form == "ecsv":
+            table = read_table(path, format=form)
         ours = table.meta.get("catalog")
         if ours not in (None, cls.tag):
             raise FileFormatError(
@@ -182,7 +192,7 @@ class Catalog:
             table.meta = {
                 "source": Path(path).name,
                 "form": form,
-                "sha256": hashlib.sha256(content).hexdigest(),
+                "sha256": hashlib.sha256(read_content(path)).hexdigest(),
             }
         if ours is None and form in cls.unitless_forms:
             table = add_published_units(table, cls.columns)
@@ -268,7 +278,7 @@ class Catalog:
         table.meta = provenance
         try:
             table = cls._prepare(table)
-            standardise(table, cls.columns, strict=True)
+            check_values(standardise(table, cls.columns, strict=True), cls)
         except FileFormatError as err:
             raise RemoteDataError(
                 f"VizieR's {cls.vizier_id!r} is not as it is known here: {err} {by_hand}"
@@ -295,7 +305,9 @@ class Catalog:
         InvalidInputError
             The format is not known, the file exists, or its folder does not.
         """
-        write_table(self.table, path, overwrite=overwrite)
+        table = self.table.copy(copy_data=False)
+        table.meta = _published(table.meta)
+        write_table(table, path, overwrite=overwrite)
 
     def sample(self, *, names=None, where=None, **selection):
         """Select rows as a sample.
@@ -369,6 +381,7 @@ class Catalog:
         table = self.table[rows]
         others = {"ra", "dec", "glon", "glat"}.difference((lon, lat)).intersection(table.colnames)
         table.remove_columns(list(others))  # they would say the same as ``coord``
+        table.meta = _published(table.meta)
         return ClusterSample.from_table(
             table, name="name", coord=(lon, lat), frame=frame, redshift="redshift"
         )
@@ -406,6 +419,11 @@ class Catalog:
 
     def _repr_html_(self):
         return f"<p>{type(self).__name__}: {self.description}</p>{self.table._repr_html_()}"
+
+
+def _published(meta):
+    """What is on record, for files that people publish: of a snapshot its name alone."""
+    return {**meta, "snapshot": Path(meta["snapshot"]).name} if "snapshot" in meta else meta
 
 
 def within(values, low, high):

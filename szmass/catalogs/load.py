@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 
+from szmass._io.forms import read_form
 from szmass._utils.kinds import as_path
 from szmass._utils.names import did_you_mean
-from szmass.catalogs._forms import read_form
 from szmass.catalogs.core import CATALOGS, within
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, UnknownNameError

@@ -33,6 +33,23 @@ class PSZ2Catalog(Catalog):
     description = "Second Planck catalogue of Sunyaev-Zel'dovich sources, union"
     vizier_id = "J/A+A/594/A27/psz2"
     expected_rows = 1653
+    published_rows = 1653
+    published = (
+        ("glon", 1653, 178.838),
+        ("glat", 1653, -1.949248),
+        ("ra", 1653, 178.953),
+        ("dec", 1653, -0.5890262),
+        ("pos_err", 1653, 3.031821),
+        ("snr", 1653, 6.862846),
+        ("psz", 937, 614.7289),
+        ("q_neural", 1653, 0.8543083),
+        ("y5r500", 1653, 0.004347466),
+        ("y5r500_err", 1653, 0.00117573),
+        ("redshift", 1094, 0.2504248),
+        ("msz", 1094, 4.832474e14),
+        ("msz_errp", 1094, 4.203687e13),
+        ("msz_errn", 1094, 4.434996e13),
+    )
     references = ("2016A&A...594A..27P",)
     # After the FITS name those of the CDS ReadMe, then other spellings that VizieR uses.
     columns = catalog_columns(

@@ -13,7 +13,13 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from szmass._io.download import file_sha256
-from szmass._io.files import check_output_folder, foreign_file, put_in_place, temporary_beside
+from szmass._io.files import (
+    check_output_folder,
+    foreign_file,
+    full_disk_raises,
+    put_in_place,
+    temporary_beside,
+)
 from szmass._io.tables import write_table
 from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.optional import import_optional
@@ -231,7 +237,7 @@ def _report_folder(path):
     if path.is_symlink():
         path = path.resolve()
     check_folder(path)
-    with temporary_beside(path) as temporary:
+    with full_disk_raises(path), temporary_beside(path) as temporary:
         temporary.mkdir()
         yield temporary
         made = (path for path in temporary.rglob("*") if path.is_file())

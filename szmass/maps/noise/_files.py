@@ -9,6 +9,7 @@ from astropy.table import QTable
 
 from szmass._io.files import atomic_path
 from szmass._io.fits import open_fits
+from szmass._io.forms import form_of
 from szmass._io.tables import read_table, table_format, write_table
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps.noise.depth import DepthMap, depth_from_dict
@@ -97,7 +98,7 @@ def read(path):
     if table.meta.get("kind") != _KIND or not {"ell", "spectrum"} <= set(table.colnames):
         raise FileFormatError(f"{str(path)!r} is no noise model that szmass wrote.")
     columns = table["ell"], table["spectrum"]
-    if table_format(path) != "fits":
+    if form_of(path) != "fits":
         return _arguments(*columns, table.meta, {}, path)
     with open_fits(path, memmap=False) as hdus:
         return _arguments(*columns, table.meta, hdus, path)

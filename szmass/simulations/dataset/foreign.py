@@ -204,8 +204,7 @@ def _check_pixels(pixels, names):
 
 def _truth(table, n):
     if isinstance(table, str | os.PathLike):
-        csv = Path(table).suffix.lower() == ".csv"
-        table = QTable.read(table, format="ascii.csv") if csv else read_table(table)
+        table = read_table(table)
     if not isinstance(table, Table):
         raise InvalidInputError(
             f"'table' must be a table or a file. Received: {type(table).__name__}"
