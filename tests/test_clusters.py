@@ -440,8 +440,11 @@ def test_units_of_positions():
         ClusterSample.from_table(plain)
     sample = ClusterSample.from_table(plain, units={"ra": "deg", "dec": "deg"})
     np.testing.assert_allclose(sample.coord.ra.deg, RA.value)
-    hours = ClusterSample.from_table(plain, units={"ra": "hourangle", "dec": "deg"})
+    in_hours = {"ra": "hourangle", "dec": "deg"}
+    hours = ClusterSample.from_table(plain[:1], units=in_hours)
     assert hours.coord.ra.deg[0] == pytest.approx(150)
+    with pytest.raises(InvalidInputError, match="'ra' has hours outside of 0 to 24 in row 1 .*350"):
+        ClusterSample.from_table(plain, units=in_hours)
     # These names say what they are in.
     ClusterSample.from_table(user_table(RAdeg=RA.value, DEdeg=DEC.value))
     with pytest.raises(InvalidUnitError, match="'dec' must have an angular unit. Received: km"):
@@ -462,7 +465,7 @@ def test_units_of_positions():
             {},
             "\\(ra, dec\\) is masked or NaN in row 0 \\('a'",
         ),
-        ({"ra": RA, "dec": [91, 1] * u.deg}, {}, "is beyond 90 deg latitude in row 0"),
+        ({"ra": RA, "dec": [91, 1] * u.deg}, {}, "latitude 'dec' is beyond 90 deg in row 0 .'a'"),
         ({"ra": Masked(RA, mask=[0, 1]), "dec": DEC}, {}, "masked or NaN in row 1 \\('b'\\)"),
     ],
 )

@@ -45,7 +45,7 @@ def as_floats(value, unit, name, *, positive=False, finite=False):
     elif isinstance(value, np.ma.MaskedArray):  # a MaskedColumn or np.ma.masked
         mask, value = np.ma.getmaskarray(value), np.ma.getdata(value, subok=True)
     if not isinstance(value, u.Quantity) and getattr(value, "unit", None) is not None:
-        value = u.Quantity(np.asarray(value), value.unit)
+        value = u.Quantity(np.asarray(value), value.unit, subok=True)  # magnitudes and dex too
     array = np.asarray(as_quantity(value, unit, name).value, dtype=float)
     if np.any(mask):
         array = np.where(mask, np.nan, array)

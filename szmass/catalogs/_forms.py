@@ -13,7 +13,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from szmass._io.fits import damaged_fits_raises
 from szmass._io.tables import META_KEY, read_table
-from szmass._utils.attributes import parse_unit
+from szmass._utils.columns import parse_unit
 from szmass.exceptions import FileFormatError
 
 _FORMS = (

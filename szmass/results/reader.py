@@ -7,7 +7,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import Table
 
-from szmass._utils.attributes import column_parts
+from szmass._utils.columns import column_parts
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.physics.checks import check_one_minus_b

@@ -25,6 +25,7 @@ from szmass.exceptions import (
     FileFormatError,
     InvalidInputError,
     InvalidUnitError,
+    SzmassWarning,
     UnknownNameError,
 )
 
@@ -267,8 +268,6 @@ def edges():
         ({"redshift": (None, 0)}, "a"),
         ({"redshift": (-0.1, 0)}, "a"),
         ({"redshift": (None, None)}, "abcd"),
-        ({"redshift": (0.3, 0.1)}, ""),
-        ({"redshift": (0.1, 0.1)}, ""),
         ({"n": (1, 3)}, "cd"),
         ({"n": (-1, None)}, "abcd"),  # -1 is masked, and so is what stands under the mask
         ({"n": (None, 0)}, "a"),
@@ -279,7 +278,6 @@ def edges():
         ({"mass": ("1e14 solMass", "3e14 solMass")}, "bc"),
         ({"mass": "3e14 solMass"}, "c"),
         ({"other": "y"}, "bd"),
-        ({"other": ""}, ""),  # no name is no name to select by
         ({"good": True}, "ace"),
         ({"good": False, "n": (1, None)}, "d"),
         ({"names": ["d", "a", "c"], "redshift": (0, None)}, "dc"),
@@ -295,8 +293,34 @@ def test_ends_of_a_selection(edges, selection, names):
 
 
 @pytest.mark.parametrize(
+    "selection",
+    [
+        {"redshift": (0.1, 0.1)},
+        {"redshift": (3, None)},
+        {"other": ""},  # no name is no name to select by
+        {"where": [False] * 5},
+        {"good": False, "n": 0},
+    ],
+    ids=str,
+)
+def test_a_selection_of_nothing_is_told(edges, selection):
+    with pytest.warns(SzmassWarning, match=f"None of 5 rows is selected by {', '.join(selection)}"):
+        assert len(edges.sample(**selection)) == 0
+
+
+@pytest.mark.parametrize(
     ("selection", "message"),
     [
+        ({"redshift": (0.3, 0.1)}, r"'redshift' must be .* lower end first. Received: .0.3, 0.1"),
+        ({"mass": ("3e14 solMass", 0)}, "'mass' must be .* lower end first"),
+        ({"redshift": "0-1"}, r"'redshift' must be a number or .low, high.. Received: '0-1'"),
+        ({"redshift": ("0", "1")}, "'redshift' must be a number or .low, high.. Received: '0'"),
+        ({"redshift": (np.nan, 1)}, "'redshift' must be .low, high., two numbers or None"),
+        ({"redshift": True}, "'redshift' must be a number"),
+        ({"n": "1"}, "'n' must be a number or .low, high.. Received: '1'"),
+        ({"other": 3}, "'other' must be a text. Received: 3"),
+        ({"good": "yes"}, "'good' must be True or False. Received: 'yes'"),
+        ({"good": 2}, "'good' must be True or False. Received: 2"),
         ({"redshift": (0.1,)}, r"'redshift' must be \(low, high\)"),
         ({"redshift": ()}, r"'redshift' must be \(low, high\)"),
         ({"good": (0, 1)}, "'good' must be one value, not a range"),
@@ -357,8 +381,12 @@ def test_sample_of_any_table(tmp_path):
     )
     assert list(sample.names) == ["A2"]
     assert sample[0].msz.value == 5e14
-    for ends, names in (((None, 0.1), ["A1"]), ((0.3, None), []), ((None, None), ["A1", "A2"])):
+    for ends, names in (((None, 0.1), ["A1"]), ((None, None), ["A1", "A2"])):
         assert list(load_sample(path, redshift=ends).names) == names
+    with pytest.warns(SzmassWarning, match="None of 2 rows is selected by redshift 0.3 to None"):
+        assert len(load_sample(path, redshift=(0.3, None))) == 0
+    with pytest.raises(InvalidInputError, match="'redshift' must be .* lower end first"):
+        load_sample(path, redshift=(0.3, 0.1))
     for ends in (0.1, (0.1,), (0.1, 0.2, 0.3)):
         with pytest.raises(InvalidInputError, match=r"'redshift' must be \(low, high\)"):
             load_sample(path, redshift=ends)
