@@ -20,6 +20,7 @@ from astropy.utils.masked import Masked
 
 from szmass._io.files import atomic_path
 from szmass._io.fits import damaged_fits_raises
+from szmass._utils.columns import as_qtable
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 #: File suffix to table format.
@@ -208,7 +209,7 @@ def read_table(path, *, format=None):
             packed = table.meta.pop(META_KEY, None)
         else:
             votable = parse(str(path))
-            table = QTable(votable.get_first_table().to_table(use_names_over_ids=True))
+            table = as_qtable(votable.get_first_table().to_table(use_names_over_ids=True))
             infos = [info for resource in votable.resources for info in resource.infos]
             packed = next((info.value for info in infos if info.name == META_KEY), None)
     except (

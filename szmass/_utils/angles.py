@@ -1,10 +1,11 @@
 """Columns of angles: numbers, and text in hours or degrees."""
 
 import re
+import warnings
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import Angle
+from astropy.coordinates import Angle, IllegalHourWarning
 
 from szmass._utils.columns import (
     column_parts,
@@ -18,6 +19,8 @@ from szmass.exceptions import InvalidInputError, InvalidUnitError
 
 _DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _WITH_UNIT = re.compile(r"[^\W\d_]|[\xb0'\"\u2032\u2033]")  # 12h59m48s, 194.95d, 194\xb057'
+
+_ROUNDING = 1e-9  # [deg]
 
 
 def angle_column(column, name, kind, *, unit=None, plain=None, missing=None, names=None, label=""):
@@ -56,7 +59,8 @@ def angle_column(column, name, kind, *, unit=None, plain=None, missing=None, nam
         hours = np.full(degrees.shape, plain == u.hourangle)
     if kind == "lat":
         refuse(np.abs(degrees) > 90, "is beyond 90 deg", what="latitude")
-    refuse(hours & ((degrees < 0) | (degrees >= 360)), "has hours outside of 0 to 24")
+    beyond = (degrees < 0) | (degrees > 360 - _ROUNDING)
+    refuse(hours & beyond, "has hours outside of 0 to 24")
     refuse(np.abs(degrees) > 360, "is beyond 360 deg")
     return degrees
 
@@ -81,13 +85,14 @@ def _read_text(values, mask, name, usual, unit, plain, refuse):
         form[row] = True
     degrees, hours = np.full(len(texts), np.nan), np.zeros(len(texts), dtype=bool)
     wrong = np.zeros(len(texts), dtype=bool)
-    for row in np.flatnonzero(with_unit | in_parts):
-        try:
-            angle = Angle(texts[row], None if with_unit[row] else unit or usual)
-        except (ValueError, TypeError):  # those of units and of ranges are of these kinds
-            wrong[row] = True
-        else:
-            degrees[row], hours[row] = angle.deg, angle.unit == u.hourangle
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IllegalHourWarning)  # 24 is refused
+        for row in np.flatnonzero(with_unit | in_parts):
+            try:
+                angle = Angle(texts[row], None if with_unit[row] else unit or usual)
+                degrees[row], hours[row] = angle.deg, angle.unit == u.hourangle
+            except (ValueError, TypeError):  # those of units and of ranges are of these kinds
+                wrong[row] = True
     refuse(wrong, "holds text that is no angle")
     if in_parts.any() and plain is None and usual == u.deg:
         plain = usual  # both can only be degrees

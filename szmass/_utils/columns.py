@@ -4,7 +4,7 @@ import re
 
 import astropy.units as u
 import numpy as np
-from astropy.table import Column, MaskedColumn
+from astropy.table import Column, MaskedColumn, QTable
 from astropy.utils.masked import Masked
 
 from szmass.exceptions import InvalidInputError, InvalidUnitError
@@ -55,6 +55,28 @@ def column_of(values, mask, unit=None, *, always=False):
         return MaskedColumn(values, mask=mask) if masked else Column(values)
     quantity = u.Quantity(values, unit, subok=True)  # magnitudes and dex are sub-classes
     return Masked(quantity, mask=mask) if masked else quantity
+
+
+def as_qtable(table):
+    """Give a QTable of the columns of a table, also of those that astropy makes no quantities of.
+
+    Masked ones in a logarithmic unit become quantities; what is no number loses its unit.
+    """
+    others = {}
+    for name, column in table.items():
+        unit = parse_unit(column.unit) if isinstance(column, Column) else None
+        if unit is not None and column.dtype.kind not in "fiu":
+            others[name] = column_of(*column_parts(column)[:2])
+        elif isinstance(unit, u.LogUnit):
+            others[name] = column_of(*column_parts(column)[:2], unit)
+        if name in others:
+            others[name].info.description = column.description
+    if not others:
+        return QTable(table, copy=False)
+    result = QTable(meta=table.meta)
+    for name, column in table.items():
+        result[name] = others.get(name, column)
+    return result
 
 
 def _decoded(values):

@@ -225,10 +225,20 @@ def add_published_units(table, columns):
     return result
 
 
+def plain_numbers(column, name):
+    """Give a column of numbers, also written as text, as floats, NaN where masked."""
+    values, mask, _ = column_parts(column)
+    try:
+        values, mask = _floats(values, mask)
+    except ValueError as err:
+        raise FileFormatError(f"The column '{name}' does not hold numbers: {err}") from err
+    return np.where(mask, np.nan, values)
+
+
 def with_prefix(table, column, prefix):
     """Give a copy whose names in a column begin with a prefix that VizieR leaves out."""
     table = table.copy()
-    names = np.char.strip(np.asarray(table[column], dtype=str))
+    names = np.char.strip(column_parts(table[column])[0].astype(str))
     bare = ~np.char.startswith(names, prefix.strip())
     table[column] = np.where(bare, np.char.add(prefix, names), names)
     return table

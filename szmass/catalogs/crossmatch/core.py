@@ -14,7 +14,7 @@ from astropy.coordinates import ConvertError, SkyCoord
 from astropy.table import QTable, Table
 
 from szmass._utils.attributes import known_positions
-from szmass._utils.columns import column_parts, number_column
+from szmass._utils.columns import as_qtable, column_parts, number_column
 from szmass._utils.sample_columns import find_column, position_columns, positions_of
 from szmass.catalogs.crossmatch._matching import Matching, name_keys
 from szmass.catalogs.crossmatch._table import assemble, require_prefixes
@@ -227,6 +227,7 @@ class Sources:
     """The rows of one table as plain arrays; ``label`` is how messages call it."""
 
     table: QTable
+    given: Table  # as it was given: text can have units there
     label: str
     names: list  # columns of names, the first the name itself
     positions: tuple  # columns of the position; empty without one
@@ -245,7 +246,7 @@ class Sources:
         if not self.positions or not len(self):
             return vectors
         coord = positions_of(
-            self.table, self.positions, self.frame, self.units, label=f"'{self.label}': "
+            self.given, self.positions, self.frame, self.units, label=f"'{self.label}': "
         )
         known = known_positions(coord)
         if known.any():
@@ -313,7 +314,8 @@ def read_sources(catalog, columns, label):
         find(name, ())
     about = {"units": units, "label": f"'{label}': "}
     return Sources(
-        table=QTable(table, copy=False),
+        table=as_qtable(table),
+        given=table,
         label=label,
         names=names,
         positions=_positions(table, columns),
