@@ -25,7 +25,7 @@ from szmass._io.limits import (
     read_content,
 )
 from szmass._io.text import read_csv
-from szmass._utils.attributes import parse_unit
+from szmass._utils.columns import parse_unit
 from szmass._utils.kinds import as_path
 from szmass.exceptions import FileFormatError, InvalidInputError
 

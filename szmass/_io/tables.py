@@ -18,7 +18,7 @@ from szmass._io.columns import known_kind, pack_columns, ucd_of, unpack_columns
 from szmass._io.files import atomic_path, is_full_disk
 from szmass._io.forms import BAD_CONTENT, META_KEY, TABLE_FORMATS, read_form
 from szmass._io.text import write_csv
-from szmass._utils.attributes import column_parts
+from szmass._utils.columns import as_qtable, column_parts
 from szmass._utils.kinds import as_path
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
@@ -309,22 +309,4 @@ def read_table(path, *, format=None, readme=None, text=()):
                 f"{str(path)!r} could not be read as {form}: what szmass wrote into it of its "
                 f"columns is damaged ({err})"
             ) from err
-    return _quantities(table)
-
-
-def _quantities(table):
-    """Give a table with quantities; numbers in a logarithmic unit are NaN where masked."""
-    if isinstance(table, QTable):
-        return table
-    result = QTable(meta=table.meta)
-    for name in table.colnames:
-        column = table[name]
-        if isinstance(getattr(column, "unit", None), u.function.FunctionUnitBase):
-            values, mask, unit = column_parts(column)
-            quantity = u.Quantity(np.where(mask, np.nan, values.astype(float)), unit, subok=True)
-            quantity.info.description = column.info.description
-            column = quantity
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*has a unit but is kept as a")
-            result[name] = column
-    return result
+    return as_qtable(table)

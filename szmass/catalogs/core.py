@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import numbers
 import re
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from szmass._io.forms import read_form
 from szmass._io.limits import read_content
 from szmass._io.tables import read_table, write_table
-from szmass._utils.attributes import column_parts
+from szmass._utils.columns import column_parts, describe_rows
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_quantity
 from szmass._utils.registry import Registry
@@ -108,6 +109,8 @@ class Catalog:
     ------
     FileFormatError
         A column is not there, or has other units or values than it can have.
+    InvalidInputError
+        A redshift or an error of a mass is negative, or a mass is not positive.
     DuplicateNameError
         Two rows have the same name.
     """
@@ -148,6 +151,26 @@ class Catalog:
         self.table = standardise(table, self.columns)
         self.table.meta = {**table.meta, "catalog": self.tag, "references": list(self.references)}
         self._index = NameIndex(self.table["name"], kind=f"{self.tag or 'table'} row")
+        self._check_values()
+
+    def _check_values(self):
+        """Refuse redshifts, masses and errors of masses that cannot be."""
+        for name in self.table.colnames:
+            values, mask, unit = column_parts(self.table[name])
+            if name == "redshift":
+                bad, what = values < 0, "negative"
+            elif unit is None or not unit.is_equivalent(u.solMass):
+                continue
+            elif "_err" in name:
+                bad, what = values < 0, "negative"
+            else:
+                bad, what = values <= 0, "not positive"
+            bad &= ~mask
+            if bad.any():
+                raise InvalidInputError(
+                    f"'{name}' is {what} in {np.count_nonzero(bad)} rows: {values[bad][0]:g} in "
+                    f"{describe_rows(self._index.names, bad)}. Mask what is not known."
+                )
 
     @classmethod
     def read(cls, path, *, readme=None):
@@ -279,11 +302,11 @@ class Catalog:
         try:
             table = cls._prepare(table)
             check_values(standardise(table, cls.columns, strict=True), cls)
-        except FileFormatError as err:
+            return cls(table)
+        except (FileFormatError, InvalidInputError) as err:
             raise RemoteDataError(
                 f"VizieR's {cls.vizier_id!r} is not as it is known here: {err} {by_hand}"
             ) from err
-        return cls(table)
 
     @classmethod
     def _prepare(cls, table):
@@ -333,7 +356,13 @@ class Catalog:
         UnknownNameError
             There is no row of that name.
         InvalidInputError
-            There is no such column, or the catalogue has no positions.
+            There is no such column, it cannot have such values, a range has its higher end first,
+            or the catalogue has no positions.
+
+        Warns
+        -----
+        SzmassWarning
+            Nothing is selected.
         """
         keep = np.ones(len(self), dtype=bool)
         if where is not None:
@@ -346,6 +375,8 @@ class Catalog:
             keep &= values & ~mask
         for name, wanted in selection.items():
             keep &= self._matches(name, wanted)
+        if selection or where is not None:
+            warn_if_empty(keep, ", ".join(["where"] * (where is not None) + list(selection)))
         rows = np.flatnonzero(keep)
         if names is not None:
             wanted = [names] if isinstance(names, str) else names
@@ -360,16 +391,16 @@ class Catalog:
                 f"{', '.join(self.table.colnames)}."
             )
         values, mask, unit = column_parts(self.table[name])
+        numeric = values.dtype.kind in "fiu"
         if not isinstance(wanted, tuple | list):
-            return ~mask & (values == _number(wanted, unit, name))
-        if len(wanted) != 2 or values.dtype.kind not in "fiu":
+            return ~mask & (values == _wanted(wanted, values, unit, name))
+        if len(wanted) != 2 or not numeric:
             raise InvalidInputError(
-                f"'{name}' must be "
-                + ("(low, high)" if values.dtype.kind in "fiu" else "one value, not a range")
-                + f". Received: {wanted!r}"
+                f"'{name}' must be {'(low, high)' if numeric else 'one value, not a range'}. "
+                f"Received: {wanted!r}"
             )
-        ends = (None if end is None else _number(end, unit, name) for end in wanted)
-        return ~mask & within(values, *ends)
+        ends = (None if end is None else _wanted(end, values, unit, name) for end in wanted)
+        return ~mask & within(values, *ends, name=name)
 
     def _sample_of(self, rows):
         if self.position is None:
@@ -426,8 +457,18 @@ def _published(meta):
     return {**meta, "snapshot": Path(meta["snapshot"]).name} if "snapshot" in meta else meta
 
 
-def within(values, low, high):
+def within(values, low, high, *, name):
     """Tell which known values are above the low end and up to the high one; None is open."""
+    for end in (low, high):
+        if end is not None and not (_is_number(end) and not np.isnan(end)):
+            raise InvalidInputError(
+                f"'{name}' must be (low, high), two numbers or None for an open end. "
+                f"Received: {(low, high)!r}"
+            )
+    if low is not None and high is not None and low > high:
+        raise InvalidInputError(
+            f"'{name}' must be (low, high) with the lower end first. Received: ({low}, {high})"
+        )
     keep = ~np.isnan(values)
     if low is not None:
         keep &= values > low
@@ -436,7 +477,28 @@ def within(values, low, high):
     return keep
 
 
-def _number(value, unit, name):
-    if unit is None or (isinstance(value, int | float) and value == 0):
-        return value
-    return as_quantity(value, u.Unit(unit), name).value
+def warn_if_empty(keep, what):
+    """Warn where none of some rows is kept."""
+    if len(keep) and not np.any(keep):
+        text = f"None of {len(keep)} rows is selected by {what}."
+        warnings.warn(text, SzmassWarning, stacklevel=3)
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _wanted(value, values, unit, name):
+    """Give what to compare a column with, in its unit, or refuse what it cannot equal."""
+    if unit is not None and not (_is_number(value) and value == 0):
+        return as_quantity(value, u.Unit(unit), name).value
+    if isinstance(value, u.Quantity):
+        return as_quantity(value, u.dimensionless_unscaled, name).value
+    kind = values.dtype.kind
+    fits = isinstance(value, str) if kind == "U" else _is_number(value)
+    if kind == "b":
+        fits = isinstance(value, bool | np.bool_) or (fits and value in (0, 1))
+    if not fits:
+        words = {"U": "a text", "b": "True or False"}.get(kind, "a number or (low, high)")
+        raise InvalidInputError(f"'{name}' must be {words}. Received: {value!r}")
+    return value

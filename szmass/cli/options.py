@@ -194,7 +194,7 @@ def _unit(text):
     """Refuse a text that is no unit; how it is spelled stays."""
     import astropy.units as u
 
-    from szmass._utils.attributes import parse_unit
+    from szmass._utils.columns import parse_unit
 
     if parse_unit(text) is None or isinstance(parse_unit(text), u.UnrecognizedUnit):
         raise ValueError(f"{text!r} is no unit")
