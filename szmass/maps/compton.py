@@ -286,9 +286,9 @@ class ComptonMap(DescribedPixels):
         `~numpy.ndarray`
             Compton-y, float64, of the shape of ``pixels`` or of the map.
         """
-        if self.nside is None:
-            return self._pixels.values() if pixels is None else self._pixels.values().flat[pixels]
-        return self._pixels.take(np.arange(self.shape[0]) if pixels is None else pixels)
+        if pixels is None:
+            return self._pixels.values()
+        return self._pixels.take(np.asarray(pixels))
 
     @property
     def pixel_side(self):
