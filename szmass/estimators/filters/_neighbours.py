@@ -35,7 +35,7 @@ _MAY = -1.28
 
 # ln of the ratio of probabilities above which there is a neighbour, per beam area. It is set on
 # mocks, see benchmarks/blended.py.
-_LEAST_ODDS = 0.45
+_LEAST_ODDS = 0.6
 
 
 @lru_cache(maxsize=2)
