@@ -6,7 +6,7 @@ from astropy.coordinates import Angle, BaseCoordinateFrame, SkyCoord
 from astropy.table import Column, MaskedColumn
 from astropy.utils.masked import Masked
 
-from szmass._utils.quantities import as_quantity
+from szmass._utils.quantities import as_doubles, as_quantity
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
 # Spellings of units in published tables that astropy does not know.
@@ -83,7 +83,7 @@ class Number(Attribute):
         quantity = as_quantity(value, self.unit or u.dimensionless_unscaled, self.name)
         if not quantity.isscalar:
             raise InvalidInputError(f"'{self.name}' must be one number. Received: {value!r}")
-        number = float(quantity.value)
+        number = float(as_doubles(quantity.value))
         if np.isnan(number):
             return None
         if np.isinf(number) or self._wrong_sign(number):
@@ -105,7 +105,7 @@ class Number(Attribute):
                 f"The column '{self.name}' must hold one number per row. Received: "
                 f"dtype {values.dtype}, shape {values.shape}"
             )
-        values = values.astype(float)
+        values = as_doubles(values)
         mask = mask | np.isnan(values)
         if missing is not None:
             mask |= values == missing

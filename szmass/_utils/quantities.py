@@ -6,6 +6,9 @@ from astropy.utils.masked import Masked
 
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
+# Powers of ten that float64 holds exactly.
+_POWERS = np.array([float(10**k) for k in range(23)])
+
 
 def as_quantity(value, unit, name):
     """Convert an argument to a Quantity of a unit; a string such as ``"1.7 arcmin"`` is parsed.
@@ -46,7 +49,8 @@ def as_floats(value, unit, name, *, positive=False, finite=False):
         mask, value = np.ma.getmaskarray(value), np.ma.getdata(value, subok=True)
     if not isinstance(value, u.Quantity) and getattr(value, "unit", None) is not None:
         value = u.Quantity(np.asarray(value), value.unit)
-    array = np.asarray(as_quantity(value, unit, name).value, dtype=float)
+    array = as_quantity(value, unit, name).value
+    array = as_doubles(array) if np.ndim(array) < 2 else np.asarray(array, dtype=float)
     if np.any(mask):
         array = np.where(mask, np.nan, array)
     for wanted, bad, word in (
@@ -60,3 +64,25 @@ def as_floats(value, unit, name, *, positive=False, finite=False):
                 + (f" ({np.count_nonzero(bad)} such values)" if array.ndim else "")
             )
     return array
+
+
+def as_doubles(values):
+    """Give float64; of single precision the shortest decimal that it stands for, 0.1 of 0.1f."""
+    values = np.asarray(values)
+    wide = values.astype(float)
+    if values.dtype.kind != "f" or values.dtype.itemsize != 4:
+        return wide
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        exponent = np.floor(np.log10(np.abs(wide)))
+        rest = np.isfinite(exponent) & (np.abs(exponent) <= 14)
+        exponent = np.where(rest, exponent, 0).astype(int)
+        result = wide.copy()
+        # Up to six digits survive single precision, nine always tell it.
+        for digits in range(6, 10):
+            power = digits - 1 - exponent
+            up, down = _POWERS[np.maximum(power, 0)], _POWERS[np.maximum(-power, 0)]
+            decimal = np.rint(wide * up / down) / up * down
+            found = rest & (decimal.astype(values.dtype) == values)
+            result = np.where(found, decimal, result)
+            rest = rest & ~found
+    return result

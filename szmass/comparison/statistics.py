@@ -7,7 +7,7 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass._utils.attributes import column_parts
-from szmass._utils.quantities import as_floats
+from szmass._utils.quantities import as_doubles, as_floats
 from szmass.exceptions import InvalidInputError
 
 __all__ = ["REDSHIFT_BINS", "format_difference_table", "relative_difference_table"]
@@ -63,7 +63,7 @@ def relative_difference_table(
     a = as_floats(mass_a, u.solMass, "mass_a", positive=True)
     b = as_floats(mass_b, u.solMass, "mass_b", positive=True)
     values, mask, _ = column_parts(redshift)
-    z = np.where(mask, np.nan, values.astype(float))
+    z = np.where(mask, np.nan, as_doubles(values))
     if not a.shape == b.shape == z.shape or a.ndim != 1:
         raise InvalidInputError(
             "'mass_a', 'mass_b' and 'redshift' must be arrays of one length. Received shapes: "

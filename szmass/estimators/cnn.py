@@ -7,8 +7,8 @@ import numpy as np
 
 from szmass._moved import moved_name
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.filters._setup import MatchedFilters, depth_factors
-from szmass.estimators.priors import estimates_under
+from szmass.estimators.filters._setup import MatchedFilters, NeedsDepth, depth_factors
+from szmass.estimators.priors import estimates_under, redshifts_under
 from szmass.exceptions import InvalidInputError
 from szmass.networks.saliency import occlusion_map
 from szmass.networks.shipped import load_networks
@@ -46,9 +46,6 @@ class NetworkMass(MassEstimator):
         card.check_cutouts(sample.cutouts)
         known = np.isfinite(sample.redshift)
         flag[known & (card.redshift_bin(sample.redshift) < 0)] |= MassFlag.REDSHIFT_OUT_OF_RANGE
-        complete = flag & (MassFlag.NO_CUTOUT | MassFlag.INCOMPLETE_CUTOUT) == 0
-        bad_pixels = ~np.isfinite(sample.cutouts.data).all(axis=(1, 2))
-        flag[complete & bad_pixels] |= MassFlag.INCOMPLETE_CUTOUT
         return flag
 
     def _extra_meta(self, sample):
@@ -73,7 +70,7 @@ class NetworkMass(MassEstimator):
 
 @register_estimator
 @dataclass(kw_only=True, eq=False, repr=False)
-class CNNMass(NetworkMass):
+class CNNMass(NeedsDepth, NetworkMass):
     """Posterior of log M from networks that look at cutout, redshift and noise level.
 
     An ensemble of convolutional networks gives the density of the true log M500c of clusters that
@@ -130,6 +127,11 @@ class CNNMass(NetworkMass):
 
     def _grid(self):
         return self._networks().log10_mass
+
+    @property
+    def redshift_range(self):
+        """Lowest and highest redshift that may be weighed under the prior."""
+        return redshifts_under(self.prior, super().redshift_range)
 
     def _setup(self, stack):
         return MatchedFilters(stack, self.noise, "arnaud2010", None)

@@ -14,7 +14,14 @@ import numpy as np
 
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
-from szmass.exceptions import InvalidInputError, MixedScalesWarning, UnweighedClustersWarning
+from szmass.estimators._conditions import (
+    flag_beyond_bounds,
+    missing_inputs,
+    warn_of_failure,
+    warn_of_mixed_scales,
+    warn_of_unweighed,
+)
+from szmass.exceptions import InvalidInputError, SzmassWarning
 from szmass.results import (
     LogMassPosterior,
     MassEstimates,
@@ -22,7 +29,6 @@ from szmass.results import (
     MassScale,
     add_method,
     masses_of,
-    methods_of,
     rescale_masses,
     side_by_side,
 )
@@ -64,6 +70,9 @@ class MassEstimator(ABC):
     #: What a cluster must have: ``"redshift"``, ``"cutout"``, ``"complete_cutout"`` (wholly
     #: inside the map), or the name of a measurement such as ``"y5r500"``.
     requires = frozenset()
+    #: Lowest and highest redshift that it may weigh, where it needs one: nearer, velocities hide
+    #: the distance; beyond, a number stands for "not known".
+    redshift_range = (0.001, 5.0)
     #: Definition of the masses that come out.
     mass_definition = "500c"
     #: What it is, one of `KINDS`.
@@ -152,7 +161,7 @@ class MassEstimator(ABC):
             Once, if clusters could not be weighed: with how many, and why.
         """
         estimates = self._estimate(sample)
-        self._warn_unweighed(estimates)
+        warn_of_unweighed(self.tag, estimates)
         return self._to_table(sample, estimates)
 
     def predict_posterior(self, sample):
@@ -189,21 +198,31 @@ class MassEstimator(ABC):
         pieces, whole = self._pieces(rows), len(rows) == len(sample)
         for piece in pieces:
             place = piece if whole else rows[piece]
-            found = self._weigh(sample if whole and len(pieces) == 1 else sample[place])
+            part = sample if whole and len(pieces) == 1 else sample[place]
+            found = self._weigh(part)
+            if not isinstance(found, MassEstimates) or len(found.mass) != len(part):
+                raise InvalidInputError(
+                    f"The estimator {self.tag!r} must give MassEstimates of {len(part)} clusters. "
+                    f"Received: {getattr(found, 'mass', found)!r:.80}"
+                )
+            flag_beyond_bounds(found)
             estimates.put(place, found)
             if keep:
                 parts.append(found.posterior)
                 places.append(place)
-        if keep:
-            estimates.posterior = LogMassPosterior.joined(
-                parts,
-                places,
-                grid=None if parts else self._grid(),
-                names=sample.names,
-                redshift=sample.redshift,
-                flag=estimates.flag,
-                meta=self._meta(sample),
-            )
+        return self._joined(sample, estimates, parts, places) if keep else estimates
+
+    def _joined(self, sample, estimates, parts=(), places=()):
+        """Estimates of all clusters with the posteriors of some."""
+        estimates.posterior = LogMassPosterior.joined(
+            parts,
+            places,
+            grid=None if parts else self._grid(),
+            names=sample.names,
+            redshift=sample.redshift,
+            flag=estimates.flag,
+            meta=self._meta(sample),
+        )
         return estimates
 
     def _pieces(self, rows):
@@ -217,36 +236,18 @@ class MassEstimator(ABC):
         return estimates.to_table(sample.names, sample.redshift, self.tag, meta)
 
     def _missing(self, sample):
-        flag = np.zeros(len(sample), dtype=int)
-        for need in sorted(self.needs):
-            if need == "redshift":
-                flag[np.isnan(sample.redshift)] |= MassFlag.NO_REDSHIFT
-            elif need in ("cutout", "complete_cutout"):
-                if sample.cutouts is None:
-                    raise InvalidInputError(
-                        f"The estimator {self.tag!r} needs cutouts and the sample has none: call "
-                        "sample.attach_cutouts(compton_map) first (--map on the command line)."
-                    )
-                footprint = sample.cutouts.footprint
-                covered, complete = footprint.any(axis=(1, 2)), footprint.all(axis=(1, 2))
-                flag[~covered] |= MassFlag.NO_CUTOUT
-                if need == "complete_cutout":
-                    flag[covered & ~complete] |= MassFlag.INCOMPLETE_CUTOUT
-            else:
-                flag[np.isnan(sample.quantity(need))] |= MassFlag.NO_MEASUREMENT
-        return flag
+        """Flags of what clusters lack; an error where the sample lacks it as a whole."""
+        label = f"The estimator {self.tag!r}"
+        return missing_inputs(sample, self.needs, self.redshift_range, label)
 
-    def _warn_unweighed(self, estimates):
-        lost = estimates.flag[np.isnan(estimates.mass)]
-        if len(lost):
-            reasons = Counter(MassFlag.describe(value) or "unknown reason" for value in lost)
-            warnings.warn(
-                f"{self.tag}: {len(lost)} of {len(estimates.mass)} clusters were not weighed ("
-                + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-                + ")",
-                UnweighedClustersWarning,
-                stacklevel=3,
-            )
+    def _check(self, sample):
+        """Raise what is wrong with options or a whole input, before any cluster is weighed."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SzmassWarning)  # comes when it is weighed
+            self._missing(sample)
+            self._meta(sample)
+            if self.gives_posterior:
+                self._grid()
 
     def _meta(self, sample):
         extra = self._extra_meta(sample)
@@ -364,6 +365,10 @@ def estimate_masses(
     -----
     MixedScalesWarning
         Methods are on different mass scales, and ``one_minus_b`` is not given.
+    SzmassWarning
+        One of several estimators stopped with an error while it weighed: its rows have the flag
+        ``FAILED``, and ``meta["methods"][name]["error"]`` says why. If all stop the error is
+        raised, and options and whole inputs are looked at before any of them weighs.
 
     Examples
     --------
@@ -384,11 +389,25 @@ def estimate_masses(
     if one_minus_b is not None:
         MassScale("unknown").factor_to(one_minus_b)  # says before the work what is wrong with it
     keep = posteriors is not None or bool(posterior_samples)
-    tables, found = {}, {}
+    for estimator in named.values():
+        estimator._check(sample)
+    tables, found, errors = {}, {}, {}
     for method, estimator in progress_bar(named.items(), desc="weighing", unit="estimator"):
-        estimates = estimator._estimate(sample, keep=keep and estimator.gives_posterior)
-        estimator._warn_unweighed(estimates)
+        keep_this = keep and estimator.gives_posterior
+        try:
+            estimates = estimator._estimate(sample, keep=keep_this)
+        except Exception as err:
+            errors[method] = err
+            if len(errors) == len(named):
+                raise
+            estimates = MassEstimates.unknown(np.full(len(sample), int(MassFlag.FAILED)))
+            if keep_this:
+                estimates = estimator._joined(sample, estimates)
         tables[method] = estimator._to_table(sample, estimates)
+        if method in errors:
+            tables[method].meta["error"] = warn_of_failure(method, errors[method])
+        else:
+            warn_of_unweighed(estimator.tag, estimates)
         if estimator.gives_posterior:
             found[method] = estimates
     table = side_by_side(tables)
@@ -414,7 +433,7 @@ def estimate_masses(
         if more:
             add_method(table, replace(masses_of(table, method), **more))
     if one_minus_b is None:
-        _warn_of_mixed_scales(table)
+        warn_of_mixed_scales(table)
     else:
         table = rescale_masses(table, one_minus_b)
     if posteriors is not None:
@@ -423,20 +442,6 @@ def estimate_masses(
             scaled = posterior if one_minus_b is None else posterior.rescaled(one_minus_b)
             posteriors[method] = scaled
     return table
-
-
-def _warn_of_mixed_scales(table):
-    """Warn once if methods of a table are on different mass scales; unknown ones do not count."""
-    scales = {method: masses_of(table, method).mass_scale for method in methods_of(table)}
-    if len({scale for scale in scales.values() if scale.known}) > 1:
-        told = ", ".join(f"{method}: {scale}" for method, scale in scales.items())
-        warnings.warn(
-            f"The masses are on different scales ({told}), and so differ by more than their "
-            "errors. one_minus_b=0.8 (--one-minus-b on the shell) brings those with a 1-b to a "
-            "common one.",
-            MixedScalesWarning,
-            stacklevel=3,
-        )
 
 
 def named_estimators(estimators):

@@ -11,15 +11,17 @@ from szmass.estimators.filters._banks import displaced_bank, filter_bank
 from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelihood, mass_curve
 from szmass.estimators.filters._setup import (
     MatchedFilters,
+    NeedsDepth,
     cutouts_of,
     depth_factors,
     field_flags,
 )
-from szmass.estimators.priors import MassFunctionPrior, estimates_under
+from szmass.estimators.priors import MassFunctionPrior, estimates_under, redshifts_under
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.scaling import get_scaling_relation
+from szmass.results import MassFlag
 from szmass.simulations.bodies.models import get_cluster_model
 
 __all__ = ["LikelihoodMass"]
@@ -32,7 +34,7 @@ _R95 = np.sqrt(-2 * np.log(0.05))
 
 @register_estimator
 @dataclass(kw_only=True, eq=False, repr=False)
-class LikelihoodMass(MassEstimator):
+class LikelihoodMass(NeedsDepth, MassEstimator):
     """Posterior of log M given cutout and redshift.
 
     The likelihood of the map under Gaussian noise, marginalised over the scatter of Y at given
@@ -144,6 +146,11 @@ class LikelihoodMass(MassEstimator):
             **setup.meta,
         }
 
+    @property
+    def redshift_range(self):
+        """Lowest and highest redshift that may be weighed under the prior."""
+        return redshifts_under(self.prior, super().redshift_range)
+
     def _setup(self, stack):
         return MatchedFilters(stack, self.noise, self.profile, self.map_pixel)
 
@@ -185,7 +192,8 @@ class LikelihoodMass(MassEstimator):
         log10_mass : `~numpy.ndarray`
             The grid.
         log_likelihood : `~numpy.ndarray`
-            Shape (N, nodes), relative to no cluster being there. 0 where no pixel is valid.
+            Shape (N, nodes), relative to no cluster being there. 0 where no pixel is valid, NaN
+            for signals that no cluster has, thousands of times the noise.
 
         Raises
         ------
@@ -210,15 +218,23 @@ class LikelihoodMass(MassEstimator):
             family = model.relaxed, model.disturbed, model.profile_scatter
         kind = setup.field, setup.profile, setup.variance, family
         measured = filter_bank(*kind).measure(data, footprint)
-        displaced = ()
-        if np.any(centring > 0):
-            bank = displaced_bank(*kind)
-            measured, *displaced = bank.integrals(data, footprint, measured, depth, centring)
-        reduced = Reduced.of(measured, depth, *displaced)
         theta, y500 = mass_curve(
             nodes, sample.redshift, relation, self.one_minus_b, get_cosmology(self.cosmology)
         )
-        log_l = marginal_log_likelihood(reduced, theta, y500, relation.scatter(self.sigma_lny))
+        log_l = np.empty(theta.shape)
+        # Who has a position error is not changed by who has not.
+        for rows in filter(len, (np.flatnonzero(centring <= 0), np.flatnonzero(centring > 0))):
+            found, displaced = measured[rows], ()
+            if centring[rows[0]] > 0:
+                found, *displaced = displaced_bank(*kind).integrals(
+                    data[rows], footprint[rows], found, depth[rows], centring[rows]
+                )
+            log_l[rows] = marginal_log_likelihood(
+                Reduced.of(found, depth[rows], *displaced),
+                theta[rows],
+                y500[rows],
+                relation.scatter(self.sigma_lny),
+            )
         if len(shifts) == 1:
             return log_l
         total = np.zeros((len(log_l), len(grid)))
@@ -253,6 +269,7 @@ class LikelihoodMass(MassEstimator):
         setup = self._setup(sample.cutouts)
         nodes, cosmology = np.array([14.0]), get_cosmology(self.cosmology)
         theta, _ = mass_curve(nodes, sample.redshift, self.relation, self.one_minus_b, cosmology)
+        found.flag |= np.where(np.isnan(found.mass), MassFlag.IMPLAUSIBLE, 0)
         size = theta[:, 0] * np.cbrt(found.mass / 1e14)
         found.flag |= field_flags(setup, sample, size, depth_factors(self.depth, setup, sample))
         return found

@@ -10,6 +10,7 @@ from astropy.table import QTable
 from szmass._utils.quantities import as_floats
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._banks import OffsetBank, cluster_templates
+from szmass.estimators.filters._filters import project
 from szmass.estimators.filters._likelihoods import (
     mass_curve,
     peak_and_interval,
@@ -17,6 +18,7 @@ from szmass.estimators.filters._likelihoods import (
 )
 from szmass.estimators.filters._setup import (
     MatchedFilters,
+    NeedsDepth,
     cutouts_of,
     depth_factors,
     field_flags,
@@ -34,16 +36,18 @@ __all__ = ["MatchedFilterMass"]
 
 _LOG10_MASS = np.linspace(12.5, 16.5, 401)
 
-# Distance of the positions that a search tries, in units of the beam, and the farthest one.
-_SEARCH_STEP, _FARTHEST = 0.1, 12.0
+# Distance of the positions that a search tries, in units of the beam, and how far filters reach
+# [arcmin]: the next of these, whatever the other clusters ask for.
+_SEARCH_STEP, _REACHES = 0.1, (3.0, 6.0, 12.0)
+_FARTHEST = _REACHES[-1]
 
 
-_offset_bank = lru_cache(maxsize=2)(OffsetBank)
+_offset_bank = lru_cache(maxsize=len(_REACHES))(OffsetBank)
 
 
 @register_estimator
 @dataclass(kw_only=True, eq=False, repr=False)
-class MatchedFilterMass(MassEstimator):
+class MatchedFilterMass(NeedsDepth, MassEstimator):
     """Masses as Planck's MSZ: the signal of a matched filter, cut along the Y-M relation.
 
     A template of the pressure profile through beam and pixels is fitted to the cutout, weighted
@@ -136,17 +140,23 @@ class MatchedFilterMass(MassEstimator):
         offset = np.zeros((len(sample), 2))
         if self.search is not None:
             radius = self._radius(sample)
-            farthest = float(np.ceil(max(radius.max(), 1e-3)))
             splines = cluster_templates(setup.field, setup.profile, setup.variance)
             step = _SEARCH_STEP * setup.field.beam
-            bank = _offset_bank(setup.field, splines, farthest, step)
-            best, projection, gram = bank.search(stack.data, stack.footprint, radius)
-            moved = (best > 0) & (measured.gram[:, 0, 0, 0] > 0)
-            ratio = root / setup.bank.measure(np.zeros_like(stack.data[:1])).root
-            root = np.where(moved[:, np.newaxis], np.sqrt(gram) * ratio, root)
-            # The projection is on the field as filled, so that holes are in it already.
-            snr = np.where(moved[:, np.newaxis], projection / np.sqrt(gram) / ratio, snr)
-            offset[moved] = bank.positions[best[moved]]
+            root = np.broadcast_to(root, snr.shape).copy()
+            whole = setup.bank.measure(np.zeros_like(stack.data[:1])).root
+            reach = np.searchsorted(_REACHES, radius)
+            for i in np.unique(reach):
+                bank = _offset_bank(setup.field, splines, _REACHES[i], step)
+                rows = np.flatnonzero((reach == i) & (measured.gram[:, 0, 0, 0] > 0))
+                best, projection, gram = bank.search(
+                    stack.data[rows], stack.footprint[rows], radius[rows]
+                )
+                moved, gram, projection = rows[best > 0], gram[best > 0], projection[best > 0]
+                ratio = root[moved] / whole
+                root[moved] = np.sqrt(gram) * ratio
+                # The projection is on the field as filled, so that holes are in it already.
+                snr[moved] = projection / np.sqrt(gram) / ratio
+                offset[moved] = bank.positions[best[best > 0]]
         return snr, root, depth_factors(self.depth, setup, sample), offset, measured
 
     def _radius(self, sample):
@@ -308,7 +318,7 @@ class MatchedFilterMass(MassEstimator):
         field = setup.field
         weights, root = _map_filter(field, setup.profile, setup.variance, float(theta))
         depth = depth_factors(self.depth, setup, sample)
-        snr = field.fill_all(stack.data, stack.footprint) @ weights
+        snr = project(field.fill_all(stack.data, stack.footprint).astype(np.float32), weights)
         snr = (snr / root / depth[:, np.newaxis]).reshape(-1, *field.counts)
         covered = np.array([field.covered(f) for f in stack.footprint], dtype=bool)
         covered = covered.reshape(snr.shape) & np.isfinite(snr)

@@ -110,11 +110,11 @@ class ScalingRelationMass(MassEstimator):
 
         central = mass(y)
         positive = central > 0
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             up, down = np.log(mass(y + error) / central), np.log(central / mass(y - error))
-        errp = central * np.expm1(np.hypot(up, scatter))
-        errn = -central * np.expm1(-np.hypot(down, scatter))
-        known = np.isfinite(error)
+            errp = central * np.expm1(np.hypot(up, scatter))
+            errn = -central * np.expm1(-np.hypot(down, scatter))
+        known = np.isfinite(error) & (error >= 0)
         flag = np.where(positive, 0, MassFlag.NOT_POSITIVE) | np.where(known, 0, MassFlag.NO_ERROR)
         nan = ~positive
         central[nan] = np.nan

@@ -75,7 +75,8 @@ class Calibration:
     def apply(self, log_density, grid, redshift, level):
         """Recalibrate ln p (N, nodes) on an even grid, at redshift and log noise (N,)."""
         functions = _functions(log_density, grid, redshift, level)
-        width, tilt = self.coefficients @ functions.T
+        # Sums and not products of matrices: a row is to be the same in any company.
+        width, tilt = (functions * self.coefficients[:, np.newaxis]).sum(axis=2)
         total = (1 + width)[:, np.newaxis] * _floored(log_density)
         total += tilt[:, np.newaxis] * _scaled(grid)
         return normalised(total, grid)
@@ -160,7 +161,7 @@ def _scaled(log10_mass):
 def _functions(log_density, grid, redshift, level):
     """Functions of redshift, mean and noise level, shape (N, functions)."""
     p = np.exp(log_density)
-    mean = _scaled(p @ grid / p.sum(axis=1))
+    mean = _scaled((p * grid).sum(axis=1) / p.sum(axis=1))
     place = np.interp(np.log(redshift), _KNOTS, np.arange(len(_KNOTS)))
     hats = np.maximum(0, 1 - np.abs(place[:, np.newaxis] - np.arange(len(_KNOTS))))
     terms = np.stack([np.ones_like(mean), mean, mean**2, np.asarray(level) - _LEVEL], axis=1)

@@ -6,6 +6,7 @@ import numpy as np
 
 from szmass._io.download import check_sha256
 from szmass._utils.optional import import_optional
+from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError
 from szmass.networks._card_rules import check_inputs
@@ -13,6 +14,9 @@ from szmass.networks._weights import load_arrays
 from szmass.networks.cards import ModelCard
 
 __all__ = ["CARD", "BinnedNetworks", "load_binned"]
+
+# Cutouts that a network sees at a time.
+_AT_ONCE = 32
 
 #: Name of the file with the model card in a folder of networks.
 CARD = "card.json"
@@ -84,7 +88,7 @@ class BinnedNetworks:
         redshift : array-like of float
             Redshifts, shape ``(N,)``; they choose the network and are not seen by it.
         batch_size : int, optional
-            Number of cutouts that go through a network at once; it does not change the masses.
+            Number of cutouts that are made ready at once; it does not change the masses.
 
         Returns
         -------
@@ -107,12 +111,16 @@ class BinnedNetworks:
             for i in np.unique(index):
                 rows = np.flatnonzero(index == i)
                 mean, sigma = self.card.normalisation[i]
+                model = self.model(i)
+
+                # Called as a function: Keras' predict compiles anew for each new batch size.
+                def weigh(maps, model=model):
+                    return keras.ops.convert_to_numpy(model(maps[..., np.newaxis], training=False))
+
                 for start in range(0, len(rows), batch_size):
                     batch = rows[start : start + batch_size]
                     maps = ((data[batch].astype(float) - mean) / sigma).astype(np.float32)
-                    # Called as a function: Keras' predict compiles anew for each new batch size.
-                    found = self.model(i)(maps[..., np.newaxis], training=False)
-                    output[batch] = keras.ops.convert_to_numpy(found)[:, 0]
+                    output[batch] = in_pieces(weigh, _AT_ONCE, maps)[:, 0]
                     bar.update(len(batch))
         return output if self.card.h is None else output - np.log10(self.card.h)
 

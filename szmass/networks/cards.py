@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from szmass._utils.quantities import as_doubles
 from szmass.exceptions import (
     CardMismatchError,
     FileFormatError,
@@ -370,6 +371,9 @@ class ModelCard:
             Index of the bin, -1 where there is none.
         """
         redshift = np.asarray(redshift, dtype=float)
+        # Catalogues of single precision hold 0.2 as 0.2000000030: it is in the bin of 0.2.
+        single = redshift.astype(np.float32)
+        redshift = np.where(single == redshift, as_doubles(single), redshift)
         index = np.full(redshift.shape, -1)
         for i, (low, high) in enumerate(self.redshift_bins):
             index[(redshift > low) & (redshift <= high)] = i

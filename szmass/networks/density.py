@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError
 from szmass.networks._card_rules import check_inputs
@@ -13,6 +14,9 @@ __all__ = ["DensityNetworks"]
 
 # Steps of the grid on which densities are given.
 _NODES = 361
+
+# Clusters that networks see at a time, in eight orientations each.
+_AT_ONCE = 16
 
 
 class DensityNetworks:
@@ -115,7 +119,7 @@ class DensityNetworks:
         depth : array-like of float
             Factors of the noise amplitude, shape (N,).
         batch_size : int, optional
-            Clusters at a time; it does not change the densities.
+            Clusters whose inputs are made at a time; it does not change the densities.
 
         Returns
         -------
@@ -186,7 +190,7 @@ class DensityNetworks:
             Shape (N,).
         """
         density = np.exp(log_density)
-        return density @ self.log10_mass / density.sum(axis=1)
+        return (density * self.log10_mass).sum(axis=1) / density.sum(axis=1)
 
     def calibrated(self, log_density, context):
         """Recalibrate densities.
@@ -221,6 +225,10 @@ class DensityNetworks:
         ndarray
             ln of the densities at ``log10_mass``, shape (N, nodes).
         """
+        return in_pieces(self._averaged, _AT_ONCE, planes, context)
+
+    def _averaged(self, planes, context):
+        """Average over members and orientations."""
         eight = np.concatenate([turned(planes, turn) for turn in range(8)])
         contexts = np.tile(context, (8, 1))
         total = 0.0
@@ -243,5 +251,6 @@ class DensityNetworks:
         inputs = self.inputs(noise)
         for start in range(0, len(data), batch_size):
             part = slice(start, start + batch_size)
-            planes = inputs.planes(pooled(data[part].astype(np.float32)), depth[part])
+            maps = pooled(data[part].astype(np.float32))
+            planes = in_pieces(inputs.planes, _AT_ONCE, maps, depth[part])
             yield part, planes, inputs.context(redshift[part], depth[part])

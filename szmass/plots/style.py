@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from szmass._utils.optional import import_optional
+from szmass._utils.quantities import as_doubles
 from szmass.exceptions import InvalidInputError
 
 __all__ = [
@@ -211,6 +212,7 @@ def split_by_redshift(redshift, edges):
             f"'redshift_bins' must be two to {len(COLOURS) + 1} increasing edges. "
             f"Received: {edges.tolist()}"
         )
+    redshift = as_doubles(redshift)
     return [
         (low, high, (redshift > low) & (redshift <= high))
         for low, high in itertools.pairwise(edges)

@@ -9,7 +9,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 
 from szmass._utils.attributes import column_parts
-from szmass._utils.quantities import as_floats
+from szmass._utils.quantities import as_doubles, as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.results import columns_of_method, masses_of, methods_of
 from szmass.results.masses import column_suffix
@@ -237,7 +237,7 @@ def _redshift(table, notes):
         values, mask, _ = column_parts(table["redshift"])
         if values.dtype.kind not in "fiu":
             raise FileFormatError("The column 'redshift' does not hold numbers.")
-        return np.where(mask, np.nan, values.astype(float))
+        return np.where(mask, np.nan, as_doubles(values))
     notes.append("The table has no column 'redshift': there is nothing by redshift.")
     return np.full(len(table), np.nan)
 

@@ -29,6 +29,8 @@ class MassFlag(enum.IntFlag):
     CUTOUT_TOO_SMALL = 512, "The cluster reaches beyond the cutout: only a part of it was used."
     NO_MATCH = 1024, "The cluster is not in the table that masses are looked up in."
     OUT_OF_DOMAIN = 2048, "The cutout looks unlike those that the network was trained on."
+    IMPLAUSIBLE = 4096, "A value is beyond what clusters have, such as y > 0.01: look at the units."
+    FAILED = 8192, "The estimator stopped with an error, or gave no mass and no reason."
 
     def __new__(cls, value, words=""):
         """Make a bit; ``words`` is what it means."""

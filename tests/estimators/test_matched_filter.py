@@ -46,7 +46,7 @@ def test_contract(check):
 
 @pytest.mark.parametrize("options", [{"search": 2 * u.arcmin}, {"depth": "field"}])
 def test_contract_with_options(options):
-    for check in ESTIMATOR_CHECKS[2:8]:
+    for check in ESTIMATOR_CHECKS[2:9]:
         check(MatchedFilterMass(**options))
 
 

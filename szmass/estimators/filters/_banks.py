@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from szmass.estimators.filters._filters import FilterBank, Measured
+from szmass.estimators.filters._filters import FilterBank, Measured, project
 from szmass.estimators.filters._templates import SIZES, radial_templates, sample_blocks
 from szmass.physics.templates import (
     K_MAX,
@@ -123,7 +123,8 @@ class OffsetBank:
         Radii [arcmin] are (N,). Gives the indices of the positions (N,), and t^T C^-1 d and t^T
         C^-1 t of all sizes there, (N, S).
         """
-        values = (self.field.fill_all(data, footprint) @ self._weights).astype(float)
+        blocks = self.field.fill_all(data, footprint).astype(np.float32)
+        values = project(blocks, self._weights).astype(float)
         values = values.reshape(len(data), *self.gram.shape)
         snr = (values / np.sqrt(self.gram)).max(axis=2)
         snr[self.distance > radius[:, np.newaxis] + 1e-9] = -np.inf
@@ -157,7 +158,8 @@ class DisplacedBank:
         n, count = len(data), len(_SHIFTS)
         # Where next to nothing is valid nothing was seen.
         filled = np.nan_to_num(self.field.fill_all(data, footprint))
-        grid = (filled @ self._weights).astype(float).reshape(n, len(SIZES), -1, count, count)
+        grid = project(filled.astype(np.float32), self._weights).astype(float)
+        grid = grid.reshape(n, len(SIZES), -1, count, count)
         # Rounding of float32 weights cancels in differences from the middle.
         grid -= grid[..., count // 2, count // 2, np.newaxis, np.newaxis]
         unit = measured.root * depth[:, np.newaxis]

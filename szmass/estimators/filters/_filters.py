@@ -12,6 +12,7 @@ import astropy.units as u
 import numpy as np
 from scipy import linalg
 
+from szmass._utils.pieces import in_pieces
 from szmass.estimators.filters._templates import SIZES, sample_blocks
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
@@ -29,6 +30,14 @@ _FLOOR = 0.01
 
 # A field of which less than this part is valid is not used.
 _LEAST = 0.05
+
+# Rows of one product; a multiple of the widths of the kernels that compute it.
+_ROWS = 48
+
+
+def project(rows, weights):
+    """Product of rows (N, K) and weights (K, P), the same for a row in any company."""
+    return in_pieces(lambda part: part @ weights, _ROWS, rows)
 
 
 class FieldNoise:
@@ -61,11 +70,6 @@ class FieldNoise:
         self._lags[0, 0] += white
         self._factor = None
         self.inverse = self._inverse()
-
-    @property
-    def whole(self):
-        """Whether all pixels of a cutout are used."""
-        return all(len(a) == n for a, n in zip((self.y, self.x), self.shape, strict=True))
 
     @property
     def reach(self):
@@ -109,10 +113,12 @@ class FieldNoise:
         return inverse
 
     def average(self, data):
-        """Average cutouts (N, ny, nx) over blocks: (N, blocks)."""
-        ny, nx = self.counts
-        view = data[:, self.cut[0], self.cut[1]].reshape(-1, ny, self.block, nx, self.block)
-        return view.mean(axis=(2, 4), dtype=np.float32).reshape(len(data), ny * nx)
+        """Average cutouts (N, ny, nx) over blocks: (N, blocks), float64."""
+        block, used = self.block, data[:, self.cut[0], self.cut[1]]
+        # Several times as fast as the mean over axes.
+        rows = sum(used[:, i::block] for i in range(block))
+        total = sum(rows[:, :, i::block] for i in range(block))
+        return total.reshape(len(data), -1).astype(float) / block**2
 
     def fill(self, image, valid):
         """Average a cutout (ny, nx), with blocks that miss a pixel at their most probable values.
@@ -125,7 +131,7 @@ class FieldNoise:
         hole = np.flatnonzero(~covered)
         if np.count_nonzero(covered) < _LEAST * len(covered):
             return None, hole
-        y = self.average(np.where(valid, image, 0)[np.newaxis])[0].astype(float)
+        y = self.average(np.where(valid, image, 0)[np.newaxis])[0]
         if len(hole):
             y[hole] = 0.0
             y[hole] = -self.solve_hole(hole, self.inverse[hole] @ y)
@@ -142,7 +148,8 @@ class FieldNoise:
 
     def fill_all(self, data, footprint):
         """Average cutouts (N, ny, nx), filled where needed; rows of NaN if that cannot be."""
-        result = self.average(data)
+        with np.errstate(invalid="ignore", over="ignore"):
+            result = self.average(data)
         damaged = ~np.isfinite(data).all(axis=(1, 2)) | ~footprint.all(axis=(1, 2))
         for i in np.flatnonzero(damaged):
             filled, _ = self.fill(data[i], np.isfinite(data[i]) & footprint[i])
@@ -205,6 +212,10 @@ class Measured:
     projection: np.ndarray
     gram: np.ndarray
 
+    def __getitem__(self, rows):
+        gram = self.gram if len(self.gram) == 1 else self.gram[rows]
+        return Measured(self.projection[rows], gram)
+
     @property
     def root(self):
         """1 / sigma of the amplitude of the first template, shape (N or 1, S)."""
@@ -225,7 +236,6 @@ class FilterBank:
         self.weights = field.inverse @ templates.reshape(blocks, -1)
         shaped = self.weights.reshape(templates.shape)
         self.gram = np.einsum("bsc,bsd->scd", templates, shaped, optimize=True)
-        self._fine = None
 
     @classmethod
     def of(cls, field, spline):
@@ -233,27 +243,14 @@ class FilterBank:
         samples = sample_blocks(spline, field.x, field.y, field.block)
         return cls(field, samples.reshape(len(samples), len(SIZES), -1))
 
-    def _on_pixels(self):
-        """Weights of single pixels, float32: averaging first would cost more than it saves."""
-        if self._fine is None:
-            ny, nx = self.field.counts
-            block = self.field.block
-            grid = (self.weights / block**2).reshape(ny, 1, nx, 1, -1)
-            fine = np.broadcast_to(grid, (ny, block, nx, block, grid.shape[-1]))
-            self._fine = np.ascontiguousarray(
-                fine.reshape(ny * block * nx * block, -1), dtype=np.float32
-            )
-        return self._fine
-
     def measure(self, data, footprint=None):
-        """Apply the filters to cutouts (N, ny, nx), float32; pixels that are NaN are not valid.
+        """Apply the filters to cutouts (N, ny, nx); pixels that are NaN are not valid.
 
         Where pixels are missing the filters are those that are optimal on the ones that are left.
         """
         n = len(data)
-        used = data if self.field.whole else data[:, self.field.cut[0], self.field.cut[1]]
         with np.errstate(invalid="ignore", over="ignore"):
-            projection = (used.reshape(n, -1) @ self._on_pixels()).astype(float)
+            projection = project(self.field.average(data), self.weights)
         projection = projection.reshape(n, *self.shape)
         damaged = ~np.isfinite(projection).all(axis=(1, 2))
         if footprint is not None:

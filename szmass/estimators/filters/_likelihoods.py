@@ -20,6 +20,9 @@ _PIVOT = 1e14 * u.solMass
 # Range of the scatter that is integrated over, and nodes per width of the narrower factor.
 _RANGE, _SPACING = 5.0, 0.8
 
+# The most nodes on either side, for signals of a thousand times their error.
+_MOST = 2048
+
 # Numbers that are worked on at a time.
 _AT_ONCE = 300_000
 
@@ -158,27 +161,36 @@ def _at_nodes(reduced, theta, y500, x):
 def marginal_log_likelihood(reduced, theta, y500, sigma_lny):
     """ln of the likelihood of masses (N, m) of N cutouts, with a scatter of ln Y at given mass.
 
-    Sizes [arcmin] and median signals [arcmin2] of the masses have the shape (N, m).
+    Sizes [arcmin] and median signals [arcmin2] of the masses have the shape (N, m). NaN where a
+    signal is so high that it would take more nodes than any cluster needs.
     """
     n, m = theta.shape
-    result = np.empty((n, m))
+    result = np.full((n, m), np.nan)
     # The narrower of scatter and likelihood sets the spacing of the nodes: sums over evenly
     # spaced nodes converge exponentially for Gaussians.
     snr = np.maximum(reduced.data[..., 0].max(axis=1, initial=1.0), 1.0)
     half = np.ceil(_RANGE / _SPACING * np.sqrt(1 + (sigma_lny * snr) ** 2))
     # Rounded up to a few numbers that clusters share.
-    half = np.ceil(2 ** (np.ceil(4 * np.log2(half)) / 4)).astype(int)
-    for count in np.unique(half):
+    half = np.ceil(2 ** (np.ceil(4 * np.log2(half)) / 4))
+    for count in np.unique(half[half <= _MOST]):
         rows = np.flatnonzero(half == count)
         x = np.linspace(-_RANGE, _RANGE, 2 * int(count) + 1) if sigma_lny else np.zeros(1)
         log_weight = -0.5 * x**2
         log_weight -= np.log(np.exp(log_weight).sum())
-        size = max(1, _AT_ONCE // (m * len(x)))
+        # Some masses of one cluster, or all masses of some clusters.
+        width = min(m, max(1, _AT_ONCE // len(x)))
+        size = max(1, _AT_ONCE // (width * len(x)))
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
-            log_l = _at_nodes(reduced[part], theta[part], y500[part], sigma_lny * x)
-            log_l += log_weight
-            highest = log_l.max(axis=2, keepdims=True)
-            np.exp(log_l - highest, out=log_l)
-            result[part] = np.log(log_l.sum(axis=2)) + highest[..., 0]
+            for low in range(0, m, width):
+                log_l = _at_nodes(
+                    reduced[part],
+                    theta[part, low : low + width],
+                    y500[part, low : low + width],
+                    sigma_lny * x,
+                )
+                log_l += log_weight
+                highest = log_l.max(axis=2, keepdims=True)
+                np.exp(log_l - highest, out=log_l)
+                result[part, low : low + width] = np.log(log_l.sum(axis=2)) + highest[..., 0]
     return result

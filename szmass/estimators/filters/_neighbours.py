@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from szmass.estimators.filters._banks import cluster_templates, profile_transform
+from szmass.estimators.filters._filters import project
 from szmass.estimators.filters._templates import SIZES, radial_templates
 from szmass.simulations.bodies.models import get_cluster_model
 
@@ -77,6 +78,9 @@ class NeighbourBank:
             radial_templates(self._transform, sizes, self._variance, reach), step
         )
 
+    def _blocks(self, data, footprint):
+        return self.field.fill_all(data, footprint).astype(np.float32)
+
     @cached_property
     def _noise_filters(self):
         """Weights (blocks, positions) and 1 / sigma of the filters that measure the noise."""
@@ -88,7 +92,7 @@ class NeighbourBank:
     def depth(self, data, footprint):
         """Noise of each field in units of the model's: robust spread of a filter's output."""
         weights, root = self._noise_filters
-        snr = (self.field.fill_all(data, footprint) @ weights).astype(float) / root
+        snr = project(self._blocks(data, footprint), weights).astype(float) / root
         middle = np.median(snr, axis=1, keepdims=True)
         spread = 1.4826 * np.median(np.abs(snr - middle), axis=1)
         return np.where(spread > 0, spread, 1.0)
@@ -102,9 +106,11 @@ class NeighbourBank:
 
     def log_odds(self, data, footprint, size, depth):
         """ln of the odds of such neighbours to none, per beam area; arguments as in `blended`."""
-        filled = self.field.fill_all(data, footprint)
-        other = (filled @ self._weights).astype(float) / depth[:, np.newaxis]
-        own = (filled @ self._own_weights).astype(float) / depth[:, np.newaxis]
+        blocks = self._blocks(data, footprint)
+        other, own = (
+            project(blocks, weights).astype(float) / depth[:, np.newaxis]
+            for weights in (self._weights, self._own_weights)
+        )
         own = own.reshape(len(data), len(SIZES), -1)[np.arange(len(data)), size]
         valid = np.isfinite(data) & footprint
         cross = [self._cross[s] for s in size]

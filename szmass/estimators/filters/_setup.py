@@ -113,6 +113,25 @@ class MatchedFilters:
         return neighbour_bank(self.field, self.profile, self.variance)
 
 
+class NeedsDepth:
+    """A column that the option ``depth`` names is an input of single clusters like any other."""
+
+    @property
+    def _depth_column(self):
+        return self.depth if isinstance(self.depth, str) and self.depth != "field" else None
+
+    @property
+    def needs(self):
+        """What a cluster must have under the present options."""
+        return super().needs | {self._depth_column} - {None}
+
+    def _missing(self, sample):
+        flag = super()._missing(sample)
+        if self._depth_column is not None:
+            flag[sample.quantity(self._depth_column) <= 0] |= MassFlag.NOT_POSITIVE
+        return flag
+
+
 def depth_factors(depth, setup, sample):
     """Factor of the noise amplitude of each field (N,); ``depth`` as in the estimators."""
     n = len(sample)

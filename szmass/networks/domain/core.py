@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from szmass._utils.pieces import in_pieces
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks.domain._statistics import (
@@ -34,6 +35,8 @@ _SAME_NOISE = 0.02
 #: Mocks that a score needs.
 FEWEST = 1000
 _CHUNK = 1024
+# Clusters that are scored at a time.
+_AT_ONCE = 64
 # Sums of squares beyond are not told apart.
 _LARGEST = 1e12
 
@@ -224,16 +227,26 @@ class DomainScore:
                 f"was fitted to. Received: shape {planes.shape}"
             )
         good = _finite(planes, context, log10_mass)
-        x = _variables(context[good], log10_mass[good], state["noise_directions"])
-        raw, terms = self._distances(planes[good], x)
-        parts = np.full((len(_PARTS), len(planes)), np.inf)
-        for row, even, score, values in zip(
-            parts, state["standardised"], state["scores"], raw.T, strict=True
-        ):
-            row[good] = score(even(values, terms))
-        total = np.full(len(planes), np.inf)
-        total[good] = state["joint"](self._largest(parts[:, good]))
-        return total, parts
+        found = np.full((len(planes), 1 + len(_PARTS)), np.inf)
+        if good.any():
+            given = planes[good], context[good], log10_mass[good]
+            found[good] = in_pieces(self._scores, _AT_ONCE, *given)
+        return found[:, 0], found[:, 1:].T
+
+    def _scores(self, planes, context, log10_mass):
+        """Scores, and those of the parts, (N, 1 + parts)."""
+        state = self._state
+        x = _variables(context, log10_mass, state["noise_directions"])
+        raw, terms = self._distances(planes, x)
+        parts = np.array(
+            [
+                score(even(values, terms))
+                for even, score, values in zip(
+                    state["standardised"], state["scores"], raw.T, strict=True
+                )
+            ]
+        )
+        return np.column_stack([state["joint"](self._largest(parts)), parts.T])
 
     def _largest(self, parts):
         """The largest of the scores of parts (parts, N), of which some count as one."""

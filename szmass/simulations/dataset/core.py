@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from astropy.table import QTable
 
+from szmass._utils.attributes import column_parts
+from szmass._utils.quantities import as_doubles
 from szmass._utils.seeds import check_count, check_seed
 from szmass.clusters import ClusterSample
 from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError
@@ -155,7 +157,8 @@ class SimulationDataset:
     def redshift(self):
         """Redshift of each map, a float array with NaN where unknown."""
         column = self.table(["redshift"])["redshift"]
-        return np.ma.filled(np.ma.asarray(column, dtype=float), np.nan)
+        values, mask, _ = column_parts(column)
+        return np.where(mask, np.nan, as_doubles(values))
 
     def __len__(self):
         return len(self._rows)

@@ -1,0 +1,20 @@
+"""Rows in pieces of one shape, so that no result depends on how many there are."""
+
+import numpy as np
+
+
+def in_pieces(function, size, *arrays):
+    """Apply a function of rows to so many at a time, and join what it gives for each row.
+
+    How products and networks are summed depends on the shapes of arrays. The last piece is filled
+    up with its last row: each row gives the same to the bit in any company.
+    """
+    n, found = len(arrays[0]), []
+    for start in range(0, max(n, 1), size):
+        parts = [array[start : start + size] for array in arrays]
+        count = len(parts[0])
+        if 0 < count < size:
+            fill = np.minimum(np.arange(size), count - 1)
+            parts = [part[fill] for part in parts]
+        found.append(function(*parts)[:count])
+    return np.concatenate(found)
