@@ -110,11 +110,11 @@ def table(name, estimator, alone, both, snr, distance):
 def times(sample):
     estimator = ESTIMATORS[0]
     bank = estimator._setup(sample.cutouts).neighbours
-    size, depth = np.full(len(sample), 15), np.ones(len(sample))
+    size, one = np.full(len(sample), 15), np.ones(len(sample))
     data, footprint = sample.cutouts.data, sample.cutouts.footprint
     for name, work in (
         ("masses and flags", lambda: estimator.predict(sample)),
-        ("the flag alone", lambda: bank.blended(data, footprint, size, depth)),
+        ("the flag alone", lambda: bank.blended(data, footprint, size, one, 0 * one)),
     ):
         rounds = []
         for _ in range(4):

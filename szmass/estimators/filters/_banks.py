@@ -31,6 +31,9 @@ _NODES = np.linspace(-3.2, 3.2, 25)
 # measured ones: there ln L is lower than its maximum by _BEYOND^2 / 2.
 _SIGNALS, _BEYOND = 12, 6.0
 
+# Largest distance [arcmin] of a cluster from the middle, and least part of its signal found there.
+_FAR, _LEAST_FOUND = 12.0, 0.1
+
 # Profiles that are drawn, components that are kept, and where in k theta500 they matter most.
 _DRAWN, _COMPONENTS, _K_SCALE = 1024, 2, 4.0
 
@@ -89,6 +92,23 @@ def filter_bank(field, profile, variance, family=None):
 def displaced_bank(field, profile, variance, family):
     """The `DisplacedBank` of a field; arguments as in `cluster_templates`."""
     return DisplacedBank(field, cluster_templates(field, profile, variance, family))
+
+
+@lru_cache(maxsize=4)
+def centring_losses(field, profile, variance):
+    """Distances [arcmin] (R,), and ln of signal there over what filters in the middle find of it.
+
+    The latter (R, sizes); arguments as in `cluster_templates`.
+    """
+    bank = filter_bank(field, profile, variance)
+    spline = cluster_templates(field, profile, variance)
+    radii = np.linspace(0.0, _FAR, 25)
+    found = [
+        np.einsum("bs,bs->s", sample_blocks(spline, field.x - r, field.y, field.block), weights)
+        for weights in [bank.weights.reshape(-1, len(SIZES))]
+        for r in radii
+    ]
+    return radii, -np.log(np.maximum(found / bank.gram[:, 0, 0], _LEAST_FOUND))
 
 
 class OffsetBank:

@@ -22,6 +22,7 @@ _NOISE_SIZE, _AWAY = 8.0, 25.0
 # What may be wrong with the template of the cluster, as standard deviations: coefficients of its
 # profile; ln of its size, of which there is a grid; centre in beams; ellipticity.
 _UNSURE = np.array([1.0, 1.0, 0.05, 0.05, 0.05, 0.03, 0.03])
+_CENTRE = slice(3, 5)
 
 # Neighbours are as likely everywhere; their signal-to-noise ratio, next to the cluster, has an
 # exponential distribution of this mean; so many are holes, as radio sources make them.
@@ -30,13 +31,16 @@ _MEAN_SNR, _HOLES = 3.0, 1e-3
 # Below this part of the signal a change is one of the model: it says no more of neighbours.
 _LEAST_CHANGE = 0.05
 
+# Least part of the information on the cluster that must be left by holes.
+_LEAST_SEEN = 1e-3
+
 # Positions count where a neighbour may change the signal by that much and its error with this
 # probability, as a quantile of the normal distribution.
 _MAY = -1.28
 
 # ln of the ratio of probabilities above which there is a neighbour, per beam area. It is set on
 # mocks, see benchmarks/blended.py.
-_LEAST_ODDS = 0.6
+_LEAST_ODDS = 0.9
 
 
 @lru_cache(maxsize=2)
@@ -97,14 +101,15 @@ class NeighbourBank:
         spread = 1.4826 * np.median(np.abs(snr - middle), axis=1)
         return np.where(spread > 0, spread, 1.0)
 
-    def blended(self, data, footprint, size, depth):
+    def blended(self, data, footprint, size, depth, centring):
         """Which of N clusters have a neighbour that may move their signal by more than its error.
 
-        ``size`` is the index of the size that each has, ``depth`` are factors of the noise, (N,).
+        ``size`` is the index of the size that each has, ``depth`` are factors of the noise and
+        ``centring`` standard errors of positions [arcmin], (N,).
         """
-        return self.log_odds(data, footprint, size, depth) > _LEAST_ODDS
+        return self.log_odds(data, footprint, size, depth, centring) > _LEAST_ODDS
 
-    def log_odds(self, data, footprint, size, depth):
+    def log_odds(self, data, footprint, size, depth, centring):
         """ln of the odds of such neighbours to none, per beam area; arguments as in `blended`."""
         blocks = self._blocks(data, footprint)
         other, own = (
@@ -117,9 +122,14 @@ class NeighbourBank:
         gram = self._own_gram[size]
         for i in np.flatnonzero(~valid.all(axis=(1, 2))):
             gram[i], cross[i] = self._without(valid[i], size[i])
+        # Where next to nothing of the cluster is seen, nothing can be said of neighbours.
+        dark = gram[:, 0, 0] < _LEAST_SEEN * self._own_gram[size, 0, 0]
+        gram[dark] = self._own_gram[size[dark]]
         root = np.sqrt(gram[:, 0, 0])
         signal = np.maximum(own[:, 0] / root, 1.0)
-        spread = _UNSURE * (signal / root)[:, np.newaxis]
+        unsure = np.repeat(_UNSURE[np.newaxis], len(data), axis=0)
+        unsure[:, _CENTRE] = np.hypot(unsure[:, _CENTRE], centring[:, np.newaxis] / self.field.beam)
+        spread = unsure * (signal / root)[:, np.newaxis]
         diagonal = np.arange(1, gram.shape[1])
         gram[:, diagonal, diagonal] += spread**-2
         # Templates of the cluster, made orthogonal to each other, of unit error.
@@ -127,7 +137,7 @@ class NeighbourBank:
         own = np.einsum("nij,nj->ni", basis, own)
         change = np.maximum(1.0, _LEAST_CHANGE * signal) * root
         rows = zip(other, own, basis, cross, change, strict=True)
-        return np.array([self._log_odds(*row) for row in rows])
+        return np.where(dark, -np.inf, [self._log_odds(*row) for row in rows])
 
     def _without(self, valid, s):
         """Products of the cluster's templates, and with neighbours', on the valid pixels."""
