@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass._moved import moved_name
+from szmass.estimators._catalogue_errors import over_redshifts, redshift_errors
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._setup import MatchedFilters, NeedsDepth, depth_factors
 from szmass.estimators.priors import estimates_under, redshifts_under
@@ -21,6 +22,10 @@ def __getattr__(name):
     if name == "DeAndres2022":
         return moved_name(__name__, "szmass.estimators", name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# Redshifts are above the lower end of a bin.
+_ABOVE = 1e-4
 
 
 class NetworkMass(MassEstimator):
@@ -103,6 +108,10 @@ class CNNMass(NeedsDepth, NetworkMass):
     `LogMassPosterior.mean_mass <szmass.results.LogMassPosterior.mean_mass>`, or a column of
     `estimate_masses` with ``mean=True``.
 
+    Where the sample has ``redshift_err``, a standard error, the density is averaged over a normal
+    distribution of redshifts about the catalogue's; 0, negative and unknown ones count as exact.
+    The training holds position errors of about an arcmin, and ``pos_err`` is not looked at.
+
     Flags: ``EXTRAPOLATED`` for a posterior that an end of the prior cuts off, ``OUT_OF_DOMAIN`` for
     a cutout unlike those of the training, ``REDSHIFT_OUT_OF_RANGE``.
     """
@@ -181,19 +190,30 @@ class CNNMass(NeedsDepth, NetworkMass):
 
     def _weigh(self, sample):
         networks, setup = self._networks(), self._setup(sample.cutouts)
-        field = {"noise": setup.noise, "depth": depth_factors(self.depth, setup, sample)}
-        maps = sample.cutouts.data, sample.redshift
-        log_density = networks.log_density(*maps, batch_size=self.batch_size, **field)
+        data, depth = sample.cutouts.data, depth_factors(self.depth, setup, sample)
+        field = {"noise": setup.noise, "depth": np.broadcast_to(depth, len(sample))}
+
+        def at_redshift(redshift, rows):
+            field_of_rows = field | {"depth": field["depth"][rows]}
+            return networks.log_density(
+                data[rows], redshift, batch_size=self.batch_size, **field_of_rows
+            )
+
+        bins = networks.card.redshift_bins
+        limits = bins[0][0] + _ABOVE, bins[-1][1]
+        log_density = over_redshifts(at_redshift, sample.redshift, redshift_errors(sample), limits)
         cosmology = networks.card.training["cosmology"]
         found = estimates_under(self.prior, cosmology, networks.log10_mass, log_density, sample)
         if networks.domain is not None:
-            score = networks.domain_score(*maps, log_density, **field)
+            score = networks.domain_score(data, sample.redshift, log_density, **field)
             found.flag[score > networks.domain.threshold] |= MassFlag.OUT_OF_DOMAIN
         return found
 
     def _extra_meta(self, sample):
         card = self._card()
+        redshift = ["redshift"] if np.any(redshift_errors(sample) > 0) else []
         return super()._extra_meta(sample) | {
+            "errors_hold": [*self.errors_hold, *redshift],
             "references": list(card.references),
             "prior": self.prior if isinstance(self.prior, str) else repr(self.prior),
             "cosmology": card.training["cosmology"],

@@ -8,8 +8,10 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
-from szmass.estimators.filters._banks import filter_bank, neighbour_bank
+from szmass.estimators._catalogue_errors import position_errors
+from szmass.estimators.filters._banks import filter_bank
 from szmass.estimators.filters._filters import FieldNoise
+from szmass.estimators.filters._neighbours import neighbour_bank
 from szmass.estimators.filters._templates import SIZES
 from szmass.exceptions import InvalidInputError, SzmassWarning
 from szmass.maps.noise import get_noise_model
@@ -167,17 +169,11 @@ def field_flags(setup, sample, size, depth, measured=None):
     if measured is None:
         measured = setup.bank.measure(data, footprint)
     seen = np.broadcast_to(measured.root, measured.projection.shape[:2])[:, -1] > 1e-100
-    rows = np.flatnonzero(known & seen)
+    rows, centring = np.flatnonzero(known & seen), position_errors(sample)
     if len(rows):
         nearest = np.abs(np.log(SIZES) - np.log(size[rows, np.newaxis])).argmin(axis=1)
-        gram = np.broadcast_to(measured.gram[..., 0, 0], measured.projection.shape[:2])
         blended = setup.neighbours.blended(
-            data[rows],
-            footprint[rows],
-            nearest,
-            measured.projection[rows, nearest, 0],
-            gram[rows, nearest],
-            depth[rows],
+            data[rows], footprint[rows], nearest, depth[rows], centring[rows]
         )
         flag[rows] |= np.where(blended, MassFlag.BLENDED, 0)
     return flag
