@@ -6,9 +6,10 @@ import re
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from astropy.io import fits
 from astropy.io.votable import parse
-from astropy.table import Column, Table
+from astropy.table import Column, MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from szmass._io.fits import damaged_fits_raises
@@ -103,7 +104,11 @@ def _read_fits(content, path, readme):
             # Not Table.read: published units are no FITS units and would make it warn.
             table = Table()
             for column in hdu.columns:
-                table[column.name] = Column(hdu.data[column.name], unit=parse_unit(column.unit))
+                values, unit = hdu.data[column.name], parse_unit(column.unit)
+                table[column.name] = Column(values, unit=unit)
+                if column.null not in (None, ""):  # TNULL of whole numbers
+                    nothing = np.asarray(values) == column.null
+                    table[column.name] = MaskedColumn(values, mask=nothing, unit=unit)
             return table
     return _read_own(content, "fits")
 
