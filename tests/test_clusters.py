@@ -756,6 +756,12 @@ def test_units_that_contradict_the_table(options, message):
         ClusterSample.from_table(table, units=options)
 
 
+@pytest.mark.parametrize("name", ["units", "columns", "missing"])
+def test_what_is_said_by_column_is_a_dict(name):
+    with pytest.raises(InvalidInputError, match=f"'{name}' must be a dict by column. .*'deg'"):
+        ClusterSample.from_table(user_table(ra=RA, dec=DEC), **{name: "deg"})
+
+
 def test_columns_of_the_position_and_of_others_can_be_told_alike():
     table = user_table(RAJ2000=RA, DEJ2000=DEC, lon=[50, 60], lat=[3, 4], zs=[0.5, 0.6])
     table["e"] = [1, 2] * u.Unit("1e14 solMass")

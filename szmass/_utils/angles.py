@@ -31,12 +31,18 @@ def angle_column(column, name, kind, *, unit=None, plain=None, missing=None, nam
     also as text, are in ``plain`` then, or refused. Text with units ("12h59m48s") tells them.
     """
     values, mask, own = column_parts(column)
+    if values.ndim != 1 or values.dtype.kind not in "fiuUO":
+        raise InvalidInputError(
+            f"{the(label)} position column '{name}' must hold one angle per row. Received: "
+            f"dtype {values.dtype}, shape {values.shape}"
+        )
     stated = stated_unit(name, own, unit)
     unit = None if isinstance(stated, u.UnrecognizedUnit) else stated
     unit = u.hourangle if unit == u.hour else unit
     plain = plain if unit is None else unit
     is_text = values.dtype.kind in "UO"
-    if not (plain or u.deg).is_equivalent(u.deg) or (plain is None and not is_text):
+    angular = not isinstance(plain, u.LogUnit) and (plain or u.deg).is_equivalent(u.deg)
+    if not angular or (plain is None and not is_text):
         raise InvalidUnitError(
             f"{the(label)} position column '{name}' must have an angular unit. Received: {stated}. "
             f"Say what it is in, for instance units={{'{name}': 'deg'}}."

@@ -120,6 +120,10 @@ def without_value(texts):
 def equals_any(values, wanted):
     """Tell which values are one of some numbers, or the only one, in their own precision."""
     wanted = np.atleast_1d(wanted)
+    if values.dtype.kind in "fiu" and wanted.dtype.kind not in "fiub":
+        raise InvalidInputError(
+            f"What stands for 'not known' must be numbers in such a column. Received: {wanted}"
+        )
     return np.isin(values, wanted.astype(values.dtype) if values.dtype.kind == "f" else wanted)
 
 

@@ -17,6 +17,8 @@ _ZWICKY = re.compile(r"(?:ZWCL|ZWICKY|ZW)0*(\d.*)")
 # MCXC names its clusters by J alone; most are RXC clusters of the same digits.
 _XRAY = re.compile(r"(?:MCXC|RXC)?(J\d{4}\.\d[+-]\d{4})")
 _MACS = re.compile(r"(?:MACS|MCS)(J\d{4}.*)")
+_DASH = re.compile(r"(?<=[A-Z])-+")  # other dashes are signs, as in "G359.07-32.12"
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)\s+(?=\d)")
 _LISTED = 10
 
 
@@ -30,7 +32,7 @@ class NameIndex:
         self.names = np.array(names, dtype=str)
         self.kind = kind
         self._rows, repeated = {}, {}
-        for row, name in enumerate(self.names):
+        for row, name in enumerate(self.names.tolist()):
             key = _normalised(name)
             if key in self._rows:
                 repeated.setdefault(key, [self._rows[key]]).append(row)
@@ -70,16 +72,16 @@ class NameIndex:
     @functools.cached_property
     def _by_key(self):
         rows = {}
-        for row, name in enumerate(self.names):
+        for row, name in enumerate(self.names.tolist()):
             rows.setdefault(name_key(name), []).append(row)
         return rows
 
     def alike(self):
         """Tell in words which rows have names that mean the same, as "A1" and "Abell 1" do."""
         rows = {}
-        for row, name in enumerate(self.names):
+        for row, name in enumerate(self.names.tolist()):
             # "A1 1" is a part of A1, "A11" another cluster.
-            rows.setdefault(name_key(re.sub(r"(?<=\d)\s+(?=\d)", "/", name)), []).append(row)
+            rows.setdefault(name_key(_BETWEEN_DIGITS.sub("/", name)), []).append(row)
         rows.pop(None, None)
         same = [found for found in rows.values() if len(found) > 1]
         if not same:
@@ -100,11 +102,13 @@ def name_key(name):
     "Abell 2142", "A2142" and "ACO 2142" are the same, and so are "MCXC J0000.1+0816" and
     "J0000.1+0816". Case, blanks, kinds of dashes, and a dash after a letter do not count.
     """
-    text = unicodedata.normalize("NFKC", str(name)).translate(_DASHES).upper()
-    text = re.sub(r"[\s_]", "", text)
-    text = re.sub(r"(?<=[A-Z])-+", "", text)  # other dashes are signs, as in "G359.07-32.12"
+    text = "".join(_plain(str(name)).upper().replace("_", " ").split())
+    if "-" in text:
+        text = _DASH.sub("", text)
     if text.lower() in NO_VALUE or not any(map(str.isalnum, text)):
         return None
+    if text[0] not in "AJMRZ":  # those of the patterns
+        return text
     if match := _ABELL.fullmatch(text):
         return f"A{match[1]}{match[2]}{match[3]}"
     if match := _XRAY.fullmatch(text):
@@ -124,8 +128,12 @@ def did_you_mean(name, known):
 
 
 def _normalised(name):
-    name = unicodedata.normalize("NFKC", str(name)).translate(_DASHES)
-    return " ".join(name.split()).casefold()
+    return " ".join(_plain(str(name)).split()).casefold()
+
+
+def _plain(text):
+    """Give text with one sort of dash and one form of every character."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_DASHES)
 
 
 def _spaceless(name):

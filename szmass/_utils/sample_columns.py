@@ -1,6 +1,7 @@
 """Columns of a sample, found in a table of any layout and checked."""
 
 import copy
+from collections.abc import Mapping
 
 import astropy.units as u
 import numpy as np
@@ -37,7 +38,10 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
 
     Gives the columns by our names, ``name`` and ``coord`` first, and ``units`` and ``missing`` too.
     """
-    columns, units, missing = dict(columns or {}), dict(units or {}), dict(missing or {})
+    columns, units, missing = (
+        _as_dict(value, what)
+        for value, what in ((columns, "columns"), (units, "units"), (missing, "missing"))
+    )
     for lon, lat, pair_frame in _PAIRS:
         if coord is None and {lon, lat} <= columns.keys():
             coord, frame = (columns.pop(lon), columns.pop(lat)), frame or pair_frame
@@ -72,6 +76,12 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
             f"{', '.join(unknown)}. It has {', '.join(table.colnames)}."
         )
     return result, units, missing
+
+
+def _as_dict(value, what):
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidInputError(f"'{what}' must be a dict by column. Received: {value!r}")
+    return dict(value or {})
 
 
 def _by_our_names(given, theirs, used):

@@ -99,6 +99,8 @@ def test_missing_is_compared_in_the_precision_of_the_column():
     np.testing.assert_array_equal(values, [np.nan, 3])
     values, _ = number_column(np.array([-1, 99, 3]), "snr", missing=(-1, 99))
     np.testing.assert_array_equal(values, [np.nan, np.nan, 3])
+    with pytest.raises(InvalidInputError, match="must be numbers in such a column"):
+        number_column([1.0], "snr", missing="x")
 
 
 def test_names_that_were_numbers_with_some_missing():
@@ -216,6 +218,9 @@ def test_angles(kind, texts, options, degrees):
         ("lat", ["1", "2"], "rad", "latitude 'x' is beyond 90 deg in row 1 .'b'."),
         ("ra", ["1", "north"], "deg", "holds text that is no angle in row 1 .'b'.*north"),
         ("ra", ["1:61:00", "1:0:0"], None, "holds text that is no angle in row 0"),
+        ("ra", [1.0, 2.0], "dex(deg)", "'x' must have an angular unit. Received: dex"),
+        ("ra", [[1.0, 2.0]], "deg", "'x' must hold one angle per row.*shape .1, 2."),
+        ("ra", [True, False], "deg", "'x' must hold one angle per row.*bool"),
         ("ra", ["1", "2"], "km", "'x' must have an angular unit. Received: km"),
         ("ra", [1.0, 30.0], "hourangle", "hours outside of 0 to 24 in row 1"),
         ("ra", [1.0, 400.0], "deg", "beyond 360 deg in row 1"),
