@@ -286,7 +286,7 @@ class ClusterSample:
         Parameters
         ----------
         path : path-like
-            An ECSV, FITS, VOTable or CSV file.
+            An ECSV, FITS, VOTable or CSV file, also compressed. Names are text, whatever CSV has.
         format : str, optional
             ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``, where the suffix does not say.
         **options : dict
