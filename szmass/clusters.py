@@ -13,7 +13,7 @@ from szmass._io.tables import read_table, write_table
 from szmass._utils.attributes import Number, Position, Text, column_parts
 from szmass._utils.names import NameIndex
 from szmass._utils.sample_columns import check_columns, map_columns
-from szmass.exceptions import InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError
 
 __all__ = ["Cluster", "ClusterSample"]
 
@@ -311,7 +311,10 @@ class ClusterSample:
         frame = table.meta.pop(_FRAME_KEY, None)
         sample = cls.from_table(table, **options)
         if frame is not None and frame != sample.coord.frame.name:
-            sample.table["coord"] = sample.coord.transform_to(frame)
+            try:
+                sample.table["coord"] = sample.coord.transform_to(frame)
+            except (ValueError, TypeError) as err:
+                raise FileFormatError(f"{str(path)!r} has positions in {frame!r}: {err}") from err
         return sample
 
     def write(self, path, *, overwrite=False, format=None):
