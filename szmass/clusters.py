@@ -15,7 +15,7 @@ from szmass._utils.columns import column_parts
 from szmass._utils.kinds import check_kind, hint_for, rows_of
 from szmass._utils.names import NameIndex
 from szmass._utils.sample_columns import check_columns, map_columns
-from szmass.exceptions import InvalidInputError, SzmassWarning
+from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 __all__ = ["Cluster", "ClusterSample"]
 
@@ -315,7 +315,7 @@ class ClusterSample:
         Parameters
         ----------
         path : path-like
-            An ECSV, FITS, VOTable or CSV file.
+            An ECSV, FITS, VOTable or CSV file, also compressed. Names are text, whatever CSV has.
         format : str, optional
             ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``, where the suffix does not say.
         **options : dict
@@ -340,7 +340,10 @@ class ClusterSample:
         frame = table.meta.pop(_FRAME_KEY, None)
         sample = cls.from_table(table, **options)
         if frame is not None and frame != sample.coord.frame.name:
-            sample.table["coord"] = sample.coord.transform_to(frame)
+            try:
+                sample.table["coord"] = sample.coord.transform_to(frame)
+            except (ValueError, TypeError) as err:
+                raise FileFormatError(f"{str(path)!r} has positions in {frame!r}: {err}") from err
         return sample
 
     def write(self, path, *, overwrite=False, format=None):

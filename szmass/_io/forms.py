@@ -9,11 +9,13 @@ import warnings
 from pathlib import Path
 from xml.parsers import expat
 
+import numpy as np
 import yaml
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
 from astropy.io.votable import parse
 from astropy.table import QTable, Table
+from astropy.table.meta import YamlParseError
 from astropy.utils.exceptions import AstropyUserWarning
 
 from szmass._io.fits import damaged_fits_raises
@@ -35,7 +37,7 @@ META_KEY = "SZMETA"
 BAD_CONTENT = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SyntaxError),
     *(AssertionError, NotImplementedError, RecursionError, struct.error, expat.ExpatError),
-    *(yaml.YAMLError, VerifyError, AstropyUserWarning, *DAMAGED_STREAM),
+    *(yaml.YAMLError, YamlParseError, VerifyError, AstropyUserWarning, *DAMAGED_STREAM),
 )
 #: File suffix to form.
 TABLE_FORMATS = {
@@ -200,8 +202,14 @@ def _read_fits(path, **_):
 
 def _with_known_units(table):
     for name in table.colnames:
-        if getattr(table[name], "unit", None) is not None:
-            table[name].unit = parse_unit(table[name].unit)
+        column = table[name]
+        if getattr(column, "unit", None) is not None:
+            column.unit = parse_unit(column.unit)
+        if getattr(column, "dtype", np.dtype(float)).kind == "S":
+            try:
+                np.char.decode(np.asarray(column), "utf-8")
+            except UnicodeDecodeError as err:
+                raise ValueError(f"the text in its column {name!r} is not UTF-8: {err}") from err
     return table
 
 

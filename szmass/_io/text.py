@@ -1,5 +1,6 @@
 """CSV whose text stays text: names such as '0016', '1E2215', 'nan', '--' or 'True'."""
 
+import csv
 import re
 
 import numpy as np
@@ -18,6 +19,7 @@ _NO_VALUE = frozenset(("", "--", "null", "none", "n/a", "na", "<na>", "#n/a"))
 # A spreadsheet runs what begins so; with an apostrophe in front it is text.
 _RUNS = re.compile(r"'*[=+\-@\t\r]")
 _LARGEST = 2**63 - 1
+_Q = '"'
 
 
 def read_csv(content, path, *, text=(), delimiter=None):
@@ -28,7 +30,7 @@ def read_csv(content, path, *, text=(), delimiter=None):
     """
     lines = _decode(content, path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     header, first, delimiter = _header(lines, path, delimiter)
-    names = [value for value, _ in header]
+    names = [_bare(value, was) for value, was in zip(*header, strict=True)]
     if len(set(names)) < len(names) or "" in names:
         raise FileFormatError(
             f"{str(path)!r} must have a header with a name for each column, no two the same. "
@@ -37,16 +39,18 @@ def read_csv(content, path, *, text=(), delimiter=None):
     always = {name.lower() for name in text} | set(NAME_COLUMNS)
     fixed = {i for i, name in enumerate(names) if name.lower() in always}
     kinds = ["text" if i in fixed else None for i in range(len(names))]
-    quoted = _tell_quotes(header, lines, first, delimiter, path)
+    informed = _tell_quotes(header, lines, first, delimiter, path)
     while True:  # once more, from the first row, where a later one changes what a column holds
         parts, changed = [[] for _ in names], False
-        for rows in _chunks(lines, first, delimiter, len(names), path):
-            columns = list(zip(*rows, strict=True))
-            for i, cells in enumerate(columns):
-                kind = kinds[i] if kinds[i] == "text" else _kind(cells, kinds[i], quoted)
+        for rows, quotes in _chunks(lines, first, delimiter, len(names), path):
+            columns = zip(zip(*rows, strict=True), zip(*quotes, strict=True), strict=True)
+            for i, (cells, quoted) in enumerate(columns):
+                kind = kinds[i]
+                if kind != "text":
+                    kind = "text" if informed and any(quoted) else _kind(cells, kind)
                 changed |= bool(parts[i]) and kind != kinds[i]
                 kinds[i] = kind
-                parts[i].append(None if changed else _values(cells, kind))
+                parts[i].append(None if changed else _values(cells, quoted, kind))
         if not changed:
             break
     table = Table()
@@ -80,30 +84,40 @@ def _header(lines, path, delimiter):
     comments = [comment.lstrip("# ") for comment in lines[:number] if comment.startswith("#")]
     if delimiter is None:
         delimiter = max(",;\t", key=line.count)
-    header, after = _record(lines, number, delimiter, path)
-    if comments and any(_NUMBER.fullmatch(value) for value, _ in header):
-        stated = [(cell.strip(), False) for cell in comments[-1].split(delimiter)]
+    header, quoted, after = _record(lines, number, delimiter, path)
+    if comments and any(map(_NUMBER.fullmatch, header)):
+        stated = [cell.strip() for cell in comments[-1].split(delimiter)]
         if len(stated) == len(header):
-            return stated, number, delimiter
-    return [(_bare(value, was), was) for value, was in header], after, delimiter
+            return (stated, (False,) * len(stated)), number, delimiter
+    return (header, quoted), after, delimiter
 
 
-def _record(lines, number, delimiter, path):
-    """Give the cells of a record, and whether they are quoted, and the number of the next line."""
+def _record(lines, number, delimiter, path, like=()):
+    """Give the cells of a record, whether each is quoted, and the number of the next line.
+
+    ``like`` is what was quoted in the record before.
+    """
     line, begun = lines[number], number
     number += 1
     if '"' not in line:
-        return [(cell.strip(), False) for cell in line.split(delimiter)], number
-    pattern = _pattern(delimiter)
+        cells = [cell.strip() for cell in line.split(delimiter)]
+        return cells, (False,) * len(cells), number
+    cells = next(csv.reader([line], delimiter=delimiter))
+    if len(cells) == len(like) and line == delimiter.join(
+        [f'"{c.replace(_Q, _Q + _Q)}"' if was else c for c, was in zip(cells, like, strict=True)]
+    ):  # as nearly always
+        return [c if was else c.strip() for c, was in zip(cells, like, strict=True)], like, number
+    mark = re.escape(delimiter)
+    pattern = re.compile(rf' *("(?:[^"]|"")*" *|(?!")[^{mark}]*)({mark}|\Z)')
     while True:
-        cells, place = [], 0
+        cells, quoted, place = [], [], 0
         while match := pattern.match(line, place):
-            cell = match[1].strip(" ") if match[1][:1] == '"' else match[1].strip()
-            was = len(cell) > 1 and cell[0] == cell[-1] == '"'
-            cells.append((cell[1:-1].replace('""', '"') if was else cell, was))
+            cell = match[1].strip(" ") if match[1][:1] == _Q else match[1].strip()
+            quoted.append(len(cell) > 1 and cell[0] == cell[-1] == _Q)
+            cells.append(cell[1:-1].replace(_Q + _Q, _Q) if quoted[-1] else cell)
             place = match.end()
             if not match[2]:
-                return cells, number
+                return cells, tuple(quoted), number
         if number >= len(lines):
             raise FileFormatError(
                 f"{str(path)!r} is truncated or damaged: a quoted cell that begins in line "
@@ -112,55 +126,51 @@ def _record(lines, number, delimiter, path):
         line, number = f"{line}\n{lines[number]}", number + 1
 
 
-def _pattern(delimiter):
-    mark = re.escape(delimiter)
-    return re.compile(rf' *("(?:[^"]|"")*" *|(?!")[^{mark}]*)({mark}|\Z)')
-
-
 def _chunks(lines, number, delimiter, width, path):
-    """Give the rows, some thousands at once."""
-    rows = []
+    """Give the rows, some thousands at once: their cells, and which of these are quoted."""
+    rows, quotes, quoted = [], [], ()
     while number < len(lines):
         line = lines[number]
         if not line.strip() or line.startswith("#"):
             number += 1
             continue
         begun = number
-        cells, number = _record(lines, number, delimiter, path)
+        cells, quoted, number = _record(lines, number, delimiter, path, quoted)
         if len(cells) != width:
             raise FileFormatError(
                 f"{str(path)!r} could not be read as csv: line {begun + 1} has {len(cells)} cells, "
                 f"the header {width}. It may be truncated."
             )
         rows.append(cells)
+        quotes.append(quoted)
         if len(rows) == _ROWS_AT_ONCE:
-            yield rows
-            rows = []
+            yield rows, quotes
+            rows, quotes = [], []
     if rows:
-        yield rows
+        yield rows, quotes
 
 
 def _tell_quotes(header, lines, first, delimiter, path):
     """Whether quotes tell text from numbers: not where all is quoted, the header as well."""
-    if not all(was for _, was in header):
+    if not all(header[1]):
         return True
-    first = next(_chunks(lines, first, delimiter, len(header), path), [[]])[0]
-    return not all(was for _, was in first)
+    _, quotes = next(_chunks(lines, first, delimiter, len(header[0]), path), ([], [()]))
+    return not all(quotes[0])
 
 
-def _kind(cells, known, quoted):
+def _kind(cells, known):
     """Tell what cells hold, given what those before held."""
-    if quoted and any(was for _, was in cells):
-        return "text"
-    values = [value for value, _ in cells if value.lower() not in _NO_VALUE]
+    if known in (None, "whole", "number") and _are_plain_numbers(cells):
+        return "number"  # as nearly always
+    values = [value for value in cells if value.lower() not in _NO_VALUE]
     if not values:
         return known
     if all(map(_WHOLE.fullmatch, values)):
         identifiers = known != "number" and any(map(_BEGINS_WITH_ZERO.fullmatch, values))
         large = any(len(value) > 18 and abs(int(value)) > _LARGEST for value in values)
         kind = "text" if identifiers or large else "whole"
-    elif all(_NUMBER.fullmatch(v) or _NO_NUMBER.fullmatch(v) for v in values):
-        finite = [abs(_float(v)) != np.inf for v in values if _NUMBER.fullmatch(v)]
+    elif all(_NUMBER.fullmatch(value) or _NO_NUMBER.fullmatch(value) for value in values):
+        finite = [abs(_float(v)) != np.inf for v in values if not _NO_NUMBER.fullmatch(v)]
         kind = "number" if all(finite) else "text"
     else:
         kind = "truth" if set(values) <= {"True", "False"} else "text"
@@ -169,22 +179,36 @@ def _kind(cells, known, quoted):
     return "number" if {known, kind} == {"whole", "number"} else "text"
 
 
+def _are_plain_numbers(cells):
+    """Whether cells are finite numbers and not all whole."""
+    whole = "".join(cells)
+    if not ("." in whole and whole.isascii()) or "_" in whole:
+        return False
+    try:
+        return bool(np.isfinite(list(map(float, cells))).all())
+    except ValueError:
+        return False
+
+
 def _float(text):
-    return float(text.replace("d", "e").replace("D", "e"))
+    try:
+        return float(text)
+    except ValueError:  # of Fortran
+        return float(text.replace("d", "e").replace("D", "e"))
 
 
-def _values(cells, kind):
+def _values(cells, quoted, kind):
     """Give values and mask of some cells of a column."""
     if kind == "text":
-        values = [_bare(value, was) for value, was in cells]
-        return np.array(values, dtype=str), np.array([not (v or was) for v, was in cells])
-    mask = np.array([value.lower() in _NO_VALUE for value, _ in cells])
-    if kind == "whole":
-        return np.array([0 if m else int(c[0]) for c, m in zip(cells, mask, strict=True)]), mask
-    if kind == "truth":
-        return np.array([value == "True" for value, _ in cells]), mask
-    values = [np.nan if m else _float(c[0]) for c, m in zip(cells, mask, strict=True)]
-    return np.array(values, dtype=float), mask
+        values = list(map(_bare, cells, quoted))
+        return np.array(values, dtype=str), ~(np.array(cells, dtype=bool) | np.array(quoted))
+    empty, read = {"whole": (0, int), "truth": (False, "True".__eq__)}.get(kind, (np.nan, _float))
+    mask = np.zeros(len(cells), dtype=bool)
+    if kind == "truth" or not _NO_VALUE.isdisjoint(map(str.lower, cells)):
+        mask = np.array([value.lower() in _NO_VALUE for value in cells])
+        cells = ["" if hidden else value for value, hidden in zip(cells, mask, strict=True)]
+        return np.array([read(value) if value else empty for value in cells]), mask
+    return np.array(list(map(read, cells)), dtype=type(empty)), mask
 
 
 def _column(parts, kind):
@@ -232,6 +256,8 @@ def _cells(column, name):
             "leave it out."
         )
     show = _quote if values.dtype.kind == "U" else str
+    if values.dtype.kind != "f" or values.dtype == float:
+        values = values.tolist()  # which is quicker; other floats have fewer digits or more
     return ["" if hidden else show(v) for v, hidden in zip(values, mask, strict=True)]
 
 

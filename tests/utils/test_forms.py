@@ -364,3 +364,24 @@ def test_data_set_from_gzipped_table(tmp_path):
         unit="",
     )
     assert len(dataset) == 2
+
+
+def test_damaged_text_in_fits_is_an_error_that_names_the_column(tmp_path):
+    path = tmp_path / "t.fits"
+    Table({"name": ["abc", "d"], "x": [1.0, 2.0]}).write(path)
+    path.write_bytes(path.read_bytes().replace(b"abc", b"a\x99c"))
+    with pytest.raises(FileFormatError, match="column 'name' is not UTF-8"):
+        read_table(path)
+
+
+def test_damaged_words_of_astropy_or_of_ours_in_fits(tmp_path):
+    path = tmp_path / "t.fits"
+    table = QTable({"name": ["a", "b"], "coord": SkyCoord([1, 2], [3, 4], unit="deg")})
+    write_table(table, path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"datatype:", b"datatype}}"))
+    with pytest.raises(FileFormatError, match="could not be read as fits"):
+        read_table(path)
+    path.write_bytes(content.replace(b'"masked":', b'"massed":'))
+    with pytest.raises(FileFormatError, match="of its columns is damaged"):
+        read_table(path)
