@@ -47,8 +47,9 @@ def write_cutout(cutout, path, overwrite):
 
 def read_cutout(path, coord):
     """Give the arguments of a `Cutout`."""
-    with open_fits(path, memmap=False) as hdus:
-        header, data = hdus[0].header, hdus[0].data
+    with fits_of(path, memmap=False) as (hdus, path):
+        with understood(path, "image"):
+            header, data = hdus[0].header, hdus[0].data
         if data is None or data.ndim != 2:
             raise FileFormatError(
                 f"{path} is not a cutout: expected an image of two dimensions in the first HDU."

@@ -39,6 +39,18 @@ class ImagePixels:
         """All pixels, float64; NaN for invalid ones, whatever marks them."""
         return self._values(np.s_[:, :])
 
+    @property
+    def size(self):
+        """How many pixels are stored."""
+        return self.data.size
+
+    def numbers(self, stored):
+        """Numbers of stored pixels, for `take`; only of those that are on the sky."""
+        place = np.array(np.divmod(stored, self.shape[1])[::-1], float)
+        if self._cylinder is not None:
+            place, _ = self._cylinder.turned(place, self.wcs.wcs.crpix - 1)
+        return stored[np.isfinite(self._sky.wcs_pix2world(*place, 0)[0])]
+
     def take(self, pixels):
         """Values by the number of a pixel, counted along the rows; NaN for invalid ones."""
         return self._values(np.divmod(pixels, self.shape[1]))
@@ -187,7 +199,7 @@ class _Cylinder:
         around = (self._size - 1) / 2 if around is None else around
         offset = around - np.moveaxis(places, 0, -1)
         turns = np.round(offset @ self.period / (self.period @ self.period))
-        return places + self.period[:, None, None] * turns, turns
+        return places + np.multiply.outer(self.period, turns), turns
 
     def limits(self, limits):
         """Widen limits of places, one pair for x and y, to all that the image holds."""

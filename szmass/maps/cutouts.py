@@ -7,8 +7,9 @@ from astropy.nddata import NDData
 
 from szmass.exceptions import InvalidInputError
 from szmass.maps import _cutout_files as files
-from szmass.maps._checks import check_names, check_scale
+from szmass.maps._checks import check_names, check_scale, check_unit
 from szmass.maps._described import DescribedPixels
+from szmass.maps._marks import bool_array, has_value, without_mask
 from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.sampling import check_beam
@@ -25,14 +26,14 @@ class Cutout(DescribedPixels, NDData):
     Parameters
     ----------
     data : array-like
-        Compton-y, shape ``geometry.shape``.
+        Compton-y, shape ``geometry.shape``; a mask that comes with it counts.
     coord : `~astropy.coordinates.SkyCoord`
         The position at the middle of the grid.
     geometry : CutoutGeometry, optional
         The grid; the default has the shape of ``data``.
     footprint : array-like of bool, optional
-        Which pixels the map covers with valid values. Pixels that are not finite are False
-        in any case.
+        Which pixels the map covers with valid values. Pixels that are not finite, or
+        UNSEEN, are False in any case.
     beam : `~astropy.units.Quantity`, optional
         FWHM of the map's Gaussian beam; None if it is not known.
     noise : NoiseModel or {"planck"}, optional
@@ -67,14 +68,16 @@ class Cutout(DescribedPixels, NDData):
         interpolation=None,
         meta=None,
     ):
-        data = np.asarray(data)
+        data, mask, unit = without_mask(data)
+        check_unit(unit, "data")
         if data.ndim != 2 or data.dtype.kind != "f":
             raise InvalidInputError(
                 "'data' must be a two-dimensional array of real numbers. Received: "
                 f"shape {data.shape}, dtype {data.dtype}"
             )
         geometry = CutoutGeometry(data.shape) if geometry is None else geometry
-        footprint = np.isfinite(data) if footprint is None else footprint & np.isfinite(data)
+        valid = has_value(data, mask)
+        footprint = valid if footprint is None else bool_array(footprint, masked=False) & valid
         _check_shapes(data.shape, footprint.shape, geometry.shape)
         if not (isinstance(coord, SkyCoord) and coord.isscalar):
             raise InvalidInputError(f"'coord' must be one SkyCoord. Received: {coord!r}")
@@ -177,10 +180,11 @@ class CutoutStack(DescribedPixels):
     Parameters
     ----------
     data : array-like
-        Compton-y, shape ``(N, ny, nx)``; kept as contiguous float32.
+        Compton-y, shape ``(N, ny, nx)``; kept as contiguous float32. A mask that comes with it
+        counts.
     footprint : array-like of bool or None
         Which pixels the map covers with valid values, of the same shape. Pixels that are not
-        finite are False in any case; None means all others.
+        finite, or UNSEEN, are False in any case; None means all others.
     coord : `~astropy.coordinates.SkyCoord`
         The N positions.
     names : sequence of str, optional
@@ -227,6 +231,8 @@ class CutoutStack(DescribedPixels):
         angular_scale=None,
         meta=None,
     ):
+        data, mask, unit = without_mask(data)
+        check_unit(unit, "data")
         self.data = np.ascontiguousarray(data, dtype=np.float32)
         if self.data.ndim != 3:
             raise InvalidInputError(
@@ -236,9 +242,9 @@ class CutoutStack(DescribedPixels):
         self.geometry = CutoutGeometry(self.data.shape[1:]) if geometry is None else geometry
         shape = self.data.shape if footprint is None else np.shape(footprint)
         _check_shapes(self.data.shape, shape, (n, *self.geometry.shape))
-        self.footprint = np.isfinite(self.data)
+        self.footprint = has_value(self.data, mask)
         if footprint is not None:
-            self.footprint &= np.asarray(footprint, dtype=bool)
+            self.footprint &= bool_array(footprint, masked=False).astype(bool)
         if not isinstance(coord, SkyCoord):
             raise InvalidInputError(f"'coord' must be a SkyCoord. Received: {coord!r}")
         self.coord = coord
