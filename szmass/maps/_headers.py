@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyError
+from astropy.io.fits.verify import VerifyError, VerifyWarning
 from astropy.wcs import WCS
 
 from szmass._io.fits import open_fits
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassError
+from szmass.maps._marks import mark_in, valid_values
 
 # What astropy, wcslib and numpy raise of files that break the rules of FITS.
 _BROKEN = (
@@ -49,13 +50,31 @@ def understood(path, what):
     """Turn what a library raises of one part of a file into a `FileFormatError` that names it."""
     try:
         yield
-    except SzmassError:
+    except FileFormatError:
         raise
+    except SzmassError as err:
+        raise FileFormatError(f"{path} cannot be read, because of its {what}: {err}") from err
     except _BROKEN as err:
         cause = " ".join(str(err).split()) or type(err).__name__
         raise FileFormatError(
             f"{path} cannot be read: its {what} cannot be understood ({cause[:300]})."
         ) from err
+
+
+def image_values(hdu, path):
+    """Values of an image that is in memory, as real numbers of its precision; NaN for marks."""
+    header = Keywords(hdu.header, path)
+    with understood(path, "image"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*BLANK", VerifyWarning)
+        bad = header.number("BAD_DATA"), header.number("BLANK")
+        data = hdu.data
+        if data is None:
+            return None
+        if data.dtype.kind != "f":
+            return data
+        data = data.astype(data.dtype.newbyteorder("="))
+        _, valid = valid_values(data, sum((mark_in(number, data.dtype) for number in bad), ()))
+        return np.where(valid, data, data.dtype.type(np.nan))
 
 
 class Keywords:

@@ -134,8 +134,8 @@ class Cutout(DescribedPixels, NDData):
 
         Parameters
         ----------
-        path : path-like
-            A FITS file.
+        path : path-like or `~astropy.io.fits.HDUList`
+            A FITS file, or what astropy opened.
         coord : `~astropy.coordinates.SkyCoord`, optional
             The position, for a file without WCS. If it is not given, the name of the PSZ2
             cluster is taken for it, which has Galactic coordinates truncated to
@@ -408,8 +408,8 @@ class CutoutStack(DescribedPixels):
 
         Parameters
         ----------
-        path : path-like
-            A FITS file.
+        path : path-like or `~astropy.io.fits.HDUList`
+            A FITS file, or what astropy opened.
 
         Returns
         -------
