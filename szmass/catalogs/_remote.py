@@ -19,10 +19,10 @@ from pathlib import Path
 from astropy.config import ConfigItem, ConfigNamespace
 
 from szmass._io.files import atomic_path
+from szmass._io.forms import parse_votable
 from szmass._io.tables import read_table
 from szmass._io.transfer import HEADERS, GaveUpError, PassingError, may_pass, persistently
 from szmass._utils.paths import cache_folder
-from szmass.catalogs._forms import parse_votable
 from szmass.exceptions import (
     FileFormatError,
     IntegrityError,

@@ -9,6 +9,7 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
+from szmass._io.forms import read_form
 from szmass._io.tables import write_table
 from szmass._utils.attributes import column_parts
 from szmass._utils.names import NameIndex
@@ -20,7 +21,6 @@ from szmass.catalogs._columns import (
     catalog_columns,
     standardise,
 )
-from szmass.catalogs._forms import read_form
 from szmass.catalogs._remote import (
     latest_snapshot,
     query_vizier,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.catalogs._forms import read_form
+from szmass._io.forms import read_form
 from szmass.catalogs.core import CATALOGS, within
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, UnknownNameError

@@ -4,8 +4,8 @@ import astropy.units as u
 import numpy as np
 from astropy.table import MaskedColumn, QTable
 
+from szmass._io.tables import read_table
 from szmass._utils.quantities import as_floats
-from szmass.catalogs._forms import read_form
 from szmass.catalogs.core import Catalog
 from szmass.catalogs.lensing._columns import (
     MassColumn,
@@ -124,7 +124,7 @@ class LensingTable(Catalog):
         InvalidUnitError
             A column has no unit or one that does not convert.
         """
-        table = read_form(path, readme)[0]
+        table = read_table(path, readme=readme)
         return cls(
             table,
             columns=columns,
