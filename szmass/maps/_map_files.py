@@ -85,12 +85,12 @@ def _choose_hdu(hdus, wanted, path):
 def _choose_column(hdu, wanted, path):
     with understood(path, "columns"):
         columns = hdu.columns
-    names = [name for name in columns.names if not _PIXEL.match(name)]
+    names = [name for name in columns.names if name and not _PIXEL.match(name)]
     listed = f"Its columns: {', '.join(names) or 'none'}."
     if wanted is None:
         full = [name for name in names if name.upper() == "FULL"]
         if not names:
-            raise FileFormatError(f"{path} has no column of values.")
+            raise FileFormatError(f"{path} has no column of values with a name (TTYPE).")
         if len(names) != 1 and len(full) != 1:
             raise FileFormatError(
                 f"{path} has several columns: say which one holds y, with column=... {listed}"
@@ -169,7 +169,7 @@ def _read_numbers(path, hdu, header):
     scheme = header.text("INDXSCHM").upper()
     if scheme not in ("", "EXPLICIT", "IMPLICIT"):
         raise header.wrong("INDXSCHM", "IMPLICIT or EXPLICIT")
-    names = [name for name in hdu.columns.names if _PIXEL.match(name)]
+    names = [name for name in hdu.columns.names if name and _PIXEL.match(name)]
     names = [name for name in names if name.upper() == "PIXEL"] or names
     if not names:
         if scheme == "EXPLICIT":
