@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -21,6 +22,11 @@ _BROKEN = (
     NotImplementedError, MemoryError, RecursionError, VerifyError,
 )  # fmt: skip
 _HDUS = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU, fits.BinTableHDU)
+
+
+_WCS_NUMBER = re.compile(
+    r"(CRVAL|CRPIX|CDELT|CROTA)\d|(CD|PC|PV)\d+_\d+|LONPOLE|LATPOLE|EQUINOX|EPOCH"
+)
 
 
 @contextlib.contextmanager
@@ -102,7 +108,7 @@ class Keywords:
         try:
             if value is None or isinstance(value, bool | np.bool_):
                 raise TypeError
-            return float(value.upper().replace("D", "E") if isinstance(value, str) else value)
+            return float(_plain(value) if isinstance(value, str) else value)
         except (TypeError, ValueError):
             if value is not None:
                 raise self._wrong(name, value, "a number") from None
@@ -132,7 +138,15 @@ class Keywords:
         with understood(self._path, "WCS"), warnings.catch_warnings():
             # Headers of another program, with matters of style that do no harm.
             warnings.simplefilter("ignore")
-            wcs = WCS(self._header)
+            header = self._header.copy()
+            for name in set(filter(_WCS_NUMBER.match, header)):
+                # wcslib passes over what is no number, and takes a default.
+                value = self.number(name)
+                if value is None:
+                    del header[name]
+                else:
+                    header[name] = value
+            wcs = WCS(header)
             wcs.wcs.set()
             numbers = np.concatenate([wcs.wcs.crval, wcs.wcs.crpix, wcs.pixel_scale_matrix.ravel()])
         if not np.isfinite(numbers).all():
@@ -140,3 +154,8 @@ class Keywords:
                 f"{self._path} has a WCS with numbers that are not finite (CRVAL, CRPIX, CDELT)."
             )
         return wcs
+
+
+def _plain(text):
+    """A number as Python writes it, of FITS's 1.5D-3 and epochs such as J2000.0."""
+    return re.sub(r"^\s*[JB](?=\d)", "", text.upper()).replace("D", "E")
