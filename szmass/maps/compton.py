@@ -24,7 +24,7 @@ from szmass.maps._checks import (
     check_whole_sky,
     is_celestial,
 )
-from szmass.maps._described import DescribedPixels
+from szmass.maps._described import DescribedMap
 from szmass.maps._healpix import HealpixPixels
 from szmass.maps._image import ImagePixels
 from szmass.maps._map_files import read_map
@@ -39,7 +39,7 @@ __all__ = ["ComptonMap"]
 _INTERPOLATIONS = ("nearest", "bilinear")
 
 
-class ComptonMap(DescribedPixels):
+class ComptonMap(DescribedMap):
     """A map of the Compton-y parameter: HEALPix, or an image with a celestial WCS.
 
     Made by `read`, `from_healpix` or `from_image`. A map in a file stays there until its pixels
@@ -282,82 +282,11 @@ class ComptonMap(DescribedPixels):
         ymap = cls(pixels, beam, {"PIXELS": "image"}, noise, sampling)
         return ymap._opened(zeros, "'data'")
 
-    @property
-    def nside(self):
-        """Resolution of a HEALPix map; None for an image."""
-        return self._pixels.grid.nside if isinstance(self._pixels, HealpixPixels) else None
-
-    @property
-    def ordering(self):
-        """Either "ring" or "nested"; None for an image."""
-        if self.nside is None:
-            return None
-        return "nested" if self._pixels.grid.nested else "ring"
-
-    @property
-    def frame(self):
-        """Name of the frame of the pixels, for instance "galactic"."""
-        return self._pixels.frame.name
-
-    @property
-    def celestial_frame(self):
-        """The frame of the pixels, a `~astropy.coordinates.BaseCoordinateFrame` without data."""
-        return self._pixels.frame
-
-    @property
-    def wcs(self):
-        """The WCS of an image; None for a HEALPix map."""
-        return getattr(self._pixels, "wcs", None)
-
-    @property
-    def shape(self):
-        """Shape of the whole map: ``(npix,)`` or ``(ny, nx)``."""
-        return self._pixels.shape
-
-    def values(self, pixels=None):
-        """Give the values of pixels, NaN for those that are invalid or not in the map.
-
-        Parameters
-        ----------
-        pixels : array-like of int, optional
-            Numbers of HEALPix pixels in the map's ordering. By default all pixels of the map, or
-            of the image.
-
-        Returns
-        -------
-        `~numpy.ndarray`
-            Compton-y, float64, of the shape of ``pixels`` or of the map.
-        """
-        if pixels is None:
-            return self._pixels.values()
-        return self._pixels.take(np.asarray(pixels))
-
-    @property
-    def pixel_side(self):
-        """Side of the pixels, a `~astropy.units.Quantity`: its root mean square over an image."""
-        return self._pixels.side * u.arcmin
-
-    def __repr__(self):
-        beam = None if self.beam is None else str(self.beam)
-        if self.nside is None:
-            kind = f"shape={self.shape}, projection={str(self.wcs.wcs.ctype[0])[-3:]!r}"
-        else:
-            kind = f"nside={self.nside}, ordering={self.ordering!r}"
-        return f"ComptonMap({kind}, frame={self.frame!r}, beam={beam!r})"
-
-    def _repr_html_(self):
-        from szmass._utils import html as _html
-
-        if self.nside is None:
-            pixels = f"image of {self.shape[1]} x {self.shape[0]} pixels"
-            kind = str(self.wcs.wcs.ctype[0])[-3:]
-            rows = {"pixels": f"{pixels}, projection {_html.short(kind)}"}
-        else:
-            rows = {"pixels": f"HEALPix, nside = {self.nside}, {_html.short(self.ordering)}"}
-        rows |= {"frame": _html.short(self.frame), "beam (FWHM)": _html.short(self.beam)}
-        rows |= {"noise": _html.short(self.noise), "sampling": _html.short(str(self.sampling))}
-        rows |= {str(key): _html.short(value) for key, value in self.meta.items()}
-        return _html.facts("ComptonMap", rows)
+    def _has_unobserved(self, sample, place):
+        """Whether a cutout has zeros that stand out, among values that are not interpolated."""
+        if not zeros_stand_out(sample):
+            return False
+        return zeros_stand_out(next(self._pixels.samples(*place, "nearest")))
 
     def _without_zeros(self):
         pixels = copy.copy(self._pixels)
@@ -433,10 +362,10 @@ class ComptonMap(DescribedPixels):
         bar = progress_bar(samples, total=len(known), desc="cutouts", leave=False)
         empty = 0
         for i, sample in zip(known, bar, strict=True):
-            if self._zeros is None and zeros_stand_out(sample):
+            place = geometry, lon[[i]], lat[[i]], scales[[i]]
+            if self._zeros is None and self._has_unobserved(sample, place):
                 empty += 1
-                one = lon[[i]], lat[[i]], scales[[i]]
-                sample = next(self._without_zeros().samples(geometry, *one, interpolation))
+                sample = next(self._without_zeros().samples(*place, interpolation))
             data[i] = sample
         if empty:
             warn_of_zeros(f"{empty} of {n} cutouts have many pixels that are")

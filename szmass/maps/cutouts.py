@@ -76,9 +76,10 @@ class Cutout(DescribedPixels, NDData):
                 f"shape {data.shape}, dtype {data.dtype}"
             )
         geometry = CutoutGeometry(data.shape) if geometry is None else geometry
-        valid = has_value(data, mask)
-        footprint = valid if footprint is None else bool_array(footprint, masked=False) & valid
-        _check_shapes(data.shape, footprint.shape, geometry.shape)
+        footprint = True if footprint is None else bool_array(footprint, masked=False)
+        shape = np.shape(footprint) or data.shape
+        _check_shapes(data.shape, shape, geometry.shape)
+        footprint = has_value(data, mask) & footprint
         if not (isinstance(coord, SkyCoord) and coord.isscalar):
             raise InvalidInputError(f"'coord' must be one SkyCoord. Received: {coord!r}")
         known = np.isfinite(lonlat(coord, geometry.frame)).all() and not geometry.relative

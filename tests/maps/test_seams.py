@@ -149,6 +149,7 @@ def test_the_names_of_the_axes_tell_the_frame(tmp_path, projection, axes, parame
     ymap = ComptonMap.from_image(values, wcs)
     assert_right(ymap, middle)
     header = make_wcs(projection, shape, crval, axes=axes).to_header()
+    header.pop("RADESYS", None)  # which wcslib adds
     header.update({key.upper(): value for key, value in parameters.items()})
     fits.PrimaryHDU(values, header).writeto(tmp_path / "map.fits")
     found = ComptonMap.read(tmp_path / "map.fits")
@@ -169,9 +170,9 @@ def test_clusters_across_the_seam_are_left_out_of_the_noise():
     shape = (100, 100)
     rng = np.random.default_rng(5)
     values = rng.normal(0, 1e-6, shape)
-    values[45:55, 75:85] += 1e-3
+    values[45:55, 15:25] += 1e-3
     wcs = make_wcs("CAR", shape, (0, 0), [410.5, 50.5])
-    centre = SkyCoord([180 - 0.25 - 30 * STEP + 0.25], [0], unit="deg")
+    centre = SkyCoord([195], [0], unit="deg")
     models = [
         NoiseModel.from_empty_fields(
             ComptonMap.from_image(values, wcs), exclude=centre, radius=8 * STEP * u.deg
