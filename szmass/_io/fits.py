@@ -17,7 +17,10 @@ from szmass.exceptions import FileFormatError
 
 _ROWS_AT_ONCE = 2**16
 # What astropy raises of headers that break the rules.
-_BAD_HEADER = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, VerifyError)
+_BAD_HEADER = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError),
+    VerifyError,
+)
 
 
 @contextlib.contextmanager

@@ -77,10 +77,7 @@ def check_positions(coord):
 def check_values(values, mask, name, *, ndim):
     """Values of a map as real numbers, not copied, and the mask joined with their own."""
     values, own, unit = without_mask(values)
-    if unit is not None and unit != u.dimensionless_unscaled:
-        raise InvalidUnitError(
-            f"'{name}' must be dimensionless: Compton-y has no unit. Received: {unit}"
-        )
+    check_unit(unit, name)
     if own is not None:
         mask = own if mask is None else own | bool_array(mask, masked=True)
     if values.ndim != ndim or values.dtype.kind not in "fiu":
@@ -89,6 +86,14 @@ def check_values(values, mask, name, *, ndim):
             f"{values.shape}, dtype {values.dtype}"
         )
     return values, mask
+
+
+def check_unit(unit, name):
+    """Refuse an array with a unit."""
+    if unit is not None and unit != u.dimensionless_unscaled:
+        raise InvalidUnitError(
+            f"'{name}' must be dimensionless: Compton-y has no unit. Received: {unit}"
+        )
 
 
 def check_ordering(ordering):

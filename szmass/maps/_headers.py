@@ -3,16 +3,18 @@
 import contextlib
 import math
 import os
+import re
 import warnings
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyError
+from astropy.io.fits.verify import VerifyError, VerifyWarning
 from astropy.wcs import WCS
 
 from szmass._io.fits import open_fits
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassError
+from szmass.maps._marks import mark_in, valid_values
 
 # What astropy, wcslib and numpy raise of files that break the rules of FITS.
 _BROKEN = (
@@ -20,6 +22,11 @@ _BROKEN = (
     NotImplementedError, MemoryError, RecursionError, VerifyError,
 )  # fmt: skip
 _HDUS = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU, fits.BinTableHDU)
+
+
+_WCS_NUMBER = re.compile(
+    r"(CRVAL|CRPIX|CDELT|CROTA)\d|(CD|PC|PV)\d+_\d+|LONPOLE|LATPOLE|EQUINOX|EPOCH"
+)
 
 
 @contextlib.contextmanager
@@ -49,13 +56,31 @@ def understood(path, what):
     """Turn what a library raises of one part of a file into a `FileFormatError` that names it."""
     try:
         yield
-    except SzmassError:
+    except FileFormatError:
         raise
+    except SzmassError as err:
+        raise FileFormatError(f"{path} cannot be read, because of its {what}: {err}") from err
     except _BROKEN as err:
         cause = " ".join(str(err).split()) or type(err).__name__
         raise FileFormatError(
             f"{path} cannot be read: its {what} cannot be understood ({cause[:300]})."
         ) from err
+
+
+def image_values(hdu, path):
+    """Values of an image that is in memory, as real numbers of its precision; NaN for marks."""
+    header = Keywords(hdu.header, path)
+    with understood(path, "image"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*BLANK", VerifyWarning)
+        bad = header.number("BAD_DATA"), header.number("BLANK")
+        data = hdu.data
+        if data is None:
+            return None
+        if data.dtype.kind != "f":
+            return data
+        data = data.astype(data.dtype.newbyteorder("="))
+        _, valid = valid_values(data, sum((mark_in(number, data.dtype) for number in bad), ()))
+        return np.where(valid, data, data.dtype.type(np.nan))
 
 
 class Keywords:
@@ -83,7 +108,7 @@ class Keywords:
         try:
             if value is None or isinstance(value, bool | np.bool_):
                 raise TypeError
-            return float(value.upper().replace("D", "E") if isinstance(value, str) else value)
+            return float(_plain(value) if isinstance(value, str) else value)
         except (TypeError, ValueError):
             if value is not None:
                 raise self._wrong(name, value, "a number") from None
@@ -113,7 +138,15 @@ class Keywords:
         with understood(self._path, "WCS"), warnings.catch_warnings():
             # Headers of another program, with matters of style that do no harm.
             warnings.simplefilter("ignore")
-            wcs = WCS(self._header)
+            header = self._header.copy()
+            for name in set(filter(_WCS_NUMBER.match, header)):
+                # wcslib passes over what is no number, and takes a default.
+                value = self.number(name)
+                if value is None:
+                    del header[name]
+                else:
+                    header[name] = value
+            wcs = WCS(header)
             wcs.wcs.set()
             numbers = np.concatenate([wcs.wcs.crval, wcs.wcs.crpix, wcs.pixel_scale_matrix.ravel()])
         if not np.isfinite(numbers).all():
@@ -121,3 +154,8 @@ class Keywords:
                 f"{self._path} has a WCS with numbers that are not finite (CRVAL, CRPIX, CDELT)."
             )
         return wcs
+
+
+def _plain(text):
+    """A number as Python writes it, of FITS's 1.5D-3 and epochs such as J2000.0."""
+    return re.sub(r"^\s*[JB](?=\d)", "", text.upper()).replace("D", "E")

@@ -317,6 +317,12 @@ class PixelRuns:
         if (np.diff(self._first) < self._length[:-1]).any():
             raise FileFormatError("The column of pixel numbers has some numbers twice.")
 
+    def numbers(self, rows):
+        """Pixel numbers of rows."""
+        order = np.argsort(self._row)
+        run = order[np.searchsorted(self._row, rows, side="right", sorter=order) - 1]
+        return self._first[run] + rows - self._row[run]
+
     def find(self, pixels):
         """Rows of pixels (0 for those that the map does not have), and whether the map has them."""
         if not len(self._first):
@@ -350,6 +356,15 @@ class HealpixPixels:
     def side(self):
         """Side of a square of the area of a pixel [arcmin]."""
         return healpix_pixel(self.grid.nside).value
+
+    @property
+    def size(self):
+        """How many pixels are stored."""
+        return self._values.size
+
+    def numbers(self, stored):
+        """Numbers of stored pixels, for `take`."""
+        return stored if self._runs is None else self._runs.numbers(stored)
 
     def values(self):
         """All pixels of the sky, as `take` gives them."""

@@ -39,6 +39,18 @@ class ImagePixels:
         """All pixels, float64; NaN for invalid ones, whatever marks them."""
         return self._values(np.s_[:, :])
 
+    @property
+    def size(self):
+        """How many pixels are stored."""
+        return self.data.size
+
+    def numbers(self, stored):
+        """Numbers of stored pixels, for `take`; only of those that are on the sky."""
+        place = np.array(np.divmod(stored, self.shape[1])[::-1], float)
+        if self._cylinder is not None:
+            place, _ = self._cylinder.turned(place, self.wcs.wcs.crpix - 1)
+        return stored[np.isfinite(self._sky.wcs_pix2world(*place, 0)[0])]
+
     def take(self, pixels):
         """Values by the number of a pixel, counted along the rows; NaN for invalid ones."""
         return self._values(np.divmod(pixels, self.shape[1]))
@@ -61,17 +73,25 @@ class ImagePixels:
             valid &= ~self.mask[where]
         return values, valid
 
+    def pixel_to_world(self, x, y):
+        """Positions of pixels, whichever turn of a cylinder they are in."""
+        place = np.array(np.broadcast_arrays(x, y), float)
+        if self._cylinder is not None:
+            place, _ = self._cylinder.turned(place, self.wcs.wcs.crpix - 1)
+        with self._in_frame():
+            return self._sky.pixel_to_world(*place)
+
+    def world_to_pixel(self, coord):
+        """Columns and rows of positions."""
+        with self._in_frame():
+            place = np.array(self._sky.world_to_pixel(coord))
+        return place if self._cylinder is None else self._cylinder.turned(place)[0]
+
     @functools.cached_property
     def side(self):
         """Root mean square side of the pixels over the image [arcmin]."""
         x, y = np.meshgrid(*(np.linspace(0, n - 1, 9) for n in self.shape[::-1]))
-        corners = []
-        for dx, dy in ((0, 0), (1, 0), (0, 1)):
-            place = np.array([x + dx, y + dy])
-            if self._cylinder is not None:
-                place, _ = self._cylinder.turned(place, self.wcs.wcs.crpix - 1)
-            with self._in_frame():
-                corners.append(self._sky.pixel_to_world(*place))
+        corners = [self.pixel_to_world(x + dx, y + dy) for dx, dy in ((0, 0), (1, 0), (0, 1))]
         sides = [corners[0].separation(corner).arcmin for corner in corners[1:]]
         return float(np.sqrt(np.nanmean(np.square(sides))))
 
@@ -187,7 +207,7 @@ class _Cylinder:
         around = (self._size - 1) / 2 if around is None else around
         offset = around - np.moveaxis(places, 0, -1)
         turns = np.round(offset @ self.period / (self.period @ self.period))
-        return places + self.period[:, None, None] * turns, turns
+        return places + np.multiply.outer(self.period, turns), turns
 
     def limits(self, limits):
         """Widen limits of places, one pair for x and y, to all that the image holds."""

@@ -85,12 +85,12 @@ def _choose_hdu(hdus, wanted, path):
 def _choose_column(hdu, wanted, path):
     with understood(path, "columns"):
         columns = hdu.columns
-    names = [name for name in columns.names if not _PIXEL.match(name)]
+    names = [name for name in columns.names if name and not _PIXEL.match(name)]
     listed = f"Its columns: {', '.join(names) or 'none'}."
     if wanted is None:
         full = [name for name in names if name.upper() == "FULL"]
         if not names:
-            raise FileFormatError(f"{path} has no column of values.")
+            raise FileFormatError(f"{path} has no column of values with a name (TTYPE).")
         if len(names) != 1 and len(full) != 1:
             raise FileFormatError(
                 f"{path} has several columns: say which one holds y, with column=... {listed}"
@@ -118,7 +118,7 @@ def _read_healpix(path, hdu, name, ordering, frame, mask):
     nside = header.whole("NSIDE")
     from_length = nside_of(values.size)
     if numbers is not None:
-        nside = nside or from_length
+        nside = from_length if nside is None else nside
         if nside is None:
             raise FileFormatError(
                 f"{path} is a partial map (it has a column of pixel numbers): it must have the "
@@ -154,10 +154,13 @@ def _read_values(path, hdu, name):
         if not _is_scaled(column):
             in_file = isinstance(path, Path)
             return read_column(path, hdu, name) if in_file else np.asarray(hdu.data[name])
-        values = np.array(hdu.data[name], dtype=float)
-        if column.null not in (None, ""):
-            values[hdu.data.view(np.ndarray)[name] == column.null] = np.nan
-        return values
+        if column.bscale in (None, "", 1):
+            return np.asarray(hdu.data[name])  # unsigned integers
+        stored = hdu.data.view(np.ndarray)[name]
+        values = stored * float(column.bscale) + float(column.bzero or 0)
+        return (
+            values if column.null in (None, "") else np.where(stored == column.null, np.nan, values)
+        )
 
 
 def _is_scaled(column):
@@ -169,7 +172,7 @@ def _read_numbers(path, hdu, header):
     scheme = header.text("INDXSCHM").upper()
     if scheme not in ("", "EXPLICIT", "IMPLICIT"):
         raise header.wrong("INDXSCHM", "IMPLICIT or EXPLICIT")
-    names = [name for name in hdu.columns.names if _PIXEL.match(name)]
+    names = [name for name in hdu.columns.names if name and _PIXEL.match(name)]
     names = [name for name in names if name.upper() == "PIXEL"] or names
     if not names:
         if scheme == "EXPLICIT":
@@ -326,7 +329,7 @@ def _beam_in(header):
                 continue
     major = header.get("BMAJ")
     minor = header.get("BMIN", major)
-    if all(isinstance(n, float | int) and 0 < n < 180 for n in (major, minor)):
+    if all(type(n) in (float, int) and 0 < n < 180 for n in (major, minor)):
         # Twelve digits: ten arcmin are 0.16666666666666666 deg.
         same = np.isclose(minor, major, rtol=0.01)
         return check_beam(float(f"{major * 60:.12g}") * u.arcmin) if same else None

@@ -38,6 +38,12 @@ def bool_array(values, masked):
     return values if mask is None or values.dtype != bool else np.where(mask, masked, values)
 
 
+def has_value(values, mask):
+    """Which values are finite, not UNSEEN and not masked."""
+    valid = np.abs(values) < _LARGEST_VALUE
+    return valid if mask is None else valid & ~mask
+
+
 def checked_zeros(zeros):
     """Refuse anything but the three ways to take exact zeros."""
     if zeros not in (None, "observed", "unobserved"):
@@ -83,15 +89,13 @@ def look_at(pixels, zeros, name):
 
     Only a part of them is read: runs of pixels all over the map.
     """
-    size = int(np.prod(pixels.shape))
-    starts = np.unique(np.linspace(0, max(size - _RUN, 0), _RUNS).astype(np.int64))
-    numbers = np.unique(np.minimum(starts[:, None] + np.arange(_RUN), size - 1))
-    values = pixels.take(numbers)
+    starts = np.unique(np.linspace(0, max(pixels.size - _RUN, 0), _RUNS).astype(np.int64))
+    stored = np.unique(np.minimum(starts[:, None] + np.arange(_RUN), max(pixels.size - 1, 0)))
+    values = pixels.take(pixels.numbers(stored)) if pixels.size else np.empty(0)
     values = values[np.isfinite(values)]
     _say_what_y_cannot_be(values, name)
     if zeros is None and zeros_stand_out(values):
-        share = 100 * np.mean(values == 0)
-        warn_of_zeros(f"About {share:.2g} % of the pixels of {name} are exactly 0")
+        warn_of_zeros(f"About {100 * np.mean(values == 0):.2g} % of the pixels of {name} are")
         return True
     return zeros == "unobserved"
 
@@ -99,7 +103,7 @@ def look_at(pixels, zeros, name):
 def warn_of_zeros(found):
     """Say that exact zeros are taken as pixels without data."""
     warnings.warn(
-        f"{found}, and the others are noise: they are taken as not observed. State "
+        f"{found} exactly 0, and the others are noise: the zeros are taken as not observed. State "
         "zeros='unobserved' when the map is opened to have that without this warning, or "
         "zeros='observed' if they are measured values.",
         SzmassWarning,
@@ -114,7 +118,7 @@ def _say_what_y_cannot_be(values, name):
     noise = 1.4826 * np.median(np.abs(values - np.median(values)))
     if large <= max(4, 1e-3 * values.size) and noise <= _LARGEST_NOISE:
         return
-    if np.isin(values, (0, 1)).mean() > 0.5 and values.min() >= 0 and values.max() <= 1:
+    if values.min() >= 0 and values.max() == 1:
         return  # a mask
     warnings.warn(
         f"The values of {name} are implausible for Compton-y: {100 * large / values.size:.3g} % of "

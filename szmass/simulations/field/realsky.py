@@ -139,7 +139,7 @@ def _candidates(ymap, n, geometry, rng):
             f"The map of {ymap.shape[0]} x {ymap.shape[1]} pixels is smaller than a cutout of "
             f"{geometry!r}: there is no room for empty positions."
         )
-    coord = ymap.wcs.celestial.pixel_to_world(columns, rows).galactic
+    coord = ymap.pixel_to_world(columns, rows).galactic
     return coord[np.isfinite(coord.l.deg) & np.isfinite(coord.b.deg)]
 
 
