@@ -12,7 +12,7 @@ from szmass.estimators.priors import estimates_under, redshifts_under
 from szmass.exceptions import InvalidInputError
 from szmass.networks.saliency import occlusion_map
 from szmass.networks.shipped import load_networks
-from szmass.results import MassFlag
+from szmass.results import MassFlag, MassScale
 
 __all__ = ["CNNMass"]
 
@@ -39,7 +39,16 @@ class NetworkMass(MassEstimator):
 
     def _card(self):
         """Model card of the networks."""
-        return self._networks().card
+        return self._of_masses(self._networks().card)
+
+    def _of_masses(self, card):
+        """A card whose networks give masses of the definition that the estimator gives."""
+        if card.mass_definition != self.mass_definition:
+            raise InvalidInputError(
+                f"The networks in 'weights' ({str(self.weights)!r}) give masses of "
+                f"{card.mass_definition!r}; this estimator gives {self.mass_definition!r}."
+            )
+        return card
 
     def _missing(self, sample):
         card, flag = self._card(), super()._missing(sample)
@@ -59,7 +68,7 @@ class NetworkMass(MassEstimator):
         backend = sys.modules["keras"].backend.backend() if "keras" in sys.modules else None
         used = {"numpy", "scipy", "keras", backend or "tensorflow"}
         return {
-            "mass_scale": scale,
+            "mass_scale": MassScale(scale).value,
             "software": sorted(used),
             **({} if backend is None else {"backend": backend}),
             "model_card": card.name,
@@ -188,7 +197,8 @@ class CNNMass(NeedsDepth, NetworkMass):
         found = estimates_under(self.prior, cosmology, networks.log10_mass, log_density, sample)
         if networks.domain is not None:
             score = networks.domain_score(*maps, log_density, **field)
-            found.flag[score > networks.domain.threshold] |= MassFlag.OUT_OF_DOMAIN
+            # What has no score is not in domain either.
+            found.flag[~(score <= networks.domain.threshold)] |= MassFlag.OUT_OF_DOMAIN
         return found
 
     def _extra_meta(self, sample):
