@@ -137,6 +137,15 @@ class CNNMass(NeedsDepth, NetworkMass):
     def _grid(self):
         return self._networks().log10_mass
 
+    def _cosmology(self):
+        name = self._card().training.get("cosmology")
+        if not isinstance(name, str):
+            raise InvalidInputError(
+                "'training' of the model card must have the name of its 'cosmology'. "
+                f"Received: {name!r}"
+            )
+        return name
+
     @property
     def redshift_range(self):
         """Lowest and highest redshift that may be weighed under the prior."""
@@ -193,8 +202,9 @@ class CNNMass(NeedsDepth, NetworkMass):
         field = {"noise": setup.noise, "depth": depth_factors(self.depth, setup, sample)}
         maps = sample.cutouts.data, sample.redshift
         log_density = networks.log_density(*maps, batch_size=self.batch_size, **field)
-        cosmology = networks.card.training["cosmology"]
-        found = estimates_under(self.prior, cosmology, networks.log10_mass, log_density, sample)
+        found = estimates_under(
+            self.prior, self._cosmology(), networks.log10_mass, log_density, sample
+        )
         if networks.domain is not None:
             score = networks.domain_score(*maps, log_density, **field)
             # What has no score is not in domain either.
@@ -206,6 +216,6 @@ class CNNMass(NeedsDepth, NetworkMass):
         return super()._extra_meta(sample) | {
             "references": list(card.references),
             "prior": self.prior if isinstance(self.prior, str) else repr(self.prior),
-            "cosmology": card.training["cosmology"],
+            "cosmology": self._cosmology(),
             **self._setup(sample.cutouts).meta,
         }

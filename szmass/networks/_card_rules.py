@@ -113,10 +113,6 @@ def check_density_card(card):
             and all(map(math.isclose, built, (low, high))),
             f"that of 'architecture_options', {built!r}",
         ),
-        "training": (
-            _is_text(card.training.get("cosmology")),
-            "a table with the name of a 'cosmology'",
-        ),
     }
     for name, (kept, expectation) in rules.items():
         if not kept:

@@ -107,7 +107,9 @@ def set_arrays(model, arrays):
                 f"needs {tuple(weight.shape)}."
             )
         if arrays[name].dtype.kind not in "fiu" or not np.all(np.isfinite(arrays[name])):
-            raise FileFormatError(f"The weights {name!r} contain NaN or infinite values, or no numbers.")
+            raise FileFormatError(
+                f"The weights {name!r} contain NaN or infinite values, or no numbers."
+            )
         weight.assign(arrays[name])
 
 
