@@ -48,7 +48,7 @@ def missing_inputs(sample, needs, redshift_range, label):
         else:
             if need not in sample.table.colnames:
                 raise InvalidInputError(
-                    f"{label} needs the column {need!r}, and the sample has none. Say which column "
+                    f"{label} needs {need!r}, and the sample has no column {need!r}. Say which one "
                     f"of the table holds it, for instance columns={{{need!r}: 'name in the table'}}"
                     f" (--column {need}=NAME on the command line), add it, or leave this estimator "
                     f"out. The sample has {', '.join(sample.table.colnames)}."

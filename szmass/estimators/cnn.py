@@ -13,7 +13,7 @@ from szmass.estimators.priors import estimates_under, redshifts_under
 from szmass.exceptions import InvalidInputError
 from szmass.networks.saliency import occlusion_map
 from szmass.networks.shipped import load_networks
-from szmass.results import MassFlag
+from szmass.results import MassFlag, MassScale
 
 __all__ = ["CNNMass"]
 
@@ -44,7 +44,16 @@ class NetworkMass(MassEstimator):
 
     def _card(self):
         """Model card of the networks."""
-        return self._networks().card
+        return self._of_masses(self._networks().card)
+
+    def _of_masses(self, card):
+        """A card whose networks give masses of the definition that the estimator gives."""
+        if card.mass_definition != self.mass_definition:
+            raise InvalidInputError(
+                f"The networks in 'weights' ({str(self.weights)!r}) give masses of "
+                f"{card.mass_definition!r}; this estimator gives {self.mass_definition!r}."
+            )
+        return card
 
     def _missing(self, sample):
         card, flag = self._card(), super()._missing(sample)
@@ -64,7 +73,7 @@ class NetworkMass(MassEstimator):
         backend = sys.modules["keras"].backend.backend() if "keras" in sys.modules else None
         used = {"numpy", "scipy", "keras", backend or "tensorflow"}
         return {
-            "mass_scale": scale,
+            "mass_scale": MassScale(scale).value,
             "software": sorted(used),
             **({} if backend is None else {"backend": backend}),
             "model_card": card.name,
@@ -137,6 +146,15 @@ class CNNMass(NeedsDepth, NetworkMass):
     def _grid(self):
         return self._networks().log10_mass
 
+    def _cosmology(self):
+        name = self._card().training.get("cosmology")
+        if not isinstance(name, str):
+            raise InvalidInputError(
+                "'training' of the model card must have the name of its 'cosmology'. "
+                f"Received: {name!r}"
+            )
+        return name
+
     @property
     def redshift_range(self):
         """Lowest and highest redshift that may be weighed under the prior."""
@@ -202,11 +220,13 @@ class CNNMass(NeedsDepth, NetworkMass):
         bins = networks.card.redshift_bins
         limits = bins[0][0] + _ABOVE, bins[-1][1]
         log_density = over_redshifts(at_redshift, sample.redshift, redshift_errors(sample), limits)
-        cosmology = networks.card.training["cosmology"]
-        found = estimates_under(self.prior, cosmology, networks.log10_mass, log_density, sample)
+        found = estimates_under(
+            self.prior, self._cosmology(), networks.log10_mass, log_density, sample
+        )
         if networks.domain is not None:
             score = networks.domain_score(data, sample.redshift, log_density, **field)
-            found.flag[score > networks.domain.threshold] |= MassFlag.OUT_OF_DOMAIN
+            # What has no score is not in domain either.
+            found.flag[~(score <= networks.domain.threshold)] |= MassFlag.OUT_OF_DOMAIN
         return found
 
     def _extra_meta(self, sample):
@@ -216,6 +236,6 @@ class CNNMass(NeedsDepth, NetworkMass):
             "errors_hold": [*self.errors_hold, *redshift],
             "references": list(card.references),
             "prior": self.prior if isinstance(self.prior, str) else repr(self.prior),
-            "cosmology": card.training["cosmology"],
+            "cosmology": self._cosmology(),
             **self._setup(sample.cutouts).meta,
         }

@@ -108,8 +108,10 @@ def set_arrays(model, arrays):
                 f"The weights {name!r} have shape {arrays[name].shape}; the network {model.name!r} "
                 f"needs {tuple(weight.shape)}."
             )
-        if not np.all(np.isfinite(arrays[name])):
-            raise FileFormatError(f"The weights {name!r} contain NaN or infinite values.")
+        if arrays[name].dtype.kind not in "fiu" or not np.all(np.isfinite(arrays[name])):
+            raise FileFormatError(
+                f"The weights {name!r} contain NaN or infinite values, or no numbers."
+            )
         weight.assign(arrays[name])
 
 

@@ -262,6 +262,8 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
     InvalidInputError
         An argument is out of range or of the wrong kind, or a column is missing.
     """
+    if not len(sample):
+        raise InvalidInputError("'sample' must have at least one cluster. Received: none")
     parts = list(
         iter_simulate(sample, observation, model=model, cosmology=cosmology, seed=seed, **options)
     )

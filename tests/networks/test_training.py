@@ -95,6 +95,7 @@ def test_recipes_that_ship_can_be_read():
         ("clusters = 60", "", "'data' of the recipe lacks 'clusters'"),
         ("clusters = 60", "clusters = 0", "'data.clusters' must be a positive whole number"),
         ("clusters = 60", "cluster = 60", "'data' of a recipe has no 'cluster'"),
+        ("clusters = 60", "cluster = 60", r"Did you mean 'clusters'\?"),
         ("[1e14, 2e15]", "[2e15, 1e14]", "'data.mass' must be two increasing masses"),
         ("[0.8, 1.2]", "[0.8]", "'observation.depth' must be a lower and an upper"),
         ('["total", "instrument"]', "[]", "'observation.noise' must be a list"),
