@@ -81,7 +81,7 @@ class MassEstimator(ABC):
     kind = "other"
     #: Scale of the masses: a number is a 1-b, else text as in `~szmass.results.MassScale`.
     mass_scale = "unknown"
-    #: What the errors hold: ``"noise"``, ``"scatter"``, ``"centring"``, ``"calibration"``, ...
+    #: What the errors hold: ``"noise"``, ``"scatter"``, ``"centring"``, ``"redshift"``, ...
     errors_hold = ()
     #: How the mass is taken from what is known of it.
     point_estimate = ""

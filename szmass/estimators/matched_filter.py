@@ -98,7 +98,8 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
     hold the signal that is lost to a wrong position: the mass stays that at the position as it is,
     its upper error grows, and the lower one shrinks, at most to a quarter.
 
-    Flags: ``NOT_POSITIVE`` for a signal that no mass has, ``BLENDED``, ``CUTOUT_TOO_SMALL`` for 5
+    Flags: ``NOT_POSITIVE`` for a signal that no mass has, ``BLENDED`` where a neighbour may change
+    the signal by more than its error and 5 % of it, ``CUTOUT_TOO_SMALL`` for 5
     theta500 beyond the cutout, ``INCOMPLETE_CUTOUT`` where pixels were missing; the filters are
     then those that are optimal on what is there.
 
