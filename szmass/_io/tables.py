@@ -19,7 +19,7 @@ from astropy.utils.masked import Masked
 
 from szmass._io.files import atomic_path
 from szmass._io.fits import damaged_fits_raises
-from szmass._utils.kinds import as_path
+from szmass._utils.kinds import as_path, check_kind
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 #: File suffix to table format.
@@ -71,6 +71,7 @@ def write_table(table, path, *, overwrite=False, format=None):
     and ``dec`` (ICRS), unless the table has columns of these names.
     """
     format = table_format(path, format)
+    check_kind(table, "Table", "table")
     if isinstance(table, QTable):  # a sub-class may have writers of its own, which end here
         table = QTable(table, copy=False)
     with atomic_path(path, overwrite=overwrite) as temporary:

@@ -11,6 +11,7 @@ import numpy as np
 
 from szmass._io.tables import write_table
 from szmass._utils.attributes import column_parts
+from szmass._utils.kinds import check_kind
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_quantity
 from szmass._utils.registry import Registry
@@ -138,7 +139,7 @@ class Catalog:
             cls.__doc__ = "\n\n".join([body, _PARAMETERS, *sections])
 
     def __init__(self, table):
-        self.table = standardise(table, self.columns)
+        self.table = standardise(check_kind(table, "Table", "table"), self.columns)
         self.table.meta = {**table.meta, "catalog": self.tag, "references": list(self.references)}
         self._index = NameIndex(self.table["name"], kind=f"{self.tag or 'table'} row")
 
