@@ -19,7 +19,7 @@ from szmass._io.files import atomic_path, is_full_disk
 from szmass._io.forms import BAD_CONTENT, META_KEY, TABLE_FORMATS, read_form
 from szmass._io.text import write_csv
 from szmass._utils.columns import as_qtable, column_parts
-from szmass._utils.kinds import as_path
+from szmass._utils.kinds import as_path, check_kind
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 # Rows that are tried first: those of text that a format might change, and a few others.
@@ -48,6 +48,7 @@ def write_table(table, path, *, overwrite=False, format=None):
     back from the file as it is refused by name.
     """
     format = table_format(path, format)
+    check_kind(table, "Table", "table")
     if isinstance(table, QTable):  # a sub-class may have writers of its own, which end here
         table = QTable(table, copy=False)
     table = _plain_kinds(table)

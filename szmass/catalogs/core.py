@@ -14,6 +14,7 @@ from szmass._io.forms import read_form
 from szmass._io.limits import read_content
 from szmass._io.tables import read_table, write_table
 from szmass._utils.columns import column_parts, describe_rows
+from szmass._utils.kinds import check_kind
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_quantity
 from szmass._utils.registry import Registry
@@ -148,7 +149,7 @@ class Catalog:
             cls.__doc__ = "\n\n".join([body, _PARAMETERS, *sections])
 
     def __init__(self, table):
-        self.table = standardise(table, self.columns)
+        self.table = standardise(check_kind(table, "Table", "table"), self.columns)
         self.table.meta = {**table.meta, "catalog": self.tag, "references": list(self.references)}
         self._index = NameIndex(self.table["name"], kind=f"{self.tag or 'table'} row")
         self._check_values()

@@ -53,6 +53,7 @@ def simulate(population, number, mass, redshift, one_minus_b, output, **options)
 def _population(name, number, limits, one_minus_b, options):
     from szmass._utils.names import did_you_mean
     from szmass.catalogs import CATALOGS, load_sample
+    from szmass.exceptions import UnknownNameError
     from szmass.simulations import draw_flat, draw_mass_function, twin
 
     if name == "mass-function":
@@ -64,7 +65,7 @@ def _population(name, number, limits, one_minus_b, options):
         return draw_flat(number, seed=options["seed"], **limits)
     if name not in CATALOGS and not os.path.exists(name):
         hint = did_you_mean(name, ["flat", "mass-function", *CATALOGS])
-        raise click.UsageError(
+        raise UnknownNameError(
             f"--population: {name!r} is neither a file nor a known catalogue, nor 'flat' or "
             f"'mass-function'.{hint}"
         )

@@ -237,7 +237,12 @@ class CutoutStack(DescribedPixels):
     ):
         data, mask, unit = without_mask(data)
         check_unit(unit, "data")
-        self.data = np.ascontiguousarray(data, dtype=np.float32)
+        try:
+            self.data = np.ascontiguousarray(data, dtype=np.float32)
+        except (TypeError, ValueError):
+            raise InvalidInputError(
+                f"'data' must be an array of real numbers. Received: {data!r:.200}"
+            ) from None
         if self.data.ndim != 3:
             raise InvalidInputError(
                 f"'data' must have the shape (N, ny, nx). Received: {self.data.shape}"

@@ -1,10 +1,9 @@
 """Networks of one redshift bin each, used as one."""
 
-from pathlib import Path
-
 import numpy as np
 
 from szmass._io.download import check_sha256
+from szmass._utils.kinds import as_path
 from szmass._utils.optional import import_optional
 from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
@@ -155,7 +154,7 @@ def load_binned(folder):
     IntegrityError
         A file is not the one that the card names.
     """
-    folder = Path(folder).expanduser()
+    folder = as_path(folder, "folder").expanduser()
     if not (folder / CARD).is_file():
         raise InvalidInputError(
             f"'folder' must be a folder of trained networks. There is no {CARD!r} in "

@@ -285,6 +285,20 @@ def test_an_interrupted_training_gives_the_same_networks(trained, recipe, datase
     assert (folder / "model.npz").read_bytes() == (trained / "model.npz").read_bytes()
 
 
+def test_the_folder_is_looked_at_first(tmp_path, recipe, dataset, monkeypatch):
+    def fail(*args):
+        raise AssertionError("the folder was not looked at first")
+
+    monkeypatch.setattr("szmass.networks.training._check_feasible", fail)
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InvalidInputError, match="no training of szmass"):
+        train(recipe, tmp_path, dataset=dataset)
+    monkeypatch.setattr("os.access", lambda *args: False)
+    with pytest.raises(InvalidInputError, match="permissions"):
+        train(recipe, tmp_path / "new" / "folder", dataset=dataset)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
 def test_folders_of_others_are_left_alone(trained, tmp_path, recipe, dataset):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InvalidInputError, match="no training of szmass"):

@@ -8,6 +8,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 
 from szmass._utils.columns import column_parts, parse_unit, stated_unit
+from szmass._utils.kinds import check_kind
 from szmass.catalogs._columns import CatalogColumn, catalog_columns
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.physics.cosmology import get_cosmology
@@ -160,7 +161,7 @@ def with_units(table, columns, units, cosmology):
     Without a unit it is in the published one, or in that of ``units``, by our names (``mass`` is
     for all masses).
     """
-    result = table.copy()
+    result = check_kind(table, "Table", "table").copy()
     ours = {column.name for column in columns}
     unknown = sorted(set(units).difference(ours, {"mass"}))
     if unknown:
