@@ -42,7 +42,8 @@ def missing_inputs(sample, needs, redshift_range, label):
                 )
             covered, complete, plausible = _pixels(sample.cutouts)
             flag[~covered] |= MassFlag.NO_CUTOUT
-            flag[~plausible] |= MassFlag.IMPLAUSIBLE
+            # No method was made for such pixels: they are not weighed.
+            flag[~plausible] |= MassFlag.IMPLAUSIBLE | MassFlag.EXTRAPOLATED
             if need == "complete_cutout":
                 flag[covered & ~complete] |= MassFlag.INCOMPLETE_CUTOUT
         else:
