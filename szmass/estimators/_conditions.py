@@ -104,7 +104,7 @@ def warn_of_unweighed(tag, estimates):
             + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
             + ")",
             UnweighedClustersWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
 
 
@@ -115,7 +115,7 @@ def warn_of_failure(method, err):
         f"{method} stopped with an error and has weighed no cluster; the other estimators did. "
         f"{text}",
         SzmassWarning,
-        stacklevel=4,
+        stacklevel=3,
     )
     return text
 
@@ -130,5 +130,5 @@ def warn_of_mixed_scales(table):
             "errors. one_minus_b=0.8 (--one-minus-b on the shell) brings those with a 1-b to a "
             "common one.",
             MixedScalesWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
