@@ -12,7 +12,7 @@ from astropy.table import QTable
 from click.testing import CliRunner
 from report_data import HOSTILE, make_stack, make_table
 
-from szmass._io.tables import write_table
+from szmass._tables.files import write_table
 from szmass.catalogs import load_sample
 from szmass.cli import main
 from szmass.clusters import ClusterSample
