@@ -66,6 +66,7 @@ def read_map(source, *, column, ordering, frame, beam, unit, hdu, mask):
         # A cutout that is opened as a map was interpolated from another one.
         kind = header.text("SAMPLING")
         facts["sampling"] = kind if kind in ("point", "window") else None
+        facts["zeros"] = "observed" if header.text("ZEROS") == "observed" else None
         return pixels, _agreed_beam(header, beam, path), meta, facts
 
 

@@ -79,7 +79,7 @@ def zeros_stand_out(values):
     if zeros < _FEWEST_ZEROS:
         return False
     others = values[(values != 0) & np.isfinite(values)]
-    if min(np.count_nonzero(others > 0), np.count_nonzero(others < 0)) < 0.02 * others.size + 1:
+    if min(np.count_nonzero(others > 0), np.count_nonzero(others < 0)) < 0.2 * others.size + 1:
         return False
     return zeros > _EXCESS * np.unique(others, return_counts=True)[1].max()
 

@@ -176,7 +176,7 @@ class ComptonMap(DescribedMap):
         ymap = cls(pixels, beam, meta, noise, sampling or told["sampling"])
         if isinstance(path, str | os.PathLike):
             ymap._source = Path(path).resolve(), options
-        return ymap._opened(zeros, meta["MAPFILE"])
+        return ymap._opened(zeros or told["zeros"], meta["MAPFILE"])
 
     @classmethod
     def from_healpix(

@@ -17,7 +17,7 @@ _ROTATION_TOLERANCE = 0.1  # deg: 0.1 pixel at the corner of 96 x 96 pixels
 
 # Fields that hold text, and tables.
 _TEXTS = (
-    *("name", "architecture", "frame", "projection", "interpolation", "mass_definition"),
+    *("name", "architecture", "frame", "projection", "mass_definition"),
     *("split", "licence"),
 )
 _TABLES = ("architecture_options", "training", "metrics")
@@ -35,6 +35,10 @@ def broken_rules(card):
         for name in _TABLES
     }
     rules |= {
+        "interpolation": (
+            card.interpolation is None or _is_text(card.interpolation),
+            "a text, or None where it is not known",
+        ),
         "n_parameters": (_are_whole([card.n_parameters]), "a positive whole number"),
         "rotation_deg": (math.isfinite(card.rotation_deg), "finite"),
         "error_table": (

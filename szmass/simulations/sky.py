@@ -127,9 +127,9 @@ def simulate_sky(
     if noise is not None and isinstance(noise.depth, DepthMap):
         mocks.table["depth"] = noise.depth.at(sample.coord)
     mocks.table.meta.update(clusters.meta, observation=f"sky, nside={nside}")
-    facts = {"beam": beam, "noise": noise, "sampling": "window"}
+    facts = {"beam": beam, "noise": noise, "sampling": "window", "zeros": "observed"}
     ymap = ComptonMap.from_healpix(sky, ordering="ring", frame=frame, **facts)
-    ymap.meta.update(MODEL=model.name, SEED=seed, COSMO=str(cosmology.name))
+    ymap.meta.update(ZEROS="observed", MODEL=model.name, SEED=seed, COSMO=str(cosmology.name))
     return ymap, mocks
 
 
