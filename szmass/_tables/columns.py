@@ -134,7 +134,7 @@ def numbers_of(values, mask):
     """
     wrong = np.zeros(values.shape, dtype=bool)
     if values.dtype.kind in "fiub":
-        numbers = as_doubles(values)
+        numbers = values.astype(float)
     else:
         texts = np.char.strip(values.astype(str))
         known = ~(mask | without_value(texts))
@@ -166,7 +166,8 @@ def number_column(column, name, wanted=None, *, unit=None, missing=None, names=N
             f"{the(label)} column '{name}' must hold one number per row. Received: "
             f"dtype {values.dtype}, shape {values.shape}"
         )
-    numbers, mask, wrong = numbers_of(values, mask)
+    single = values.dtype == np.float32
+    numbers, mask, wrong = numbers_of(as_doubles(values) if single else values, mask)
     if wrong.any():
         raise InvalidInputError(
             f"{the(label)} column '{name}' must hold one number per row. Received: "

@@ -195,7 +195,15 @@ def _with_text_masks(table):
 
 
 def _write_ecsv(table, path):
-    _with_text_masks(table).write(path, format="ascii.ecsv")
+    table = _with_text_masks(table)
+    for name in table.colnames:
+        column = table[name]
+        if isinstance(column, Column) and column.dtype.kind == "U":
+            values, mask, _ = column_parts(column)
+            # Blanks at the ends of text survive as JSON alone, which objects are written in.
+            if np.any((np.char.strip(values) != values) & ~mask):
+                table[name] = column.astype(object)
+    table.write(path, format="ascii.ecsv")
 
 
 def _write_fits(table, path):
@@ -310,4 +318,9 @@ def read_table(path, *, format=None, readme=None, text=()):
                 f"{str(path)!r} could not be read as {form}: what szmass wrote into it of its "
                 f"columns is damaged ({err})"
             ) from err
+    for name in table.colnames if form == "ecsv" else ():
+        values, mask, _ = column_parts(table[name])
+        if values.dtype.kind == "O" and all(isinstance(value, str) for value in values[~mask]):
+            plain = known_kind(table[name], name)
+            table[name] = plain if mask.any() else Column(plain)
     return as_qtable(table)

@@ -66,14 +66,15 @@ _CURES = {
 }
 
 
-def check_kind(value, kind, argument, able=None):
+def check_kind(value, kind, argument, able=None, wanted=None):
     """Give an argument back if it is of a class, which is known by its name, or refuse it.
 
-    ``able`` is a method which lets any other object that has it pass as well.
+    ``able`` is a method which lets any other object that has it pass as well; ``wanted`` is what
+    the message calls it.
     """
     if kind in _ancestry(value) or (able and callable(getattr(value, able, None))):
         return value
-    wanted = "table" if kind == "Table" else kind
+    wanted = wanted or ("table" if kind == "Table" else kind)
     raise InvalidInputError(f"'{argument}' must be a {wanted}. {_received(value, kind)}")
 
 

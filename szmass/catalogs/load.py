@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from szmass._tables.files import read_table
 from szmass._tables.forms import read_form
 from szmass._utils.kinds import as_path
 from szmass._utils.names import did_you_mean
@@ -163,8 +164,8 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
 
 def _known_catalog(path):
     """Read the file as the catalogue that it is; None if it is none that is known."""
-    table = read_form(path)[0]
-    ours = table.meta.get("catalog")
+    table, _, packed = read_form(path)
+    ours = (table if packed is None else read_table(path)).meta.get("catalog")
     if isinstance(ours, str) and ours in CATALOGS:
         known = [CATALOGS[ours]] if _has_all(table, CATALOGS[ours], ours=True) else []
     else:

@@ -43,7 +43,8 @@ def over_redshifts(log_density, redshift, error, limits):
             weight = np.where((at >= limits[0]) & (at <= limits[1]) | (n == 1), 1.0, 1e-300)
             weight *= np.exp(-0.5 * deviation**2)
             values = log_density(np.clip(at, *limits) if n > 1 else at, rows)
-            total = np.logaddexp(total, values + np.log(weight)[:, np.newaxis])
+            with np.errstate(invalid="ignore"):  # where nothing is possible, and NaN
+                total = np.logaddexp(total, values + np.log(weight)[:, np.newaxis])
             norm = norm + weight
         if result is None:
             result = np.empty((len(redshift), total.shape[1]))

@@ -51,7 +51,7 @@ def missing_inputs(sample, needs, redshift_range, label):
                 raise InvalidInputError(
                     f"{label} needs {need!r}, and the sample has no column {need!r}. Say which one "
                     f"of the table holds it, for instance columns={{{need!r}: 'name in the table'}}"
-                    f", add it, or leave this estimator "
+                    ", add it, or leave this estimator "
                     f"out. The sample has {', '.join(sample.table.colnames)}."
                 )
             flag[~np.isfinite(sample.quantity(need).value)] |= MassFlag.NO_MEASUREMENT

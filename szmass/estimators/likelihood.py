@@ -138,13 +138,13 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
             "calibration": self.one_minus_b_err > 0,
         }
         return {
-            "mass_scale": float(self.one_minus_b),
+            "mass_scale": float(check_one_minus_b(self.one_minus_b)),
             "errors_hold": [what for what, inside in held.items() if inside],
             "software": list(software),
             "references": list(dict.fromkeys(papers)),
             "relation": relation.name,
             "profile": setup.profile.name,
-            "one_minus_b": float(self.one_minus_b),
+            "one_minus_b": float(check_one_minus_b(self.one_minus_b)),
             "one_minus_b_err": float(self.one_minus_b_err),
             "sigma_lny": scatter,
             "diversity": None if self.diversity is None else get_cluster_model(self.diversity).name,

@@ -32,6 +32,7 @@ from szmass.estimators.filters._templates import SIZES, at_sizes, radial_templat
 from szmass.estimators.filters.scan import FilterScan
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry, CutoutStack
+from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.scaling import get_scaling_relation
 from szmass.physics.templates import disc_transform
@@ -137,7 +138,7 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
             "references": list(
                 dict.fromkeys((*relation.references, *setup.profile.references, *self.references))
             ),
-            "mass_scale": float(self.one_minus_b),
+            "mass_scale": float(check_one_minus_b(self.one_minus_b)),
             "errors_hold": [
                 "noise",
                 *(["centring"] if np.any(self._centring(sample) > 0) else []),
@@ -145,7 +146,7 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
             ],
             "relation": relation.name,
             "profile": setup.profile.name,
-            "one_minus_b": float(self.one_minus_b),
+            "one_minus_b": float(check_one_minus_b(self.one_minus_b)),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
             **setup.meta,
         }

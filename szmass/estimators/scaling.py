@@ -7,6 +7,7 @@ import numpy as np
 from szmass.estimators._catalogue_errors import redshift_errors, redshift_shifts
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.exceptions import InvalidInputError
+from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.pressure import get_pressure_profile
 from szmass.physics.scaling import get_scaling_relation
@@ -79,7 +80,7 @@ class ScalingRelationMass(MassEstimator):
             papers, profile = (*papers, *used.references), {"profile": used.name}
         scatter = relation.scatter(self.sigma_lny)
         return {
-            "mass_scale": float(self.one_minus_b),
+            "mass_scale": float(check_one_minus_b(self.one_minus_b)),
             "errors_hold": [
                 "noise",
                 *(["scatter"] if scatter else []),
@@ -88,7 +89,7 @@ class ScalingRelationMass(MassEstimator):
             "references": list(dict.fromkeys(papers)),
             "relation": relation.name,
             **profile,
-            "one_minus_b": float(self.one_minus_b),
+            "one_minus_b": float(check_one_minus_b(self.one_minus_b)),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
             "sigma_lny": scatter,
         }

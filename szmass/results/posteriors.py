@@ -66,7 +66,7 @@ class LogMassPosterior:
                 f"{np.array2string(grid, threshold=6)}"
             )
         self.log10_mass = grid
-        density = np.array(density, dtype=float)
+        density = np.array(density, dtype=float, order="C")  # sums go by the order
         if density.ndim != 2 or density.shape[1] != len(grid):
             raise InvalidInputError(
                 f"'density' must have the shape (N, {len(grid)}). Received: {density.shape}"
@@ -84,7 +84,7 @@ class LogMassPosterior:
         unknown = np.isnan(density).any(axis=1)
         density[unknown] = np.nan
         self.density = self._normalised(density, "density")
-        prior = np.array(prior, dtype=float)
+        prior = np.array(prior, dtype=float, order="C")
         if prior.shape not in ((len(grid),), density.shape):
             raise InvalidInputError(
                 f"'prior' must have the shape ({len(grid)},) or {density.shape}. "
@@ -122,7 +122,7 @@ class LogMassPosterior:
             See the class; for instance, the prior is zero wherever the likelihood is not.
         """
         grid = as_floats(log10_mass, "", "log10_mass", finite=True)
-        log_likelihood = np.array(log_likelihood, dtype=float)
+        log_likelihood = np.array(log_likelihood, dtype=float, order="C")
         prior = _prior_on(prior, grid, options.get("redshift"), log_likelihood.shape)
         with np.errstate(divide="ignore"):
             total = log_likelihood + np.log(prior)

@@ -180,7 +180,7 @@ def methods_of(table, *, whole=False):
     >>> list(methods_of(estimate_masses(make_check_sample(3), ["scaling", "matched_filter"])))
     ['scaling', 'matched_filter']
     """
-    names = check_kind(table, "Table", "table").colnames
+    names = check_kind(table, "Table", "table", wanted="table of masses").colnames
     if "mass" in names:
         labels = table["method"][:1] if "method" in names else []
         label = str(labels[0]) if len(labels) and labels[0] is not np.ma.masked else ""
@@ -307,7 +307,7 @@ def add_method(table, masses):
     >>> add_method(table, mine).colnames
     ['name', 'mass_mine', 'mass_errn_mine', 'mass_errp_mine', 'flag_mine']
     """
-    check_kind(table, "Table", "table")
+    check_kind(table, "Table", "table", wanted="table of masses")
     columns = columns_of_method(check_kind(masses, "MethodMasses", "masses").method)
     if len(masses.mass) != len(table) or "mass" in table.colnames:
         raise InvalidInputError(
@@ -390,7 +390,7 @@ def one_method(table, method):
     FileFormatError
         The table has no such method; the message lists those it has.
     """
-    check_kind(table, "Table", "table")
+    check_kind(table, "Table", "table", wanted="table of masses")
     columns = columns_of_method(check_kind(method, "str", "method"))
     if columns["mass"] not in table.colnames:
         raise FileFormatError(

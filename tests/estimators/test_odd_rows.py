@@ -159,7 +159,7 @@ class TestSeveralEstimators:
         monkeypatch.setattr(ScalingRelationMass, "_weigh", never)
         names = ["scaling", "matched_filter"][::order]
         sample.table.remove_column("y5r500")
-        with pytest.raises(InvalidInputError, match=r"'scaling' needs 'y5r500'.*--column y5r500"):
+        with pytest.raises(InvalidInputError, match=r"'scaling' needs 'y5r500'.*columns={'y5r500'"):
             estimate_masses(sample, names)
         other = make_check_sample(3)
         other.cutouts = None
