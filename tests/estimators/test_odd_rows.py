@@ -163,7 +163,7 @@ class TestSeveralEstimators:
             estimate_masses(sample, names)
         other = make_check_sample(3)
         other.cutouts = None
-        with pytest.raises(InvalidInputError, match=r"'matched_filter' needs cutouts.*--map"):
+        with pytest.raises(InvalidInputError, match=r"'matched_filter' needs cutouts.*attach_cutouts"):
             estimate_masses(other, names)
         other = make_check_sample(3)
         other.cutouts.noise = None
