@@ -21,6 +21,7 @@ __all__ = [
     "PSZ2Catalog",
     "__version__",
     "cite",
+    "conf",
     "estimate_masses",
 ]
 
@@ -35,6 +36,7 @@ _HOMES = {
     "PSZ2Catalog": "szmass.catalogs",
     "__version__": "szmass.version",
     "cite": "szmass.citations",
+    "conf": "szmass._io.limits",
     "estimate_masses": "szmass.estimators",
 }
 _SUBPACKAGES = {

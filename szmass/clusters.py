@@ -1,6 +1,7 @@
 """One galaxy cluster, and a sample of them: what flows through the whole package."""
 
 import copy
+import warnings
 
 import astropy.units as u
 import numpy as np
@@ -9,11 +10,12 @@ from astropy.table import Column, Table
 from astropy.utils.masked import Masked
 
 from szmass._io.tables import read_table, write_table
-from szmass._utils.attributes import Number, Position, Text, column_parts
+from szmass._utils.attributes import Number, Position, Text
+from szmass._utils.columns import column_parts
 from szmass._utils.kinds import check_kind, hint_for, rows_of
 from szmass._utils.names import NameIndex
 from szmass._utils.sample_columns import check_columns, map_columns
-from szmass.exceptions import InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 __all__ = ["Cluster", "ClusterSample"]
 
@@ -192,6 +194,11 @@ class ClusterSample:
         A column has no unit or one that does not convert.
     DuplicateNameError
         Two clusters have the same name.
+
+    Warns
+    -----
+    SzmassWarning
+        Two clusters have names that mean the same, such as "A1" and "Abell 1".
     """
 
     def __init__(self, table, *, cutouts=None):
@@ -207,6 +214,7 @@ class ClusterSample:
         self.table = check_columns(columns, _NUMBERS, {}, {}, table.meta)
         self._index = NameIndex(self.names)
         self.cutouts = cutouts
+        _warn_of_alike(self._index)
 
     @classmethod
     def from_table(
@@ -242,7 +250,8 @@ class ClusterSample:
         units : dict, optional
             Units of columns without one, for instance ``{"msz": "1e14 solMass"}``.
         missing : dict, optional
-            Numbers that stand for "not known", for instance ``{"redshift": -1}``.
+            Numbers that stand for "not known", for instance ``{"redshift": -1}``; several as a
+            tuple.
 
         Returns
         -------
@@ -257,6 +266,24 @@ class ClusterSample:
             A column has no unit or one that does not convert.
         DuplicateNameError
             Two clusters have the same name.
+
+        Warns
+        -----
+        SzmassWarning
+            Two clusters have names that mean the same, such as "A1" and "Abell 1".
+
+        Notes
+        -----
+        Positions can be text. What has hours or degrees, minutes and seconds ("12:59:48", "12 59
+        48") is in hours for right ascensions, and in degrees otherwise, unless a unit is given,
+        by the column or in ``units``; "12h59m48s" or "194.95d" say what they are. Plain numbers
+        ("194.95") need a unit, whether they stand as numbers or as text, and a column of right
+        ascensions in degrees must not hold "12:59:48" as well.
+
+        What stands for no value is masked: NaN, None, `pandas.NA`, and in columns of numbers that
+        stand as text also "", "--", "...", "N/A", "nan", "null", "None", "INDEF". Any other text is
+        an error. A logarithmic unit, such as ``"dex(solMass)"``, is converted in the columns of
+        `Cluster`; others keep theirs.
         """
         _require_table(table)
         columns, units, missing = map_columns(
@@ -269,7 +296,9 @@ class ClusterSample:
             units=units,
             missing=missing,
         )
-        return cls._of(check_columns(columns, _NUMBERS, units, missing, table.meta), None)
+        sample = cls._of(check_columns(columns, _NUMBERS, units, missing, table.meta), None)
+        _warn_of_alike(sample._index)
+        return sample
 
     @classmethod
     def _of(cls, table, cutouts):
@@ -286,7 +315,7 @@ class ClusterSample:
         Parameters
         ----------
         path : path-like
-            An ECSV, FITS, VOTable or CSV file.
+            An ECSV, FITS, VOTable or CSV file, also compressed. Names are text, whatever CSV has.
         format : str, optional
             ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``, where the suffix does not say.
         **options : dict
@@ -306,11 +335,15 @@ class ClusterSample:
         InvalidInputError
             See `from_table`.
         """
-        table = read_table(path, format=format)
+        name = options.get("name")
+        table = read_table(path, format=format, text=[name] if isinstance(name, str) else ())
         frame = table.meta.pop(_FRAME_KEY, None)
         sample = cls.from_table(table, **options)
         if frame is not None and frame != sample.coord.frame.name:
-            sample.table["coord"] = sample.coord.transform_to(frame)
+            try:
+                sample.table["coord"] = sample.coord.transform_to(frame)
+            except (ValueError, TypeError) as err:
+                raise FileFormatError(f"{str(path)!r} has positions in {frame!r}: {err}") from err
         return sample
 
     def write(self, path, *, overwrite=False, format=None):
@@ -427,7 +460,7 @@ class ClusterSample:
             if values.dtype.kind in "fiub":
                 values = values.astype(float)
                 values[mask] = np.nan
-                return u.Quantity(values, unit or u.dimensionless_unscaled)
+                return u.Quantity(values, unit or u.dimensionless_unscaled, subok=True)
         raise InvalidInputError(f"The column {name!r} of the sample does not hold numbers.")
 
     def __len__(self):
@@ -480,6 +513,15 @@ def _require_table(table):
         raise InvalidInputError(
             f"'table' must be an astropy Table or QTable. Received: {type(table).__name__}"
             f"{hint_for(table, 'Table')}"
+        )
+
+
+def _warn_of_alike(index):
+    if alike := index.alike():
+        warnings.warn(
+            f"{alike} Remove all but one, or go on if they are different ones.",
+            SzmassWarning,
+            stacklevel=3,
         )
 
 

@@ -335,6 +335,11 @@ def test_software_is_what_an_estimator_declares_whatever_its_name():
     assert found["software numpy"]
     assert not {"software keras", "software scipy"} & set(found)
     assert "%   software mine: not known here, cite its makers" in cite(Mine())
+    Mine.tag, Mine.kind, Mine.software = "torchcnn", "network", ("numpy", "torch")
+    for thing in (Mine, Mine(y="y500"), estimate_masses(sample_of(), Mine(y="y500"))):
+        found = set(find_papers(thing))
+        assert "software torch" in found
+        assert not {"software keras", "software tensorflow"} & found
     table = sample_of().table
     table.meta = {"methods": {"x": {"software": ["keras"], "prior": "tinker08"}}}
     found = find_papers(table)

@@ -187,7 +187,7 @@ def test_estimate_with_columns_told_and_lensing(first, second, sample, tmp_path)
     lensing[:5].write(tmp_path / "wl.csv")
     result = run(
         "estimate", "--catalog", first, "--estimators", "lensing", "-o", output, "--overwrite",
-        "--set", f"lensing.table={tmp_path / 'wl.csv'}",
+        "--set", f"lensing.table=sereno2017:{tmp_path / 'wl.csv'}",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "lensing: 5 weighed" in result.output

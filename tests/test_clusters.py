@@ -16,6 +16,7 @@ from szmass.exceptions import (
     FileFormatError,
     InvalidInputError,
     InvalidUnitError,
+    SzmassWarning,
     UnknownNameError,
 )
 
@@ -366,6 +367,7 @@ def user_table(**columns):
 
 
 RA, DEC = [10.0, 350.0] * u.deg, [-30.0, 60.0] * u.deg
+DEGREES = {"ra": "deg", "dec": "deg"}
 
 
 @pytest.mark.parametrize(
@@ -440,8 +442,11 @@ def test_units_of_positions():
         ClusterSample.from_table(plain)
     sample = ClusterSample.from_table(plain, units={"ra": "deg", "dec": "deg"})
     np.testing.assert_allclose(sample.coord.ra.deg, RA.value)
-    hours = ClusterSample.from_table(plain, units={"ra": "hourangle", "dec": "deg"})
+    in_hours = {"ra": "hourangle", "dec": "deg"}
+    hours = ClusterSample.from_table(plain[:1], units=in_hours)
     assert hours.coord.ra.deg[0] == pytest.approx(150)
+    with pytest.raises(InvalidInputError, match="'ra' has hours outside of 0 to 24 in row 1 .*350"):
+        ClusterSample.from_table(plain, units=in_hours)
     # These names say what they are in.
     ClusterSample.from_table(user_table(RAdeg=RA.value, DEdeg=DEC.value))
     with pytest.raises(InvalidUnitError, match="'dec' must have an angular unit. Received: km"):
@@ -462,7 +467,7 @@ def test_units_of_positions():
             {},
             "\\(ra, dec\\) is masked or NaN in row 0 \\('a'",
         ),
-        ({"ra": RA, "dec": [91, 1] * u.deg}, {}, "is beyond 90 deg latitude in row 0"),
+        ({"ra": RA, "dec": [91, 1] * u.deg}, {}, "latitude 'dec' is beyond 90 deg in row 0 .'a'"),
         ({"ra": Masked(RA, mask=[0, 1]), "dec": DEC}, {}, "masked or NaN in row 1 \\('b'\\)"),
     ],
 )
@@ -692,3 +697,131 @@ def test_cutouts_follow_their_clusters(sample):
         ClusterSample(make_table(3), cutouts=sample.cutouts)
     sample.cutouts = None
     assert sample[0].cutout is None
+
+
+# ------------------------------------------- what a table says, and what it cannot know
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec", "options"),
+    [
+        (np.array([10.46, 15.3], object), np.array([-9.3, 27.2], object), {"units": DEGREES}),
+        (["10.46", "15.30"], ["-9.3", "27.2"], {"units": DEGREES}),
+        (Column(["10.46", "15.30"], unit="deg"), Column(["-9.3", "27.2"], unit="deg"), {}),
+        (["00:41:50.4", "1 1 12"], ["-9.3", "27.2"], {}),
+        (["10.46d", "1h1m12s"], ["-09d18m", "27.2deg"], {}),
+        (["0.69733333333", "1:1:12"], ["-9:18:00", "27.2"], {"units": {"ra": "hourangle"}}),
+    ],
+)
+def test_positions_as_text(ra, dec, options):
+    sample = ClusterSample.from_table(user_table(ra=ra, dec=dec), **options)
+    np.testing.assert_allclose(sample.coord.ra.deg, [10.46, 15.3], atol=1e-7)
+    np.testing.assert_allclose(sample.coord.dec.deg, [-9.3, 27.2], atol=1e-7)
+
+
+def test_positions_as_text_of_other_pairs():
+    table = user_table(RAdeg=["194.95", "12.5"], DEdeg=["27.95", "-3"])
+    np.testing.assert_allclose(ClusterSample.from_table(table).coord.ra.deg, [194.95, 12.5])
+    table = user_table(l=["194.95", "12.5"], b=["27.95", "-3"])
+    with pytest.raises(InvalidInputError, match="'l' holds text that does not say .*{'l': 'deg'}"):
+        ClusterSample.from_table(table)
+    sample = ClusterSample.from_table(table, units={"l": "deg", "b": "deg"})
+    np.testing.assert_allclose(sample.coord.l.deg, [194.95, 12.5])
+    # Longitudes that are no right ascensions are never in hours unless it is said.
+    table = user_table(x=["10:30:00", "350 0 0"], y=["1 0 0", "2 0 0"])
+    sample = ClusterSample.from_table(table, coord=("x", "y"), frame="geocentrictrueecliptic")
+    np.testing.assert_allclose(sample.coord.lon.deg, [10.5, 350])
+    with pytest.raises(InvalidInputError, match="'frame' must be the name of a frame of astropy"):
+        ClusterSample.from_table(table, coord=("x", "y"), frame="sky")
+
+
+def test_one_sexagesimal_cell_among_degrees():
+    table = user_table(ra=["194.95", "12:59:48"], dec=["27.95", "27.95"])
+    for options in ({}, {"units": DEGREES}):
+        with pytest.raises(InvalidInputError, match="'ra' holds numbers such as 194.95, and hours"):
+            ClusterSample.from_table(table, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ra": "hourangle", "dec": "deg"}, "'ra' is in deg and units={'ra': 'hourangle'} says"),
+        ({"note": "keV"}, "'note' must hold numbers, as it is said to be in keV. Received: x"),
+        ({"snr": "foo"}, "The unit of 'snr' must be one that astropy knows. Received: 'foo'"),
+    ],
+)
+def test_units_that_contradict_the_table(options, message):
+    table = user_table(ra=RA, dec=DEC, note=["x", "y"], snr=[1, 2])
+    with pytest.raises(InvalidInputError, match=message):
+        ClusterSample.from_table(table, units=options)
+
+
+@pytest.mark.parametrize("name", ["units", "columns", "missing"])
+def test_what_is_said_by_column_is_a_dict(name):
+    with pytest.raises(InvalidInputError, match=f"'{name}' must be a dict by column. .*'deg'"):
+        ClusterSample.from_table(user_table(ra=RA, dec=DEC), **{name: "deg"})
+
+
+def test_columns_of_the_position_and_of_others_can_be_told_alike():
+    table = user_table(RAJ2000=RA, DEJ2000=DEC, lon=[50, 60], lat=[3, 4], zs=[0.5, 0.6])
+    table["e"] = [1, 2] * u.Unit("1e14 solMass")
+    sample = ClusterSample.from_table(
+        table,
+        columns={"ra": "lon", "dec": "lat", "redshift": "zs", "msz_errn": "e", "msz_errp": "e"},
+        units=DEGREES,
+    )
+    np.testing.assert_allclose(sample.coord.ra.deg, [50, 60])
+    np.testing.assert_allclose(sample.redshift, [0.5, 0.6])
+    for name in ("msz_errn", "msz_errp"):
+        np.testing.assert_allclose(sample.quantity(name).value, [1e14, 2e14])
+    told = {"coord": ("lon", "lat"), "frame": "icrs", "units": {"lon": "deg", "lat": "deg"}}
+    with pytest.raises(InvalidInputError, match="masked or NaN in row 1"):
+        ClusterSample.from_table(table, **told, missing={"lat": 4})
+
+
+def test_text_with_a_unit_is_of_numbers_if_it_can_be():
+    table = user_table(ra=RA, dec=DEC, kt=Column(["5.1", "--"], unit="keV"))
+    table["state"] = Column(["relaxed", "--"], unit="keV")
+    sample = ClusterSample.from_table(table)
+    np.testing.assert_array_equal(sample.quantity("kt").value, [5.1, np.nan])
+    assert list(sample.table["state"]) == ["relaxed", "--"]
+
+
+def test_logarithmic_columns(tmp_path):
+    table = user_table(ra=RA, dec=DEC, logm=[14.5, 14.7])
+    table["mag"] = MaskedColumn([17.0, 18.0], mask=[False, True], unit="mag(AB)")
+    options = {"columns": {"msz": "logm"}, "units": {"logm": "dex(solMass)"}}
+    sample = ClusterSample.from_table(table, **options)
+    np.testing.assert_allclose(sample.quantity("msz").value, [10**14.5, 10**14.7])
+    np.testing.assert_array_equal(sample.quantity("mag").value, [17, np.nan])
+    assert sample.quantity("mag").unit == u.mag(u.AB)
+    assert sample[0].measurements["mag"].value == 17
+    sample.write(tmp_path / "s.ecsv")
+    again = ClusterSample.read(tmp_path / "s.ecsv")
+    assert again.quantity("mag").unit == u.mag(u.AB)
+    assert again[1:][0].measurements["mag"] is None
+    with pytest.raises(InvalidInputError, match="'msz' must be finite and positive.*row 1"):
+        ClusterSample.from_table(
+            user_table(ra=RA, dec=DEC, m=[14.5, 400]),
+            columns={"msz": "m"},
+            units={"msz": "dex(solMass)"},
+        )
+
+
+def test_names_that_mean_the_same():
+    table = user_table(ra=RA, dec=DEC)
+    for names in (["A1", "Abell 1"], ["MCXC J0000.1+0816", "RXC J0000.1+0816"], ["A1", "A 1"]):
+        table["name"] = names
+        with pytest.warns(SzmassWarning, match=f"same: '{names[0][:2]}.*'{names[1][:3]}"):
+            sample = ClusterSample.from_table(table)
+        assert [sample[name].name for name in names] == names
+    table["name"] = ["A1", "Abell 1"]
+    with pytest.warns(SzmassWarning, match="mean the same"):
+        sample = ClusterSample.from_table(table)
+    for name in ("A 1", "ACO 1", "Abell1"):
+        with pytest.raises(UnknownNameError, match="2 are alike. Did you mean 'A1', 'Abell 1'"):
+            _ = sample[name]
+    # Other spellings of one name are offered.
+    table["name"] = ["A2142", "Coma"]
+    with pytest.raises(UnknownNameError, match="'Abell 2142'. Did you mean 'A2142'"):
+        _ = ClusterSample.from_table(table)["Abell 2142"]

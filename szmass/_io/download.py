@@ -9,13 +9,15 @@ import zlib
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from szmass._io.files import atomic_path, file_lock, put_in_place
-from szmass._io.transfer import PartFile, check_room, full_disk_raises, transfer
+from szmass._io.files import atomic_path, file_lock, full_disk_raises, put_in_place
+from szmass._io.transfer import PartFile, check_room, transfer
 from szmass._utils.paths import cache_folder
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError, RemoteDataError
 
 _CHUNK = 1 << 20  # bytes
+_KEPT = "the archive is kept and the next call goes on from there"
+_LARGEST_SMALL = 200_000_000  # bytes of a file that is fetched as a small one
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 
@@ -59,7 +61,7 @@ def _download(url, sha256, path):
     by_hand = f"download it by hand and save it as {str(path)!r}"
     part = PartFile(path.with_name(f".{path.name}.part"))
     try:
-        transfer(url, part, sha256=sha256, label=path.name)
+        transfer(url, part, sha256=sha256, label=path.name, largest=_LARGEST_SMALL)
         if file_sha256(part.path) != sha256:
             raise IntegrityError(
                 f"The file at {url} is not the one on record, or was damaged on the way. "
@@ -111,7 +113,12 @@ def _find(tar, archive, member):
 def _copy(tar, info, path):
     check_room(path.parent, info.size)
     bar = progress_bar(total=info.size, unit="B", unit_scale=True, desc=path.name)
-    with bar, full_disk_raises(path), tar.extractfile(info) as source, path.open("wb") as target:
+    with (
+        bar,
+        full_disk_raises(path, _KEPT),
+        tar.extractfile(info) as source,
+        path.open("wb") as target,
+    ):
         while chunk := source.read(_CHUNK):
             target.write(chunk)
             bar.update(len(chunk))

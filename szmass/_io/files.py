@@ -4,19 +4,23 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 from filelock import FileLock, SoftFileLock, Timeout
 
 from szmass._utils.kinds import as_path
 from szmass._utils.progress import progress_bar
-from szmass.exceptions import InvalidInputError
+from szmass.exceptions import DiskSpaceError, InvalidInputError
 
 _POLL = 0.2  # s between two looks at a lock that another process holds
 # What file managers leave behind.
 _IGNORED = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_STALE = 24 * 3600.0  # s without a change, after which what a killed process left is removed
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
@@ -24,23 +28,78 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 def temporary_beside(path, *, folder=None):
     """Give a free name of the same suffix beside a path (or in ``folder``, on the same disk).
 
-    What is still there under it at the end, a file or a folder, is removed.
+    What is still there under it at the end, a file or a folder, is removed; so is what a process
+    that was killed left of the same target, a day after its last change.
     """
     path = Path(path)
     folder = path.parent if folder is None else Path(folder)
     temporary = folder / f".{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+    _remove_stale(path, folder)
     try:
         yield temporary
     finally:
-        if temporary.is_dir() and not temporary.is_symlink():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def is_full_disk(err):
+    """Tell whether an OSError means that the disk is full; astropy's has no number."""
+    return err.errno in _FULL or "Not enough space on disk" in str(err)
+
+
+@contextlib.contextmanager
+def full_disk_raises(path, kept="nothing of it was kept"):
+    """Raise `DiskSpaceError` where the disk, or a quota, is full inside the block."""
+    try:
+        yield
+    except OSError as err:
+        if not is_full_disk(err):
+            raise
+        raise DiskSpaceError(
+            f"The disk is full: {str(path)!r} could not be completed ({err}). Make room there or "
+            f"choose another folder; {kept}."
+        ) from err
+
+
+def _remove(path):
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _remove_stale(path, folder):
+    pattern = rf"\.{re.escape(path.stem)}-[0-9a-f]{{8}}{re.escape(path.suffix)}"
+    with contextlib.suppress(OSError):  # of others, or removed meanwhile by others
+        for entry in os.scandir(folder):
+            if re.fullmatch(pattern, entry.name) and not entry.is_symlink():
+                found = Path(entry.path)
+                within = found.rglob("*") if entry.is_dir() else ()
+                last = max(place.lstat().st_mtime for place in (found, *within))
+                if time.time() - last > _STALE:
+                    _remove(found)
+
+
+def _to_disk(path):
+    """Let what was written of a file, or of all in a folder, reach the disk before it is named."""
+    files = [path, *path.rglob("*")] if path.is_dir() else [path]
+    for file in files:
+        try:
+            handle = os.open(file, os.O_RDONLY)
+        except OSError:  # a folder, on Windows
+            continue
+        try:
+            os.fsync(handle)
+        except OSError as err:
+            if err.errno in (*_FULL, errno.EIO):
+                raise
+        finally:
+            os.close(handle)
 
 
 def put_in_place(made, path):
     """Give a complete file or folder its final name; a folder that cannot be replaced stays."""
     made, path = Path(made), Path(path)
+    _to_disk(made)
     if not (made.is_dir() and path.is_dir()):
         os.replace(made, path)
         return
@@ -60,7 +119,7 @@ def atomic_path(path, *, overwrite=False):
     Whatever goes wrong, an existing target stays as it was and no half-written file is left.
     """
     path = check_output_file(path, overwrite=overwrite)
-    with temporary_beside(path) as temporary:
+    with full_disk_raises(path), temporary_beside(path) as temporary:
         yield temporary
         put_in_place(temporary, path)
 
@@ -129,7 +188,7 @@ def output_folder(folder, *, overwrite=False, marker=None):
     JSON file written inside the block, lists in ``"files"``.
     """
     folder = check_output_folder(folder, overwrite=overwrite, marker=marker)
-    with temporary_beside(folder) as temporary:
+    with full_disk_raises(folder), temporary_beside(folder) as temporary:
         temporary.mkdir()
         yield temporary
         folder.mkdir(exist_ok=True)

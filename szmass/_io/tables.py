@@ -1,55 +1,31 @@
 """Tables in and out: ECSV, FITS and VOTable with units, masks and all of ``meta``; CSV without."""
 
-import base64
 import json
 import re
+import tempfile
 import warnings
-import zlib
+from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.io.ascii import InconsistentTableError
-from astropy.io.votable import from_table, parse
+from astropy.io.votable import from_table
 from astropy.io.votable.tree import Info
 from astropy.table import Column, MaskedColumn, QTable
-from astropy.utils.exceptions import AstropyUserWarning
-from astropy.utils.masked import Masked
 
-from szmass._io.files import atomic_path
-from szmass._io.fits import damaged_fits_raises
-from szmass._utils.kinds import as_path
+from szmass._io.columns import known_kind, pack_columns, ucd_of, unpack_columns
+from szmass._io.files import atomic_path, is_full_disk
+from szmass._io.forms import BAD_CONTENT, META_KEY, TABLE_FORMATS, read_form
+from szmass._io.text import write_csv
+from szmass._utils.columns import as_qtable, column_parts
+from szmass._utils.kinds import as_path, check_kind
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
-#: File suffix to table format.
-TABLE_FORMATS = {
-    ".ecsv": "ecsv",
-    ".fits": "fits",
-    ".fit": "fits",
-    ".vot": "votable",
-    ".votable": "votable",
-    ".xml": "votable",
-    ".csv": "csv",
-}
-
-#: FITS headers and VOTables hold no nested values: there ``meta`` travels as one JSON string.
-META_KEY = "SZMETA"
-
-# What a column is, in the words of the Virtual Observatory, by its name.
-_UCDS = (
-    (r"name", "meta.id;meta.main"),
-    (r"(coord\.)?ra", "pos.eq.ra"),
-    (r"(coord\.)?dec", "pos.eq.dec"),
-    (r"glon|coord\.l", "pos.galactic.lon"),
-    (r"glat|coord\.b", "pos.galactic.lat"),
-    (r"redshift", "src.redshift"),
-    (r"(mass|msz)_err[np](_.*)?", "stat.error;phys.mass"),
-    (r"(mass|msz)(_.*)?", "phys.mass"),
-    (r"flag(_.*)?", "meta.code"),
-    (r"snr", "stat.snr"),
-    (r"pos_err", "stat.error;pos"),
-)
+# Rows that are tried first: those of text that a format might change, and a few others.
+_TRIED = 2000
+_BESIDE = "row_beside"  # a column that no table has: CSV knows no empty lines
+_TRICKY = re.compile(r"[^!-~ ]|^\s|\s$|[\"'\\,#]|^[=+@-]|^$")
 
 
 def table_format(path, format=None):
@@ -68,20 +44,141 @@ def write_table(table, path, *, overwrite=False, format=None):
     """Write a table completely or not at all.
 
     VOTable and CSV cannot hold a `~astropy.coordinates.SkyCoord` column: there it becomes ``ra``
-    and ``dec`` (ICRS), unless the table has columns of these names.
+    and ``dec`` (ICRS), unless the table has columns of these names. A column that would not come
+    back from the file as it is refused by name.
     """
     format = table_format(path, format)
+    check_kind(table, "Table", "table")
     if isinstance(table, QTable):  # a sub-class may have writers of its own, which end here
         table = QTable(table, copy=False)
+    table = _plain_kinds(table)
     with atomic_path(path, overwrite=overwrite) as temporary:
-        if format == "ecsv":
-            _with_text_masks(table).write(temporary, format="ascii.ecsv")
-        elif format == "csv":
-            _write_csv(table, temporary)
-        elif format == "fits":
-            _write_fits(table, temporary)
-        else:
-            _write_votable(table, temporary)
+        _try(table, format)
+        if format == "csv":
+            warnings.warn(
+                "CSV keeps neither units nor descriptions nor how the table was made: write ECSV, "
+                "FITS or VOTable to keep them.",
+                SzmassWarning,
+                stacklevel=3,
+            )
+        try:
+            _WRITERS[format](table, temporary)
+        except BAD_CONTENT as err:
+            known = isinstance(err, InvalidInputError) or getattr(err, "errno", None) is not None
+            if known or (isinstance(err, OSError) and is_full_disk(err)):
+                raise
+            raise InvalidInputError(
+                f"The table cannot be written as {format}, because of its meta or of a unit: {err}"
+            ) from err
+
+
+def _plain_kinds(table):
+    """Give a copy of a table with columns of objects as what they hold."""
+    result = table.copy(copy_data=False)
+    for name in table.colnames:
+        if isinstance(table[name], Column) and table[name].dtype.kind == "O":
+            result[name] = known_kind(table[name], name)
+    return result
+
+
+def _try(table, format):
+    """Write and read back a few rows; refuse, by name, columns that do not survive it."""
+    some = table[_tricky_rows(table)]
+    some.meta = {}
+    back, reason = _round_trip(some, format)
+    if back is None and isinstance(reason, InvalidInputError):
+        raise reason
+    for name in some.colnames:
+        there, why = back, None
+        if back is None or name not in back.colnames:
+            alone = QTable({name: some[name], _BESIDE: np.arange(len(some))})
+            there, why = _round_trip(alone, format)
+        if there is not None and isinstance(some[name], SkyCoord) and name not in there.colnames:
+            continue  # in VOTable and CSV it is ra and dec
+        if there is not None:
+            found = name in there.colnames
+            why = _difference(some[name], there[name], format) if found else "it would be lost"
+        if why is not None:
+            _refuse(name, format, why)
+    if back is None:
+        raise InvalidInputError(f"The table cannot be written as {format}: {reason}") from reason
+
+
+def _round_trip(table, format):
+    """Give a table as it comes back from a file, or None and why it does not."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder, "table")
+        try:
+            _WRITERS[format](table, path)
+            return read_table(path, format=format), None
+        except BAD_CONTENT as err:
+            if getattr(err, "errno", None) is not None:
+                raise
+            return None, err
+
+
+def _refuse(name, format, reason):
+    raise InvalidInputError(
+        f"{format.upper()} cannot hold the column {name!r} as it is: {reason}. Write another "
+        "format, change the column, or leave it out."
+    )
+
+
+def _tricky_rows(table):
+    rows = {*range(min(3, len(table))), *range(max(len(table) - 1, 0), len(table))}
+    for column in table.itercols():
+        if not isinstance(column, Column | u.Quantity) or column.ndim != 1 or not len(table):
+            continue
+        values, mask, _ = column_parts(column)
+        rows.add(int(np.argmax(mask)))
+        if values.dtype.kind == "U":
+            found = (i for i, value in enumerate(values.tolist()) if _TRICKY.search(value))
+            rows.update(i for i, _ in zip(found, range(_TRIED), strict=False))
+            rows.add(int(np.argmax(np.char.str_len(values))))
+        elif values.dtype.kind in "iuf":
+            rows.update((int(np.argmin(values)), int(np.argmax(values))))
+            rows.update(np.flatnonzero(~np.isfinite(values))[:20].tolist())
+    return sorted(rows)
+
+
+def _difference(column, back, format):
+    """Tell how a column differs from what came back of it; None if it does not."""
+    if isinstance(column, SkyCoord):
+        same = isinstance(back, SkyCoord) and np.all(back.separation(column) < 1e-6 * u.arcsec)
+        return None if same else "its positions do not come back"
+    if not isinstance(column, Column | u.Quantity):
+        return None if type(back) is type(column) else f"it is a {type(column).__name__}"
+    if not isinstance(back, Column | u.Quantity):
+        return f"it comes back as {type(back).__name__}"
+    (values, mask, unit), (others, lost, other) = column_parts(column), column_parts(back)
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8")
+    unit, other = (u.Unit(known or "") for known in (unit, other))
+    if format != "csv" and unit != other:
+        return f"its unit {unit} comes back as {other}"
+    if len(values) != len(others):
+        return (
+            f"{len(others)} of its {len(values)} rows come back, perhaps because of text that "
+            "begins with '#'"
+        )
+    if values.shape != others.shape or np.any(mask != lost):
+        return "its shape or mask does not come back"
+    if mask.all() or not values.size:
+        return None
+    kinds = {kind.replace("u", "i") for kind in (values.dtype.kind, others.dtype.kind)}
+    if len(kinds) > 1 or (values.dtype.itemsize > 16 > others.dtype.itemsize and "f" in kinds):
+        return f"{values.dtype} comes back as {others.dtype}"
+    if values.dtype.kind == "f":
+        wrong = others.astype(values.dtype) != values
+        wrong &= ~(np.isnan(values) & np.isnan(others))
+    else:
+        wrong = others != values
+    wrong &= ~mask
+    if wrong.any():
+        was, found = values[wrong].tolist()[0], others[wrong].tolist()[0]
+        return f"{was!r} comes back as {found!r}"
+    return None
 
 
 def _with_text_masks(table):
@@ -95,6 +192,10 @@ def _with_text_masks(table):
                 result[name] = MaskedColumn(column, copy=False)
                 result[name].info.serialize_method["ecsv"] = "data_mask"
     return result
+
+
+def _write_ecsv(table, path):
+    _with_text_masks(table).write(path, format="ascii.ecsv")
 
 
 def _write_fits(table, path):
@@ -127,28 +228,15 @@ def _write_csv(table, path):
                 f"CSV cannot hold the column {name!r}, which has several numbers in a row. Write "
                 "ECSV, FITS or VOTable, or leave it out."
             )
-    warnings.warn(
-        "CSV keeps neither units nor descriptions nor how the table was made: write ECSV, FITS or "
-        "VOTable to keep them.",
-        SzmassWarning,
-        stacklevel=4,
-    )
-    plain.meta = {}
-    plain.write(path, format="ascii.csv")
+    write_csv(plain, path)
 
 
-def _with_truths(table):
-    """Turn columns of "True" and "False", as CSV has them, into what they mean."""
-    for name in table.colnames:
-        column = table[name]
-        if column.dtype.kind != "U" or not len(table):
-            continue
-        shown = column.filled("True") if isinstance(column, MaskedColumn) else column
-        if np.isin(shown, ["True", "False"]).all():
-            truth = np.asarray(shown) == "True"
-            mask = getattr(column, "mask", None)
-            table[name] = truth if mask is None else MaskedColumn(truth, mask=mask)
-    return table
+_WRITERS = {
+    "ecsv": _write_ecsv,
+    "csv": _write_csv,
+    "fits": _write_fits,
+    "votable": _write_votable,
+}
 
 
 def _pack(table, record):
@@ -178,193 +266,48 @@ def _unpack(table, packed, path):
 def _without_coordinates(table):
     plain = QTable()
     for name, column in table.items():
-        if isinstance(column, SkyCoord):
-            if "ra" not in table.colnames and "dec" not in table.colnames:
-                plain["ra"], plain["dec"] = column.icrs.ra.to(u.deg), column.icrs.dec.to(u.deg)
-        else:
+        if not isinstance(column, SkyCoord):
             plain[name] = column
+            continue
+        angles = {"ra": column.icrs.ra.to(u.deg), "dec": column.icrs.dec.to(u.deg)}
+        for angle, values in angles.items():
+            there = plain[angle] if angle in plain.colnames else table.columns.get(angle)
+            if there is None:
+                plain[angle] = values
+            elif not _agree(there, values):
+                raise InvalidInputError(
+                    f"The positions {name!r} would become 'ra' and 'dec', and the table has other "
+                    f"values in {angle!r}. Write ECSV or FITS, or rename or leave out one of them."
+                )
     return plain
 
 
-def read_table(path, *, format=None):
+def _agree(column, degrees):
+    """Whether a column has these angles to a tenth of an arcsecond; degrees without a unit."""
+    values, mask, unit = column_parts(column)
+    if values.dtype.kind not in "fiu" or mask.any():
+        return False
+    unit = u.Unit(unit or u.deg)
+    return unit.is_equivalent(u.deg) and np.allclose(
+        values * unit.to(u.deg), degrees.value, rtol=0, atol=3e-5
+    )
+
+
+def read_table(path, *, format=None, readme=None, text=()):
     """Read a table that `write_table` or another program wrote, with its units, masks and meta.
 
-    A warning says that another program changed rows of a FITS file or VOTable of ours, so that
-    masks are lost.
+    Its content tells the form, unless ``format`` is given, and the suffix where that does not.
+    Columns of names, and those in ``text``, are text in CSV whatever they hold. A warning says that
+    another program changed rows of a FITS file or VOTable of ours, so that masks are lost.
     """
-    format = table_format(path, format)
-    path = as_path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    packed = None
-    try:
-        if format == "ecsv":
-            table = QTable.read(path, format="ascii.ecsv")
-        elif format == "csv":
-            table = _with_truths(QTable.read(path, format="ascii.csv"))
-        elif format == "fits":
-            with damaged_fits_raises():
-                table = QTable.read(path, format="fits", hdu=1)
-            packed = table.meta.pop(META_KEY, None)
-        else:
-            votable = parse(str(path))
-            table = QTable(votable.get_first_table().to_table(use_names_over_ids=True))
-            infos = [info for resource in votable.resources for info in resource.infos]
-            packed = next((info.value for info in infos if info.name == META_KEY), None)
-    except (
-        *(OSError, ValueError, IndexError, TypeError),
-        *(InconsistentTableError, AstropyUserWarning),
-    ) as err:
-        raise FileFormatError(
-            f"{str(path)!r} could not be read as {format} (truncated, or another format): {err}"
-        ) from err
-    return table if packed is None else _unpack(table, packed, path)
-
-
-# Columns as FITS and VOTable can hold them, and back: masks, text, small integers, UCDs.
-
-
-def ucd_of(name):
-    """Give the UCD of a column by its name, None where nothing is known."""
-    return next((ucd for pattern, ucd in _UCDS if re.fullmatch(pattern, name)), None)
-
-
-def pack_columns(table, format):
-    """Replace columns by what FITS or VOTable holds; give what `unpack_columns` needs."""
-    record = {"masked": [], "masks": {}, "int8": [], "escaped": [], "descriptions": {}}
-    key = _key_of(table)
-    for name in table.colnames:
-        column = table[name]
-        if column.info.description:
-            record["descriptions"][name] = column.info.description
-        mask = getattr(column, "mask", None)
-        if mask is not None:
-            record["masked"].append(name)
-        if not isinstance(column, Column | u.Quantity) or column.dtype.kind not in "biufUS":
-            continue
-        if _loses_mask(column, mask, format):
-            column = _unmasked(column)
-            record["masks"][name] = [_encode(mask), _digest(key, column)]
-        if column.dtype == np.int8:
-            record["int8"].append(name)
-            column = column.astype(np.int16)
-        if format == "fits" and column.dtype.kind == "U" and not _is_ascii(column):
-            record["escaped"].append(name)
-            column = _mapped(column, lambda text: text.encode("unicode_escape").decode("ascii"))
-        if column is not table[name]:
-            table[name] = column
-    return record
-
-
-def unpack_columns(table, record):
-    """Undo `pack_columns`, in place; give the columns that changed since, whose masks are lost."""
-    for name in table.colnames:
-        column = table[name]
-        if not isinstance(column, Column | u.Quantity):
-            continue
-        if column.dtype.kind == "S":
-            column = _as_text(column)
-        if name in record.get("escaped", ()) and _is_ascii(column):
-            column = _mapped(column, lambda text: text.encode("ascii").decode("unicode_escape"))
-        if column.dtype.byteorder not in "=|" and column.dtype.kind in "iuf":
-            column = column.astype(column.dtype.newbyteorder("="))
-        if name in record.get("int8", ()):
-            column = column.astype(np.int8)
-        if name not in record["masked"] or name in record.get("masks", {}):
-            column = _unmasked(column)
-        if column is not table[name]:
-            table[name] = column
-        if description := record.get("descriptions", {}).get(name):
-            table[name].info.description = description
-    lost, key = [], _key_of(table)
-    masks = {n: value for n, value in record.get("masks", {}).items() if n in table.colnames}
-    for name, (code, digest) in masks.items():
-        if digest != _digest(key, table[name]):
-            lost.append(name)
-            continue
-        mask = _decode(code, table[name].shape)
-        if isinstance(table[name], u.Quantity):
-            table[name] = Masked(table[name], mask=mask)
-        else:
-            table[name] = MaskedColumn(table[name], mask=mask)
-    return lost
-
-
-def _loses_mask(column, mask, format):
-    """Whether a format cannot tell what is masked from what is not."""
-    if mask is None:
-        return False
-    if column.dtype.kind in "US" or (column.dtype.kind == "b" and format == "fits"):
-        return True
-    if column.dtype.kind != "f":
-        return False
-    return bool(np.any(np.isnan(_plain(column)) & ~np.asarray(mask)))
-
-
-def _plain(column):
-    """The values as a plain array, whatever is masked."""
-    if isinstance(column, Masked):
-        column = column.unmasked
-    return np.asarray(getattr(column, "data", column) if isinstance(column, Column) else column)
-
-
-def _unmasked(column):
-    """The column without a mask: empty, False, 0 or NaN where it was masked."""
-    if getattr(column, "mask", None) is None:
-        return column
-    fill = {"f": np.nan, "U": "", "S": b"", "b": False}
-    return column.filled(fill.get(column.dtype.kind, 0))
-
-
-def _is_ascii(column):
-    return all(text.isascii() for text in np.ravel(_plain(column)).astype(str))
-
-
-def _mapped(column, function):
-    values = np.array([function(text) for text in np.ravel(_plain(column))], dtype=str)
-    return _like(column, values.reshape(column.shape))
-
-
-def _as_text(column):
-    return _like(column, np.char.decode(_plain(column), "utf-8").astype(str))
-
-
-def _like(column, values):
-    """A column of other values with the name, description and mask of another."""
-    about = {"name": column.name, "description": column.info.description}
-    if getattr(column, "mask", None) is not None:
-        return MaskedColumn(values, mask=column.mask, **about)
-    return Column(values, **about)
-
-
-def _key_of(table):
-    """Text that identifies the rows: that of the first column of text."""
-    for name in table.colnames:
-        if isinstance(table[name], Column) and table[name].dtype.kind in "US":
-            column = table[name]
-            column = _as_text(column) if column.dtype.kind == "S" else column
-            values = _plain(_unmasked(column))
-            return "\n".join(str(text).rstrip() for text in np.ravel(values))
-    return ""
-
-
-def _digest(key, column):
-    """A number that changes when rows are added, removed, sorted or edited."""
-    values = _plain(column)
-    if values.dtype.kind == "f":
-        values = np.isnan(values)
-    if values.dtype.kind in "US":
-        text = "\n".join(str(value).rstrip() for value in np.ravel(values))
-    else:
-        text = np.ravel(values).astype(np.uint8).tobytes().hex()
-    return zlib.crc32(f"{key}\n{text}".encode())
-
-
-def _encode(mask):
-    packed = np.packbits(np.ravel(np.asarray(mask, dtype=bool))).tobytes()
-    return base64.b64encode(zlib.compress(packed)).decode("ascii")
-
-
-def _decode(code, shape):
-    packed = np.frombuffer(zlib.decompress(base64.b64decode(code)), dtype=np.uint8)
-    return np.unpackbits(packed, count=int(np.prod(shape))).astype(bool).reshape(shape)
+    format = format and table_format(path, format)
+    table, form, packed = read_form(path, format=format, readme=readme, text=text)
+    if packed is not None:
+        try:
+            return _unpack(QTable(table, copy=False), packed, path)
+        except BAD_CONTENT as err:
+            raise FileFormatError(
+                f"{str(path)!r} could not be read as {form}: what szmass wrote into it of its "
+                f"columns is damaged ({err})"
+            ) from err
+    return as_qtable(table)

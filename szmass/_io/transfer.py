@@ -3,14 +3,15 @@
 Retries follow the rules of urllib3; a transfer goes on where it was cut.
 """
 
-import contextlib
-import errno
 import json
 import re
 import shutil
+import threading
 import time
 from pathlib import Path
+from urllib.parse import urljoin
 
+from szmass._io.files import full_disk_raises
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, IntegrityError, RemoteDataError
 from szmass.version import __version__
@@ -22,8 +23,10 @@ _LONGEST_PAUSE = 30.0  # s
 _LONGEST_WISH = 300.0  # s that a server may ask for by Retry-After
 _CHUNK = 1 << 17  # bytes
 _TIMEOUT = (15, 60)  # s: to connect, between two packets
+_LONGEST_ANSWER = 300.0  # s until the headers of an answer, with all redirections
 _ATTEMPTS = 4  # in a row without progress
 _PROGRESS = 1 << 20  # bytes that count as progress
+_KEPT = "what has arrived is kept and the next call goes on from there"
 _ORIGIN = ("url", "etag", "last_modified", "size", "sha256")
 
 
@@ -37,6 +40,52 @@ class PassingError(Exception):
 
 class GaveUpError(Exception):
     """The end of all attempts; ``__cause__`` is the last failure, the text says how many."""
+
+
+def new_session():
+    """Give a session of requests that is never led from HTTPS to HTTP."""
+    import requests
+
+    class Session(requests.Session):
+        def get_redirect_target(self, resp):
+            target = super().get_redirect_target(resp)
+            if target and resp.url.startswith("https:"):
+                there = urljoin(resp.url, target)
+                if not there.lower().startswith("https:"):
+                    raise RemoteDataError(
+                        f"{resp.url} leads to {there}, where anybody on the way could change the "
+                        "data (HTTP): nothing was fetched from there"
+                    )
+            return target
+
+    return Session()
+
+
+def within(seconds, request, *args, **options):
+    """Call a function that waits for a server, at most so long: then a time-out of requests.
+
+    Time-outs of sockets are for silence: headers that drip would go on for ever.
+    """
+    import requests
+
+    done, result = threading.Event(), {}
+
+    def work():
+        try:
+            result["value"] = request(*args, **options)
+        except BaseException as err:  # noqa: BLE001 - raised in the thread that waits
+            result["error"] = err
+        done.set()
+        if result.get("late") and "value" in result:
+            result["value"].close()
+
+    threading.Thread(target=work, daemon=True).start()
+    if not done.wait(seconds):
+        result["late"] = True
+        raise requests.Timeout(f"no answer came within {seconds:g} s (timed out)")
+    if "error" in result:
+        raise result["error"]
+    return result["value"]
 
 
 def may_pass(response):
@@ -108,15 +157,13 @@ class PartFile:
             path.unlink(missing_ok=True)
 
 
-def transfer(url, part, *, size=None, sha256=None, label=None, room=0):
+def transfer(url, part, *, size=None, sha256=None, label=None, room=0, largest=None):
     """Bring a file to this machine, into a `PartFile` that keeps what has arrived after a failure.
 
     A part is continued only if it is certain to belong to the same file: the server confirms its
     ETag or date, or ``sha256``, which is *not* checked here, is known. Otherwise, and where the
     server cannot send ranges, it begins anew. ``room`` bytes must remain free on the disk besides.
     """
-    import requests
-
     best = part.size
 
     def progressed():
@@ -125,10 +172,10 @@ def transfer(url, part, *, size=None, sha256=None, label=None, room=0):
         best = max(best, part.size)
         return further
 
-    with requests.Session() as session:
+    with new_session() as session:
         try:
             persistently(
-                lambda: _attempt(session, url, part, size, sha256, label, room),
+                lambda: _attempt(session, url, part, size, sha256, label, room, largest),
                 attempts=_ATTEMPTS,
                 progressed=progressed,
             )
@@ -145,7 +192,7 @@ def _reason(err):
     return re.sub(r"^(HTTPS?Connection(Pool)?\(.*?\)|<[^>]*>): ", "", text)
 
 
-def _attempt(session, url, part, size, sha256, label, room):
+def _attempt(session, url, part, size, sha256, label, room, largest):
     origin = part.origin
     offset = part.size if _may_continue(origin, url, sha256) else 0
     if offset and offset == origin["size"]:
@@ -155,7 +202,8 @@ def _attempt(session, url, part, size, sha256, label, room):
         headers["Range"] = f"bytes={offset}-"
         if origin["url"] == url and _validator(origin):
             headers["If-Range"] = _validator(origin)
-    with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+    options = {"headers": headers, "stream": True, "timeout": _TIMEOUT}
+    with within(_LONGEST_ANSWER, session.get, url, **options) as response:
         continues = False
         if offset and response.status_code in (206, 416):
             start, total = _content_range(response)
@@ -174,7 +222,14 @@ def _attempt(session, url, part, size, sha256, label, room):
         check_room(part.path.parent, (origin["size"] or size or 0) - offset + room)
         if not continues:
             part.begin(origin)
-        _receive(response, part, offset, origin["size"], label)
+        limit = origin["size"] or size or largest
+        if None not in (largest, origin["size"]) and origin["size"] > largest:
+            raise IntegrityError(_too_much(url, largest))
+        try:
+            _receive(response, part, offset, origin["size"], label, limit)
+        except _TooMuchError as err:
+            part.discard()
+            raise IntegrityError(_too_much(url, limit)) from err
 
 
 def _may_continue(origin, url, sha256):
@@ -233,11 +288,25 @@ def _check_answer(response, origin, size):
         )
 
 
-def _receive(response, part, offset, total, label):
+class _TooMuchError(Exception):
+    """More bytes came than a file can have."""
+
+
+def _too_much(url, limit):
+    return (
+        f"{url} gave more than the {limit} bytes that the file can have: it is another file, or a "
+        "faulty server. Nothing was kept"
+    )
+
+
+def _receive(response, part, offset, total, label, limit):
     bar = progress_bar(total=total, initial=offset, unit="B", unit_scale=True, desc=label)
-    with bar, full_disk_raises(part.path), part.path.open("ab") as stream:
+    with bar, full_disk_raises(part.path, _KEPT), part.path.open("ab") as stream:
         # The bytes as they are on the server: not decompressed where it says "x-gzip" of a .tgz.
         for chunk in response.raw.stream(_CHUNK, decode_content=False):
+            offset += len(chunk)
+            if limit is not None and offset > limit:
+                raise _TooMuchError
             stream.write(chunk)
             bar.update(len(chunk))
     if total is not None and part.size != total:
@@ -252,17 +321,3 @@ def check_room(folder, needed):
             f"{needed / 1e9:.2f} GB are needed in {str(folder)!r}, and {free / 1e9:.2f} GB are "
             "free. Make room there or choose another folder."
         )
-
-
-@contextlib.contextmanager
-def full_disk_raises(path):
-    """Raise `DiskSpaceError` where the disk, or a quota, is full inside the block."""
-    try:
-        yield
-    except OSError as err:
-        if err.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise DiskSpaceError(
-            f"The disk is full: {str(path)!r} could not be completed ({err}). Make room there or "
-            "choose another folder; what has arrived is kept and the next call goes on from there."
-        ) from err

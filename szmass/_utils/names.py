@@ -1,12 +1,25 @@
-"""Look-up of rows by name."""
+"""Names of rows: their spellings, and look-up by them."""
 
 import difflib
+import functools
 import re
 import unicodedata
 
 import numpy as np
 
+from szmass._utils.columns import NO_VALUE
 from szmass.exceptions import DuplicateNameError, UnknownNameError
+
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
+# Abell, Corwin & Olowin (1989): numbers up to 4076, and S1 to S1174 for the supplement.
+_ABELL = re.compile(r"(?:ABELL|ACO|A)-?(S?)-?0*(\d{1,4})-?([A-Z]?)")
+_ZWICKY = re.compile(r"(?:ZWCL|ZWICKY|ZW)0*(\d.*)")
+# MCXC names its clusters by J alone; most are RXC clusters of the same digits.
+_XRAY = re.compile(r"(?:MCXC|RXC)?(J\d{4}\.\d[+-]\d{4})")
+_MACS = re.compile(r"(?:MACS|MCS)(J\d{4}.*)")
+_DASH = re.compile(r"(?<=[A-Z])-+")  # other dashes are signs, as in "G359.07-32.12"
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)\s+(?=\d)")
+_LISTED = 10
 
 
 class NameIndex:
@@ -18,40 +31,110 @@ class NameIndex:
     def __init__(self, names, kind="cluster"):
         self.names = np.array(names, dtype=str)
         self.kind = kind
-        self._rows, repeated, spaceless = {}, {}, {}
-        for row, name in enumerate(self.names):
+        self._rows, repeated = {}, {}
+        for row, name in enumerate(self.names.tolist()):
             key = _normalised(name)
             if key in self._rows:
                 repeated.setdefault(key, [self._rows[key]]).append(row)
             self._rows.setdefault(key, row)
-            spaceless.setdefault(key.replace(" ", ""), set()).add(key)
         if repeated:
             listed = "; ".join(
                 f"{str(self.names[rows[0]])!r} in rows {', '.join(map(str, rows))}"
-                for rows in list(repeated.values())[:10]
+                for rows in list(repeated.values())[:_LISTED]
             )
             raise DuplicateNameError(
                 f"Each {kind} needs a name of its own, and {len(repeated)} "
                 f"{'is' if len(repeated) == 1 else 'are'} repeated: {listed}."
             )
-        self._spaceless = {key: keys.pop() for key, keys in spaceless.items() if len(keys) == 1}
 
     def __getitem__(self, name):
         key = _normalised(name)
-        key = key if key in self._rows else self._spaceless.get(key.replace(" ", ""))
-        if key is None:
-            close = difflib.get_close_matches(_normalised(name), self._rows, n=3)
-            hint = ", ".join(repr(str(self.names[self._rows[match]])) for match in close)
-            known = ", ".join(map(repr, map(str, self.names[:10])))
-            if len(self.names) > 10:
-                known += f" and {len(self.names) - 10} more"
-            raise UnknownNameError(
-                f"No {self.kind} is named {str(name)!r}. "
-                + (f"Did you mean {hint}?" if hint else f"Known: {known or 'none'}.")
-            )
-        return self._rows[key]
+        if key in self._rows:
+            return self._rows[key]
+        alike = self._by_key.get(name_key(name), [])
+        spaceless = [row for row in alike if _spaceless(self.names[row]) == _spaceless(name)]
+        if len(alike) == 1 and spaceless:
+            return alike[0]
+        close = [str(self.names[row]) for row in alike]
+        if len(alike) < 2:
+            found = difflib.get_close_matches(key, self._rows, n=3)
+            close = list(dict.fromkeys(close + [str(self.names[self._rows[k]]) for k in found]))
+        known = ", ".join(map(repr, map(str, self.names[:_LISTED])))
+        if len(self.names) > _LISTED:
+            known += f" and {len(self.names) - _LISTED} more"
+        raise UnknownNameError(
+            f"No {self.kind} is named {str(name)!r}"
+            + (f", and {len(alike)} are alike. " if len(alike) > 1 else ". ")
+            + (f"Did you mean {', '.join(map(repr, close))}?" if close else "")
+            + ("" if close else f"Known: {known or 'none'}.")
+        )
+
+    @functools.cached_property
+    def _by_key(self):
+        rows = {}
+        for row, name in enumerate(self.names.tolist()):
+            rows.setdefault(name_key(name), []).append(row)
+        return rows
+
+    def alike(self):
+        """Tell in words which rows have names that mean the same, as "A1" and "Abell 1" do."""
+        rows = {}
+        for row, name in enumerate(self.names.tolist()):
+            # "A1 1" is a part of A1, "A11" another cluster.
+            rows.setdefault(name_key(_BETWEEN_DIGITS.sub("/", name)), []).append(row)
+        rows.pop(None, None)
+        same = [found for found in rows.values() if len(found) > 1]
+        if not same:
+            return None
+        listed = "; ".join(
+            " and ".join(f"{str(self.names[row])!r} (row {row})" for row in found)
+            for found in same[:_LISTED]
+        )
+        return (
+            f"The same {self.kind} seems to stand in several rows under names that mean the same: "
+            f"{listed}{f'; and {len(same) - _LISTED} more' if len(same) > _LISTED else ''}."
+        )
+
+
+def name_key(name):
+    """Reduce a name to a form that all its usual spellings share; None where there is no name.
+
+    "Abell 2142", "A2142" and "ACO 2142" are the same, and so are "MCXC J0000.1+0816" and
+    "J0000.1+0816". Case, blanks, kinds of dashes, and a dash after a letter do not count.
+    """
+    text = "".join(_plain(str(name)).upper().replace("_", " ").split())
+    if "-" in text:
+        text = _DASH.sub("", text)
+    if text.lower() in NO_VALUE or not any(map(str.isalnum, text)):
+        return None
+    if text[0] not in "AJMRZ":  # those of the patterns
+        return text
+    if match := _ABELL.fullmatch(text):
+        return f"A{match[1]}{match[2]}{match[3]}"
+    if match := _XRAY.fullmatch(text):
+        return match[1]
+    if match := _ZWICKY.fullmatch(text):
+        return f"ZWCL{match[1]}"
+    if match := _MACS.fullmatch(text):
+        return f"MACS{match[1]}"
+    return text
+
+
+def did_you_mean(name, known):
+    """Give a hint such as " Did you mean 'psz2'?", or an empty text where nothing is close."""
+    lower = {str(value).lower(): str(value) for value in known}
+    close = difflib.get_close_matches(str(name).lower(), lower, n=1)
+    return f" Did you mean {lower[close[0]]!r}?" if close else ""
 
 
 def _normalised(name):
-    name = unicodedata.normalize("NFKC", str(name))
-    return " ".join(re.sub("[\u2010-\u2015\u2212]", "-", name).split()).casefold()
+    return " ".join(_plain(str(name)).split()).casefold()
+
+
+def _plain(text):
+    """Give text with one sort of dash and one form of every character."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_DASHES)
+
+
+def _spaceless(name):
+    return _normalised(name).replace(" ", "")

@@ -48,7 +48,7 @@ def as_floats(value, unit, name, *, positive=False, finite=False):
     elif isinstance(value, np.ma.MaskedArray):  # a MaskedColumn or np.ma.masked
         mask, value = np.ma.getmaskarray(value), np.ma.getdata(value, subok=True)
     if not isinstance(value, u.Quantity) and getattr(value, "unit", None) is not None:
-        value = u.Quantity(np.asarray(value), value.unit)
+        value = u.Quantity(np.asarray(value), value.unit, subok=True)  # magnitudes and dex too
     array = as_quantity(value, unit, name).value
     array = as_doubles(array) if np.ndim(array) < 2 else np.asarray(array, dtype=float)
     if np.any(mask):

@@ -1,10 +1,10 @@
 """A mapping of names to objects whose mistakes are explained."""
 
-import difflib
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
+from szmass._utils.names import did_you_mean
 from szmass.exceptions import DuplicateNameError, InvalidInputError, SzmassWarning, UnknownNameError
 
 
@@ -104,10 +104,8 @@ class Registry(Mapping):
 
     def __getitem__(self, name):
         if name not in self:
-            close = difflib.get_close_matches(str(name), self._objects, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
             raise UnknownNameError(
-                f"No {self.kind} is named {name!r}.{hint} "
+                f"No {self.kind} is named {name!r}.{did_you_mean(name, self._objects)} "
                 f"Known: {', '.join(sorted(self._objects))}."
             )
         return self._objects[name]

@@ -1,22 +1,25 @@
 """Columns of a sample, found in a table of any layout and checked."""
 
 import copy
-import functools
+from collections.abc import Mapping
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import SkyCoord
-from astropy.table import Column, MaskedColumn, QTable
+from astropy.coordinates import SkyCoord, frame_transform_graph
+from astropy.table import Column, QTable
 
-from szmass._utils.attributes import (
+from szmass._utils.angles import angle_column, is_sexagesimal
+from szmass._utils.attributes import known_positions
+from szmass._utils.columns import (
     column_of,
     column_parts,
-    degrees_of_text,
     describe_rows,
-    known_positions,
-    parse_unit,
+    equals_any,
+    numbers_of,
+    stated_unit,
+    without_value,
 )
-from szmass.exceptions import InvalidInputError, InvalidUnitError
+from szmass.exceptions import InvalidInputError
 
 # Usual names of longitude and latitude, in the order in which they are looked for. "l" and
 # "b" are too short to be matched in upper case as well.
@@ -35,28 +38,37 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
 
     Gives the columns by our names, ``name`` and ``coord`` first, and ``units`` and ``missing`` too.
     """
+    columns, units, missing = (
+        _as_dict(value, what)
+        for value, what in ((columns, "columns"), (units, "units"), (missing, "missing"))
+    )
+    for lon, lat, pair_frame in _PAIRS:
+        if coord is None and {lon, lat} <= columns.keys():
+            coord, frame = (columns.pop(lon), columns.pop(lat)), frame or pair_frame
+            for said in (units, missing):
+                said |= {
+                    c: said.pop(o) for o, c in zip((lon, lat), coord, strict=True) if o in said
+                }
+    name, redshift = name or columns.pop("name", None), redshift or columns.pop("redshift", None)
     theirs = {
-        _find(table, name, "name", ("name", "cluster")): "name",
-        _find(table, redshift, "redshift", ("redshift", "z")): "redshift",
+        "name": _find(table, name, "name", ("name", "cluster")),
+        "redshift": _find(table, redshift, "redshift", ("redshift", "z")),
     }
-    theirs |= {_find(table, value, key, ()): key for key, value in (columns or {}).items()}
-    names = row_names(table[next(c for c, ours in theirs.items() if ours == "name")])
-    positions, used = _find_positions(table, names, coord, frame, units or {})
+    theirs |= {key: _find(table, value, key, ()) for key, value in columns.items()}
+    names = row_names(table[theirs["name"]])
+    positions, used = _find_positions(table, names, coord, frame, units, missing)
     result = {"name": names, "coord": positions}
     for column in table.colnames:
-        ours = theirs.get(column, column)
-        if column in used or (ours == "name" and column in theirs):
-            continue
-        if ours in result:
-            raise InvalidInputError(
-                f"The table has a column {ours!r} besides the one that is to become {ours!r}. "
-                "Rename or remove it."
-            )
-        result[ours] = table[column]
-    units, missing = (
-        {theirs.get(key, key): value for key, value in (given or {}).items() if key not in used}
-        for given in (units, missing)
-    )
+        for ours in [key for key, value in theirs.items() if value == column] or [column]:
+            if column in used or (ours == "name" and column == theirs["name"]):
+                continue
+            if ours in result:
+                raise InvalidInputError(
+                    f"The table has a column {ours!r} besides the one that is to become {ours!r}. "
+                    "Rename or remove it."
+                )
+            result[ours] = table[column]
+    units, missing = (_by_our_names(given, theirs, used) for given in (units, missing))
     unknown = sorted({*units, *missing}.difference(result))
     if unknown:
         raise InvalidInputError(
@@ -64,6 +76,22 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
             f"{', '.join(unknown)}. It has {', '.join(table.colnames)}."
         )
     return result, units, missing
+
+
+def _as_dict(value, what):
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidInputError(f"'{what}' must be a dict by column. Received: {value!r}")
+    return dict(value or {})
+
+
+def _by_our_names(given, theirs, used):
+    """Let what is said of columns by their names hold for ours, without those of positions."""
+    result = {}
+    for key, value in given.items():
+        ours = [] if key in theirs else [name for name, column in theirs.items() if column == key]
+        if key not in used:
+            result |= dict.fromkeys(ours or [key], value)
+    return result
 
 
 def check_columns(columns, numbers, units, missing, meta):
@@ -94,10 +122,13 @@ def check_columns(columns, numbers, units, missing, meta):
 def row_names(column):
     """Give the names of rows (text, bytes or numbers) without blanks around them; none is empty."""
     values, mask, _ = column_parts(column)
-    if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8")
+    if values.dtype.kind == "f":
+        mask = mask | np.isnan(values)
+        whole = np.where(mask, 0, values)
+        if np.all((whole % 1 == 0) & (np.abs(whole) < 1e15)):  # some were not known
+            values = whole.astype(np.int64)
     names = np.char.strip(values.astype(str))
-    bad = mask | (names == "")
+    bad = mask | without_value(names)
     if bad.any():
         rows = ", ".join(map(str, np.flatnonzero(bad)[:10]))
         raise InvalidInputError(f"Every cluster needs a name; there is none in row {rows}.")
@@ -109,25 +140,25 @@ def _copy(name, column, unit, missing):
     if not isinstance(column, Column | u.Quantity | np.ndarray):
         return column.copy()  # a time, a position, ...
     values, mask, own = column_parts(column)
-    own = parse_unit(own)
+    given, unit = unit, stated_unit(name, own, unit)
     values = values.astype(values.dtype.newbyteorder("="))
-    if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8")
     if missing is not None:
-        mask = mask | (values == missing)
-    unknown = own is None or isinstance(own, u.UnrecognizedUnit)
-    if unit is not None and not unknown and own != u.Unit(unit):
-        raise InvalidUnitError(
-            f"The column '{name}' is in {own} and units={{'{name}': '{unit}'}} says otherwise. "
-            "Remove one of them."
-        )
-    if unit is None and own is not None and unknown:
-        result = MaskedColumn(values, mask=mask, meta={"unit": str(own)})
-    elif (unit or own) is not None and values.dtype.kind in "fiu":
-        return column_of(values, mask, unit or own)
-    else:
-        result = column_of(values, mask)
-    result.description = getattr(column.info, "description", None)
+        mask = mask | equals_any(values, missing)
+    about = {}
+    if unit is not None and not isinstance(unit, u.UnrecognizedUnit) and values.dtype.kind in "UO":
+        numbers, none, wrong = numbers_of(values, mask)
+        if not wrong.any():
+            values, mask = numbers, none
+        elif given is not None:
+            raise InvalidInputError(
+                f"The column '{name}' must hold numbers, as it is said to be in {given}. Received: "
+                f"{values[wrong][0]!s:.80}"
+            )
+    if values.dtype.kind not in "fiu" or isinstance(unit, u.UnrecognizedUnit):
+        unit, about = None, {} if unit is None else {"unit": str(unit)}
+    result = column_of(values, mask, unit, always=bool(about))
+    result.info.meta = about or None
+    result.info.description = getattr(column.info, "description", None)
     return result
 
 
@@ -156,7 +187,7 @@ def _find(table, given, what, usual):
     return column
 
 
-def _find_positions(table, names, coord, frame, units):
+def _find_positions(table, names, coord, frame, units, missing):
     """Give the positions, and the names of the columns they were made from."""
     columns = position_columns(table, coord, frame)
     if len(columns) == 1 and frame not in (None, table[columns[0]].frame.name):
@@ -165,8 +196,7 @@ def _find_positions(table, names, coord, frame, units):
             f"'{table[columns[0]].frame.name}', and frame='{frame}' says otherwise. Leave 'frame' "
             "out."
         )
-    refuse = functools.partial(_refuse, columns, names, what="beyond 90 deg latitude")
-    positions = positions_of(table, columns, frame, units, refuse)
+    positions = positions_of(table, columns, frame, units, missing, names=names)
     _refuse(columns, names, ~known_positions(positions), "masked or NaN")
     return positions, columns
 
@@ -211,17 +241,33 @@ def position_columns(table, coord, frame):
     )
 
 
-def positions_of(table, columns, frame, units, refuse_latitudes):
+def positions_of(table, columns, frame, units, missing=None, *, names=None, label=""):
     """Positions (N,) of the `position_columns`, NaN where masked, in a frame that these may tell.
 
-    ``refuse_latitudes`` is called with the rows (N,) of latitudes beyond the poles.
+    ``units`` and ``missing`` are by column; ``names`` of rows and ``label`` are for messages.
     """
     if len(columns) == 1:
         return table[columns[0]]
     frame = frame or _frame_of(columns)
-    lon, lat = (_degrees(table[c], c, frame, i, units) for i, c in enumerate(columns))
-    refuse_latitudes(np.abs(lat) > 90)
-    return SkyCoord(lon * u.deg, lat * u.deg, frame=frame)
+    kinds = ("ra" if _is_equatorial(frame) else "lon", "lat")
+    degrees, plain = [], None
+    for column, kind in zip(columns, kinds, strict=True):
+        plain = u.deg if column.lower().endswith("deg") else plain
+        about = {"unit": units.get(column), "missing": (missing or {}).get(column), "names": names}
+        degrees.append(angle_column(table[column], column, kind, plain=plain, label=label, **about))
+        # Latitudes beside longitudes in hours or degrees, minutes and seconds are in degrees.
+        plain = u.deg if is_sexagesimal(table[column]) else None
+    return SkyCoord(*degrees, unit="deg", frame=frame)
+
+
+def _is_equatorial(frame):
+    known = frame_transform_graph.lookup_name(str(getattr(frame, "name", frame)))
+    if known is None:
+        raise InvalidInputError(
+            "'frame' must be the name of a frame of astropy, such as 'icrs' or 'galactic'. "
+            f"Received: {frame!r}"
+        )
+    return "ra" in known().get_representation_component_names()
 
 
 def _frame_of(columns):
@@ -233,29 +279,6 @@ def _frame_of(columns):
         f"The frame of the columns {columns[0]!r} and {columns[1]!r} is not known: say it, for "
         "instance frame='icrs' or frame='galactic'."
     )
-
-
-def _degrees(column, name, frame, which, units):
-    """Give a column of angles in degrees, NaN where masked."""
-    values, mask, unit = column_parts(column)
-    if values.dtype.kind in "USO":
-        hours = which == 0 and frame != "galactic"
-        try:
-            return degrees_of_text(values, mask, u.hourangle if hours else u.deg)
-        except ValueError as err:
-            raise InvalidInputError(
-                f"The position column '{name}' holds text that is no angle: {err}"
-            ) from None
-    unit = parse_unit(unit)
-    if unit is None or isinstance(unit, u.UnrecognizedUnit):
-        given = units.get(name, "deg" if name.lower().endswith("deg") else None)
-        unit = unit if given is None else u.Unit(given)
-    if unit is None or not unit.is_equivalent(u.deg):
-        raise InvalidUnitError(
-            f"The position column '{name}' must have an angular unit. Received: {unit}. Say what "
-            f"it is in, for instance units={{'{name}': 'deg'}}."
-        )
-    return np.where(mask, np.nan, values.astype(float)) * unit.to(u.deg)
 
 
 def _refuse(columns, names, bad, what):

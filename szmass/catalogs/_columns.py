@@ -8,12 +8,16 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from szmass._utils.attributes import (
+from szmass._utils.angles import angle_column
+from szmass._utils.columns import (
     column_of,
     column_parts,
-    degrees_of_text,
+    convert,
+    describe_rows,
+    equals_any,
+    numbers_of,
     parse_unit,
-    unit_factor,
+    without_value,
 )
 from szmass.exceptions import FileFormatError, InvalidInputError
 
@@ -48,8 +52,8 @@ class CatalogColumn:
         Our unit.
     published_unit : str, optional
         The unit in the published tables, if another.
-    missing : float, optional
-        The number that stands for "not known".
+    missing : float or tuple of float, optional
+        The numbers that stand for "not known".
     required : bool, optional
         Whether every row must have a value.
     """
@@ -61,7 +65,7 @@ class CatalogColumn:
     dtype: str = "float"
     unit: str | None = None
     published_unit: str | None = None
-    missing: float | None = None
+    missing: float | tuple[float, ...] | None = None
     required: bool = False
 
     @property
@@ -83,8 +87,8 @@ def catalog_columns(text, *, required=(), missing=None, published_units=None):
         ``..._errn``, ``..._errp``, ``..._err``.
     required : str or collection of str or True, optional
         Columns that have a value in every row; True for all.
-    missing : dict of str to float, optional
-        By column, the number that stands for "not known".
+    missing : dict of str to float or tuple of float, optional
+        By column, the numbers that stand for "not known".
     published_units : dict of str to str, optional
         By our unit, that of the published tables, if another.
 
@@ -171,29 +175,43 @@ def standardise(table, columns, *, strict=False):
         )
     result = QTable()
     for column, name in found.items():
-        values, mask, unit = column_parts(table[name])
-        if column.unit == "deg" and values.dtype.kind in "USO":
-            values, unit = _sexagesimal(values, mask, column, name), u.deg
-        try:
-            values, mask = _CONVERTERS[column.dtype](values, mask)
-        except (TypeError, ValueError) as err:
-            raise FileFormatError(
-                f"The column '{name}' does not hold values of kind '{column.dtype}': {err}"
-            ) from err
-        if column.missing is not None:
-            mask = mask | (values == column.missing)
-        if column.required and mask.any():
-            raise FileFormatError(
-                f"The column '{name}' has no value in {np.count_nonzero(mask)} rows, the first of "
-                f"them row {np.argmax(mask)}."
-            )
-        if column.unit is not None:
-            values = values * _factor(column, name, unit, strict)
-        elif strict and parse_unit(unit) not in (None, u.dimensionless_unscaled):
-            raise FileFormatError(f"The column '{name}' has the unit '{unit}' instead of none.")
-        result[column.name] = _assemble(column, values, mask)
+        result[column.name] = _assemble(column, *_read(table[name], column, name, strict))
         result[column.name].info.description = column.description
     return result
+
+
+def _read(column, described, name, strict):
+    """Give the values of one column in our unit, and its mask."""
+    values, mask, unit = column_parts(column)
+    is_text = values.dtype.kind in "UO"
+    try:
+        if described.unit == "deg" and is_text:
+            kind = {"ra": "ra", "dec": "lat", "glat": "lat"}.get(described.name, "lon")
+            degrees_are_said = described.published_unit or name.lower().endswith("deg")
+            plain = u.deg if degrees_are_said else None
+            values, unit = angle_column(column, name, kind, plain=plain), u.deg
+            mask = mask | np.isnan(values)
+        values, mask = _CONVERTERS[described.dtype](values, mask)
+    except InvalidInputError as err:
+        raise FileFormatError(str(err)) from err
+    except (TypeError, ValueError) as err:
+        raise FileFormatError(
+            f"The column '{name}' does not hold values of kind '{described.dtype}': {err}"
+        ) from err
+    if described.missing is not None:
+        mask = mask | equals_any(values, described.missing)
+    if described.required and values.dtype.kind == "U":
+        mask = mask | without_value(values)
+    if described.required and mask.any():
+        raise FileFormatError(
+            f"The column '{name}' has no value in {np.count_nonzero(mask)} rows, the first of "
+            f"them row {np.argmax(mask)}."
+        )
+    if described.unit is not None:
+        values = _in_our_unit(values, described, name, unit, strict)
+    elif strict and parse_unit(unit) not in (None, u.dimensionless_unscaled):
+        raise FileFormatError(f"The column '{name}' has the unit '{unit}' instead of none.")
+    return values, mask
 
 
 def add_published_units(table, columns):
@@ -207,10 +225,20 @@ def add_published_units(table, columns):
     return result
 
 
+def plain_numbers(column, name):
+    """Give a column of numbers, also written as text, as floats, NaN where masked."""
+    values, mask, _ = column_parts(column)
+    try:
+        values, mask = _floats(values, mask)
+    except ValueError as err:
+        raise FileFormatError(f"The column '{name}' does not hold numbers: {err}") from err
+    return np.where(mask, np.nan, values)
+
+
 def with_prefix(table, column, prefix):
     """Give a copy whose names in a column begin with a prefix that VizieR leaves out."""
     table = table.copy()
-    names = np.char.strip(np.asarray(table[column], dtype=str))
+    names = np.char.strip(column_parts(table[column])[0].astype(str))
     bare = ~np.char.startswith(names, prefix.strip())
     table[column] = np.where(bare, np.char.add(prefix, names), names)
     return table
@@ -226,29 +254,23 @@ def _assemble(column, values, mask):
     return column_of(values, mask, column.unit, always=masked)
 
 
-def _factor(column, name, unit, strict):
+def _in_our_unit(values, column, name, unit, strict):
     unit, ours = parse_unit(unit), u.Unit(column.unit)
     published = u.Unit(column.published_unit or column.unit)
     if unit is None or isinstance(unit, u.UnrecognizedUnit) or not unit.is_equivalent(ours):
         raise FileFormatError(
             f"The column '{name}' must be in {published}. Received: {unit or 'no unit'}"
         )
-    if strict and not np.isclose(unit.to(published), 1, rtol=1e-9, atol=0):
+    if strict and (isinstance(unit, u.LogUnit) or not np.isclose(unit.to(published), 1, rtol=1e-9)):
         raise FileFormatError(f"The column '{name}' is in {unit} instead of {published}.")
-    return unit_factor(unit, ours)
-
-
-def _sexagesimal(values, mask, column, name):
-    """Give angles written as text in degrees; right ascensions are in hours."""
-    try:
-        return degrees_of_text(values, mask, u.hourangle if column.name == "ra" else u.deg)
-    except ValueError as err:
-        raise FileFormatError(f"The column '{name}' holds text that is no angle: {err}") from err
+    return convert(values, column.name, unit, ours)
 
 
 def _floats(values, mask):
-    values = values.astype(float)
-    return values, mask | np.isnan(values)
+    numbers, none, wrong = numbers_of(values, mask)
+    if wrong.any():
+        raise ValueError(f"{values[wrong][0]!s:.80} in {describe_rows(None, wrong)} is no number")
+    return numbers, none
 
 
 def _single_precision(values, mask):
@@ -257,8 +279,10 @@ def _single_precision(values, mask):
 
 
 def _integers(values, mask):
-    if values.dtype.kind not in "iub" and np.any(values[~mask] != np.rint(values[~mask])):
-        raise ValueError("some values are not whole")
+    if values.dtype.kind not in "iub":
+        values, mask = _floats(values, mask)
+        if np.any(values[~mask] != np.rint(values[~mask])):
+            raise ValueError("some values are not whole")
     return np.where(mask, 0, values).astype(int), mask
 
 
@@ -275,10 +299,6 @@ def _booleans(values, mask):
 
 
 def _strings(values, mask):
-    if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8")
-    elif values.dtype.kind == "O":
-        values = np.array([v.decode() if isinstance(v, bytes) else v for v in values.ravel()])
     texts = np.char.strip(np.where(mask, "", values).astype(str))
     return texts, mask | (texts == "")
 

@@ -13,16 +13,24 @@ import io
 import re
 import time
 import warnings
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from astropy.config import ConfigItem, ConfigNamespace
 
 from szmass._io.files import atomic_path
+from szmass._io.forms import parse_votable
 from szmass._io.tables import read_table
-from szmass._io.transfer import HEADERS, GaveUpError, PassingError, may_pass, persistently
+from szmass._io.transfer import (
+    HEADERS,
+    GaveUpError,
+    PassingError,
+    may_pass,
+    new_session,
+    persistently,
+    within,
+)
 from szmass._utils.paths import cache_folder
-from szmass.catalogs._forms import parse_votable
 from szmass.exceptions import (
     FileFormatError,
     IntegrityError,
@@ -59,6 +67,12 @@ class Conf(ConfigNamespace):
     vizier_deadline = ConfigItem(
         600.0,
         "Longest time for one answer, however slowly it arrives [s].",
+        cfgtype="float(min=0.001)",
+        module=_MODULE,
+    )
+    vizier_largest = ConfigItem(
+        100.0,
+        "Largest answer, inflated [MB]; more of it is not read.",
         cfgtype="float(min=0.001)",
         module=_MODULE,
     )
@@ -142,14 +156,20 @@ def _receive(method, url, **options):
     import requests
 
     end = time.monotonic() + conf.vizier_deadline
+    options |= {"headers": HEADERS, "stream": True}
     with (
-        requests.Session() as session,
-        session.request(method, url, headers=HEADERS, stream=True, **options) as response,
+        new_session() as session,
+        within(conf.vizier_deadline, session.request, method, url, **options) as response,
     ):
         # The time-out of requests is for silence: a server that drips would go on for ever.
         body = io.BytesIO()
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body.write(chunk)
+            if body.tell() > conf.vizier_largest * 1e6:
+                raise RemoteDataError(
+                    f"{url} gave more than {conf.vizier_largest:g} MB: no table of a catalogue. If "
+                    "it is one, set szmass.catalogs.conf.vizier_largest (MB) to a larger number."
+                )
             if time.monotonic() > end:
                 raise requests.Timeout(
                     f"{body.tell()} bytes came within {conf.vizier_deadline:g} s, and not all "
@@ -216,7 +236,10 @@ def latest_snapshot(tag):
     """Find the newest snapshot of the catalogue of a tag; None if there is none."""
     try:
         found = _folder().glob(f"{tag}_[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9].ecsv")
-        return max(found, default=None, key=lambda path: path.name)
+        # A date to come, of a clock that was wrong, would win for ever.
+        tomorrow = f"{tag}_{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}.ecsv"
+        past = (path for path in found if path.name <= tomorrow)
+        return max(past, default=None, key=lambda path: path.name)
     except (OSError, InvalidInputError):
         return None
 

@@ -6,6 +6,7 @@ import numpy as np
 from astropy.table import Table
 
 from szmass._utils.paths import cache_folder
+from szmass.catalogs._columns import plain_numbers
 from szmass.catalogs._remote import require_consistent
 from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 from szmass.exceptions import FileFormatError, RemoteDataError
@@ -125,8 +126,7 @@ class DeAndres2022Catalog(Catalog):
         ]
         result["redshift"] = table["redshift"]
         log_msz, log_mass, errp, errn = (
-            np.ma.filled(np.ma.asarray(table[c], dtype=float), np.nan)
-            for c in ("Planck_mass", "CNN_mass", "err+", "err-")
+            plain_numbers(table[name], name) for name in ("Planck_mass", "CNN_mass", "err+", "err-")
         )
         mass = 10**log_mass
         for name, values in (

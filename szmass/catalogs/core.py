@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import numbers
 import re
 import warnings
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
-from szmass._io.tables import write_table
-from szmass._utils.attributes import column_parts
+from szmass._io.forms import read_form
+from szmass._io.limits import read_content
+from szmass._io.tables import read_table, write_table
+from szmass._utils.columns import column_parts, describe_rows
+from szmass._utils.kinds import check_kind
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_quantity
 from szmass._utils.registry import Registry
@@ -20,7 +24,6 @@ from szmass.catalogs._columns import (
     catalog_columns,
     standardise,
 )
-from szmass.catalogs._forms import read_form
 from szmass.catalogs._remote import (
     latest_snapshot,
     query_vizier,
@@ -28,6 +31,7 @@ from szmass.catalogs._remote import (
     require_consistent,
     write_snapshot,
 )
+from szmass.catalogs._values import check_values
 from szmass.clusters import ClusterSample
 from szmass.exceptions import (
     FileFormatError,
@@ -106,6 +110,8 @@ class Catalog:
     ------
     FileFormatError
         A column is not there, or has other units or values than it can have.
+    InvalidInputError
+        A redshift or an error of a mass is negative, or a mass is not positive.
     DuplicateNameError
         Two rows have the same name.
     """
@@ -118,6 +124,11 @@ class Catalog:
     vizier_id = None
     #: Number of rows of the publication.
     expected_rows = None
+    #: Columns, how many of their values are known, and the mean of these, in a table of
+    #: `published_rows` rows: what is fetched must have them.
+    published = ()
+    #: Number of rows that `published` is of.
+    published_rows = None
     #: ADS bibcodes of the papers to cite.
     references = ()
     #: The columns, as `CatalogColumn`.
@@ -138,9 +149,29 @@ class Catalog:
             cls.__doc__ = "\n\n".join([body, _PARAMETERS, *sections])
 
     def __init__(self, table):
-        self.table = standardise(table, self.columns)
+        self.table = standardise(check_kind(table, "Table", "table"), self.columns)
         self.table.meta = {**table.meta, "catalog": self.tag, "references": list(self.references)}
         self._index = NameIndex(self.table["name"], kind=f"{self.tag or 'table'} row")
+        self._check_values()
+
+    def _check_values(self):
+        """Refuse redshifts, masses and errors of masses that cannot be."""
+        for name in self.table.colnames:
+            values, mask, unit = column_parts(self.table[name])
+            if name == "redshift":
+                bad, what = values < 0, "negative"
+            elif unit is None or not unit.is_equivalent(u.solMass):
+                continue
+            elif "_err" in name:
+                bad, what = values < 0, "negative"
+            else:
+                bad, what = values <= 0, "not positive"
+            bad &= ~mask
+            if bad.any():
+                raise InvalidInputError(
+                    f"'{name}' is {what} in {np.count_nonzero(bad)} rows: {values[bad][0]:g} in "
+                    f"{describe_rows(self._index.names, bad)}. Mask what is not known."
+                )
 
     @classmethod
     def read(cls, path, *, readme=None):
@@ -171,7 +202,10 @@ class Catalog:
     @classmethod
     def _read(cls, path, readme, **options):
         """Read a file; ``options`` are those of the constructor."""
-        table, form, content = read_form(path, readme)
+        text = [name for column in cls.columns if column.dtype == "str" for name in column.aliases]
+        table, form, packed = read_form(path, readme=readme, text=text)
+        if packed is not None or form == "ecsv":
+            table = read_table(path, format=form)
         ours = table.meta.get("catalog")
         if ours not in (None, cls.tag):
             raise FileFormatError(
@@ -182,7 +216,7 @@ class Catalog:
             table.meta = {
                 "source": Path(path).name,
                 "form": form,
-                "sha256": hashlib.sha256(content).hexdigest(),
+                "sha256": hashlib.sha256(read_content(path)).hexdigest(),
             }
         if ours is None and form in cls.unitless_forms:
             table = add_published_units(table, cls.columns)
@@ -268,12 +302,12 @@ class Catalog:
         table.meta = provenance
         try:
             table = cls._prepare(table)
-            standardise(table, cls.columns, strict=True)
-        except FileFormatError as err:
+            check_values(standardise(table, cls.columns, strict=True), cls)
+            return cls(table)
+        except (FileFormatError, InvalidInputError) as err:
             raise RemoteDataError(
                 f"VizieR's {cls.vizier_id!r} is not as it is known here: {err} {by_hand}"
             ) from err
-        return cls(table)
 
     @classmethod
     def _prepare(cls, table):
@@ -295,7 +329,9 @@ class Catalog:
         InvalidInputError
             The format is not known, the file exists, or its folder does not.
         """
-        write_table(self.table, path, overwrite=overwrite)
+        table = self.table.copy(copy_data=False)
+        table.meta = _published(table.meta)
+        write_table(table, path, overwrite=overwrite)
 
     def sample(self, *, names=None, where=None, **selection):
         """Select rows as a sample.
@@ -321,7 +357,13 @@ class Catalog:
         UnknownNameError
             There is no row of that name.
         InvalidInputError
-            There is no such column, or the catalogue has no positions.
+            There is no such column, it cannot have such values, a range has its higher end first,
+            or the catalogue has no positions.
+
+        Warns
+        -----
+        SzmassWarning
+            Nothing is selected.
         """
         keep = np.ones(len(self), dtype=bool)
         if where is not None:
@@ -334,6 +376,8 @@ class Catalog:
             keep &= values & ~mask
         for name, wanted in selection.items():
             keep &= self._matches(name, wanted)
+        if selection or where is not None:
+            warn_if_empty(keep, ", ".join(["where"] * (where is not None) + list(selection)))
         rows = np.flatnonzero(keep)
         if names is not None:
             wanted = [names] if isinstance(names, str) else names
@@ -348,16 +392,16 @@ class Catalog:
                 f"{', '.join(self.table.colnames)}."
             )
         values, mask, unit = column_parts(self.table[name])
+        numeric = values.dtype.kind in "fiu"
         if not isinstance(wanted, tuple | list):
-            return ~mask & (values == _number(wanted, unit, name))
-        if len(wanted) != 2 or values.dtype.kind not in "fiu":
+            return ~mask & (values == _wanted(wanted, values, unit, name))
+        if len(wanted) != 2 or not numeric:
             raise InvalidInputError(
-                f"'{name}' must be "
-                + ("(low, high)" if values.dtype.kind in "fiu" else "one value, not a range")
-                + f". Received: {wanted!r}"
+                f"'{name}' must be {'(low, high)' if numeric else 'one value, not a range'}. "
+                f"Received: {wanted!r}"
             )
-        ends = (None if end is None else _number(end, unit, name) for end in wanted)
-        return ~mask & within(values, *ends)
+        ends = (None if end is None else _wanted(end, values, unit, name) for end in wanted)
+        return ~mask & within(values, *ends, name=name)
 
     def _sample_of(self, rows):
         if self.position is None:
@@ -369,6 +413,7 @@ class Catalog:
         table = self.table[rows]
         others = {"ra", "dec", "glon", "glat"}.difference((lon, lat)).intersection(table.colnames)
         table.remove_columns(list(others))  # they would say the same as ``coord``
+        table.meta = _published(table.meta)
         return ClusterSample.from_table(
             table, name="name", coord=(lon, lat), frame=frame, redshift="redshift"
         )
@@ -408,8 +453,23 @@ class Catalog:
         return f"<p>{type(self).__name__}: {self.description}</p>{self.table._repr_html_()}"
 
 
-def within(values, low, high):
+def _published(meta):
+    """What is on record, for files that people publish: of a snapshot its name alone."""
+    return {**meta, "snapshot": Path(meta["snapshot"]).name} if "snapshot" in meta else meta
+
+
+def within(values, low, high, *, name):
     """Tell which known values are above the low end and up to the high one; None is open."""
+    for end in (low, high):
+        if end is not None and not (_is_number(end) and not np.isnan(end)):
+            raise InvalidInputError(
+                f"'{name}' must be (low, high), two numbers or None for an open end. "
+                f"Received: {(low, high)!r}"
+            )
+    if low is not None and high is not None and low > high:
+        raise InvalidInputError(
+            f"'{name}' must be (low, high) with the lower end first. Received: ({low}, {high})"
+        )
     keep = ~np.isnan(values)
     if low is not None:
         keep &= values > low
@@ -418,7 +478,28 @@ def within(values, low, high):
     return keep
 
 
-def _number(value, unit, name):
-    if unit is None or (isinstance(value, int | float) and value == 0):
-        return value
-    return as_quantity(value, u.Unit(unit), name).value
+def warn_if_empty(keep, what):
+    """Warn where none of some rows is kept."""
+    if len(keep) and not np.any(keep):
+        text = f"None of {len(keep)} rows is selected by {what}."
+        warnings.warn(text, SzmassWarning, stacklevel=3)
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _wanted(value, values, unit, name):
+    """Give what to compare a column with, in its unit, or refuse what it cannot equal."""
+    if unit is not None and not (_is_number(value) and value == 0):
+        return as_quantity(value, u.Unit(unit), name).value
+    if isinstance(value, u.Quantity):
+        return as_quantity(value, u.dimensionless_unscaled, name).value
+    kind = values.dtype.kind
+    fits = isinstance(value, str) if kind == "U" else _is_number(value)
+    if kind == "b":
+        fits = isinstance(value, bool | np.bool_) or (fits and value in (0, 1))
+    if not fits:
+        words = {"U": "a text", "b": "True or False"}.get(kind, "a number or (low, high)")
+        raise InvalidInputError(f"'{name}' must be {words}. Received: {value!r}")
+    return value

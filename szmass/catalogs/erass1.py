@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from szmass.catalogs._columns import plain_numbers
 from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 from szmass.exceptions import FileFormatError
 
@@ -60,7 +61,8 @@ class ERASS1Catalog(Catalog):
         found = next((names for names in _LIMITS if set(names) <= set(table.colnames)), None)
         if found is None:
             return table
-        mass, low, high = (np.ma.asarray(table[name]).astype(float).filled(-1) for name in found)
+        # The three share a unit, which is looked at later.
+        mass, low, high = (plain_numbers(table[name], name) for name in found)
         known = np.isfinite(mass) & (mass > 0)
         if np.any(known & ~((low <= mass) & (mass <= high))):
             raise FileFormatError(

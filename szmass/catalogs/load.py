@@ -1,16 +1,57 @@
 """Loading of a catalogue, or of its rows, from whatever names it."""
 
 import os
+import warnings
 
 import numpy as np
 
+from szmass._io.forms import read_form
 from szmass._utils.kinds import as_path
-from szmass.catalogs._forms import read_form
-from szmass.catalogs.core import CATALOGS, within
+from szmass._utils.names import did_you_mean
+from szmass.catalogs.core import CATALOGS, warn_if_empty, within
 from szmass.clusters import ClusterSample
-from szmass.exceptions import InvalidInputError, UnknownNameError
+from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
 
 __all__ = ["load_catalog", "load_sample"]
+
+# Some files have a few detections twice.
+_MOST_ROWS = 1.1
+# Names that say nothing about whose table it is.
+_EVERYDAY = {
+    "author",
+    "cat",
+    "cluster",
+    "comment",
+    "comments",
+    "dec",
+    "flag",
+    "id",
+    "index",
+    "l500",
+    "m",
+    "m200",
+    "m500",
+    "mass",
+    "mvir",
+    "name",
+    "note",
+    "notes",
+    "object",
+    "r500",
+    "ra",
+    "redshift",
+    "snr",
+    "source",
+    "state",
+    "survey",
+    "type",
+    "y",
+    "y500",
+    "z",
+    "zphot",
+    "zspec",
+}
+_EVERYDAY |= {f"e_{name}" for name in _EVERYDAY} | {f"{name}_err" for name in _EVERYDAY}
 
 
 def load_catalog(source, *, offline=False, **options):
@@ -19,8 +60,9 @@ def load_catalog(source, *, offline=False, **options):
     Parameters
     ----------
     source : str or path-like
-        A tag of `CATALOGS`, such as ``"psz2"``, to fetch that catalogue; else a file: a
-        catalogue in a form that its ``read`` knows (the columns tell which), or any table for
+        A tag of `CATALOGS`, such as ``"psz2"``, to fetch that catalogue; or a file, with the tag
+        before it where it is a published catalogue that its columns do not tell,
+        ``"sereno2017:masses.csv"``. A file that is no known catalogue is read by
         `ClusterSample.read <szmass.clusters.ClusterSample.read>`.
     offline : bool, optional
         Do not ask a server for a catalogue: use the copy kept by an earlier fetch.
@@ -43,22 +85,35 @@ def load_catalog(source, *, offline=False, **options):
         The form of the file is not known, or it is damaged.
     InvalidInputError
         The table has no names, positions or redshifts, or some that cannot be; or options are
-        given for a catalogue that is fetched.
+        given for a catalogue whose columns are known.
+
+    Warns
+    -----
+    SzmassWarning
+        The file has columns that the catalogue does not have, and they are left out.
+
+    Notes
+    -----
+    A file is taken for a published catalogue if szmass wrote it as such, or if it has all columns
+    under the names of the publication, some of which no other catalogue has, and not more rows. A
+    table of your own whose columns have everyday names is a table of your own.
     """
     path = as_path(source, "source")
     if path.exists():
         catalog = None if options else _known_catalog(path)
         return ClusterSample.read(path, **options) if catalog is None else catalog
-    tag = os.fspath(source)
-    if tag not in CATALOGS:
+    tag, colon, file = os.fspath(source).partition(":")
+    if tag not in CATALOGS or (colon and not file):
+        tag = os.fspath(source)
         raise UnknownNameError(
             f"{tag!r} is neither a file nor a known catalogue ({', '.join(CATALOGS)})."
+            f"{did_you_mean(tag, CATALOGS)}"
         )
     if options:
         raise InvalidInputError(
             f"The columns of the catalogue {tag!r} are known. Received: {', '.join(options)}"
         )
-    return CATALOGS[tag].fetch(offline=offline)
+    return CATALOGS[tag].read(file) if file else CATALOGS[tag].fetch(offline=offline)
 
 
 def load_sample(source, *, redshift=None, offline=False, redshift_column=None, **options):
@@ -101,12 +156,49 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
         return sample
     if np.shape(redshift) != (2,):
         raise InvalidInputError(f"'redshift' must be (low, high). Received: {redshift!r}")
-    return sample[within(sample.redshift, *redshift)]
+    keep = within(sample.redshift, *redshift, name="redshift")
+    warn_if_empty(keep, f"redshift {redshift[0]} to {redshift[1]}")
+    return sample[keep]
 
 
 def _known_catalog(path):
-    """Read the file as the catalogue whose columns it has; None if there is none."""
-    columns = set(read_form(path)[0].colnames)
-    known = [cls for cls in CATALOGS.values() if all(columns & set(c.aliases) for c in cls.columns)]
+    """Read the file as the catalogue that it is; None if it is none that is known."""
+    table = read_form(path)[0]
+    ours = table.meta.get("catalog")
+    if isinstance(ours, str) and ours in CATALOGS:
+        known = [CATALOGS[ours]] if _has_all(table, CATALOGS[ours], ours=True) else []
+    else:
+        known = [cls for cls in CATALOGS.values() if _is_publication(table, cls)]
+    if not known:
+        return None
     # A table that has the columns of several has more than those of the smaller ones.
-    return max(known, key=lambda cls: len(cls.columns)).read(path) if known else None
+    cls = max(known, key=lambda cls: len(cls.columns))
+    lost = set(table.colnames).difference(*(column.aliases for column in cls.columns))
+    if lost and (ours is not None or len(table) < (cls.expected_rows or 0)):
+        warnings.warn(
+            f"{str(path)!r} is read as the catalogue {cls.tag!r}, without the columns "
+            f"{', '.join(sorted(lost))}. Use ClusterSample.read to keep them.",
+            SzmassWarning,
+            stacklevel=4,
+        )
+    return cls.read(path)
+
+
+def _published_names(column):
+    return {column.fits, *column.vizier} - {None}
+
+
+def _has_all(table, cls, *, ours):
+    names = set(table.colnames)
+    return all(names & (set(c.aliases) if ours else _published_names(c)) for c in cls.columns)
+
+
+def _is_publication(table, cls):
+    """Tell whether a table has the columns of a publication, and some that only this one has."""
+    rows = cls.expected_rows
+    if not _has_all(table, cls, ours=False) or (rows and len(table) > _MOST_ROWS * rows):
+        return False
+    others = (c for other in CATALOGS.values() if other is not cls for c in other.columns)
+    elsewhere = {name for column in others for name in column.aliases}
+    own = {name for column in cls.columns for name in _published_names(column)} - elsewhere
+    return any(name in own and name.lower() not in _EVERYDAY for name in table.colnames)

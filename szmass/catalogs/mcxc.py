@@ -30,6 +30,15 @@ class MCXCCatalog(Catalog):
     description = "Meta-catalogue of X-ray detected clusters"
     vizier_id = "J/A+A/534/A109/mcxc"
     expected_rows = 1743
+    published_rows = 1743
+    published = (
+        ("ra", 1743, 180.5896),
+        ("dec", 1743, 7.58569),
+        ("redshift", 1743, 0.1774748),
+        ("l500", 1743, 2.107255e44),
+        ("m500", 1743, 2.283651e14),
+        ("r500", 1743, 0.8080381),
+    )
     references = ("2011A&A...534A.109P",)
     download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/534/A109/ (mcxc.dat and ReadMe)"
     columns = catalog_columns(

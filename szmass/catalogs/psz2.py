@@ -11,7 +11,8 @@ class PSZ2Catalog(Catalog):
 
     Its forms are the FITS file of the Planck Legacy Archive, the CDS file ``psz2.dat`` with its
     ReadMe, VizieR's table, and what `write` writes. -1 for an unknown redshift or PSZ1 row, 0
-    for an unknown mass, and empty strings are masked.
+    for an unknown mass, -10 for no analysis in WISE, -1000 and -100 for no evidence from AMI, and
+    empty strings are masked.
 
     Notes
     -----
@@ -33,6 +34,23 @@ class PSZ2Catalog(Catalog):
     description = "Second Planck catalogue of Sunyaev-Zel'dovich sources, union"
     vizier_id = "J/A+A/594/A27/psz2"
     expected_rows = 1653
+    published_rows = 1653
+    published = (
+        ("glon", 1653, 178.838),
+        ("glat", 1653, -1.949248),
+        ("ra", 1653, 178.953),
+        ("dec", 1653, -0.5890262),
+        ("pos_err", 1653, 3.031821),
+        ("snr", 1653, 6.862846),
+        ("psz", 937, 614.7289),
+        ("q_neural", 1653, 0.8543083),
+        ("y5r500", 1653, 0.004347466),
+        ("y5r500_err", 1653, 0.00117573),
+        ("redshift", 1094, 0.2504248),
+        ("msz", 1094, 4.832474e14),
+        ("msz_errp", 1094, 4.203687e13),
+        ("msz_errn", 1094, 4.434996e13),
+    )
     references = ("2016A&A...594A..27P",)
     # After the FITS name those of the CDS ReadMe, then other spellings that VizieR uses.
     columns = catalog_columns(
@@ -77,14 +95,20 @@ class PSZ2Catalog(Catalog):
         act           ACT                      str      Counterpart in ACT
         spt           SPT                      str      Counterpart in SPT
         wise_flag     WISE_FLAG f_WISE WISE    int
-                      Overdensity in WISE, -3 to 3; -10 where not analysed
+                      Overdensity in WISE, -3 to 3; masked where not analysed
         ami_evidence  AMI_EVIDENCE AMIevi AMI  float
-                      Bayesian evidence of a counterpart in AMI; -1000 and -100 are codes
+                      Bayesian evidence of a counterpart in AMI; masked where there is none
         cosmo         COSMO Cosmo              bool     Whether it is in a cosmology sample
         comment       COMMENT Comment Com      str      Comment
         """,
         required=("name", "glon", "glat"),
-        missing={"psz": -1, "redshift": -1, "msz": 0, "msz_errp": 0, "msz_errn": 0},
+        missing={
+            "psz": -1,
+            "redshift": -1,
+            **dict.fromkeys(("msz", "msz_errp", "msz_errn"), 0),
+            "wise_flag": -10,
+            "ami_evidence": (-1000, -100),
+        },
         published_units={"arcmin2": "1e-3 arcmin2", "solMass": "1e14 solMass"},
     )
     position = ("glon", "glat", "galactic")

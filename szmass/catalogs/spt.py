@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from szmass.catalogs._columns import with_prefix
+from szmass._utils.columns import column_parts
+from szmass.catalogs._columns import plain_numbers, with_prefix
 from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 
 __all__ = ["SPTSZCatalog"]
@@ -66,8 +67,8 @@ class SPTSZCatalog(Catalog):
             return with_prefix(table, "SPT-CL", "SPT-CL")
         if not {"SPT_ID", "xi"}.issubset(table.colnames):
             return table
-        names = np.char.strip(np.asarray(table["SPT_ID"], dtype=str))
-        best = np.argsort(-np.asarray(table["xi"], dtype=float), kind="stable")
+        names = np.char.strip(column_parts(table["SPT_ID"])[0].astype(str))
+        best = np.argsort(-plain_numbers(table["xi"], "xi"), kind="stable")
         first = np.unique(names[best], return_index=True)[1]
         keep = np.sort(best[first])
         result = table[keep]

@@ -15,10 +15,12 @@ def cite(what):
     For tables that szmass wrote, or by the name of an estimator, a catalogue, a map, a relation, a
     package; without any, szmass itself.
     """
-    from szmass._io.tables import TABLE_FORMATS, read_table
+    from szmass._io.forms import TABLE_FORMATS, plain_name
+    from szmass._io.tables import read_table
     from szmass.citations import cite as bibtex_of
 
     found = [
-        read_table(name) if Path(name).suffix.lower() in TABLE_FORMATS else name for name in what
+        read_table(name) if Path(plain_name(name)).suffix.lower() in TABLE_FORMATS else name
+        for name in what
     ]
     click.echo(bibtex_of(*found), nl=False)

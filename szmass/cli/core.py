@@ -6,7 +6,6 @@ reads what is printed, 143 ended by SIGTERM.
 """
 
 import contextlib
-import difflib
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from importlib import import_module
 
 import click
 
+from szmass._utils.names import did_you_mean
 from szmass._utils.progress import show_progress
 from szmass.cli.wording import in_shell_words, one_line
 from szmass.exceptions import SzmassError, SzmassWarning
@@ -50,10 +50,8 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as err:
-            close = difflib.get_close_matches(str(args[0]), _COMMANDS, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            message = err.format_message()
-            err.message = message if "Did you mean" in message else f"{message}{hint}"
+            if "Did you mean" not in err.message:
+                err.message += did_you_mean(args[0], _COMMANDS)
             raise
 
     def invoke(self, ctx):
@@ -64,31 +62,25 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(_INTERRUPTED)
+        except BrokenPipeError:  # standard output: what else is piped has errors of its own
+            with contextlib.suppress(OSError):  # what is left for it is dropped
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(_NO_READER)
         except Exception as err:  # the last net
-            if isinstance(err, BrokenPipeError) and _nobody_reads():
-                ctx.exit(_NO_READER)
             if ctx.params.get("debug"):
                 traceback.print_exc()
             raise click.ClickException(self._told(err, ctx)) from err
 
     def _told(self, err, ctx):
         name = ctx.invoked_subcommand
+        if isinstance(err, MemoryError):
+            return f"The memory of this machine does not suffice: {one_line(err) or 'it is full'}"
         if isinstance(err, SzmassError | OSError):
             return in_shell_words(err, name and self.get_command(ctx, name), ctx)
         return (
             f"Unexpected {type(err).__name__}: {one_line(err) or 'no message'} (This is a fault of "
             f"szmass: please report it with what 'szmass --debug {name or ''} ...' prints.)"
         )
-
-
-def _nobody_reads():
-    """Tell whether standard output is a closed pipe; if so, what is left for it is dropped."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
 
 
 @click.group(cls=_Commands, context_settings=_SETTINGS)

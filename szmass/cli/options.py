@@ -1,7 +1,6 @@
 """Options that several commands share, and how their values are read."""
 
 import ast
-import difflib
 import functools
 import inspect
 import os
@@ -195,7 +194,7 @@ def _unit(text):
     """Refuse a text that is no unit; how it is spelled stays."""
     import astropy.units as u
 
-    from szmass._utils.attributes import parse_unit
+    from szmass._utils.columns import parse_unit
 
     if parse_unit(text) is None or isinstance(parse_unit(text), u.UnrecognizedUnit):
         raise ValueError(f"{text!r} is no unit")
@@ -298,19 +297,20 @@ def _parse_settings(ctx, values):
 
 def build_estimators(tags, options):
     """Make estimators by tag, with the options of `_parse_settings`."""
+    from szmass._utils.names import did_you_mean
     from szmass.estimators import ESTIMATORS
 
+    if twice := [tag for tag in tags if tags.count(tag) > 1]:
+        raise click.UsageError(f"--estimators names {twice[0]!r} twice")
     unused = set(options) - set(tags)
     if unused:
         raise click.UsageError(f"--set names {sorted(unused)[0]!r}, which is not in --estimators")
     for tag, given in options.items():
         known = inspect.signature(ESTIMATORS[tag]).parameters
         for name in given.keys() - known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]!r}? " if close else ""
             raise click.UsageError(
-                f"--set: the estimator {tag!r} has no option {name!r}. {hint}"
-                f"Its options: {', '.join(known) or 'none'}"
+                f"--set: the estimator {tag!r} has no option {name!r}."
+                f"{did_you_mean(name, known)} Its options: {', '.join(known) or 'none'}"
             )
     return {tag: ESTIMATORS[tag](**options.get(tag, {})) for tag in tags}
 

@@ -57,7 +57,7 @@ def report(masses, output, catalog, cutouts_path, ymap, posteriors, title, **opt
     """
     from szmass.catalogs import load_sample
     from szmass.maps import CutoutStack, open_map
-    from szmass.report import write_report
+    from szmass.report import check_folder, write_report
     from szmass.results import LogMassPosterior, read_masses
 
     if cutouts_path and ymap:
@@ -68,6 +68,7 @@ def report(masses, output, catalog, cutouts_path, ymap, posteriors, title, **opt
         "cutouts": cutouts_path,
         "map": ymap and ymap["source"],
     }
+    check_folder(output)
     table = read_masses(masses)
     if catalog:
         options["sample"] = load_sample(catalog)

@@ -1,7 +1,5 @@
 """The command 'reproduce'."""
 
-from pathlib import Path
-
 import click
 
 from szmass.cli.options import (
@@ -114,10 +112,9 @@ def reproduce(
 
 
 def _read(path):
-    from astropy.table import Table
+    from szmass._io.tables import read_table
 
-    form = "ascii.ecsv" if Path(path).suffix.lower() == ".ecsv" else "ascii.csv"
     try:
-        return Table.read(path, format=form)
+        return read_table(path)
     except (ValueError, OSError) as err:
         raise click.UsageError(f"{path!r} cannot be read as a table: {err}") from err

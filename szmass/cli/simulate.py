@@ -1,5 +1,7 @@
 """The command 'simulate'."""
 
+import os
+
 import click
 
 __all__ = ["simulate"]
@@ -49,7 +51,9 @@ def simulate(population, number, mass, redshift, one_minus_b, output, **options)
 
 
 def _population(name, number, limits, one_minus_b, options):
-    from szmass.catalogs import load_sample
+    from szmass._utils.names import did_you_mean
+    from szmass.catalogs import CATALOGS, load_sample
+    from szmass.exceptions import UnknownNameError
     from szmass.simulations import draw_flat, draw_mass_function, twin
 
     if name == "mass-function":
@@ -59,6 +63,12 @@ def _population(name, number, limits, one_minus_b, options):
         if number is None:
             raise click.UsageError("--population flat needs --number")
         return draw_flat(number, seed=options["seed"], **limits)
+    if name not in CATALOGS and not os.path.exists(name):
+        hint = did_you_mean(name, ["flat", "mass-function", *CATALOGS])
+        raise UnknownNameError(
+            f"--population: {name!r} is neither a file nor a known catalogue, nor 'flat' or "
+            f"'mass-function'.{hint}"
+        )
     if number is not None or "mass" in limits:
         raise click.UsageError("--number and --mass are for populations that are drawn")
     return twin(load_sample(name, redshift=limits.get("redshift")), one_minus_b=one_minus_b)

@@ -6,7 +6,8 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from szmass._utils.attributes import column_parts
+from szmass._utils.columns import column_parts
+from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_doubles, as_floats
 from szmass.exceptions import InvalidInputError
 
@@ -122,7 +123,17 @@ def format_difference_table(table, *, digits=3):
     -------
     str
         Lines of bin, N, mean +- standard deviation, for all and for massive clusters.
+
+    Raises
+    ------
+    InvalidInputError
+        The table is another one.
     """
+    if "log_mass_above" not in check_kind(table, "Table", "table").meta:
+        raise InvalidInputError(
+            "'table' must be one that relative_difference_table gave. Received: a table with the "
+            f"columns {', '.join(table.colnames)}"
+        )
     above = f"log10 M > {table.meta['log_mass_above']:g}"
     width = 2 * digits + 10
     lines = [f"{'z':>10}  {'N':>5} {'all':>{width}}  {'N':>5} {above:>{width}}"]

@@ -38,7 +38,7 @@ def missing_inputs(sample, needs, redshift_range, label):
             if sample.cutouts is None:
                 raise InvalidInputError(
                     f"{label} needs cutouts and the sample has none: call "
-                    "sample.attach_cutouts(compton_map) first (--map on the command line)."
+                    "sample.attach_cutouts(compton_map) first."
                 )
             covered, complete, plausible = _pixels(sample.cutouts)
             flag[~covered] |= MassFlag.NO_CUTOUT
@@ -48,9 +48,9 @@ def missing_inputs(sample, needs, redshift_range, label):
         else:
             if need not in sample.table.colnames:
                 raise InvalidInputError(
-                    f"{label} needs the column {need!r}, and the sample has none. Say which column "
+                    f"{label} needs {need!r}, and the sample has no column {need!r}. Say which one "
                     f"of the table holds it, for instance columns={{{need!r}: 'name in the table'}}"
-                    f" (--column {need}=NAME on the command line), add it, or leave this estimator "
+                    f", add it, or leave this estimator "
                     f"out. The sample has {', '.join(sample.table.colnames)}."
                 )
             flag[~np.isfinite(sample.quantity(need).value)] |= MassFlag.NO_MEASUREMENT
@@ -126,7 +126,7 @@ def warn_of_mixed_scales(table):
         told = ", ".join(f"{method}: {scale}" for method, scale in scales.items())
         warnings.warn(
             f"The masses are on different scales ({told}), and so differ by more than their "
-            "errors. one_minus_b=0.8 (--one-minus-b on the shell) brings those with a 1-b to a "
+            "errors. one_minus_b=0.8 brings those with a 1-b to a "
             "common one.",
             MixedScalesWarning,
             stacklevel=4,

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass._moved import moved_name
+from szmass.estimators._catalogue_errors import over_redshifts, redshift_errors
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.estimators.filters._setup import MatchedFilters, depth_factors
-from szmass.estimators.priors import estimates_under
+from szmass.estimators.filters._setup import MatchedFilters, NeedsDepth, depth_factors
+from szmass.estimators.priors import estimates_under, redshifts_under
 from szmass.exceptions import InvalidInputError
 from szmass.networks.saliency import occlusion_map
 from szmass.networks.shipped import load_networks
-from szmass.results import MassFlag
+from szmass.results import MassFlag, MassScale
 
 __all__ = ["CNNMass"]
 
@@ -21,6 +22,10 @@ def __getattr__(name):
     if name == "DeAndres2022":
         return moved_name(__name__, "szmass.estimators", name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# Redshifts are above the lower end of a bin.
+_ABOVE = 1e-4
 
 
 class NetworkMass(MassEstimator):
@@ -39,16 +44,22 @@ class NetworkMass(MassEstimator):
 
     def _card(self):
         """Model card of the networks."""
-        return self._networks().card
+        return self._of_masses(self._networks().card)
+
+    def _of_masses(self, card):
+        """A card whose networks give masses of the definition that the estimator gives."""
+        if card.mass_definition != self.mass_definition:
+            raise InvalidInputError(
+                f"The networks in 'weights' ({str(self.weights)!r}) give masses of "
+                f"{card.mass_definition!r}; this estimator gives {self.mass_definition!r}."
+            )
+        return card
 
     def _missing(self, sample):
         card, flag = self._card(), super()._missing(sample)
         card.check_cutouts(sample.cutouts)
         known = np.isfinite(sample.redshift)
         flag[known & (card.redshift_bin(sample.redshift) < 0)] |= MassFlag.REDSHIFT_OUT_OF_RANGE
-        complete = flag & (MassFlag.NO_CUTOUT | MassFlag.INCOMPLETE_CUTOUT) == 0
-        bad_pixels = ~np.isfinite(sample.cutouts.data).all(axis=(1, 2))
-        flag[complete & bad_pixels] |= MassFlag.INCOMPLETE_CUTOUT
         return flag
 
     def _extra_meta(self, sample):
@@ -62,7 +73,7 @@ class NetworkMass(MassEstimator):
         backend = sys.modules["keras"].backend.backend() if "keras" in sys.modules else None
         used = {"numpy", "scipy", "keras", backend or "tensorflow"}
         return {
-            "mass_scale": scale,
+            "mass_scale": MassScale(scale).value,
             "software": sorted(used),
             **({} if backend is None else {"backend": backend}),
             "model_card": card.name,
@@ -73,7 +84,7 @@ class NetworkMass(MassEstimator):
 
 @register_estimator
 @dataclass(kw_only=True, eq=False, repr=False)
-class CNNMass(NetworkMass):
+class CNNMass(NeedsDepth, NetworkMass):
     """Posterior of log M from networks that look at cutout, redshift and noise level.
 
     An ensemble of convolutional networks gives the density of the true log M500c of clusters that
@@ -106,6 +117,10 @@ class CNNMass(NetworkMass):
     `LogMassPosterior.mean_mass <szmass.results.LogMassPosterior.mean_mass>`, or a column of
     `estimate_masses` with ``mean=True``.
 
+    Where the sample has ``redshift_err``, a standard error, the density is averaged over a normal
+    distribution of redshifts about the catalogue's; 0, negative and unknown ones count as exact.
+    The training holds position errors of about an arcmin, and ``pos_err`` is not looked at.
+
     Flags: ``EXTRAPOLATED`` for a posterior that an end of the prior cuts off, ``OUT_OF_DOMAIN`` for
     a cutout unlike those of the training, ``REDSHIFT_OUT_OF_RANGE``.
     """
@@ -130,6 +145,20 @@ class CNNMass(NetworkMass):
 
     def _grid(self):
         return self._networks().log10_mass
+
+    def _cosmology(self):
+        name = self._card().training.get("cosmology")
+        if not isinstance(name, str):
+            raise InvalidInputError(
+                "'training' of the model card must have the name of its 'cosmology'. "
+                f"Received: {name!r}"
+            )
+        return name
+
+    @property
+    def redshift_range(self):
+        """Lowest and highest redshift that may be weighed under the prior."""
+        return redshifts_under(self.prior, super().redshift_range)
 
     def _setup(self, stack):
         return MatchedFilters(stack, self.noise, "arnaud2010", None)
@@ -179,21 +208,34 @@ class CNNMass(NetworkMass):
 
     def _weigh(self, sample):
         networks, setup = self._networks(), self._setup(sample.cutouts)
-        field = {"noise": setup.noise, "depth": depth_factors(self.depth, setup, sample)}
-        maps = sample.cutouts.data, sample.redshift
-        log_density = networks.log_density(*maps, batch_size=self.batch_size, **field)
-        cosmology = networks.card.training["cosmology"]
-        found = estimates_under(self.prior, cosmology, networks.log10_mass, log_density, sample)
+        data, depth = sample.cutouts.data, depth_factors(self.depth, setup, sample)
+        field = {"noise": setup.noise, "depth": np.broadcast_to(depth, len(sample))}
+
+        def at_redshift(redshift, rows):
+            field_of_rows = field | {"depth": field["depth"][rows]}
+            return networks.log_density(
+                data[rows], redshift, batch_size=self.batch_size, **field_of_rows
+            )
+
+        bins = networks.card.redshift_bins
+        limits = bins[0][0] + _ABOVE, bins[-1][1]
+        log_density = over_redshifts(at_redshift, sample.redshift, redshift_errors(sample), limits)
+        found = estimates_under(
+            self.prior, self._cosmology(), networks.log10_mass, log_density, sample
+        )
         if networks.domain is not None:
-            score = networks.domain_score(*maps, log_density, **field)
-            found.flag[score > networks.domain.threshold] |= MassFlag.OUT_OF_DOMAIN
+            score = networks.domain_score(data, sample.redshift, log_density, **field)
+            # What has no score is not in domain either.
+            found.flag[~(score <= networks.domain.threshold)] |= MassFlag.OUT_OF_DOMAIN
         return found
 
     def _extra_meta(self, sample):
         card = self._card()
+        redshift = ["redshift"] if np.any(redshift_errors(sample) > 0) else []
         return super()._extra_meta(sample) | {
+            "errors_hold": [*self.errors_hold, *redshift],
             "references": list(card.references),
             "prior": self.prior if isinstance(self.prior, str) else repr(self.prior),
-            "cosmology": card.training["cosmology"],
+            "cosmology": self._cosmology(),
             **self._setup(sample.cutouts).meta,
         }

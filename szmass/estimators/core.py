@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import PurePath
 
 import astropy.units as u
 import numpy as np
@@ -80,7 +81,7 @@ class MassEstimator(ABC):
     kind = "other"
     #: Scale of the masses: a number is a 1-b, else text as in `~szmass.results.MassScale`.
     mass_scale = "unknown"
-    #: What the errors hold: ``"noise"``, ``"scatter"``, ``"centring"``, ``"calibration"``, ...
+    #: What the errors hold: ``"noise"``, ``"scatter"``, ``"centring"``, ``"redshift"``, ...
     errors_hold = ()
     #: How the mass is taken from what is known of it.
     point_estimate = ""
@@ -134,7 +135,10 @@ class MassEstimator(ABC):
         return {name: getattr(self, name) for name in names}
 
     def __repr__(self):
-        options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+        return self._described(repr)
+
+    def _described(self, show):
+        options = ", ".join(f"{name}={show(value)}" for name, value in self.options.items())
         return f"{type(self).__name__}({options})"
 
     def predict(self, sample):
@@ -256,7 +260,7 @@ class MassEstimator(ABC):
         looks_at_map = sample.cutouts is not None and any("cutout" in n for n in self.needs)
         return {
             "method": self.tag,
-            "estimator": repr(self),
+            "estimator": self._described(_named),
             "kind": self.kind,
             "mass_definition": self.mass_definition,
             "mass_scale": self.mass_scale,
@@ -269,6 +273,14 @@ class MassEstimator(ABC):
             "szmass_version": __version__,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def _named(value):
+    """Show an option in tables that people publish: of a file its name, not where it lies."""
+    is_path = isinstance(value, PurePath)
+    if isinstance(value, str) and len(value) < 1000:
+        is_path = PurePath(value).is_absolute() or value.startswith("~")
+    return repr(PurePath(value).name) if is_path else repr(value)
 
 
 def _describe_map(cutouts):

@@ -7,7 +7,6 @@ import numpy as np
 
 from szmass.estimators.cnn import NetworkMass
 from szmass.estimators.core import register_estimator
-from szmass.exceptions import InvalidInputError
 from szmass.networks.binned import CARD, load_binned
 from szmass.networks.cards import ModelCard
 from szmass.networks.published import load_published, published_card
@@ -82,13 +81,7 @@ class DeAndres2022(NetworkMass):
         """Give the model card without loading the networks."""
         if not self._own():
             return published_card()
-        card = ModelCard.read(Path(self.weights).expanduser() / CARD)
-        if card.mass_definition != self.mass_definition:
-            raise InvalidInputError(
-                f"The networks in 'weights' ({str(self.weights)!r}) give masses of "
-                f"{card.mass_definition!r}; this estimator gives {self.mass_definition!r}."
-            )
-        return card
+        return self._of_masses(ModelCard.read(Path(self.weights).expanduser() / CARD))
 
     def _networks(self):
         # The card tells when there are other networks in the same folder.

@@ -23,8 +23,9 @@ class LensingMass(MassEstimator):
     Parameters
     ----------
     table : `~szmass.catalogs.LensingTable` or str or path-like, optional
-        The table; a tag such as ``"lc2"``, to fetch it; or a file with the columns of a published
-        table. For a table of your own pass a `~szmass.catalogs.LensingTable`.
+        The table; a tag such as ``"lc2"``, to fetch it; or a file of a published table, with its
+        tag before it where the columns do not tell it: ``"sereno2017:masses.csv"``. For a table of
+        your own pass a `~szmass.catalogs.LensingTable`.
     radius : `~astropy.units.Quantity` or str, optional
         Largest distance between the positions.
     delta_redshift : float or None, optional
@@ -92,8 +93,9 @@ class LensingMass(MassEstimator):
             known = [t for t, cls in CATALOGS.items() if issubclass(cls, PublishedLensingTable)]
             raise InvalidInputError(
                 f"{os.fspath(self.table)!r} is no known table of lensing masses "
-                f"({', '.join(known)}). Read a table of your own with LensingTable.read and pass "
-                "that."
+                f"({', '.join(known)}). Name it if it is one of these, as in "
+                f"'{known[0]}:{os.fspath(self.table)}', or read a table of your own with "
+                "LensingTable.read and pass that."
             )
         if self.table == loaded.tag:
             self._fetched = self.table, loaded

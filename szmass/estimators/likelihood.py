@@ -6,16 +6,22 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
+from szmass.estimators._catalogue_errors import (
+    over_redshifts,
+    position_errors,
+    redshift_errors,
+)
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._banks import displaced_bank, filter_bank
 from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelihood, mass_curve
 from szmass.estimators.filters._setup import (
     MatchedFilters,
+    NeedsDepth,
     cutouts_of,
     depth_factors,
     field_flags,
 )
-from szmass.estimators.priors import MassFunctionPrior, estimates_under
+from szmass.estimators.priors import MassFunctionPrior, estimates_under, redshifts_under
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
@@ -27,18 +33,15 @@ __all__ = ["LikelihoodMass"]
 
 _GRID = np.linspace(13.0, 16.0, 301)
 
-# Radius that holds 95 % of a two-dimensional normal distribution, in standard deviations.
-_R95 = np.sqrt(-2 * np.log(0.05))
-
 
 @register_estimator
 @dataclass(kw_only=True, eq=False, repr=False)
-class LikelihoodMass(MassEstimator):
+class LikelihoodMass(NeedsDepth, MassEstimator):
     """Posterior of log M given cutout and redshift.
 
     The likelihood of the map under Gaussian noise, marginalised over the scatter of Y at given
-    mass, the diversity of profiles, the position of the cluster, a constant offset of the
-    map and, if asked for, 1-b; times a prior. Where its assumptions hold, no estimator does
+    mass, the diversity of profiles, the position of the cluster, its redshift, a constant offset
+    of the map and, if asked for, 1-b; times a prior. Where its assumptions hold, no estimator does
     better: the standard deviation of its mean is the information limit.
 
     Parameters
@@ -81,6 +84,10 @@ class LikelihoodMass(MassEstimator):
     Masses are medians, errors reach to the 16 % and 84 % quantiles. A signal that is negative gives
     a posterior all the same; under the flat prior it reaches down to the lower end of the grid
     (``EXTRAPOLATED``).
+
+    Where the sample has ``redshift_err``, a standard error, redshifts are marginalised over normal
+    distributions about the catalogue's; 0, negative and unknown ones count as exact. A prior that
+    depends on redshift is taken at the catalogue's.
 
     The shape of profiles enters through the two principal components of their transforms, the
     position through filters on a grid that reaches to 8 arcmin. Triaxiality and substructure are
@@ -127,6 +134,7 @@ class LikelihoodMass(MassEstimator):
             "scatter": scatter > 0,
             "profile": self.diversity is not None,
             "centring": np.any(self._centring(sample) > 0),
+            "redshift": np.any(redshift_errors(sample) > 0),
             "calibration": self.one_minus_b_err > 0,
         }
         return {
@@ -144,6 +152,11 @@ class LikelihoodMass(MassEstimator):
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
             **setup.meta,
         }
+
+    @property
+    def redshift_range(self):
+        """Lowest and highest redshift that may be weighed under the prior."""
+        return redshifts_under(self.prior, super().redshift_range)
 
     def _setup(self, stack):
         return MatchedFilters(stack, self.noise, self.profile, self.map_pixel)
@@ -169,9 +182,7 @@ class LikelihoodMass(MassEstimator):
                     f"'centring' must be one angle of at least 0. Received: {self.centring!r}"
                 )
             return np.full(len(sample), float(sigma))
-        if "pos_err" not in sample.table.colnames:
-            return np.zeros(len(sample))
-        return np.nan_to_num(sample.quantity("pos_err").to_value(u.arcmin)) / _R95
+        return position_errors(sample)
 
     def log_likelihood(self, sample):
         """Give ln L of the cutouts of clusters on the grid of masses.
@@ -212,10 +223,9 @@ class LikelihoodMass(MassEstimator):
             family = model.relaxed, model.disturbed, model.profile_scatter
         kind = setup.field, setup.profile, setup.variance, family
         measured = filter_bank(*kind).measure(data, footprint)
-        theta, y500 = mass_curve(
-            nodes, sample.redshift, relation, self.one_minus_b, get_cosmology(self.cosmology)
-        )
-        log_l = np.empty(theta.shape)
+        cosmology, scatter = get_cosmology(self.cosmology), relation.scatter(self.sigma_lny)
+        redshift, error = sample.redshift, redshift_errors(sample)
+        log_l = np.empty((len(sample), len(nodes)))
         # Who has a position error is not changed by who has not.
         for rows in filter(len, (np.flatnonzero(centring <= 0), np.flatnonzero(centring > 0))):
             found, displaced = measured[rows], ()
@@ -223,11 +233,14 @@ class LikelihoodMass(MassEstimator):
                 found, *displaced = displaced_bank(*kind).integrals(
                     data[rows], footprint[rows], found, depth[rows], centring[rows]
                 )
-            log_l[rows] = marginal_log_likelihood(
-                Reduced.of(found, depth[rows], *displaced),
-                theta[rows],
-                y500[rows],
-                relation.scatter(self.sigma_lny),
+            reduced = Reduced.of(found, depth[rows], *displaced)
+
+            def at_redshift(z, part, reduced=reduced):
+                curve = mass_curve(nodes, z, relation, self.one_minus_b, cosmology)
+                return marginal_log_likelihood(reduced[part], *curve, scatter)
+
+            log_l[rows] = over_redshifts(
+                at_redshift, redshift[rows], error[rows], self.redshift_range
             )
         if len(shifts) == 1:
             return log_l

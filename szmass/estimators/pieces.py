@@ -15,14 +15,14 @@ import numpy as np
 from astropy.table import vstack
 
 from szmass._io.files import atomic_path, file_lock
-from szmass._utils.attributes import column_parts
+from szmass._utils.columns import column_parts
+from szmass._utils.kinds import check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count
 from szmass._utils.workers import check_workers, run_tasks
 from szmass.estimators._conditions import warn_of_mixed_scales, warn_of_unweighed
 from szmass.estimators.core import estimate_masses, named_estimators
 from szmass.exceptions import InvalidInputError, MixedScalesWarning, UnweighedClustersWarning
-from szmass.maps import ComptonMap
 from szmass.results import (
     LogMassPosterior,
     MassTable,
@@ -117,11 +117,9 @@ def estimate_in_pieces(
     at_a_time = check_count(at_a_time, "at_a_time")
     fresh = workers is not None
     workers = check_workers(workers if fresh else 1, scheduler)
-    if not (ymap is None or isinstance(ymap, ComptonMap)):
-        raise InvalidInputError(
-            "'ymap' must be a ComptonMap, such as open_map('milca') or ComptonMap.read(path) "
-            f"gives. Received: {type(ymap).__name__}"
-        )
+    check_kind(sample, "ClusterSample", "sample")
+    if ymap is not None:
+        check_kind(ymap, "ComptonMap", "ymap", able="cutouts")
     cutouts = dict(cutouts or {})
     scale = cutouts.pop("angular_scale", None)
     job = _Job(named_estimators(estimators), ymap, cutouts, options, posteriors is not None)
@@ -132,7 +130,7 @@ def estimate_in_pieces(
         return part, more
 
     # Whatever is wrong with options or inputs comes up on no clusters at all.
-    _weigh_piece(job, 0, *piece(slice(0)))
+    _, nothing, of_nothing, _ = _weigh_piece(job, 0, *piece(slice(0)))
     starts = range(0, len(sample), at_a_time)
     about = functools.partial(job.about, sample, piece, at_a_time)
     with _kept(folder, overwrite, about) as kept:
@@ -161,9 +159,11 @@ def estimate_in_pieces(
                     told.add((message, category))
                     warnings.warn(message, category, stacklevel=2)
                 bar.update(len(table))
-        table = _joined([read_masses(_masses(kept, start)) for start in starts], job, sample)
+        parts = [read_masses(_masses(kept, start)) for start in starts]
+        table = _joined(parts) if parts else nothing
         if posteriors is not None:
-            posteriors.update(_joined_posteriors(kept, starts, table, job))
+            found = _joined_posteriors(kept, starts, table, job) if parts else of_nothing
+            posteriors.update(found)
     for method, estimator in job.estimators.items():
         warn_of_unweighed(estimator.tag, masses_of(table, method))
     if options.get("one_minus_b") is None:
@@ -253,8 +253,8 @@ def _kept(folder, overwrite, about):
         elif others and pieces:
             raise InvalidInputError(
                 f"The folder {str(folder)!r} has pieces of another job, which differs in "
-                f"{', '.join(others)}. Choose another folder, "
-                "or have them removed (overwrite=True, or --overwrite on the shell)."
+                f"{', '.join(others)}. Choose another folder, or have them removed "
+                "(overwrite=True)."
             )
         with atomic_path(folder / _JOB, overwrite=True) as temporary:
             temporary.write_text(json.dumps(told, indent=1), encoding="utf-8")
@@ -269,10 +269,8 @@ def _posterior(folder, start, method):
     return folder / f"posterior-{start:09d}-{method}.fits"
 
 
-def _joined(tables, job, sample):
+def _joined(tables):
     """Put tables of pieces below one another; ``meta`` says what holds for any of them."""
-    if not tables:
-        return _weigh_piece(job, 0, sample, {})[1]
     table = MassTable(vstack(tables, metadata_conflicts="silent"), copy=False)
     table.meta = tables[0].meta
     for method in methods_of(table):
@@ -292,7 +290,6 @@ def _joined_posteriors(folder, starts, table, job):
             result[method] = LogMassPosterior.joined(
                 parts,
                 itertools.starmap(slice, itertools.pairwise(ends)),
-                grid=estimator._grid(),
                 names=table["name"],
                 redshift=table["redshift"],
                 flag=masses_of(table, method).flag,

@@ -14,7 +14,8 @@ from szmass.simulations.selection import SZSelection
 __all__ = ["MassFunctionPrior"]
 
 _LOG10_MASS = np.linspace(12.5, 16.5, 161)
-_REDSHIFT = np.linspace(np.sqrt(0.002), np.sqrt(2.0), 60) ** 2
+_HIGHEST = 2.0
+_REDSHIFT = np.linspace(np.sqrt(0.002), np.sqrt(_HIGHEST), 60) ** 2
 
 
 class MassFunctionPrior:
@@ -96,7 +97,7 @@ class MassFunctionPrior:
         log10_mass, redshift = np.broadcast_arrays(
             np.asarray(log10_mass, dtype=float), np.asarray(redshift, dtype=float)
         )
-        if not np.all((redshift > 0) & (redshift <= 2)):
+        if not np.all((redshift > 0) & (redshift <= _HIGHEST)):
             raise InvalidInputError(
                 "'redshift' must be known, above 0 and at most 2 for the mass function. Received: "
                 f"{redshift.min():g} to {redshift.max():g}"
@@ -127,6 +128,13 @@ class MassFunctionPrior:
         return found.reshape(shape)
 
 
+def redshifts_under(prior, redshift_range):
+    """Range of redshifts that are weighed under the option ``prior`` of an estimator."""
+    low, high = redshift_range
+    function = isinstance(prior, MassFunctionPrior) or (isinstance(prior, str) and prior != "flat")
+    return low, min(high, _HIGHEST) if function else high
+
+
 def estimates_under(prior, cosmology, grid, log_likelihood, sample):
     """Estimates of posteriors, from ln L (N, nodes) and the option ``prior`` of an estimator."""
     if isinstance(prior, str) and prior == "tinker08":
@@ -136,9 +144,26 @@ def estimates_under(prior, cosmology, grid, log_likelihood, sample):
             "'prior' must be 'flat', 'tinker08', or a function of log10_mass and redshift. "
             f"Received: {prior!r}"
         )
+    lost = np.zeros(len(sample), dtype=bool)
+    if callable(prior):
+        prior, lost = _values(prior, grid, log_likelihood, sample.redshift)
+        log_likelihood = np.where(lost[:, np.newaxis], np.nan, log_likelihood)
     posterior = LogMassPosterior.from_log_likelihood(
         grid, log_likelihood, prior, names=sample.names, redshift=sample.redshift
     )
     found = MassEstimates.of_posterior(posterior)
+    found.flag[lost] |= MassFlag.EXTRAPOLATED
     found.flag[posterior.cut_off] |= MassFlag.EXTRAPOLATED
     return found
+
+
+def _values(prior, grid, log_likelihood, redshift):
+    """Values of a prior, and the clusters (N,), if not all, to which it leaves no mass."""
+    values = np.asarray(prior(grid[np.newaxis], redshift[:, np.newaxis]), dtype=float)
+    lost = np.zeros(len(redshift), dtype=bool)
+    if np.broadcast_shapes(values.shape, (1, 1)) in ((len(redshift), len(grid)), (1, len(grid))):
+        possible = (values > 0) & (log_likelihood > -np.inf)
+        lost = np.isnan(values).any(axis=-1) | ~possible.any(axis=1)
+        lost &= not lost.all()
+        values = np.where(lost[:, np.newaxis], 1.0, values)
+    return values, lost

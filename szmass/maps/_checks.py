@@ -8,6 +8,7 @@ from astropy.wcs import WCS
 from szmass._utils.kinds import hint_for
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError, InvalidUnitError
+from szmass.maps._marks import bool_array, without_mask
 from szmass.maps.geometry import CutoutGeometry
 
 _ORDERINGS = {"ring": "ring", "nested": "nested", "nest": "nested"}
@@ -75,23 +76,24 @@ def check_positions(coord):
 
 def check_values(values, mask, name, *, ndim):
     """Values of a map as real numbers, not copied, and the mask joined with their own."""
-    if isinstance(values, u.Quantity):
-        if values.unit != u.dimensionless_unscaled:
-            raise InvalidUnitError(
-                f"'{name}' must be dimensionless: Compton-y has no unit. Received: {values.unit}"
-            )
-        values = values.value
-    if np.ma.isMaskedArray(values):
-        own = np.ma.getmaskarray(values)
-        mask = own if mask is None else own | mask
-        values = values.data
-    values = np.asarray(values)
+    values, own, unit = without_mask(values)
+    check_unit(unit, name)
+    if own is not None:
+        mask = own if mask is None else own | bool_array(mask, masked=True)
     if values.ndim != ndim or values.dtype.kind not in "fiu":
         raise InvalidInputError(
             f"'{name}' must be an array of real numbers with {ndim} dimension(s). Received: shape "
             f"{values.shape}, dtype {values.dtype}"
         )
     return values, mask
+
+
+def check_unit(unit, name):
+    """Refuse an array with a unit."""
+    if unit is not None and unit != u.dimensionless_unscaled:
+        raise InvalidUnitError(
+            f"'{name}' must be dimensionless: Compton-y has no unit. Received: {unit}"
+        )
 
 
 def check_ordering(ordering):
@@ -114,7 +116,7 @@ def check_mask(mask, shape):
     """A mask as a bool array of the shape of the map, or None; True is not to be used."""
     if mask is None:
         return None
-    mask = np.asarray(mask)
+    mask = bool_array(mask, masked=True)
     if mask.dtype != bool:
         raise InvalidInputError(
             "'mask' must be of dtype bool, True for pixels that are not to be used. Received: "
@@ -151,4 +153,7 @@ def check_whole_sky(values):
 
 def is_celestial(wcs):
     """Whether a WCS has two celestial axes and no other."""
-    return isinstance(wcs, WCS) and wcs.naxis == 2 and wcs.has_celestial
+    try:
+        return isinstance(wcs, WCS) and wcs.naxis == 2 and wcs.has_celestial
+    except ValueError:  # axes that do not go together
+        return False

@@ -7,11 +7,10 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
-from astropy.wcs import WCS
 
 from szmass._io.files import atomic_path
-from szmass._io.fits import open_fits
 from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.maps._headers import Keywords, fits_of, image_values, understood
 from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise.core import NoiseModel
@@ -24,7 +23,7 @@ _PLANCK_SAMPLING = Sampling("nearest", healpix_pixel(2048), "window")
 _OWN = re.compile(
     r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|EXTNAME|BUNIT|BTYPE|NAME|BMAJ|BMIN|INTERPOL|SAMPLING|MAPSAMP|MAPPIX|NOISE"
     r"|WCSAXES|(CRPIX|CDELT|CUNIT|CTYPE|CRVAL)\d|PC\d_\d|LONPOLE|LATPOLE|RADESYS|EQUINOX|MJDREF"
-    r"|NCUTOUTS|SHAPE[12]|PIXSCALE|GEOFRAME|ROTATION|CHECKSUM|DATASUM|COMMENT|HISTORY|)$"
+    r"|NCUTOUTS|SHAPE[12]|PIXSCALE|GEOFRAME|ROTATION|CHECKSUM|DATASUM|BAD_DATA|BLANK|BSCALE|BZERO|COMMENT|HISTORY|)$"
 )
 
 
@@ -47,21 +46,24 @@ def write_cutout(cutout, path, overwrite):
 
 def read_cutout(path, coord):
     """Give the arguments of a `Cutout`."""
-    with open_fits(path, memmap=False) as hdus:
-        header, data = hdus[0].header, hdus[0].data
+    with fits_of(path, memmap=False) as (hdus, path):
+        header, data = hdus[0].header, image_values(hdus[0], path)
         if data is None or data.ndim != 2:
             raise FileFormatError(
                 f"{path} is not a cutout: expected an image of two dimensions in the first HDU."
             )
-        footprint = hdus["FOOTPRINT"].data.astype(bool) if "FOOTPRINT" in hdus else None
-        arguments = _described(hdus, path)
-    name = str(header.get("NAME", ""))
+        with understood(path, "footprint"):
+            footprint = hdus["FOOTPRINT"].data.astype(bool) if "FOOTPRINT" in hdus else None
+        with understood(path, "header"):
+            arguments = _described(hdus, path)
+    keywords = Keywords(header, path)
+    name = keywords.text("NAME")
     if "CTYPE1" in header:
         if coord is not None:
             raise InvalidInputError(
                 f"'coord' is for files without WCS; {path} has one. Leave 'coord' out."
             )
-        geometry, coord = CutoutGeometry.from_wcs(WCS(header), data.shape)
+        geometry, coord = CutoutGeometry.from_wcs(keywords.wcs(), data.shape)
     elif {"NAME", "Z", "M500"} <= set(header) and data.shape == CutoutGeometry().shape:
         geometry = CutoutGeometry()
         coord = _position_of(name, path) if coord is None else coord
@@ -71,7 +73,6 @@ def read_cutout(path, coord):
             f"{path} has no WCS, and it is not one of the published cutouts either (96 x 96 "
             "pixels, keywords NAME, Z and M500)."
         )
-    data = data.astype(data.dtype.newbyteorder("="))
     return {
         **arguments,
         "data": data,
@@ -112,30 +113,44 @@ def write_stack(stack, path, overwrite):
 
 def read_stack(path):
     """Give the arguments of a `CutoutStack`."""
-    with open_fits(path, memmap=False) as hdus:
-        header = hdus[0].header
+    with fits_of(path, memmap=False) as (hdus, path):
+        header = Keywords(hdus[0].header, path)
         lost = [name for name in ("DATA", "FOOTPRINT", "POSITIONS") if name not in hdus]
-        if lost or "GEOFRAME" not in header:
+        if lost or not header.text("GEOFRAME"):
             raise FileFormatError(
                 f"{path} is not a stack of cutouts written by szmass: it lacks "
                 f"{', '.join(lost) or 'GEOFRAME'}."
             )
-        geometry = CutoutGeometry(
-            shape=(header["SHAPE1"], header["SHAPE2"]),
-            pixel_scale=header["PIXSCALE"],
-            frame=header["GEOFRAME"],
-            rotation=header["ROTATION"],
-        )
-        table = hdus["POSITIONS"].data
-        scale = table["scale"] * u.arcmin if "scale" in table.names else None
-        shape = (header["NCUTOUTS"], *geometry.shape)
-        data, footprint = (hdus[name].data for name in ("DATA", "FOOTPRINT"))
+        with understood(path, "header"):
+            geometry = CutoutGeometry(
+                shape=(header.whole("SHAPE1"), header.whole("SHAPE2")),
+                pixel_scale=header.get("PIXSCALE"),
+                frame=header.text("GEOFRAME"),
+                rotation=header.get("ROTATION"),
+            )
+            described = _described(hdus, path)
+        with understood(path, "table of positions"):
+            table = hdus["POSITIONS"].data
+            scale = table["scale"] * u.arcmin if "scale" in table.names else None
+            coord = SkyCoord(table["lon"] * u.deg, table["lat"] * u.deg, frame=geometry.frame)
+            names = [str(name) for name in table["name"]]
+        shape = (len(names), *geometry.shape)
+        data, footprint = (image_values(hdus[name], path) for name in ("DATA", "FOOTPRINT"))
+        if not names:  # FITS has no arrays without pixels
+            data, footprint = np.zeros(shape), np.zeros(shape)
+        for name, values in (("DATA", data), ("FOOTPRINT", footprint)):
+            if header.whole("NCUTOUTS") != len(names) or np.shape(values) != shape:
+                raise FileFormatError(
+                    f"{path} is no complete stack of cutouts: {name} has the shape "
+                    f"{np.shape(values)}, {shape} by its positions and SHAPE1 and SHAPE2, and "
+                    f"NCUTOUTS is {header.get('NCUTOUTS')}."
+                )
         return {
-            **_described(hdus, path),
-            "data": np.zeros(shape) if data is None else data,
-            "footprint": np.zeros(shape) if footprint is None else footprint,
-            "coord": SkyCoord(table["lon"] * u.deg, table["lat"] * u.deg, frame=geometry.frame),
-            "names": [str(name) for name in table["name"]],
+            **described,
+            "data": data,
+            "footprint": footprint,
+            "coord": coord,
+            "names": names,
             "geometry": geometry,
             "angular_scale": scale,
         }
@@ -169,8 +184,8 @@ def _describe(header, cutouts):
 
 def _described(hdus, path):
     """Read beam, noise, sampling and meta."""
-    header = hdus[0].header
-    beam, pixel = header.get("BMAJ"), header.get("MAPPIX")
+    header = Keywords(hdus[0].header, path)
+    beam, pixel = header.number("BMAJ"), header.number("MAPPIX")
     noise = NoiseModel.from_hdus(hdus, path) if header.get("NOISE") is True else None
     # Before SAMPLING there was INTERPOL, or nothing.
     kind = header.get("SAMPLING", header.get("INTERPOL", "unknown"))
@@ -181,7 +196,11 @@ def _described(hdus, path):
         "sampling": Sampling(
             kind, None if pixel is None else pixel * u.arcmin, header.get("MAPSAMP", "unknown")
         ),
-        "meta": {c.keyword: c.value for c in header.cards if not _OWN.match(c.keyword)},
+        "meta": {
+            card.keyword: card.value
+            for card in hdus[0].header.cards
+            if not _OWN.match(card.keyword) and not isinstance(card.value, fits.card.Undefined)
+        },
     }
 
 

@@ -9,11 +9,10 @@ region are read once, as a rectangle of (ring, position in the ring), and looked
 import numpy as np
 
 from szmass.exceptions import FileFormatError
+from szmass.maps._marks import valid_values
 from szmass.maps.frames import frame_named, frame_rotation, rotate_tangent_points
 from szmass.maps.sampling import healpix_pixel
 
-# healpy and Planck mark bad pixels by -1.6375e30, in float32; no y comes near this.
-_LARGEST_VALUE = 1e30
 # A cutout is worked on in pieces of at most about so many pixels.
 _PIECE = 2**18
 
@@ -318,6 +317,12 @@ class PixelRuns:
         if (np.diff(self._first) < self._length[:-1]).any():
             raise FileFormatError("The column of pixel numbers has some numbers twice.")
 
+    def numbers(self, rows):
+        """Pixel numbers of rows."""
+        order = np.argsort(self._row)
+        run = order[np.searchsorted(self._row, rows, side="right", sorter=order) - 1]
+        return self._first[run] + rows - self._row[run]
+
     def find(self, pixels):
         """Rows of pixels (0 for those that the map does not have), and whether the map has them."""
         if not len(self._first):
@@ -334,22 +339,36 @@ class HealpixPixels:
     """A HEALPix map that may lie in a memory-mapped file.
 
     ``values`` may be the (rows, repeat) of a table column, ``runs`` those of a partial map.
-    ``mask`` has one bool per pixel of the sky, True for what is not to be used.
+    ``mask`` has one bool per pixel of the sky, True for what is not to be used; values that are
+    among ``marks`` are invalid.
     """
 
-    def __init__(self, values, nside, nested, frame, *, runs=None, mask=None, bad_value=None):
+    def __init__(self, values, nside, nested, frame, *, runs=None, mask=None, marks=()):
         self.grid = HealpixGrid(nside, nested)
         self.frame = frame
         self.shape = (self.grid.npix,)
         self.mask = mask
         self._values = values.reshape(-1) if values.flags.c_contiguous else values
         self._runs = runs
-        self._bad_value = bad_value
+        self.marks = marks
 
     @property
     def side(self):
         """Side of a square of the area of a pixel [arcmin]."""
         return healpix_pixel(self.grid.nside).value
+
+    @property
+    def size(self):
+        """How many pixels are stored."""
+        return self._values.size
+
+    def numbers(self, stored):
+        """Numbers of stored pixels, for `take`."""
+        return stored if self._runs is None else self._runs.numbers(stored)
+
+    def values(self):
+        """All pixels of the sky, as `take` gives them."""
+        return self.take(np.arange(self.grid.npix))
 
     def take(self, pixels):
         """Values by pixel number, float64; NaN where invalid, masked or not in the map."""
@@ -365,11 +384,7 @@ class HealpixPixels:
             values = self._values[pixels]
         else:
             values = self._values[np.divmod(pixels, self._values.shape[1])]
-        if self._bad_value is not None:
-            marked = values == self._bad_value
-            bad = marked if bad is None else bad | marked
-        values = values.astype(np.float64)
-        valid = np.abs(values) < _LARGEST_VALUE
+        values, valid = valid_values(values, self.marks)
         if bad is not None:
             valid &= ~bad
         if not valid.all():

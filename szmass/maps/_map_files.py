@@ -1,14 +1,15 @@
 """Compton-y maps in FITS files: HEALPix tables and images."""
 
 import re
+import warnings
+from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS
+from astropy.io.fits.verify import VerifyWarning
 
-from szmass._io.fits import open_fits, read_column
-from szmass._utils.kinds import as_path
+from szmass._io.fits import read_column
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.maps._checks import (
     check_mask,
@@ -17,8 +18,10 @@ from szmass.maps._checks import (
     is_celestial,
     nside_of,
 )
+from szmass.maps._headers import Keywords, fits_of, understood
 from szmass.maps._healpix import HealpixPixels, PixelRuns
 from szmass.maps._image import ImagePixels
+from szmass.maps._marks import mark_in
 from szmass.maps.frames import frame_named, same_frame
 from szmass.maps.noise._files import holds_model
 from szmass.maps.noise.core import NoiseModel
@@ -31,15 +34,20 @@ _NO_UNIT = {
 }  # fmt: skip
 _TEMPERATURE = re.compile(r"[munp]?k_?(cmb|rj)?$", re.IGNORECASE)
 _UNIT_IN_COMMENT = re.compile(r"[\[(]\s*(\w+)\s*[\])]")
+# Names of columns of pixel numbers.
+_PIXEL = re.compile(
+    r"(i|h|hp|hpx|healpix_?)?pix(el)?s?(_?(id|ind(ex)?|num(ber)?|no))?$", re.IGNORECASE
+)
+_LARGEST_NSIDE = 2**17  # 1.6 arcsec; tables of rings stay small
 _BEAM_TOLERANCE = 0.01
 
 
-def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
+def read_map(source, *, column, ordering, frame, beam, unit, hdu, mask):
     """Pixels, beam and ``meta`` of a `ComptonMap`, and noise and sampling if the file has them."""
-    meta = {"MAPFILE": as_path(path).name}
-    with open_fits(path) as hdus:
+    with fits_of(source) as (hdus, path):
+        meta = {"MAPFILE": Path(path).name}
         chosen = _choose_hdu(hdus, hdu, path)
-        header = chosen.header
+        header = Keywords(chosen.header, path)
         if isinstance(chosen, fits.BinTableHDU) and not isinstance(chosen, fits.CompImageHDU):
             name = _choose_column(chosen, column, path)
             meta |= {"MAPCOL": name, "PIXELS": "healpix"}
@@ -53,32 +61,36 @@ def read_map(path, *, column, ordering, frame, beam, unit, hdu, mask):
                     )
             meta["PIXELS"] = "image"
             _check_unit(header.get("BUNIT"), unit, path)
-            pixels = _read_image(path, chosen, frame, mask)
+            pixels = _read_image(source, hdus, chosen, path, frame, mask)
         facts = {"noise": NoiseModel.from_hdus(hdus, path) if holds_model(hdus) else None}
-    # A cutout that is opened as a map was interpolated from another one.
-    kind = header.get("SAMPLING")
-    facts["sampling"] = kind if kind in ("point", "window") else None
-    return pixels, _agreed_beam(header, beam, path), meta, facts
+        # A cutout that is opened as a map was interpolated from another one.
+        kind = header.text("SAMPLING")
+        facts["sampling"] = kind if kind in ("point", "window") else None
+        return pixels, _agreed_beam(header, beam, path), meta, facts
 
 
 def _choose_hdu(hdus, wanted, path):
     if wanted is not None:
         try:
             return hdus[wanted]
-        except (KeyError, IndexError):
+        except (KeyError, IndexError, TypeError):
             names = ", ".join(f"{i} {hdu.name!r}" for i, hdu in enumerate(hdus))
             raise FileFormatError(f"{path} has no HDU {wanted!r}. It has: {names}.") from None
     for hdu in hdus:
-        if hdu.header.get("NAXIS", 0):
+        if Keywords(hdu.header, path).whole("NAXIS"):
             return hdu
     raise FileFormatError(f"{path} has neither an image nor a table.")
 
 
 def _choose_column(hdu, wanted, path):
-    names = [name for name in hdu.columns.names if name.upper() != "PIXEL"]
+    with understood(path, "columns"):
+        columns = hdu.columns
+    names = [name for name in columns.names if name and not _PIXEL.match(name)]
     listed = f"Its columns: {', '.join(names) or 'none'}."
     if wanted is None:
         full = [name for name in names if name.upper() == "FULL"]
+        if not names:
+            raise FileFormatError(f"{path} has no column of values with a name (TTYPE).")
         if len(names) != 1 and len(full) != 1:
             raise FileFormatError(
                 f"{path} has several columns: say which one holds y, with column=... {listed}"
@@ -87,65 +99,144 @@ def _choose_column(hdu, wanted, path):
     found = [name for name in names if name.upper() == str(wanted).strip().upper()]
     if len(found) != 1:
         raise FileFormatError(f"{path} has no column {wanted!r}. {listed}")
-    if not re.fullmatch(r"\d*[ED]", str(hdu.columns[found[0]].format)):
+    column = columns[found[0]]
+    scaled = column.bscale not in (None, "", 0, 1)
+    if not re.fullmatch(r"\d*[EDBIJK]" if scaled else r"\d*[ED]", str(column.format)):
         raise FileFormatError(
-            f"The column {found[0]!r} of {path} must hold real numbers (format E or D). Received: "
-            f"{hdu.columns[found[0]].format}"
+            f"The column {found[0]!r} of {path} must hold real numbers (format E or D, or integers "
+            f"with TSCAL). Received: {column.format}. (A mask is passed as an array: mask=...)"
         )
     return found[0]
 
 
 def _read_healpix(path, hdu, name, ordering, frame, mask):
-    header = hdu.header
+    header = Keywords(hdu.header, path)
     nested = _agreed_ordering(header, ordering, path) == "nested"
     frame = _agreed_frame(header, frame, path)
-    values = read_column(path, hdu, name)
-    runs = None
-    explicit = str(header.get("INDXSCHM", "")).strip().upper() == "EXPLICIT"
-    if explicit:
-        nside = header.get("NSIDE")
-        if not isinstance(nside, int) or nside < 1 or "PIXEL" not in _upper(hdu.columns.names):
+    values = _read_values(path, hdu, name)
+    numbers = _read_numbers(path, hdu, header)
+    nside = header.whole("NSIDE")
+    from_length = nside_of(values.size)
+    if numbers is not None:
+        nside = from_length if nside is None else nside
+        if nside is None:
+            raise FileFormatError(
+                f"{path} is a partial map (it has a column of pixel numbers): it must have the "
+                "keyword NSIDE."
+            )
+        if numbers.size != values.size:
+            raise FileFormatError(
+                f"{path} has {numbers.size} pixel numbers and {values.size} values in the column "
+                f"{name!r}; expected as many."
+            )
+    else:
+        if from_length is None or nside not in (from_length, None):
+            raise FileFormatError(
+                f"{path} has {values.size} pixels and NSIDE = {nside or 'unknown'}: a map of the "
+                "whole sky has 12 NSIDE^2. It is cut short, or lacks a column PIXEL."
+            )
+        nside = from_length
+    if not 1 <= nside <= _LARGEST_NSIDE:
+        raise header.wrong("NSIDE", f"a number from 1 to {_LARGEST_NSIDE}")
+    check_nside(nside, nested)
+    runs = None if numbers is None else PixelRuns(numbers, 12 * nside**2)
+    mask = check_mask(mask, (12 * nside**2,))
+    null = [] if _is_scaled(hdu.columns[name]) else [f"TNULL{hdu.columns.names.index(name) + 1}"]
+    bad = [header.number(key) for key in ("BAD_DATA", *null)]
+    marks = sum((mark_in(number, values.dtype) for number in bad), ())
+    return HealpixPixels(values, nside, nested, frame, runs=runs, mask=mask, marks=marks)
+
+
+def _read_values(path, hdu, name):
+    """A column, in the file's precision where it is not scaled."""
+    with understood(path, f"column {name!r}"):
+        column = hdu.columns[name]
+        if not _is_scaled(column):
+            in_file = isinstance(path, Path)
+            return read_column(path, hdu, name) if in_file else np.asarray(hdu.data[name])
+        if column.bscale in (None, "", 1):
+            return np.asarray(hdu.data[name])  # unsigned integers
+        stored = hdu.data.view(np.ndarray)[name]
+        values = stored * float(column.bscale) + float(column.bzero or 0)
+        return (
+            values if column.null in (None, "") else np.where(stored == column.null, np.nan, values)
+        )
+
+
+def _is_scaled(column):
+    return column.bscale not in (None, "", 1) or column.bzero not in (None, "", 0)
+
+
+def _read_numbers(path, hdu, header):
+    """Pixel numbers of the rows; None if these are all pixels of the sky in order."""
+    scheme = header.text("INDXSCHM").upper()
+    if scheme not in ("", "EXPLICIT", "IMPLICIT"):
+        raise header.wrong("INDXSCHM", "IMPLICIT or EXPLICIT")
+    names = [name for name in hdu.columns.names if name and _PIXEL.match(name)]
+    names = [name for name in names if name.upper() == "PIXEL"] or names
+    if not names:
+        if scheme == "EXPLICIT":
             raise FileFormatError(
                 f"{path} is a partial map (INDXSCHM is EXPLICIT): it must have the keyword NSIDE "
                 "and a column PIXEL."
             )
-    else:
-        nside = header.get("NSIDE", "unknown")
-        from_length = nside_of(values.size)
-        if from_length is None or nside not in (from_length, "unknown"):
+        return None
+    if len(names) > 1:
+        raise FileFormatError(
+            f"{path} has several columns of pixel numbers: {', '.join(names)}; expected one PIXEL."
+        )
+    column = hdu.columns[names[0]]
+    numbers = _read_values(path, hdu, names[0]).reshape(-1)
+    kind, limit = numbers.dtype.kind, 2**24 if numbers.dtype.itemsize == 4 else 2**53
+    # Real numbers may be whole, but no larger than what they can hold.
+    if not (
+        kind in "iu" or (kind == "f" and np.all((numbers == np.floor(numbers)) & (numbers < limit)))
+    ):
+        raise FileFormatError(
+            f"The column {names[0]!r} of {path} must hold pixel numbers. Received: format "
+            f"{column.format}, and not all of it are whole numbers that this format can hold."
+        )
+    if scheme == "IMPLICIT":
+        if not np.array_equal(numbers, np.arange(numbers.size)):
             raise FileFormatError(
-                f"{path} has {values.size} pixels and NSIDE = {nside}: a map of the whole sky has "
-                "12 NSIDE^2. It is cut short, or lacks INDXSCHM = EXPLICIT."
+                f"{path} has INDXSCHM = 'IMPLICIT' and a column {names[0]!r} that is not 0, 1, 2, "
+                "...: one of them is wrong. Expected EXPLICIT if the column tells the pixels."
             )
-        nside = from_length
-    check_nside(nside, nested)
-    if explicit:
-        pixel_column = hdu.columns.names[_upper(hdu.columns.names).index("PIXEL")]
-        runs = PixelRuns(read_column(path, hdu, pixel_column), 12 * nside**2)
-    mask = check_mask(mask, (12 * nside**2,))
-    bad_value = header.get("BAD_DATA")
-    if bad_value is not None:
-        # As the column rounds it; what is as large as UNSEEN is bad in any case.
-        bad_value = values.dtype.newbyteorder("=").type(bad_value)
-        bad_value = bad_value if abs(bad_value) < 1e30 else None
-    return HealpixPixels(values, nside, nested, frame, runs=runs, mask=mask, bad_value=bad_value)
+        return None
+    return numbers
 
 
-def _read_image(path, hdu, frame, mask):
-    data = hdu.data
-    if data is None or data.ndim != 2:
+def _read_image(source, hdus, hdu, path, frame, mask):
+    header = Keywords(hdu.header, path)
+    bad, blank, bits = (header.number(key) for key in ("BAD_DATA", "BLANK", "BITPIX"))
+    scaled = any(header.number(key) not in (None, no) for key, no in (("BSCALE", 1), ("BZERO", 0)))
+    with understood(path, "image"), warnings.catch_warnings():
+        # BLANK, which astropy ignores in an image of real numbers, is honoured here.
+        warnings.filterwarnings("ignore", ".*BLANK", VerifyWarning)
+        if scaled or (blank is not None and bits > 0):
+            # Integers that stand for numbers cannot stay in the file.
+            with fits_of(source, memmap=False) as (whole, _):
+                data = whole[next(i for i, one in enumerate(hdus) if one is hdu)].data
+        else:
+            data = hdu.data
+    wcs = header.wcs()
+    if data is not None and data.ndim > 2 and data.shape[:-2] == (1,) * (data.ndim - 2):
+        data, wcs = data.reshape(data.shape[-2:]), wcs.celestial
+    if data is None or data.ndim != 2 or not data.size:
         raise FileFormatError(
             f"The image of {path} must have two dimensions. Received: shape "
             f"{None if data is None else data.shape}. Take a plane of it: "
             "ComptonMap.from_image(data[0], WCS(header).celestial)."
         )
-    wcs = WCS(hdu.header)
     if not is_celestial(wcs):
         raise FileFormatError(
             f"The image of {path} must have a WCS with two celestial axes. Received: "
             f"{list(wcs.wcs.ctype)}. (A published cutout without WCS is read by Cutout.read.)"
         )
-    pixels = ImagePixels(data, wcs, check_mask(mask, data.shape))
+    marks = sum((mark_in(number, data.dtype) for number in (bad, blank)), ())
+    mask = check_mask(mask, data.shape)
+    with understood(path, "WCS"):
+        pixels = ImagePixels(data, wcs, mask, marks)
     if frame is not None and not same_frame(pixels.frame, frame_named(frame)):
         raise InvalidInputError(_disagreement(path, "frame", pixels.frame.name, frame))
     return pixels
@@ -153,7 +244,7 @@ def _read_image(path, hdu, frame, mask):
 
 def _agreed_ordering(header, stated, path):
     stated = None if stated is None else check_ordering(stated)
-    found = str(header.get("ORDERING", "")).strip().lower()
+    found = header.text("ORDERING").lower()
     try:
         found = check_ordering(found) if found else None
     except InvalidInputError:
@@ -171,7 +262,7 @@ def _agreed_ordering(header, stated, path):
 
 
 def _agreed_frame(header, stated, path):
-    found = str(header.get("COORDSYS", "")).strip().lower()
+    found = header.text("COORDSYS").lower()
     stated_frame = None if stated is None else frame_named(stated)
     if not found or found == "unknown":
         if stated is None:
@@ -202,7 +293,10 @@ def _check_unit(found, stated, path):
             )
     if re.sub(r"[\s_\-*]", "", text).lower() in _NO_UNIT:
         return
-    parsed = u.Unit(text, parse_strict="silent")
+    try:
+        parsed = u.Unit(text, parse_strict="silent")
+    except (ValueError, TypeError, ArithmeticError):
+        parsed = u.UnrecognizedUnit(text)
     if parsed == u.dimensionless_unscaled:
         return
     known = not isinstance(parsed, u.UnrecognizedUnit) or _TEMPERATURE.match(text)
@@ -226,17 +320,19 @@ def _agreed_beam(header, stated, path):
 def _beam_in(header):
     """Give the FWHM that a header states with its unit, or None."""
     for keyword in ("BEAM_FWHM", "FWHM"):
-        if keyword in header:
-            value, comment = header[keyword], _UNIT_IN_COMMENT.search(header.comments[keyword])
-            text = f"{value} {comment.group(1) if comment else ''}"
+        value = header.get(keyword)
+        if value is not None:
+            comment = _UNIT_IN_COMMENT.search(header.comment(keyword))
             try:
-                return check_beam(text)
+                return check_beam(f"{value} {comment.group(1) if comment else ''}")
             except (ValueError, TypeError):
                 continue
     major = header.get("BMAJ")
-    if isinstance(major, float | int) and np.isclose(header.get("BMIN", major), major, rtol=0.01):
+    minor = header.get("BMIN", major)
+    if all(type(n) in (float, int) and 0 < n < 180 for n in (major, minor)):
         # Twelve digits: ten arcmin are 0.16666666666666666 deg.
-        return check_beam(float(f"{major * 60:.12g}") * u.arcmin)
+        same = np.isclose(minor, major, rtol=0.01)
+        return check_beam(float(f"{major * 60:.12g}") * u.arcmin) if same else None
     return None
 
 
@@ -246,7 +342,3 @@ def _disagreement(path, what, found, stated):
         f"'{what}' out; if the file is wrong, read its array and use ComptonMap.from_healpix or "
         "from_image."
     )
-
-
-def _upper(names):
-    return [name.upper() for name in names]

@@ -1,8 +1,9 @@
 """Releases of Compton-y maps: what is known of them, and how a file of one is recognised.
 
 An address is marked as verified where this very address stands in the release's own pages or in
-public programs that fetch it. None of these files was downloaded to write this table, so most
-hashes are not known: the first download of a user is put on record instead.
+public programs that fetch it. None of these files was downloaded to write this table, so all
+but one SHA-256 are not known. Those products are not pinned: the first download of a user is put on
+record, and compared with from then on.
 """
 
 from dataclasses import dataclass, field

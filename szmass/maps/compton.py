@@ -1,13 +1,17 @@
 """Compton-y maps of any pixelisation, and the cutouts that are taken from them."""
 
+import copy
+import os
+import warnings
 from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.memory import check_memory
 from szmass._utils.progress import progress_bar
 from szmass._utils.workers import run_tasks
-from szmass.exceptions import InvalidInputError
+from szmass.exceptions import InvalidInputError, SzmassWarning
 from szmass.maps._checks import (
     check_geometry,
     check_mask,
@@ -20,10 +24,11 @@ from szmass.maps._checks import (
     check_whole_sky,
     is_celestial,
 )
-from szmass.maps._described import DescribedPixels
+from szmass.maps._described import DescribedMap
 from szmass.maps._healpix import HealpixPixels
 from szmass.maps._image import ImagePixels
 from szmass.maps._map_files import read_map
+from szmass.maps._marks import checked_zeros, look_at, warn_of_zeros, zeros_stand_out
 from szmass.maps._releases import noise_of_file
 from szmass.maps.cutouts import CutoutStack
 from szmass.maps.frames import frame_named, lonlat
@@ -34,7 +39,7 @@ __all__ = ["ComptonMap"]
 _INTERPOLATIONS = ("nearest", "bilinear")
 
 
-class ComptonMap(DescribedPixels):
+class ComptonMap(DescribedMap):
     """A map of the Compton-y parameter: HEALPix, or an image with a celestial WCS.
 
     Made by `read`, `from_healpix` or `from_image`. A map in a file stays there until its pixels
@@ -64,14 +69,22 @@ class ComptonMap(DescribedPixels):
                 f"interpolated. Received: {self.sampling.kind!r}"
             )
         self.meta = meta
-        self._source = None
+        self._source = self._zeros = None
 
     def __reduce_ex__(self, protocol):
         # The pixels of a file stay there: another process opens it again.
         if self._source is None:
             return super().__reduce_ex__(protocol)
         path, options = self._source
-        return _reopen, (path, self.facts, self.meta, options)
+        return _reopen, (path, self.facts, self.meta, options | {"zeros": self._zeros})
+
+    def _opened(self, zeros, name):
+        """Look at the values of a map that was made, and settle what exact zeros are."""
+        self._zeros = checked_zeros(zeros)
+        if look_at(self._pixels, zeros, name):
+            self._zeros = "unobserved"
+            self._pixels.marks += (0,)
+        return self
 
     @classmethod
     def read(
@@ -87,19 +100,23 @@ class ComptonMap(DescribedPixels):
         mask=None,
         noise=None,
         sampling=None,
+        zeros=None,
     ):
         """Open a map in a FITS file.
 
-        A HEALPix table may hold the whole sky or a part of it (INDXSCHM = EXPLICIT with a
-        column PIXEL), in RING or NESTED ordering; an image may have any celestial projection. What
-        the file says and what is stated here must agree. NaN, infinities, UNSEEN (-1.6375e30) and
-        BAD_DATA of the header mark invalid pixels.
+        A HEALPix table may hold the whole sky or a part of it (with a column PIXEL, whose numbers
+        may be in any order), in RING or NESTED ordering; an image may have any celestial
+        projection. What the file says and what is stated here must agree. NaN, infinities, UNSEEN
+        (-1.6375e30), BAD_DATA of the header, BLANK and TNULL mark invalid pixels, and so do exact
+        zeros where ``zeros`` says so. A few thousand pixels are looked at: a warning says where
+        their values are implausible for y, as those of a map in uK are.
 
         Parameters
         ----------
-        path : path-like
-            The file, possibly gzipped. If it is not compressed it is memory-mapped: only what
-            cutouts need is read, of one column.
+        path : path-like or `~astropy.io.fits.HDUList` or an HDU
+            The file, possibly gzipped, or what astropy opened. A file that is not compressed is
+            memory-mapped, unless it holds scaled integers: only what cutouts need is read, of
+            one column.
         column : str, optional
             Column of a HEALPix table; by default the only one, or "FULL".
         ordering : {"ring", "nested"}, optional
@@ -124,6 +141,10 @@ class ComptonMap(DescribedPixels):
             the noise of the release. That of any other map is not known.
         sampling : Sampling or {"point", "window", "unknown"}, optional
             Whether pixels hold the value at their middle or the mean over them.
+        zeros : {"observed", "unobserved"}, optional
+            Whether pixels that are exactly 0 hold a value or were not observed, as outside the
+            survey in many maps. By default they were not where the map, or a cutout of it, is noise
+            and they are many; a warning says so.
 
         Returns
         -------
@@ -140,6 +161,7 @@ class ComptonMap(DescribedPixels):
         InvalidUnitError
             The map is in another unit than y, which is dimensionless.
         """
+        checked_zeros(zeros)
         options = {
             "column": column,
             "ordering": ordering,
@@ -152,19 +174,29 @@ class ComptonMap(DescribedPixels):
         if noise is None:
             noise = told["noise"] or noise_of_file(meta["MAPFILE"], meta.get("MAPCOL"), beam)
         ymap = cls(pixels, beam, meta, noise, sampling or told["sampling"])
-        ymap._source = Path(path).resolve(), options
-        return ymap
+        if isinstance(path, str | os.PathLike):
+            ymap._source = Path(path).resolve(), options
+        return ymap._opened(zeros, meta["MAPFILE"])
 
     @classmethod
     def from_healpix(
-        cls, values, *, ordering, frame, beam=None, mask=None, noise=None, sampling=None
+        cls,
+        values,
+        *,
+        ordering,
+        frame,
+        beam=None,
+        mask=None,
+        noise=None,
+        sampling=None,
+        zeros=None,
     ):
         """Make a map from an array of HEALPix pixels, which is not copied.
 
         Parameters
         ----------
         values : array-like
-            Compton-y of all pixels of the sky; NaN and UNSEEN mark invalid ones.
+            Compton-y of all pixels of the sky; NaN, UNSEEN and masks mark invalid ones.
         ordering : {"ring", "nested"}
             Ordering of the pixels.
         frame : str or `~astropy.coordinates.BaseCoordinateFrame`
@@ -177,6 +209,10 @@ class ComptonMap(DescribedPixels):
             Noise of the map, for estimators that need it.
         sampling : Sampling or {"point", "window", "unknown"}, optional
             Whether pixels hold the value at their middle or the mean over them.
+        zeros : {"observed", "unobserved"}, optional
+            Whether pixels that are exactly 0 hold a value or were not observed, as outside the
+            survey in many maps. By default they were not where the map, or a cutout of it, is noise
+            and they are many; a warning says so.
 
         Returns
         -------
@@ -197,16 +233,17 @@ class ComptonMap(DescribedPixels):
         check_nside(nside, nested)
         mask = check_mask(mask, values.shape)
         pixels = HealpixPixels(values, nside, nested, frame_named(frame), mask=mask)
-        return cls(pixels, beam, {"PIXELS": "healpix"}, noise, sampling)
+        ymap = cls(pixels, beam, {"PIXELS": "healpix"}, noise, sampling)
+        return ymap._opened(zeros, "'values'")
 
     @classmethod
-    def from_image(cls, data, wcs, *, beam=None, mask=None, noise=None, sampling=None):
+    def from_image(cls, data, wcs, *, beam=None, mask=None, noise=None, sampling=None, zeros=None):
         """Make a map from an image, which is not copied.
 
         Parameters
         ----------
-        data : array-like
-            Compton-y, two-dimensional; NaN marks invalid pixels.
+        data : array-like or `~astropy.nddata.NDData`
+            Compton-y, two-dimensional; NaN and masks mark invalid pixels.
         wcs : `~astropy.wcs.WCS`
             With two celestial axes.
         beam : `~astropy.units.Quantity` or str, optional
@@ -217,6 +254,10 @@ class ComptonMap(DescribedPixels):
             Noise of the map, for estimators that need it.
         sampling : Sampling or {"point", "window", "unknown"}, optional
             Whether pixels hold the value at their middle or the mean over them.
+        zeros : {"observed", "unobserved"}, optional
+            Whether pixels that are exactly 0 hold a value or were not observed, as outside the
+            survey in many maps. By default they were not where the map, or a cutout of it, is noise
+            and they are many; a warning says so.
 
         Returns
         -------
@@ -238,84 +279,19 @@ class ComptonMap(DescribedPixels):
                 f"wcs.celestial gives). Received: {wcs!r}"
             )
         pixels = ImagePixels(data, wcs, check_mask(mask, data.shape))
-        return cls(pixels, beam, {"PIXELS": "image"}, noise, sampling)
+        ymap = cls(pixels, beam, {"PIXELS": "image"}, noise, sampling)
+        return ymap._opened(zeros, "'data'")
 
-    @property
-    def nside(self):
-        """Resolution of a HEALPix map; None for an image."""
-        return self._pixels.grid.nside if isinstance(self._pixels, HealpixPixels) else None
+    def _has_unobserved(self, sample, place):
+        """Whether a cutout has zeros that stand out, among values that are not interpolated."""
+        if not zeros_stand_out(sample):
+            return False
+        return zeros_stand_out(next(self._pixels.samples(*place, "nearest")))
 
-    @property
-    def ordering(self):
-        """Either "ring" or "nested"; None for an image."""
-        if self.nside is None:
-            return None
-        return "nested" if self._pixels.grid.nested else "ring"
-
-    @property
-    def frame(self):
-        """Name of the frame of the pixels, for instance "galactic"."""
-        return self._pixels.frame.name
-
-    @property
-    def celestial_frame(self):
-        """The frame of the pixels, a `~astropy.coordinates.BaseCoordinateFrame` without data."""
-        return self._pixels.frame
-
-    @property
-    def wcs(self):
-        """The WCS of an image; None for a HEALPix map."""
-        return getattr(self._pixels, "wcs", None)
-
-    @property
-    def shape(self):
-        """Shape of the whole map: ``(npix,)`` or ``(ny, nx)``."""
-        return self._pixels.shape
-
-    def values(self, pixels=None):
-        """Give the values of pixels, NaN for those that are invalid or not in the map.
-
-        Parameters
-        ----------
-        pixels : array-like of int, optional
-            Numbers of HEALPix pixels in the map's ordering. By default all pixels of the map, or
-            of the image.
-
-        Returns
-        -------
-        `~numpy.ndarray`
-            Compton-y, float64, of the shape of ``pixels`` or of the map.
-        """
-        if self.nside is None:
-            return self._pixels.values() if pixels is None else self._pixels.values().flat[pixels]
-        return self._pixels.take(np.arange(self.shape[0]) if pixels is None else pixels)
-
-    @property
-    def pixel_side(self):
-        """Side of the pixels, a `~astropy.units.Quantity`: its root mean square over an image."""
-        return self._pixels.side * u.arcmin
-
-    def __repr__(self):
-        beam = None if self.beam is None else str(self.beam)
-        if self.nside is None:
-            kind = f"shape={self.shape}, projection={str(self.wcs.wcs.ctype[0])[-3:]!r}"
-        else:
-            kind = f"nside={self.nside}, ordering={self.ordering!r}"
-        return f"ComptonMap({kind}, frame={self.frame!r}, beam={beam!r})"
-
-    def _repr_html_(self):
-        from szmass._utils import html as _html
-
-        if self.nside is None:
-            pixels = f"image of {self.shape[1]} x {self.shape[0]} pixels"
-            kind = str(self.wcs.wcs.ctype[0])[-3:]
-            rows = {"pixels": f"{pixels}, projection {_html.short(kind)}"}
-        else:
-            rows = {"pixels": f"HEALPix, nside = {self.nside}, {_html.short(self.ordering)}"}
-        rows |= {"frame": _html.short(self.frame), "beam (FWHM)": _html.short(self.beam)}
-        rows |= {"noise": _html.short(self.noise), "sampling": _html.short(str(self.sampling))}
-        rows |= {str(key): _html.short(value) for key, value in self.meta.items()}
-        return _html.facts("ComptonMap", rows)
+    def _without_zeros(self):
+        pixels = copy.copy(self._pixels)
+        pixels.marks += (0,)
+        return pixels
 
     def _grid(self, geometry):
         return CutoutGeometry.for_beam(self.beam) if geometry is None else check_geometry(geometry)
@@ -370,6 +346,12 @@ class ComptonMap(DescribedPixels):
         n = len(coord)
         names = check_names(names, n)
         scale = check_scale(angular_scale, n, geometry)
+        size = 5.0 * n * geometry.shape[0] * geometry.shape[1] + 200.0 * np.prod(geometry.shape)
+        check_memory(
+            size,
+            f"{n} cutouts of {geometry.shape[0]} x {geometry.shape[1]} pixels",
+            "Take fewer at once, as 'iter_cutouts' does, or a geometry of fewer pixels.",
+        )
         data = np.full((n, *geometry.shape), np.nan, dtype=np.float32)
         lon, lat = lonlat(coord, geometry.frame)
         scales = np.ones(n) if scale is None else scale.to_value(u.rad)
@@ -378,8 +360,15 @@ class ComptonMap(DescribedPixels):
             geometry, lon[known], lat[known], scales[known], interpolation
         )
         bar = progress_bar(samples, total=len(known), desc="cutouts", leave=False)
+        empty = 0
         for i, sample in zip(known, bar, strict=True):
+            place = geometry, lon[[i]], lat[[i]], scales[[i]]
+            if self._zeros is None and self._has_unobserved(sample, place):
+                empty += 1
+                sample = next(self._without_zeros().samples(*place, interpolation))
             data[i] = sample
+        if empty:
+            warn_of_zeros(f"{empty} of {n} cutouts have many pixels that are")
         return CutoutStack(
             data,
             None,
@@ -505,6 +494,8 @@ def _cut(ymap, coord, options):
 
 
 def _reopen(path, facts, meta, options):
-    ymap = ComptonMap.read(path, **options, **facts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SzmassWarning)  # whoever opened it first was told
+        ymap = ComptonMap.read(path, **options, **facts)
     ymap.meta = meta
     return ymap

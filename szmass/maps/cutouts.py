@@ -9,8 +9,9 @@ from szmass._utils.kinds import rows_of
 from szmass._utils.names import NameIndex
 from szmass.exceptions import InvalidInputError
 from szmass.maps import _cutout_files as files
-from szmass.maps._checks import check_names, check_scale
+from szmass.maps._checks import check_names, check_scale, check_unit
 from szmass.maps._described import DescribedPixels
+from szmass.maps._marks import bool_array, has_value, without_mask
 from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.sampling import check_beam
@@ -27,14 +28,14 @@ class Cutout(DescribedPixels, NDData):
     Parameters
     ----------
     data : array-like
-        Compton-y, shape ``geometry.shape``.
+        Compton-y, shape ``geometry.shape``; a mask that comes with it counts.
     coord : `~astropy.coordinates.SkyCoord`
         The position at the middle of the grid.
     geometry : CutoutGeometry, optional
         The grid; the default has the shape of ``data``.
     footprint : array-like of bool, optional
-        Which pixels the map covers with valid values. Pixels that are not finite are False
-        in any case.
+        Which pixels the map covers with valid values. Pixels that are not finite, or
+        UNSEEN, are False in any case.
     beam : `~astropy.units.Quantity`, optional
         FWHM of the map's Gaussian beam; None if it is not known.
     noise : NoiseModel or {"planck"}, optional
@@ -69,15 +70,18 @@ class Cutout(DescribedPixels, NDData):
         interpolation=None,
         meta=None,
     ):
-        data = np.asarray(data)
+        data, mask, unit = without_mask(data)
+        check_unit(unit, "data")
         if data.ndim != 2 or data.dtype.kind != "f":
             raise InvalidInputError(
                 "'data' must be a two-dimensional array of real numbers. Received: "
                 f"shape {data.shape}, dtype {data.dtype}"
             )
         geometry = CutoutGeometry(data.shape) if geometry is None else geometry
-        footprint = np.isfinite(data) if footprint is None else footprint & np.isfinite(data)
-        _check_shapes(data.shape, footprint.shape, geometry.shape)
+        footprint = True if footprint is None else bool_array(footprint, masked=False)
+        shape = np.shape(footprint) or data.shape
+        _check_shapes(data.shape, shape, geometry.shape)
+        footprint = has_value(data, mask) & footprint
         if not (isinstance(coord, SkyCoord) and coord.isscalar):
             raise InvalidInputError(f"'coord' must be one SkyCoord. Received: {coord!r}")
         known = np.isfinite(lonlat(coord, geometry.frame)).all() and not geometry.relative
@@ -133,8 +137,8 @@ class Cutout(DescribedPixels, NDData):
 
         Parameters
         ----------
-        path : path-like
-            A FITS file.
+        path : path-like or `~astropy.io.fits.HDUList`
+            A FITS file, or what astropy opened.
         coord : `~astropy.coordinates.SkyCoord`, optional
             The position, for a file without WCS. If it is not given, the name of the PSZ2
             cluster is taken for it, which has Galactic coordinates truncated to
@@ -179,10 +183,11 @@ class CutoutStack(DescribedPixels):
     Parameters
     ----------
     data : array-like
-        Compton-y, shape ``(N, ny, nx)``; kept as contiguous float32.
+        Compton-y, shape ``(N, ny, nx)``; kept as contiguous float32. A mask that comes with it
+        counts.
     footprint : array-like of bool or None
         Which pixels the map covers with valid values, of the same shape. Pixels that are not
-        finite are False in any case; None means all others.
+        finite, or UNSEEN, are False in any case; None means all others.
     coord : `~astropy.coordinates.SkyCoord`
         The N positions.
     names : sequence of str, optional
@@ -230,7 +235,14 @@ class CutoutStack(DescribedPixels):
         angular_scale=None,
         meta=None,
     ):
-        self.data = np.ascontiguousarray(data, dtype=np.float32)
+        data, mask, unit = without_mask(data)
+        check_unit(unit, "data")
+        try:
+            self.data = np.ascontiguousarray(data, dtype=np.float32)
+        except (TypeError, ValueError):
+            raise InvalidInputError(
+                f"'data' must be an array of real numbers. Received: {data!r:.200}"
+            ) from None
         if self.data.ndim != 3:
             raise InvalidInputError(
                 f"'data' must have the shape (N, ny, nx). Received: {self.data.shape}"
@@ -239,9 +251,9 @@ class CutoutStack(DescribedPixels):
         self.geometry = CutoutGeometry(self.data.shape[1:]) if geometry is None else geometry
         shape = self.data.shape if footprint is None else np.shape(footprint)
         _check_shapes(self.data.shape, shape, (n, *self.geometry.shape))
-        self.footprint = np.isfinite(self.data)
+        self.footprint = has_value(self.data, mask)
         if footprint is not None:
-            self.footprint &= np.asarray(footprint, dtype=bool)
+            self.footprint &= bool_array(footprint, masked=False).astype(bool)
         if not isinstance(coord, SkyCoord):
             raise InvalidInputError(f"'coord' must be a SkyCoord. Received: {coord!r}")
         self.coord = coord
@@ -408,8 +420,8 @@ class CutoutStack(DescribedPixels):
 
         Parameters
         ----------
-        path : path-like
-            A FITS file.
+        path : path-like or `~astropy.io.fits.HDUList`
+            A FITS file, or what astropy opened.
 
         Returns
         -------

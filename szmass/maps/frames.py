@@ -3,12 +3,17 @@
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import (
+    BarycentricMeanEcliptic,
     BaseCoordinateFrame,
     CartesianRepresentation,
+    Galactic,
     SkyCoord,
+    Supergalactic,
     UnitSphericalRepresentation,
     frame_transform_graph,
 )
+from astropy.time import Time
+from astropy.wcs.utils import wcs_to_celestial_frame
 
 from szmass._utils.attributes import known_positions
 from szmass.exceptions import InvalidInputError
@@ -55,6 +60,31 @@ def frame_named(frame):
             f"(or the letter G, C or E). Received: {frame!r}"
         )
     return cls()
+
+
+def frame_of_image(wcs):
+    """Celestial frame of a WCS, without data.
+
+    CTYPE decides. RADESYS, which some headers have with galactic coordinates too and wcslib adds to
+    ecliptic ones, counts for right ascensions only; astropy lets it win.
+    """
+    kind, system, equinox = wcs.wcs.lngtyp.strip(), wcs.wcs.radesys.strip(), wcs.wcs.equinox
+    if kind == "GLON":
+        return Galactic()
+    if kind == "SLON":
+        return Supergalactic()
+    if kind == "ELON":
+        equinox = equinox if np.isfinite(equinox) else 2000.0
+        return BarycentricMeanEcliptic(equinox=Time(equinox, format="jyear"))
+    if kind == "RA" and system.upper() in {"", "ICRS", "FK5", "FK4", "FK4-NO-E"}:
+        wcs = wcs.celestial  # a copy
+        wcs.wcs.radesys = system.upper()
+        return wcs_to_celestial_frame(wcs)
+    raise InvalidInputError(
+        "The WCS must be in equatorial (RA and DEC with RADESYS ICRS, FK5 or FK4), galactic "
+        "(GLON), ecliptic (ELON) or supergalactic (SLON) coordinates. Received: CTYPE "
+        f"{', '.join(wcs.wcs.ctype)}, RADESYS {system!r}"
+    )
 
 
 def same_frame(one, other):

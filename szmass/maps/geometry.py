@@ -7,11 +7,10 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
-from astropy.wcs.utils import wcs_to_celestial_frame
 
 from szmass._utils.quantities import as_floats, as_quantity
 from szmass.exceptions import InvalidInputError
-from szmass.maps.frames import lonlat
+from szmass.maps.frames import frame_of_image, lonlat
 
 __all__ = ["CutoutGeometry"]
 
@@ -337,7 +336,7 @@ def _frame_of(wcs):
     """Give the name of the frame of a tangent-plane WCS, or raise."""
     ctypes = [str(name) for name in wcs.wcs.ctype]
     if wcs.naxis == 2 and all(name.endswith("-TAN") for name in ctypes):
-        frame = wcs_to_celestial_frame(wcs)
+        frame = frame_of_image(wcs)
         j2000 = frame.name != "fk5" or frame.equinox.jyear == 2000.0
         if frame.name in _CTYPES and j2000 and ctypes[0][:4] == _CTYPES[frame.name][0]:
             return frame.name

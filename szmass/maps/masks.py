@@ -6,6 +6,7 @@ import numpy as np
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps._discs import check_discs, soft_edges, stack_discs
+from szmass.maps._marks import bool_array
 from szmass.maps.compton import ComptonMap
 from szmass.maps.cutouts import Cutout, CutoutStack
 
@@ -142,7 +143,7 @@ def apply_mask(stack, mask):
             )
         used = values > 0.5
     else:
-        used = np.asarray(mask)
+        used = bool_array(mask, masked=False)
         if used.dtype != bool or used.shape not in (stack.data.shape, stack.data.shape[1:]):
             raise InvalidInputError(
                 f"'mask' must be a ComptonMap, or bool of shape {stack.data.shape} or "
@@ -204,7 +205,7 @@ def _check_stack(stack):
 def _footprint(footprint):
     if isinstance(footprint, Cutout | CutoutStack):
         return footprint.footprint
-    footprint = np.asarray(footprint)
+    footprint = bool_array(footprint, masked=False)
     if footprint.dtype != bool or footprint.ndim not in (2, 3):
         raise InvalidInputError(
             "'footprint' must be cutouts, or an array of bool of two or three dimensions. "

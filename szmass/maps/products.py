@@ -31,6 +31,9 @@ from szmass.maps.compton import ComptonMap
 __all__ = ["MAP_PRODUCTS", "MapProduct", "MapSource", "fetch_map", "open_map"]
 
 
+_LARGEST = 5_000_000_000  # bytes of a map of which no size is on record
+
+
 def fetch_map(product, *, folder=None, keep_archive=False):
     """Give the file of a published map or mask, downloading it if it is not there yet.
 
@@ -94,7 +97,9 @@ def open_map(source, *, folder=None, **options):
     Returns
     -------
     ComptonMap
-        The map.
+        The map. Of a product its ``meta`` has ``MAPSHA``, the SHA-256 of the file, and
+        ``PINNED``, whether that is one on record here; else the file is *not pinned*, and it is
+        that of the first download.
 
     Raises
     ------
@@ -121,6 +126,9 @@ def open_map(source, *, folder=None, **options):
         known.pop("noise", None)  # half of the data has another noise
     ymap = ComptonMap.read(path, **{**known, **stated})
     ymap.meta["PRODUCT"] = source.tag
+    # Not pinned: nobody published what the SHA-256 should be; it is that of the first download.
+    ymap.meta["MAPSHA"] = source.sha256 or read_record(path).get("sha256") or "not known"
+    ymap.meta["PINNED"] = source.sha256 is not None
     return ymap
 
 
@@ -192,7 +200,14 @@ def _part_of(path):
 def _fetch_plain(product, source, path):
     part = _part_of(path)
     sha256 = source.sha256 or product.sha256
-    transfer(source.url, part, size=source.size, sha256=sha256, label=path.name)
+    transfer(
+        source.url,
+        part,
+        size=source.size,
+        sha256=sha256,
+        label=path.name,
+        largest=2 * (product.size or _LARGEST),
+    )
     try:
         digest = _check_content(part.path, source, sha256)
     except (FileFormatError, IntegrityError):
@@ -228,7 +243,13 @@ def _fetch_from_archive(product, source, path, keep_archive):
 def _fetch_archive(source, archive, room):
     part = _part_of(archive)
     transfer(
-        source.url, part, size=source.size, sha256=source.sha256, label=archive.name, room=room
+        source.url,
+        part,
+        size=source.size,
+        sha256=source.sha256,
+        label=archive.name,
+        room=room,
+        largest=20 * _LARGEST,
     )
     digest = file_sha256(part.path)
     if source.sha256 not in (None, digest):

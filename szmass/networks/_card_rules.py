@@ -5,7 +5,7 @@ import math
 import astropy.units as u
 import numpy as np
 
-from szmass.exceptions import InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError
 
 #: What networks may give: a number, or a density of it.
 TARGETS = ("log10_mass", "log10_mass_density")
@@ -15,20 +15,48 @@ _SCALE_TOLERANCE, _BEAM_TOLERANCE = 1e-3, 1e-2
 _ROTATION_TOLERANCE = 0.1  # deg: 0.1 pixel at the corner of 96 x 96 pixels
 
 
+# Fields that hold text, and tables.
+_TEXTS = (
+    *("name", "architecture", "frame", "projection", "interpolation", "mass_definition"),
+    *("split", "licence"),
+)
+_TABLES = ("architecture_options", "training", "metrics")
+
+# log10(M / Msun) of any halo.
+_MASSES = (8.0, 18.0)
+
+
 def broken_rules(card):
     """Fields of a card whose values cannot be, and what they must be."""
     edges = [edge for pair in card.redshift_bins for edge in pair]
-    rules = {
+    rules = {name: (_is_text(getattr(card, name)), "a text") for name in _TEXTS}
+    rules |= {
+        name: (isinstance(getattr(card, name), dict), "a table of values by name")
+        for name in _TABLES
+    }
+    rules |= {
+        "n_parameters": (_are_whole([card.n_parameters]), "a positive whole number"),
+        "rotation_deg": (math.isfinite(card.rotation_deg), "finite"),
+        "error_table": (
+            card.error_table is None or hasattr(card.error_table, "err_minus"),
+            "a table of errors or None",
+        ),
+        "weights": (all(map(_is_file, card.weights)), "names of files with their SHA-256"),
+        "references": (all(map(_is_text, card.references)), "ADS bibcodes"),
         "target": (card.target in TARGETS, " or ".join(map(repr, TARGETS))),
-        "shape": (_are_positive(card.shape, 2), "two positive integers"),
+        "shape": (
+            len(card.shape) == 2 and _are_whole(card.shape),
+            "two positive integers",
+        ),
         "pixel_scale_arcmin": (_are_positive([card.pixel_scale_arcmin]), "positive"),
         "beam_fwhm_arcmin": (_are_positive([card.beam_fwhm_arcmin]), "positive"),
-        "h": (card.h is None or _are_positive([card.h]), "positive or None"),
+        "h": (card.h is None or 0.1 < card.h < 2, "between 0.1 and 2, or None"),
         "redshift_bins": (
             len(edges) > 0
             and all(len(pair) == 2 and pair[0] < pair[1] for pair in card.redshift_bins)
-            and edges == sorted(edges),
-            "increasing (low, high) pairs",
+            and edges == sorted(edges)
+            and 0 <= edges[0] < edges[-1] < math.inf,
+            "increasing (low, high) pairs of at least 0",
         ),
         "normalisation": (
             len(card.normalisation) == len(card.redshift_bins)
@@ -39,8 +67,9 @@ def broken_rules(card):
             "one (mean, positive sigma) pair per redshift bin",
         ),
         "log10_mass_range": (
-            len(card.log10_mass_range) == 2 and card.log10_mass_range[0] < card.log10_mass_range[1],
-            "an increasing pair",
+            len(card.log10_mass_range) == 2
+            and _MASSES[0] <= card.log10_mass_range[0] < card.log10_mass_range[1] <= _MASSES[1],
+            "an increasing pair of log10(M / Msun)",
         ),
     }
     for name, (kept, expectation) in rules.items():
@@ -48,8 +77,49 @@ def broken_rules(card):
             yield name, expectation
 
 
-def _are_positive(values, length=None):
-    return length in (None, len(values)) and all(0 < value < math.inf for value in values)
+def _are_positive(values):
+    return all(0 < value < math.inf for value in values)
+
+
+def _are_whole(values):
+    return all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in values)
+
+
+def _is_text(value):
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_file(entry):
+    """Whether it names a file of its own folder, by text."""
+    named = all(_is_text(getattr(entry, name, None)) for name in ("file", "sha256"))
+    return named and "/" not in entry.file and "\\" not in entry.file
+
+
+def check_density_card(card):
+    """Refuse a card that says of density networks what they cannot be: none of it is ignored."""
+    (low, high), options = card.log10_mass_range, card.architecture_options
+    built = options.get("log10_mass_range")
+    rules = {
+        "target": (card.target == TARGETS[1], repr(TARGETS[1])),
+        "h": (card.h is None, "None: densities are of log10(M / Msun)"),
+        "normalisation": (
+            card.normalisation == ((0.0, 1.0),),
+            "((0, 1),): the networks see y in units of the noise",
+        ),
+        "error_table": (card.error_table is None, "None: errors are those of the density"),
+        "log10_mass_range": (
+            isinstance(built, list | tuple)
+            and len(built) == 2
+            and all(map(math.isclose, built, (low, high))),
+            f"that of 'architecture_options', {built!r}",
+        ),
+    }
+    for name, (kept, expectation) in rules.items():
+        if not kept:
+            raise FileFormatError(
+                f"'{name}' of the model card {card.name!r} of density networks must be "
+                f"{expectation}. Received: {getattr(card, name)!r:.200}"
+            )
 
 
 def cutout_differences(card, stack):
@@ -93,8 +163,10 @@ def _compare(angle, arcmin, tolerance):
 
 def check_inputs(card, data, redshift, batch_size):
     """Refuse y (N, ny, nx) and redshifts (N,) that networks with this card cannot take."""
-    if batch_size < 1:
-        raise InvalidInputError(f"'batch_size' must be at least 1. Received: {batch_size!r}")
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise InvalidInputError(
+            f"'batch_size' must be at least 1, a whole number. Received: {batch_size!r}"
+        )
     if data.ndim != 3 or data.shape[1:] != card.shape:
         raise InvalidInputError(
             f"'data' must have shape (N, {card.shape[0]}, {card.shape[1]}). Received: {data.shape}"

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import logsumexp, ndtr
 
 from szmass._utils.optional import import_optional
+from szmass.exceptions import FileFormatError
 
 _LOG_2PI = math.log(2 * math.pi)
 # Middles of the redshift bins of de Andres et al. (2022), between which coefficients are linear.
@@ -71,6 +72,17 @@ class Calibration:
         if coefficients is None:  # nothing is changed
             coefficients = np.zeros((2, 4 * len(_KNOTS)))
         self.coefficients = np.asarray(coefficients)
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """Make one of the arrays of a file: coefficients, or nothing."""
+        found = cls(**arrays) if arrays.keys() <= {"coefficients"} else None
+        if found is None or found.coefficients.shape != cls().coefficients.shape:
+            raise FileFormatError(
+                f"The calibration must be 'coefficients' of shape {cls().coefficients.shape}. "
+                f"Received: { {name: np.shape(array) for name, array in arrays.items()} }"
+            )
+        return found
 
     def apply(self, log_density, grid, redshift, level):
         """Recalibrate ln p (N, nodes) on an even grid, at redshift and log noise (N,)."""

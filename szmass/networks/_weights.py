@@ -10,6 +10,7 @@ import numpy as np
 
 from szmass._io.download import file_sha256
 from szmass._io.files import atomic_path
+from szmass._io.limits import check_npz
 from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError
 
@@ -72,6 +73,7 @@ def write_json(path, values, *, overwrite=True, allow_nan=True):
 def load_arrays(path):
     """Read named arrays from an ``.npz`` file, or say that it is damaged."""
     try:
+        check_npz(path)
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as err:
@@ -106,8 +108,10 @@ def set_arrays(model, arrays):
                 f"The weights {name!r} have shape {arrays[name].shape}; the network {model.name!r} "
                 f"needs {tuple(weight.shape)}."
             )
-        if not np.all(np.isfinite(arrays[name])):
-            raise FileFormatError(f"The weights {name!r} contain NaN or infinite values.")
+        if arrays[name].dtype.kind not in "fiu" or not np.all(np.isfinite(arrays[name])):
+            raise FileFormatError(
+                f"The weights {name!r} contain NaN or infinite values, or no numbers."
+            )
         weight.assign(arrays[name])
 
 

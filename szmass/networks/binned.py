@@ -1,14 +1,13 @@
 """Networks of one redshift bin each, used as one."""
 
-from pathlib import Path
-
 import numpy as np
 
 from szmass._io.download import check_sha256
+from szmass._utils.kinds import as_path
 from szmass._utils.optional import import_optional
 from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
-from szmass.exceptions import InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks._card_rules import check_inputs
 from szmass.networks._weights import load_arrays
 from szmass.networks.cards import ModelCard
@@ -38,6 +37,8 @@ class BinnedNetworks:
     ------
     InvalidInputError
         There is not one set of weights per redshift bin.
+    FileFormatError
+        The networks give densities.
     MissingDependencyError
         No installed package registers the architecture.
     """
@@ -47,6 +48,11 @@ class BinnedNetworks:
             raise InvalidInputError(
                 f"'arrays' must hold one set of weights per redshift bin "
                 f"({len(card.redshift_bins)}). Received: {len(arrays)}"
+            )
+        if card.target != "log10_mass":
+            raise FileFormatError(
+                f"The networks {card.name!r} give {card.target!r}, not masses: use the estimator "
+                "'cnn' with weights=... for density networks."
             )
         card.check_architecture()
         self.card = card
@@ -148,7 +154,7 @@ def load_binned(folder):
     IntegrityError
         A file is not the one that the card names.
     """
-    folder = Path(folder).expanduser()
+    folder = as_path(folder, "folder").expanduser()
     if not (folder / CARD).is_file():
         raise InvalidInputError(
             f"'folder' must be a folder of trained networks. There is no {CARD!r} in "

@@ -52,8 +52,12 @@ class ErrorTable:
             )
         if np.any(np.diff(self.log10_mass) <= 0):
             raise InvalidInputError("'log10_mass' of an error table must increase.")
-        if not all(error > 0 for error in self.err_minus + self.err_plus):
+        if not all(0 < error < np.inf for error in self.err_minus + self.err_plus):
             raise InvalidInputError("'err_minus' and 'err_plus' must be positive.")
+        if not (np.isfinite(self.log10_mass).all() and 0 < self.level < 1):
+            raise InvalidInputError(
+                "'log10_mass' of an error table must be finite, and 'level' between 0 and 1."
+            )
 
     def at(self, log10_mass):
         """Look errors up.
@@ -193,6 +197,9 @@ class ModelCard:
 
     def __post_init__(self):
         table, weights = self.error_table, self.weights
+        for name in ("shape", "redshift_bins", "normalisation", "weights", "references"):
+            if isinstance(getattr(self, name), str | dict):
+                raise InvalidInputError(f"'{name}' of a model card must be a list.")
         for name, value in {
             "shape": tuple(self.shape),
             "pixel_scale_arcmin": float(self.pixel_scale_arcmin),
@@ -246,7 +253,7 @@ class ModelCard:
         if not isinstance(values, dict):
             raise FileFormatError(f"A model card must be a JSON object. Received: {values!r:.60}")
         version = values.get("format_version")
-        if not isinstance(version, int):
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise FileFormatError(
                 f"The model card has no integer 'format_version'. Received: {version!r}"
             )
@@ -264,7 +271,7 @@ class ModelCard:
                 raise FileFormatError(f"The model card {kind} {', '.join(map(repr, found))}.")
         try:
             return cls(**values)
-        except (TypeError, ValueError) as err:
+        except (TypeError, ValueError, OverflowError) as err:
             raise FileFormatError(f"The model card cannot be used: {err}") from err
 
     @classmethod
@@ -289,7 +296,7 @@ class ModelCard:
         source = path if hasattr(path, "read_text") else Path(path)
         try:
             return cls.from_dict(json.loads(source.read_text(encoding="utf-8")))
-        except ValueError as err:  # not JSON, not UTF-8, or not a card
+        except (ValueError, RecursionError) as err:  # not JSON, not UTF-8, or not a card
             raise FileFormatError(f"{str(path)!r} is no usable model card: {err}") from err
 
     def write(self, path, *, overwrite=False):
@@ -343,12 +350,20 @@ class ModelCard:
         Raises
         ------
         FileFormatError
-            The weights are not those of the architecture.
+            The weights are not those of the architecture, or it has no such options.
         MissingDependencyError
             Keras or its backend is not installed, or no package registers the architecture.
         """
         self.check_architecture()
-        model = ARCHITECTURES[self.architecture](self.shape, **self.architecture_options)
+        try:
+            model = ARCHITECTURES[self.architecture](self.shape, **self.architecture_options)
+        except MissingDependencyError:
+            raise
+        except Exception as err:  # whatever another package or Keras raises
+            raise FileFormatError(
+                f"The network {self.architecture!r} of the model card {self.name!r} cannot be "
+                f"built with the options {self.architecture_options!r}: {err}"
+            ) from err
         if model.count_params() != self.n_parameters:
             raise FileFormatError(
                 f"The network {self.architecture!r} has {model.count_params()} weights; "

@@ -4,8 +4,8 @@ import numpy as np
 
 from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
-from szmass.exceptions import InvalidInputError
-from szmass.networks._card_rules import check_inputs
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.networks._card_rules import check_density_card, check_inputs
 from szmass.networks._densities import Calibration, log_density, normalised
 from szmass.networks._inputs import NetworkInputs, pooled, redshift_and_level, turned
 from szmass.networks.domain import DomainScore
@@ -17,6 +17,16 @@ _NODES = 361
 
 # Clusters that networks see at a time, in eight orientations each.
 _AT_ONCE = 16
+
+
+def _finite(name, array):
+    """An array of weights, which holds finite numbers."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiuc" or not np.all(np.isfinite(array)):
+        raise FileFormatError(
+            f"The weights {name!r} must be finite numbers. Received: dtype {array.dtype}"
+        )
+    return array
 
 
 class DensityNetworks:
@@ -44,6 +54,8 @@ class DensityNetworks:
 
     Raises
     ------
+    FileFormatError
+        The card is none of density networks, or an array holds something else than finite numbers.
     MissingDependencyError
         No installed package registers the architecture.
 
@@ -54,18 +66,25 @@ class DensityNetworks:
     """
 
     def __init__(self, card, arrays):
+        check_density_card(card)
         card.check_architecture()
         self.card = card
         self.log10_mass = np.linspace(*card.log10_mass_range, _NODES)
         groups = {}
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
-            groups.setdefault(group, {})[rest] = array
-        self._calibration = Calibration(**groups.pop("calibration", {}))
+            groups.setdefault(group, {})[rest] = _finite(name, array)
+        self._calibration = Calibration.from_arrays(groups.pop("calibration", {}))
         domain = groups.pop("domain", None)
         self.domain = None if domain is None else DomainScore.from_arrays(domain)
+        unknown = sorted(name for name in groups if not name.startswith("member-"))
+        if unknown or not groups:
+            raise FileFormatError(
+                "The weights of density networks must be named 'member-0/...', 'calibration/...' "
+                f"and 'domain/...'. Received: {', '.join(unknown) or 'no member'}"
+            )
         self._arrays = [
-            {name: np.asarray(array, dtype=np.float32) for name, array in member.items()}
+            {name: array.astype(np.float32) for name, array in member.items()}
             for member in groups.values()
         ]
         self._models = None

@@ -1,6 +1,7 @@
 """Recipes: all that a training depends on, in one file."""
 
 import dataclasses
+import difflib
 import itertools
 import json
 import math
@@ -10,6 +11,7 @@ from importlib import resources
 from inspect import signature
 from pathlib import Path
 
+from szmass._utils.names import did_you_mean
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassError, UnknownNameError
 from szmass.maps.noise import NoiseModel
 from szmass.networks.architectures import ARCHITECTURES, architecture_options
@@ -225,8 +227,8 @@ class Recipe:
             shipped = sorted(Path(item.name).stem for item in _SHIPPED.iterdir())
             if str(path) not in shipped:
                 raise UnknownNameError(
-                    f"There is no recipe {str(path)!r}. Those that ship are {', '.join(shipped)}; "
-                    "or give a TOML file."
+                    f"There is no recipe {str(path)!r}.{did_you_mean(path, shipped)} Those that "
+                    f"ship are {', '.join(shipped)}; or give a TOML file."
                 )
             source = _SHIPPED / f"{path}.toml"
         try:
@@ -258,6 +260,7 @@ class Recipe:
         if unknown := sorted(values.keys() - names.keys()):
             raise InvalidInputError(
                 f"A recipe has no section {unknown[0]!r}; it has {', '.join(names)}."
+                f"{_hint(unknown[0], names)}"
             )
         optional = ("architecture", "quick")
         if lost := sorted(names.keys() - values.keys() - set(optional)):
@@ -301,10 +304,16 @@ class Recipe:
             if not isinstance(changes, dict) or not isinstance(values.get(section), dict):
                 raise InvalidInputError(
                     "'quick' must hold values by section, such as data.clusters. "
-                    f"Received: {section!r}"
+                    f"Received: {section!r}.{_hint(section, values)}"
                 )
             values[section] |= changes
         return Recipe(**values)
+
+
+def _hint(name, known):
+    """Ask whether a name that is close to an unknown one was meant."""
+    close = difflib.get_close_matches(str(name), list(known or ()), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _checked(section, keys, values):
@@ -314,6 +323,7 @@ def _checked(section, keys, values):
     if unknown := sorted(values.keys() - keys.keys()):
         raise InvalidInputError(
             f"'{section}' of a recipe has no {unknown[0]!r}; it has {', '.join(keys)}."
+            f"{_hint(unknown[0], keys)}"
         )
     found = {name: values.get(name, default) for name, (_, default) in keys.items()}
     if lost := [name for name, value in found.items() if value is _REQUIRED]:
@@ -342,7 +352,8 @@ def _checked_architecture(kind, values):
     if not isinstance(name, str) or name not in ARCHITECTURES:
         raise InvalidInputError(
             f"'architecture.name' must be one of {known}, or be registered by another package "
-            f"under the entry-point group {ARCHITECTURES.group!r}. Received: {name!r}"
+            f"under the entry-point group {ARCHITECTURES.group!r}. Received: {name!r}."
+            f"{_hint(name, ARCHITECTURES)}"
         )
     allowed = architecture_options(name)
     if allowed is not None and "log10_mass_range" not in signature(ARCHITECTURES[name]).parameters:
@@ -354,7 +365,7 @@ def _checked_architecture(kind, values):
         if option == "log10_mass_range" or (allowed is not None and option not in allowed):
             raise InvalidInputError(
                 f"'architecture' of a recipe has no {option!r}; {name!r} has "
-                f"{', '.join(allowed) or 'no options'}."
+                f"{', '.join(allowed) or 'no options'}.{_hint(option, allowed)}"
             )
     return values
 

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,8 +155,11 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
     workers = check_workers(workers)
     if dataset is not None and not isinstance(dataset, SimulationDataset):
         dataset = SimulationDataset.open(dataset)
+    folder = _check_folder(Path(folder).absolute(), recipe, resume)
     _check_feasible(recipe, dataset)
-    folder = _prepare(Path(folder).absolute(), recipe, resume)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "recipe.json", recipe.to_dict())
     if dataset is None:
         dataset = _make_data(recipe, folder / "data.zarr", workers)
     if recipe.kind == "selection":
@@ -188,8 +192,8 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
     )
 
 
-def _prepare(folder, recipe, resume):
-    """Make the folder of a training, or see that it is the one of this recipe."""
+def _check_folder(folder, recipe, resume):
+    """Refuse a folder that is not free, but for that of an earlier training to be resumed."""
     record = folder / "recipe.json"
     if folder.exists() and not folder.is_dir():
         raise InvalidInputError(f"The output {str(folder)!r} is a file; give a folder.")
@@ -209,9 +213,12 @@ def _prepare(folder, recipe, resume):
                 f"The folder {str(folder)!r} holds a training of this recipe. Go on with "
                 "resume=True, or choose another folder."
             )
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(record, recipe.to_dict())
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InvalidInputError(
+            f"The folder {str(folder)!r} cannot be made: the permissions of {str(there)!r} forbid "
+            "it."
+        )
     return folder
 
 

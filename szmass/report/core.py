@@ -13,7 +13,13 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from szmass._io.download import file_sha256
-from szmass._io.files import check_output_folder, foreign_file, put_in_place, temporary_beside
+from szmass._io.files import (
+    check_output_folder,
+    foreign_file,
+    full_disk_raises,
+    put_in_place,
+    temporary_beside,
+)
 from szmass._io.tables import write_table
 from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.optional import import_optional
@@ -32,7 +38,7 @@ from szmass.report._statistics import choose_reference, draw_figures, summarise
 from szmass.results import rescale_masses
 from szmass.version import __version__
 
-__all__ = ["write_report"]
+__all__ = ["check_folder", "write_report"]
 
 # The file by which a folder is known to be a report.
 _MARKER, _FORMAT = "szmass-report.json", "szmass report"
@@ -117,7 +123,7 @@ def write_report(
         raise InvalidInputError(
             f"'max_pages' must be a whole number of at least 0. Received: {max_pages!r}"
         )
-    _check_target(as_path(path).absolute())
+    check_folder(path)
     _check_kinds(sample, cutouts, ymap, posteriors, noise)
     inputs = _check_inputs(inputs)
     if one_minus_b is not None and isinstance(table, Table):
@@ -230,8 +236,8 @@ def _report_folder(path):
     path = Path(path).absolute()
     if path.is_symlink():
         path = path.resolve()
-    _check_target(path)
-    with temporary_beside(path) as temporary:
+    check_folder(path)
+    with full_disk_raises(path), temporary_beside(path) as temporary:
         temporary.mkdir()
         yield temporary
         made = (path for path in temporary.rglob("*") if path.is_file())
@@ -241,8 +247,21 @@ def _report_folder(path):
         put_in_place(temporary, path)
 
 
-def _check_target(path):
-    """Refuse to write over what is not a report: only free names, empty folders and reports go."""
+def check_folder(path):
+    """Make sure that a report can be written, before anything is read for it.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder, as for `write_report`.
+
+    Raises
+    ------
+    InvalidInputError
+        It is a file, its parent does not exist or cannot be written to, or it holds something else
+        than a report.
+    """
+    path = as_path(path).absolute()
     check_output_folder(path, overwrite=True)
     if not path.exists():
         return

@@ -28,7 +28,7 @@ def read_masses(path, *, format=None):
     Parameters
     ----------
     path : path-like
-        An ECSV, FITS, VOTable or CSV file.
+        An ECSV, FITS, VOTable or CSV file, also compressed.
     format : str, optional
         ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``, where the suffix does not say.
 

@@ -25,7 +25,7 @@ class MassFlag(enum.IntFlag):
     NOT_POSITIVE = 32, "A value that must be positive, such as Y, is not."
     EXTRAPOLATED = 64, "The mass is outside the range the method was made for: take it with care."
     NO_ERROR = 128, "There is a mass but no known error."
-    BLENDED = 256, "A neighbour in the field changes the signal by more than its error."
+    BLENDED = 256, "A neighbour in the field may change the mass by more than its error."
     CUTOUT_TOO_SMALL = 512, "The cluster reaches beyond the cutout: only a part of it was used."
     NO_MATCH = 1024, "The cluster is not in the table that masses are looked up in."
     OUT_OF_DOMAIN = 2048, "The cutout looks unlike those that the network was trained on."

@@ -11,7 +11,8 @@ import astropy.units as u
 import numpy as np
 from astropy.table import MaskedColumn, QTable
 
-from szmass.exceptions import InvalidInputError
+from szmass._utils.names import did_you_mean
+from szmass.exceptions import InvalidInputError, UnknownNameError
 
 __all__ = [
     "MASS_COLUMNS",
@@ -62,6 +63,25 @@ class MassTable(QTable):
     >>> type(table).__name__, len(table)
     ('MassTable', 3)
     """
+
+    def __getitem__(self, item):
+        try:
+            return super().__getitem__(item)
+        except KeyError:
+            if not isinstance(item, str) or item in self.colnames:
+                raise
+        hint = did_you_mean(item, self.colnames)
+        if "name" in self.colnames and item in self.columns["name"]:
+            hint = f" The row of that name is table[table['name'] == {item!r}]."
+        raise _NoColumnError(
+            f"The table has no column {item!r}.{hint} It has {', '.join(self.colnames)}."
+        )
+
+
+class _NoColumnError(UnknownNameError, KeyError):
+    """No column of that name; also what astropy expects where there is none."""
+
+    __str__ = Exception.__str__
 
 
 @dataclass

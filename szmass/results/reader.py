@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import astropy.units as u
 import numpy as np
 
-from szmass._utils.attributes import column_parts
+from szmass._utils.columns import column_parts
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
@@ -236,6 +236,7 @@ def masses_of(table, method):
     'catalog'
     """
     known = methods_of(table)
+    check_kind(method, "str", "method")
     name = method if method in known else _of_suffix(known, method)
     if name is not None:
         columns = columns_of_method(None if "mass" in table.colnames else name)
@@ -306,7 +307,8 @@ def add_method(table, masses):
     >>> add_method(table, mine).colnames
     ['name', 'mass_mine', 'mass_errn_mine', 'mass_errp_mine', 'flag_mine']
     """
-    columns = columns_of_method(masses.method)
+    check_kind(table, "Table", "table")
+    columns = columns_of_method(check_kind(masses, "MethodMasses", "masses").method)
     if len(masses.mass) != len(table) or "mass" in table.colnames:
         raise InvalidInputError(
             f"'masses' must have one entry per row of 'table' ({len(table)}), a table that is not "
@@ -346,8 +348,14 @@ def side_by_side(tables):
     InvalidInputError
         The tables are not of the same clusters, or two methods would share a column name.
     """
+    if not isinstance(tables, Mapping):
+        raise InvalidInputError(
+            f"'tables' must be a dict of mass tables by method. Received: {type(tables).__name__}"
+        )
     if not tables:
         raise InvalidInputError("'tables' must hold at least one mass table.")
+    for method, table in tables.items():
+        check_kind(table, "Table", f"tables[{method!r}]")
     first = next(iter(tables.values()))
     joined = MassTable()
     joined["name"], joined["redshift"] = first["name"], first["redshift"]
@@ -382,7 +390,8 @@ def one_method(table, method):
     FileFormatError
         The table has no such method; the message lists those it has.
     """
-    columns = columns_of_method(method)
+    check_kind(table, "Table", "table")
+    columns = columns_of_method(check_kind(method, "str", "method"))
     if columns["mass"] not in table.colnames:
         raise FileFormatError(
             f"The table has no masses of method {method!r}. "

@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import vstack
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
 from szmass._utils.seeds import check_count, check_seed
@@ -262,6 +263,8 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
     InvalidInputError
         An argument is out of range or of the wrong kind, or a column is missing.
     """
+    if not len(sample):
+        raise InvalidInputError("'sample' must have at least one cluster. Received: none")
     parts = list(
         iter_simulate(sample, observation, model=model, cosmology=cosmology, seed=seed, **options)
     )
@@ -323,6 +326,7 @@ def iter_simulate(
     InvalidInputError
         An argument is out of range or of the wrong kind, or a column is missing.
     """
+    check_kind(sample, "ClusterSample", "sample")
     observation, model = get_observation(observation), get_cluster_model(model)
     cosmology, seed = get_cosmology(cosmology), check_seed(seed)
     environment = get_environment(environment, cosmology=cosmology)

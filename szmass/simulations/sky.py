@@ -6,6 +6,7 @@ from astropy.io import fits
 from scipy import fft
 
 from szmass._io.files import atomic_path
+from szmass._utils.kinds import check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_seed, generator, uniforms
 from szmass.exceptions import InvalidInputError
@@ -101,7 +102,7 @@ def simulate_sky(
         raise InvalidInputError(
             f"'frame' must be 'galactic', 'icrs' or 'ecliptic'. Received: {frame.name!r}"
         )
-    lon, lat = lonlat(sample.coord, frame)
+    lon, lat = lonlat(check_kind(sample, "ClusterSample", "sample").coord, frame)
     if bad := np.count_nonzero(~np.isfinite(lon)):
         raise InvalidInputError(
             f"{bad} of {len(lon)} clusters have no position and cannot be put on the sky."
@@ -154,7 +155,7 @@ def write_sky(ymap, path, *, overwrite=False):
     -----
     `szmass.maps.ComptonMap.read` opens it again without being told frame, ordering, beam or noise.
     """
-    if ymap.nside is None:
+    if check_kind(ymap, "ComptonMap", "ymap").nside is None:
         raise InvalidInputError(f"'ymap' must be a HEALPix map. Received: {ymap!r}")
     if ymap.frame not in _LETTERS:
         raise InvalidInputError(

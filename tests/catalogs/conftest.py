@@ -210,6 +210,7 @@ class LocalVizier:
         self.first_statuses = []  # of the first answers; then ``status``
         self.headers = {}
         self.drip = None  # (bytes, seconds between them)
+        self.header_pause = 0  # seconds after each header
 
     def answer(self, request):
         self.requests.append(request)
@@ -244,6 +245,10 @@ def vizier(monkeypatch):
                 self.send_header("Content-Length", str(local.claimed_length or len(body)))
                 for name, value in local.headers.items():
                     self.send_header(name, value)
+                while local.header_pause:
+                    self.send_header("X-Drip", "y")
+                    self.flush_headers()
+                    time.sleep(local.header_pause)
                 self.end_headers()
                 size, pause = local.drip or (len(body) or 1, 0)
                 for start in range(0, len(body), size):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from szmass.catalogs import (
@@ -17,6 +18,7 @@ from szmass.catalogs import (
     DeAndres2022Catalog,
     PSZ2Catalog,
     catalog_columns,
+    load_catalog,
     load_sample,
     register_catalog,
 )
@@ -25,6 +27,7 @@ from szmass.exceptions import (
     FileFormatError,
     InvalidInputError,
     InvalidUnitError,
+    SzmassWarning,
     UnknownNameError,
 )
 
@@ -267,8 +270,6 @@ def edges():
         ({"redshift": (None, 0)}, "a"),
         ({"redshift": (-0.1, 0)}, "a"),
         ({"redshift": (None, None)}, "abcd"),
-        ({"redshift": (0.3, 0.1)}, ""),
-        ({"redshift": (0.1, 0.1)}, ""),
         ({"n": (1, 3)}, "cd"),
         ({"n": (-1, None)}, "abcd"),  # -1 is masked, and so is what stands under the mask
         ({"n": (None, 0)}, "a"),
@@ -279,7 +280,6 @@ def edges():
         ({"mass": ("1e14 solMass", "3e14 solMass")}, "bc"),
         ({"mass": "3e14 solMass"}, "c"),
         ({"other": "y"}, "bd"),
-        ({"other": ""}, ""),  # no name is no name to select by
         ({"good": True}, "ace"),
         ({"good": False, "n": (1, None)}, "d"),
         ({"names": ["d", "a", "c"], "redshift": (0, None)}, "dc"),
@@ -295,8 +295,34 @@ def test_ends_of_a_selection(edges, selection, names):
 
 
 @pytest.mark.parametrize(
+    "selection",
+    [
+        {"redshift": (0.1, 0.1)},
+        {"redshift": (3, None)},
+        {"other": ""},  # no name is no name to select by
+        {"where": [False] * 5},
+        {"good": False, "n": 0},
+    ],
+    ids=str,
+)
+def test_a_selection_of_nothing_is_told(edges, selection):
+    with pytest.warns(SzmassWarning, match=f"None of 5 rows is selected by {', '.join(selection)}"):
+        assert len(edges.sample(**selection)) == 0
+
+
+@pytest.mark.parametrize(
     ("selection", "message"),
     [
+        ({"redshift": (0.3, 0.1)}, r"'redshift' must be .* lower end first. Received: .0.3, 0.1"),
+        ({"mass": ("3e14 solMass", 0)}, "'mass' must be .* lower end first"),
+        ({"redshift": "0-1"}, r"'redshift' must be a number or .low, high.. Received: '0-1'"),
+        ({"redshift": ("0", "1")}, "'redshift' must be a number or .low, high.. Received: '0'"),
+        ({"redshift": (np.nan, 1)}, "'redshift' must be .low, high., two numbers or None"),
+        ({"redshift": True}, "'redshift' must be a number"),
+        ({"n": "1"}, "'n' must be a number or .low, high.. Received: '1'"),
+        ({"other": 3}, "'other' must be a text. Received: 3"),
+        ({"good": "yes"}, "'good' must be True or False. Received: 'yes'"),
+        ({"good": 2}, "'good' must be True or False. Received: 2"),
         ({"redshift": (0.1,)}, r"'redshift' must be \(low, high\)"),
         ({"redshift": ()}, r"'redshift' must be \(low, high\)"),
         ({"good": (0, 1)}, "'good' must be one value, not a range"),
@@ -357,8 +383,12 @@ def test_sample_of_any_table(tmp_path):
     )
     assert list(sample.names) == ["A2"]
     assert sample[0].msz.value == 5e14
-    for ends, names in (((None, 0.1), ["A1"]), ((0.3, None), []), ((None, None), ["A1", "A2"])):
+    for ends, names in (((None, 0.1), ["A1"]), ((None, None), ["A1", "A2"])):
         assert list(load_sample(path, redshift=ends).names) == names
+    with pytest.warns(SzmassWarning, match="None of 2 rows is selected by redshift 0.3 to None"):
+        assert len(load_sample(path, redshift=(0.3, None))) == 0
+    with pytest.raises(InvalidInputError, match="'redshift' must be .* lower end first"):
+        load_sample(path, redshift=(0.3, 0.1))
     for ends in (0.1, (0.1,), (0.1, 0.2, 0.3)):
         with pytest.raises(InvalidInputError, match=r"'redshift' must be \(low, high\)"):
             load_sample(path, redshift=ends)
@@ -380,3 +410,68 @@ def test_neither_file_nor_catalogue(tmp_path):
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InvalidInputError, match="no column 'name' or 'cluster'"):
         load_sample(tmp_path / "x.csv")
+
+
+EVERYDAY = {
+    "as spt-sz": "name ra dec snr redshift redshift_err m500 m500_errn m500_errp richness",
+    "as medezinski2018": "name ra dec z M500c e_M500c",
+    "as medezinski2018, its names": "cluster ra_deg dec_deg z M500c e_M500c",
+    "as sereno2017": "cluster ra_deg dec_deg z M200c e_M200c M500c e_M500c",
+    "as umetsu2014": "cluster ra_deg dec_deg z M200c e_M200c M500c e_M500c kt",
+    "as lc2": "name ned_name ra dec redshift m500c m500c_err m200c m200c_err author bibcode",
+    "as mcxc": "name other_name alternative_names ra dec redshift survey l500 m500 r500 notes",
+    "as erass1": "name ra dec redshift redshift_type extent_likelihood p_contamination m500 "
+    "m500_errn m500_errp",
+    "as act-dr5": "name ra dec snr fixed_snr redshift redshift_err redshift_type m500 m500_errn "
+    "m500_errp m200m m200m_errn m200m_errp m500_cal m500_cal_errn m500_cal_errp",
+}
+
+
+@pytest.mark.parametrize("columns", EVERYDAY.values(), ids=EVERYDAY)
+@pytest.mark.parametrize("rows", [2, 5, 35])
+def test_a_table_of_ones_own_stays_ones_own(columns, rows, tmp_path):
+    table = Table()
+    for name in columns.split():
+        text = name in ("name", "cluster", "author", "bibcode", "survey", "notes", "redshift_type")
+        text |= name.endswith("_name") or name == "alternative_names"
+        table[name] = [f"XY{i}" for i in range(rows)] if text else 0.1 + np.arange(rows)
+    table["ours"] = np.arange(rows)
+    lon, lat = (next(n for n in table.colnames if n.startswith(key)) for key in ("ra", "dec"))
+    table[lon].unit = table[lat].unit = "deg"
+    if lon == "ra_deg":
+        table["coord"] = SkyCoord(table[lon], table[lat])
+        table.remove_columns([lon, lat])
+    table.write(tmp_path / "mine.ecsv")
+    sample = load_sample(tmp_path / "mine.ecsv")
+    assert not {"catalog", "references"} & set(sample.meta)
+    assert "ours" in sample.table.colnames
+
+
+def test_columns_beside_those_of_a_catalogue_are_told(catalog, tmp_path):
+    catalog.table["richness"] = np.arange(60)
+    catalog.write(tmp_path / "more.ecsv")
+    with pytest.warns(SzmassWarning, match="as the catalogue 'psz2', without .* richness. Use"):
+        assert len(load_sample(tmp_path / "more.ecsv")) == 60
+
+
+def test_a_name_in_meta_that_is_no_tag(tmp_path):
+    table = Table({"name": ["a"], "z": [0.1]}, meta={"catalog": "my survey", "references": ["me"]})
+    table["coord"] = SkyCoord([1], [2], unit="deg")
+    table.write(tmp_path / "mine.ecsv")
+    assert load_sample(tmp_path / "mine.ecsv").meta["catalog"] == "my survey"
+
+
+def test_a_catalogue_can_be_named(tmp_path):
+    table = Table({"cluster": ["A1", "A2"]})
+    for name in EVERYDAY["as sereno2017"].split()[1:]:
+        table[name] = [0.1, 0.2]
+    table.write(tmp_path / "masses.csv")
+    named = load_catalog(f"sereno2017:{tmp_path / 'masses.csv'}")
+    assert type(named) is CATALOGS["sereno2017"]
+    with pytest.raises(InvalidInputError, match="columns of the catalogue 'sereno2017' are known"):
+        load_catalog(f"sereno2017:{tmp_path / 'masses.csv'}", name="x")
+    for name in ("PSZ2", "psz", "psz2:"):
+        with pytest.raises(UnknownNameError, match="neither a file nor .*Did you mean 'psz2'"):
+            load_catalog(name)
+    with pytest.raises(FileNotFoundError, match="no file 'nothing.csv'"):
+        load_catalog("psz2:nothing.csv")

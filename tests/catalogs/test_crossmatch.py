@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass._io.tables import read_table, write_table
+from szmass._utils.names import name_key
 from szmass.catalogs import Catalog, CatalogColumn
 from szmass.catalogs.crossmatch import crossmatch, crossmatch_many
-from szmass.catalogs.crossmatch._matching import _local_density, name_key
+from szmass.catalogs.crossmatch._matching import _local_density
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
@@ -539,7 +540,7 @@ def test_bad_tables_are_explained(catalogues):
         crossmatch(a, line([1.0]), delta_redshift=0.1)
     with pytest.raises(InvalidInputError, match="'a': the redshift 'z' is -1 in 2 rows.*Mask"):
         crossmatch(QTable({"z": [-1.0, 0.2, -1.0]}), b, by="name")
-    with pytest.raises(InvalidInputError, match="latitude 'dec' is beyond 90 deg in 1 rows"):
+    with pytest.raises(InvalidInputError, match="latitude 'dec' is beyond 90 deg in row 0"):
         crossmatch(a, QTable({"ra": [0.0] * u.deg, "dec": [91.0] * u.deg}))
     with pytest.raises(InvalidUnitError, match="'ra' must have an angular unit"):
         crossmatch(a, QTable({"ra": [0.0], "dec": [1.0]}))
@@ -590,3 +591,54 @@ def test_inputs_are_not_changed(catalogues):
         assert old.colnames == new.colnames
         assert np.all(old["redshift"] == new["redshift"])
     assert a["m500"][0] == before[0]["m500"][0]
+
+
+@pytest.mark.parametrize("units", [{}, {"ra": "deg", "dec": "deg"}])
+def test_positions_as_text_are_where_they_say(units):
+    b = QTable({"name": ["A85"], "ra": [10.46] * u.deg, "dec": [-9.3] * u.deg})
+    unit = None if units else "deg"
+    a = Table({"ra": Column(["10.46"], unit=unit), "dec": Column(["-9.3"], unit=unit)})
+    assert len(crossmatch(a, b, columns=({"units": units}, None))) == 1
+    if units:
+        with pytest.raises(
+            InvalidInputError, match="'a': the position column 'ra' holds text that"
+        ):
+            crossmatch(a, b)
+        with pytest.raises(InvalidInputError, match="'a' has no column 'RA'"):
+            crossmatch(a, b, columns=({"units": {"RA": "deg"}}, None))
+
+
+def test_redshifts_and_errors_as_text_with_gaps(catalogues):
+    a, b = catalogues
+    a["z"] = ["0.1", "...", "N/A", "0.3"]
+    a["pos_err"], told = ["1", "2", "1", "3"], {"pos_err": "arcmin"}
+    table = crossmatch(
+        a, b, delta_redshift=5, n_sigma=60, columns=({"redshift": "z", "units": told}, None)
+    )
+    assert len(table) == 1
+    assert set(table["a_z"]) <= {"0.1", "0.3"}
+    a["z"] = ["0.1", "high", "N/A", "0.3"]
+    with pytest.raises(InvalidInputError, match="'a': the column 'z' .* high in row 1"):
+        crossmatch(a, b, delta_redshift=5, columns=({"redshift": "z"}, None))
+
+
+def test_columns_in_logarithmic_units_come_along():
+    def table(names, ra, log_mass):
+        result = Table({"name": names, "ra": ra * u.deg, "dec": ra * u.deg})
+        result["logm"] = MaskedColumn(log_mass, mask=[value == 0 for value in log_mass])
+        result["logm"].unit = u.dex(u.solMass)
+        return result
+
+    a, b = table(["a"], [1.0], [14.5]), table(["b", "c"], [1.0, 5.0], [0.0, 14.7])
+    a["o"] = Column(np.array([{}], dtype=object))
+    result = crossmatch(a, b, unmatched=True)
+    assert result["a_logm"].unit == result["b_logm"].unit == u.dex(u.solMass)
+    assert result["a_logm"].mask.tolist() == [False, True]
+    assert result["b_logm"].mask.tolist() == [True, False]
+    assert result["b_logm"].unmasked[1].value == 14.7
+
+
+def test_objects_that_are_no_names_match_nothing():
+    a = Table({"name": Column(np.array(["A85", None, "nan"], dtype=object))})
+    b = Table({"name": Column(np.array([None, "A 85", np.nan], dtype=object))})
+    assert len(crossmatch(a, b, by="name", mode="all")) == 1

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.cosmology import FlatLambdaCDM
-from astropy.table import QTable, Table
+from astropy.table import Column, QTable, Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +55,7 @@ OPTIONS = {
     "units": {"mass": "1e14 solMass", "ra": "deg", "dec": "deg"},
 }
 DEGREES = {"ra": "deg", "dec": "deg"}
+HOURS = {"mass": "1e14 solMass", "dec": "deg"}
 
 
 def published_table(cls):
@@ -386,3 +387,62 @@ def test_lc2_from_vizier_with_positions_as_text(vizier, monkeypatch):
     assert table.table["m200c"].mask.tolist() == [False, True]
     assert table.masses()["mass"][0].value == pytest.approx(5.7e14)
     assert len(LC2Table.fetch(offline=True)) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [
+        ({"alpha": ["10.46", "239.58", "227.73"], "delta": ["-9.30", "27.23", "5.74"]}, {}),
+        (
+            {
+                "alpha": Column(["10.46", "239.58", "227.73"], unit="deg"),
+                "delta": Column(["-9.30", "27.23", "5.74"], unit="deg"),
+            },
+            {"units": {"mass": "1e14 solMass"}},
+        ),
+        ({"alpha": ["00:41:50.4", "15 58 19.2", "15h10m55.2s"]}, {"units": HOURS}),
+    ],
+)
+def test_positions_as_text_follow_their_unit(changes, options):
+    table = LensingTable(own_table(**changes), **(OPTIONS | options)).table
+    np.testing.assert_allclose(table["ra"].to_value("deg"), [10.46, 239.58, 227.73], atol=1e-6)
+
+
+def test_positions_as_text_without_a_unit_are_refused():
+    changes = {"alpha": ["10.46", "239.58", "227.73"]}
+    with pytest.raises(FileFormatError, match="'alpha' holds text that does not say .* 10.46"):
+        LensingTable(own_table(**changes), **(OPTIONS | {"units": HOURS}))
+    changes["alpha"][1] = "15:58:19"
+    for units in (HOURS, OPTIONS["units"]):
+        with pytest.raises(FileFormatError, match="'alpha' holds numbers such as 10.46, and hours"):
+            LensingTable(own_table(**changes), **(OPTIONS | {"units": units}))
+
+
+def test_published_columns_of_degrees_as_text():
+    table = published_table(Umetsu2014Table)
+    table["ra_hms"].name, table["dec_dms"].name = "ra_deg", "dec_deg"
+    table["ra_deg"], table["dec_deg"] = ["10.46", "239.58"], ["-9.30", "+27.23"]
+    np.testing.assert_allclose(Umetsu2014Table(table).table["ra"].value, [10.46, 239.58])
+
+
+def test_values_that_are_not_known_or_no_numbers():
+    table = own_table(z=["0.0555", "...", "N/A"], M=["5.7", "--", "12.1"])
+    read = LensingTable(table, **OPTIONS).table
+    assert read["redshift"].mask.tolist() == [False, True, True]
+    assert read["mass"].mask.tolist() == [False, True, False]
+    with pytest.raises(FileFormatError, match="'z' does not hold values .*high in row 1"):
+        LensingTable(own_table(z=["0.0555", "high", "1"]), **OPTIONS)
+    with pytest.raises(
+        FileFormatError, match="'ID' has no value in 1 rows, the first of them row 2"
+    ):
+        LensingTable(own_table(ID=["A85", "A2142", "N/A"]), **OPTIONS)
+
+
+def test_masses_as_logarithms():
+    units = {**OPTIONS["units"], "mass": "dex(solMass)"}
+    columns = {k: v for k, v in OPTIONS["columns"].items() if k != "mass_err"}
+    table = own_table(M=[14.5, 14.7, 15.0])
+    read = LensingTable(table, **(OPTIONS | {"units": units, "columns": columns}))
+    np.testing.assert_allclose(read.table["mass"].value, [10**14.5, 10**14.7, 1e15])
+    with pytest.raises(InvalidUnitError, match="'mass_errn' is in dex.solMass."):
+        LensingTable(table, **(OPTIONS | {"units": units}))

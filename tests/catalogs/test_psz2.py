@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import QTable, Table
 
-from szmass._utils.attributes import column_parts
+from szmass._utils.columns import column_parts
 from szmass.catalogs import PSZ2Catalog
 from szmass.exceptions import DuplicateNameError, FileFormatError, InvalidInputError
 
@@ -266,3 +266,38 @@ def test_repeated_name(catalog):
     catalog.table["name"][4] = catalog.table["name"][9]
     with pytest.raises(DuplicateNameError, match="is repeated: 'PSZ2 .*' in rows 4, 9"):
         PSZ2Catalog(catalog.table)
+
+
+def test_codes_for_no_value_enter_no_means(published, rows, tmp_path):
+    evidence, flag = np.array(rows["AMI_EVIDENCE"]), np.array(rows["WISE_FLAG"])
+    for form in ("fits", "cds", "votable"):
+        table = PSZ2Catalog.read(published[form]).table
+        np.testing.assert_array_equal(table["ami_evidence"].mask, evidence == -1000)
+        np.testing.assert_array_equal(table["wise_flag"].mask, flag == -10)
+        assert table["ami_evidence"].min() > -10
+        assert table["wise_flag"].min() >= -3
+    # A table that was kept when the codes were no gaps yet.
+    before = table.copy()
+    before["ami_evidence"] = np.where(evidence == -1000, [-1000, -100] * 30, evidence)
+    before["wise_flag"] = flag
+    before.write(tmp_path / "before.ecsv")
+    again = PSZ2Catalog.read(tmp_path / "before.ecsv").table
+    for name in ("ami_evidence", "wise_flag"):
+        np.testing.assert_array_equal(again[name].mask, table[name].mask)
+        np.testing.assert_array_equal(again[name].filled(0), table[name].filled(0))
+    assert again.meta["references"] == table.meta["references"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("msz", -5e14, "'msz' is not positive in 1 rows: -5e.14 in row 7"),
+        ("redshift", -0.5, "'redshift' is negative in 1 rows: -0.5 in row 7"),
+        ("msz_errn", -1e13, "'msz_errn' is negative in 1 rows"),
+    ],
+)
+def test_values_that_no_cluster_has(catalog, name, value, message):
+    table = catalog.table.copy()
+    table[name][7] = value * (table[name].unit or 1)
+    with pytest.raises(InvalidInputError, match=message):
+        PSZ2Catalog(table)

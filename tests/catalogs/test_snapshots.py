@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 
-from szmass._utils.attributes import column_parts
+from szmass._utils.columns import column_parts
 from szmass.catalogs import CATALOGS, PSZ2Catalog, conf
 from szmass.exceptions import IntegrityError, InvalidInputError, RemoteDataError, SzmassWarning
 
@@ -160,3 +160,28 @@ def test_every_catalogue_takes_the_same_options():
         with pytest.raises((InvalidInputError, RemoteDataError)):
             catalog.fetch(offline=True, refresh=True)
         assert tag == catalog.tag
+
+
+def test_snapshot_of_a_day_to_come_does_not_win(vizier, cache):
+    PSZ2Catalog.fetch()
+    today = the_snapshot(cache)
+    content = today.read_bytes()
+    later = today.with_name("psz2_9999-12-31.ecsv")
+    later.write_bytes(content)
+    assert PSZ2Catalog.fetch().table.meta["snapshot"] == str(today)
+    today.unlink()
+    with pytest.raises(RemoteDataError, match="no snapshot"):
+        PSZ2Catalog.fetch(offline=True)
+    assert "snapshot" not in PSZ2Catalog.fetch().table.meta
+    assert len(vizier.requests) == 2
+
+
+def test_tables_that_are_written_do_not_tell_where_the_snapshot_lies(tmp_path, cache):
+    PSZ2Catalog.fetch()
+    catalog = PSZ2Catalog.fetch()
+    catalog.write(tmp_path / "catalog.ecsv")
+    catalog.sample().write(tmp_path / "sample.ecsv")
+    for name in ("catalog.ecsv", "sample.ecsv"):
+        text = (tmp_path / name).read_text()
+        assert the_snapshot(cache).name in text
+        assert str(cache) not in text

@@ -7,10 +7,18 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from szmass._utils.attributes import column_parts
-from szmass.catalogs import DeAndres2022Catalog, PSZ2Catalog, conf
+from szmass._utils.columns import column_parts
+from szmass.catalogs import (
+    ACTED56Catalog,
+    DeAndres2022Catalog,
+    MCXCCatalog,
+    PSZ2Catalog,
+    SPTSZCatalog,
+    conf,
+)
+from szmass.catalogs._values import check_values
 from szmass.catalogs.core import Catalog
-from szmass.exceptions import RemoteDataError
+from szmass.exceptions import FileFormatError, RemoteDataError
 
 # The head and the tail of a real answer of July 2026; the HTTP status was 200.
 SERVER_ERROR = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -294,3 +302,100 @@ def test_whole_real_catalogue(vizier, psz2_like, real_data, monkeypatch):
     fetched = PSZ2Catalog.fetch()
     assert len(fetched) == 1653
     assert_same_values(PSZ2Catalog.read(path).table, fetched.table, rtol=2e-7)
+
+
+def test_headers_that_drip(vizier, psz2_like, rows):
+    vizier.body, vizier.headers = psz2_like.vizier_answer(rows), {"X": "y"}
+    vizier.header_pause = 0.2
+    start = time.monotonic()
+    with (
+        conf.set_temp("vizier_deadline", 0.3),
+        conf.set_temp("vizier_attempts", 2),
+        pytest.raises(RemoteDataError, match="no answer came within 0.3 s.*2 attempts"),
+    ):
+        PSZ2Catalog.fetch(timeout=5)
+    assert time.monotonic() - start < 5
+
+
+def test_answer_that_inflates_without_end(vizier):
+    vizier.body = gzip.compress(bytes(30_000_000))
+    vizier.headers = {"Content-Encoding": "gzip"}
+    with (
+        conf.set_temp("vizier_largest", 1),
+        pytest.raises(RemoteDataError, match=r"more than 1 MB.*vizier_largest"),
+    ):
+        PSZ2Catalog.fetch()
+    assert len(vizier.requests) == 1
+
+
+def test_answer_that_refers_to_a_file(vizier, psz2_like, rows, cache):
+    body = psz2_like.vizier_answer(rows)
+    start, end = body.index(b"<DATA>"), body.index(b"</DATA>")
+    stream = b'<DATA><BINARY><STREAM href="file:///etc/hostname"/></BINARY>'
+    vizier.body = body[:start] + stream + body[end:]
+    with pytest.raises(RemoteDataError, match="refers to data elsewhere"):
+        PSZ2Catalog.fetch()
+    assert not list(cache.glob("*"))
+
+
+def swapped(rows, one, other):
+    return rows | {one: rows[other], other: rows[one]}
+
+
+WRONG = {
+    "swapped l and b": (lambda r: swapped(r, "GLON", "GLAT"), "'glon' must be from 0 to 360"),
+    "ra shifted": (
+        lambda r: r | {"RA": (r["RA"] + 10) % 360},
+        "positions from ra and dec and from glon and glat are up to",
+    ),
+    "both shifted": (
+        lambda r: r | {"NAME": r["NAME"][30:] + r["NAME"][:30]},
+        "and from the names are up to",
+    ),
+    "masses in other units": (lambda r: r | {"MSZ": r["MSZ"] * 1000}, "'msz' must be from"),
+    "negative mass": (
+        lambda r: r | {"MSZ": np.where(np.arange(60) == 5, -5, r["MSZ"])},
+        r"'msz' must be from .* row 5 \('PSZ2 G",
+    ),
+    "negative error": (lambda r: r | {"MSZ_ERR_UP": -r["MSZ_ERR_UP"]}, "'msz_errp' must be from 0"),
+    "no redshifts": (lambda r: r | {"REDSHIFT": -np.ones(60)}, "No redshift is known"),
+    "redshifts of velocities": (lambda r: r | {"REDSHIFT": r["REDSHIFT"] * 3e5}, "'redshift' must"),
+}
+
+
+@pytest.mark.parametrize("what", list(WRONG))
+def test_values_that_cannot_be_are_no_snapshot(vizier, psz2_like, rows, cache, what):
+    change, message = WRONG[what]
+    vizier.body = psz2_like.vizier_answer(change(rows))
+    with pytest.raises(RemoteDataError, match=f"is not as it is known here: .*{message}.*by hand"):
+        PSZ2Catalog.fetch()
+    assert not list(cache.glob("*"))
+
+
+@pytest.mark.real_data
+def test_values_of_the_whole_publication(real_data):
+    table = PSZ2Catalog.read(real_data("psz2/psz2.dat")).table
+    check_values(table, PSZ2Catalog)
+    errors = table.copy()
+    errors["msz_errn"], errors["msz_errp"] = table["msz_errp"], table["msz_errn"]
+    with pytest.raises(FileFormatError, match="mean of 'msz_errp'"):
+        check_values(errors, PSZ2Catalog)
+    fewer = table.copy()
+    fewer["redshift"].mask[np.flatnonzero(~fewer["redshift"].mask)[0]] = True
+    with pytest.raises(FileFormatError, match="'redshift' is known in 1093 rows instead of 1094"):
+        check_values(fewer, PSZ2Catalog)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("catalog", "file", "readme"),
+    [
+        (PSZ2Catalog, "psz2/HFI_PCCS_SZ-union_R2.08.fits", None),
+        (MCXCCatalog, "crossmatch/mcxc.dat", "crossmatch/mcxc_ReadMe"),
+        (SPTSZCatalog, "crossmatch/SPT2500d.fits", None),
+        (ACTED56Catalog, "crossmatch/E-D56Clusters.fits", None),
+    ],
+)
+def test_values_of_real_catalogues_pass(real_data, catalog, file, readme):
+    table = catalog.read(real_data(file), readme=readme and real_data(readme)).table
+    check_values(table, catalog)

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from pathlib import Path
 
 import astropy.units as u
 import numpy as np
@@ -147,6 +148,18 @@ def test_weights_are_not_loaded_if_nothing_can_be_weighed(networks, sample):
         DeAndres2022().predict(sample)
     DeAndres2022().predict(sample[:0])
     assert networks.loaded == []
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_tables_do_not_tell_where_the_weights_lie(networks, sample, tmp_path, kind):
+    folder = tmp_path / "mine"
+    meta = DeAndres2022(weights=kind(folder)).predict(sample).meta
+    assert "weights='mine'" in meta["estimator"]
+    assert str(tmp_path) not in repr(meta)
+    assert len(meta["model_card_digest"]) == 64
+    home = DeAndres2022(weights="~/runs/mine")
+    assert "~" not in home.predict(sample).meta["estimator"]
+    assert "~/runs/mine" in repr(home)
 
 
 def test_networks_are_loaded_once(networks, sample):

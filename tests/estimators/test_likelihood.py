@@ -49,7 +49,7 @@ def test_contract(check):
 
 def test_contract_with_options():
     estimator = LikelihoodMass(centring=1 * u.arcmin, prior="tinker08", one_minus_b_err=0.1)
-    for check in ESTIMATOR_CHECKS[2:8]:
+    for check in ESTIMATOR_CHECKS[2:9]:
         check(estimator)
 
 

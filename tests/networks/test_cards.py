@@ -121,3 +121,34 @@ def test_error_table_is_linear_between_nodes():
     ):
         with pytest.raises(InvalidInputError, match=message):
             ErrorTable(*bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("name", 3),
+        ("architecture", None),
+        ("architecture_options", [1]),
+        ("n_parameters", 1.5),
+        ("n_parameters", True),
+        ("rotation_deg", np.nan),
+        ("redshift_bins", [[-1, 1]]),
+        ("redshift_bins", [[0, np.inf]]),
+        ("redshift_bins", "x"),
+        ("log10_mass_range", [np.nan, 15]),
+        ("log10_mass_range", [-np.inf, np.inf]),
+        ("h", 1e30),
+        ("training", "none"),
+        ("metrics", None),
+        ("error_table", 3),
+        ("weights", ["a.npz"]),
+        ("weights", [{"file": "../a.npz", "sha256": "0"}]),
+        ("references", "2022NatAs...6.1325D"),
+        ("format_version", True),
+        ("format_version", 0),
+    ],
+)
+def test_values_of_other_kinds_are_refused(name, value):
+    values = published_card().to_dict() | {name: value}
+    with pytest.raises(FileFormatError, match=f"'{name}'"):
+        ModelCard.from_dict(values)

@@ -55,6 +55,62 @@ def networks():
     return DensityNetworks(make_card(model), arrays), arrays
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"h": 0.7},
+        {"normalisation": [[1e-6, 1e-5]]},
+        {"log10_mass_range": [13.0, 15.0]},
+        {"architecture_options": {"filters": [4, 4, 4], "components": 2}},
+        {"error_table": published_card().to_dict()["error_table"]},
+        {"target": "log10_mass"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_a_card_says_is_obeyed_or_refused(networks, changes):
+    card, arrays = networks[0].card, networks[1]
+    other = ModelCard(**card.to_dict() | changes)
+    name = "log10_mass_range" if "architecture_options" in changes else next(iter(changes))
+    with pytest.raises(FileFormatError, match=f"'{name}' of the model card 'small' of density"):
+        DensityNetworks(other, arrays)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        ("calibration/coefficients", np.full((2, 16), np.nan), "must be finite numbers"),
+        ("calibration/coefficients", np.zeros((3, 16)), "'coefficients' of shape"),
+        ("calibration/width", np.zeros((2, 16)), "'coefficients' of shape"),
+        ("domain/side", np.array(24), "not those of a DomainScore"),
+        ("elsewhere/kernel", np.zeros(3), "must be named 'member-0"),
+        ("member-0/dense1/bias", np.array(["a"] * 192), "must be finite numbers"),
+        ("member-0/dense1/bias", np.full(192, np.inf), "must be finite numbers"),
+    ],
+)
+def test_arrays_that_cannot_be(networks, name, array, message):
+    with pytest.raises(FileFormatError, match=message):
+        DensityNetworks(networks[0].card, networks[1] | {name: array})
+
+
+def test_options_that_no_network_has(networks):
+    options = ARCHITECTURE | {"filters": ["many"]}
+    card = dataclasses.replace(networks[0].card, architecture_options=options)
+    with pytest.raises(FileFormatError, match="cannot be built with the options"):
+        _ = DensityNetworks(card, networks[1]).models
+
+
+def test_densities_are_the_same_to_the_bit_in_any_company(networks):
+    rng = np.random.default_rng(5)
+    data, redshift = rng.normal(0, 2e-6, (37, 96, 96)), rng.uniform(0.05, 0.9, 37)
+    options = {"noise": NOISE, "depth": np.ones(37)}
+    whole = networks[0].log_density(data, redshift, **options)
+    for batch_size in (1, 5, 256):
+        found = networks[0].log_density(data, redshift, batch_size=batch_size, **options)
+        np.testing.assert_array_equal(found, whole)
+    one = networks[0].log_density(data[20:21], redshift[20:21], noise=NOISE, depth=[1.0])
+    np.testing.assert_array_equal(one[0], whole[20])
+
+
 def test_density_is_a_cut_off_mixture_of_integral_one():
     mixture = mixtures(np.random.default_rng(1), 5)
     density = np.exp(log_density(mixture, GRID))

@@ -54,6 +54,27 @@ def mocks():
     return Mocks(600, 2)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_arrays_that_are_no_numbers(score, value):
+    """NaN in any array would make scores that are above no threshold."""
+    arrays = score.to_arrays()
+    for name, array in arrays.items():
+        if array.size:
+            broken = np.array(array, dtype=np.result_type(array, float))
+            broken.flat[-1] = value
+            with pytest.raises(FileFormatError, match=f"{name} must be finite"):
+                DomainScore.from_arrays(arrays | {name: broken})
+        with pytest.raises(FileFormatError, match="not those of a DomainScore"):
+            DomainScore.from_arrays(arrays | {name: array.astype(str)})
+
+
+def test_scores_are_the_same_to_the_bit_in_any_company(score, mocks):
+    seen = mocks.seen()
+    whole = score.score(*seen)
+    for part in (slice(3, 4), slice(0, 70), slice(70, 600)):
+        np.testing.assert_array_equal(score.score(*(a[part] for a in seen)), whole[part])
+
+
 def auc(inside, outside):
     ranks = rankdata(np.concatenate([inside, outside]))
     n, m = len(inside), len(outside)

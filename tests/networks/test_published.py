@@ -94,6 +94,8 @@ def test_input_that_cannot_be_weighed_is_refused(released, maps):
             networks.log10_mass(bad_data, bad_redshift)
     with pytest.raises(InvalidInputError, match="'batch_size' must be at least 1"):
         networks.log10_mass(data, redshift, batch_size=0)
+    with pytest.raises(InvalidInputError, match="'batch_size' must be at least 1, a whole number"):
+        networks.log10_mass(data, redshift, batch_size="abc")
 
 
 def test_weights_that_do_not_fit_the_card(released, arrays, maps):

@@ -95,6 +95,7 @@ def test_recipes_that_ship_can_be_read():
         ("clusters = 60", "", "'data' of the recipe lacks 'clusters'"),
         ("clusters = 60", "clusters = 0", "'data.clusters' must be a positive whole number"),
         ("clusters = 60", "cluster = 60", "'data' of a recipe has no 'cluster'"),
+        ("clusters = 60", "cluster = 60", r"Did you mean 'clusters'\?"),
         ("[1e14, 2e15]", "[2e15, 1e14]", "'data.mass' must be two increasing masses"),
         ("[0.8, 1.2]", "[0.8]", "'observation.depth' must be a lower and an upper"),
         ('["total", "instrument"]', "[]", "'observation.noise' must be a list"),
@@ -282,6 +283,20 @@ def test_an_interrupted_training_gives_the_same_networks(trained, recipe, datase
         train(recipe, folder, dataset=dataset)
     train(recipe, folder, dataset=dataset, resume=True)
     assert (folder / "model.npz").read_bytes() == (trained / "model.npz").read_bytes()
+
+
+def test_the_folder_is_looked_at_first(tmp_path, recipe, dataset, monkeypatch):
+    def fail(*args):
+        raise AssertionError("the folder was not looked at first")
+
+    monkeypatch.setattr("szmass.networks.training._check_feasible", fail)
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InvalidInputError, match="no training of szmass"):
+        train(recipe, tmp_path, dataset=dataset)
+    monkeypatch.setattr("os.access", lambda *args: False)
+    with pytest.raises(InvalidInputError, match="permissions"):
+        train(recipe, tmp_path / "new" / "folder", dataset=dataset)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_folders_of_others_are_left_alone(trained, tmp_path, recipe, dataset):

@@ -19,8 +19,8 @@ from szmass.clusters import ClusterSample
 from szmass.comparison import relative_difference_table
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.maps import NoiseModel
+from szmass.report import check_folder, write_report
 from szmass.report import core as report
-from szmass.report import write_report
 from szmass.report._pages import flag_names, page_name, sky_links
 from szmass.results import FLAG_WORDS, LogMassPosterior, MassFlag, one_method
 
@@ -263,6 +263,29 @@ def test_files_put_into_a_report_are_not_lost(tmp_path, table):
     with pytest.raises(InvalidInputError, match=r"'notes\.txt' in it is not part"):
         write_report(table, tmp_path / "r", figures=False)
     assert (tmp_path / "r" / "notes.txt").read_text() == "mine"
+
+
+def test_files_of_the_user_below_a_report_are_not_lost(tmp_path, table):
+    write_report(table, tmp_path / "r", figures=False)
+    check_folder(tmp_path / "r")
+    (tmp_path / "r" / "clusters" / "notes.txt").write_text("mine")
+    with pytest.raises(InvalidInputError, match=r"'clusters/notes.txt' in it is not part of"):
+        write_report(table, tmp_path / "r", figures=False)
+    assert (tmp_path / "r" / "clusters" / "notes.txt").read_text() == "mine"
+
+
+def test_inputs_and_posteriors_are_looked_at_first(tmp_path, table):
+    for options, message in (
+        ({"inputs": {"map": "none.fits"}}, r"inputs\['map'\]'.*no file 'none.fits'"),
+        ({"inputs": ["a"]}, "'inputs' must be a dict"),
+        ({"posteriors": {"alpha": "p.fits"}}, "LogMassPosterior.read"),
+        ({"sample": table}, "must be a ClusterSample.*from_table"),
+        ({"cutouts": "c.fits"}, "CutoutStack.read"),
+        ({"ymap": "m.fits"}, "open_map"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            write_report(table, tmp_path / "r", figures=False, **options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_marker_of_something_else_is_no_report(tmp_path, table):

@@ -324,6 +324,19 @@ def test_other_things_are_not_overwritten(copy, sample, tmp_path):
     assert make(copy, sample[:2], seed=4, overwrite=True).origin["seed"] == 4
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "truth/redshift/c/mine", "shards/0/zarr.json.bak"])
+def test_files_of_the_user_are_not_removed_with_a_data_set(tmp_path, copy, sample, name):
+    (copy / ".partial").mkdir()
+    (copy / ".partial" / "left").write_text("by a run that was ended")
+    (copy / name).write_text("mine")
+    before = contents(copy)
+    with pytest.raises(InvalidInputError, match=f"'{name}' in it is no part of it"):
+        make(copy, sample[:2], seed=4, overwrite=True)
+    assert contents(copy) == before
+    (copy / name).unlink()
+    assert make(copy, sample[:2], seed=4, overwrite=True).origin["seed"] == 4
+
+
 def test_what_is_no_data_set(tmp_path, copy):
     with pytest.raises(FileNotFoundError, match="no data set"):
         SimulationDataset.open(tmp_path / "none")

@@ -1,11 +1,17 @@
 """Registry, quantities, optional imports, output files."""
 
+import contextlib
+import errno
 import os
+import subprocess
+import sys
+import time
 from importlib.metadata import EntryPoint
 
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +23,7 @@ from szmass._utils.progress import progress_bar, show_progress
 from szmass._utils.quantities import as_floats, as_quantity
 from szmass._utils.registry import Registry
 from szmass.exceptions import (
+    DiskSpaceError,
     DuplicateNameError,
     InvalidInputError,
     InvalidUnitError,
@@ -215,3 +222,105 @@ def test_folder_comes_back_where_it_cannot_be_replaced(tmp_path, monkeypatch):
         put_in_place(new, target)
     assert [path.name for path in target.iterdir()] == ["a"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "target"]
+
+
+def leave(folder, name, age):
+    """Leave a file or, by a slash at the end, a folder with a file in it, some hours old."""
+    path = folder / name.rstrip("/")
+    files = [path]
+    if name.endswith("/"):
+        path.mkdir()
+        files.append(path / "inside")
+    files[-1].write_text("half")
+    then = time.time() - 3600 * age
+    for file in files:
+        os.utime(file, (then, then))
+    return path
+
+
+def test_what_a_killed_process_left_goes_after_a_day(tmp_path):
+    stale = [leave(tmp_path, name, 25) for name in (".t-01234567.csv", ".t-89abcdef.csv/")]
+    kept = [
+        leave(tmp_path, ".t-01234568.csv", 23),
+        *(leave(tmp_path, f"{name}", 1000) for name in (".t-0123456.csv", ".t-01234567.ecsv")),
+        *(leave(tmp_path, f"{name}", 1000) for name in (".u-01234567.csv", "t-01234567.csv")),
+    ]
+    busy = leave(tmp_path, ".t-00000000.csv/", 1000)
+    os.utime(busy / "inside")
+    with atomic_path(tmp_path / "t.csv") as temporary:
+        temporary.write_text("whole")
+    assert not any(path.exists() for path in stale)
+    assert all(path.exists() for path in [*kept, busy])
+    assert (tmp_path / "t.csv").read_text() == "whole"
+
+
+def test_killed_writer_leaves_the_old_file_and_no_rubbish_for_ever(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("before")
+    program = (
+        "import os, sys\nfrom szmass._io.files import atomic_path\n"
+        "with atomic_path(sys.argv[1], overwrite=True) as temporary:\n"
+        "    temporary.write_text('half')\n    os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, path], check=False)
+    (left,) = set(tmp_path.iterdir()) - {path}
+    os.utime(left, (0, 0))
+    with atomic_path(path, overwrite=True) as temporary:
+        temporary.write_text("whole")
+    assert [file.name for file in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_files_reach_the_disk_before_they_get_their_name(tmp_path, monkeypatch):
+    calls = []
+    really = os.fsync, os.replace
+    monkeypatch.setattr(
+        files.os, "fsync", lambda handle: calls.append("fsync") or really[0](handle)
+    )
+    monkeypatch.setattr(
+        files.os, "replace", lambda *paths: calls.append("replace") or really[1](*paths)
+    )
+    with atomic_path(tmp_path / "t.csv") as temporary:
+        temporary.write_text("whole")
+    assert calls == ["fsync", "replace"]
+
+
+@pytest.mark.parametrize("where", ["write", "fsync"])
+def test_full_disk_names_the_file(tmp_path, monkeypatch, where):
+    def fail(*args):
+        if where == args[0] or args[0] != "write":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write():
+        with atomic_path(path, overwrite=True) as temporary:
+            temporary.write_text("half")
+            fail("write")
+
+    path = tmp_path / "masses.ecsv"
+    path.write_text("before")
+    if where == "fsync":
+        monkeypatch.setattr(files.os, "fsync", fail)
+    with pytest.raises(DiskSpaceError, match="disk is full: .*masses.ecsv.*nothing of it was"):
+        write()
+    assert path.read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+@pytest.mark.parametrize("suffix", ["csv", "vot"])
+@pytest.mark.filterwarnings("ignore:CSV keeps neither units")
+def test_full_device_under_every_format(tmp_path, monkeypatch, suffix):
+    from szmass._io.tables import write_table
+
+    really = files.temporary_beside
+
+    @contextlib.contextmanager
+    def on_full_device(path, **options):
+        with really(path, **options) as temporary:
+            temporary.symlink_to("/dev/full")
+            yield temporary
+
+    monkeypatch.setattr(files, "temporary_beside", on_full_device)
+    table = Table({"name": ["a"] * 1000, "x": np.ones(1000)})
+    with pytest.raises(DiskSpaceError, match=f"disk is full: .*t.{suffix}"):
+        write_table(table, tmp_path / f"t.{suffix}")
+    assert not list(tmp_path.iterdir())

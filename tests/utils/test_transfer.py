@@ -1,17 +1,22 @@
 """Resumable transfer, against a server on this machine that cuts, lies and stalls."""
 
+import contextlib
 import errno
 import json
 import os
 import random
+import socket
+import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
+import requests
 from file_server import FileServer
 
 from szmass._io import transfer as transfer_module
-from szmass._io.transfer import PartFile, check_room, transfer
+from szmass._io.transfer import PartFile, check_room, new_session, transfer
 from szmass._utils.progress import show_progress
 from szmass.exceptions import DiskSpaceError, IntegrityError, RemoteDataError
 
@@ -360,3 +365,83 @@ def test_note_of_the_origin_can_be_read_by_people(server, part):
     cut_short(server, part)
     note = json.loads((part.path.parent / "map.fits.part.json").read_text())
     assert note["etag"] == '"1"'
+
+
+@contextlib.contextmanager
+def raw_server(answer):
+    """Answer every connection by a function of its socket; give the address."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                answer(connection)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/file"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join(5)
+
+
+def test_headers_that_drip_are_given_up(part, monkeypatch):
+    monkeypatch.setattr(transfer_module, "_PAUSE", 0.01)
+    monkeypatch.setattr(transfer_module, "_LONGEST_ANSWER", 0.3)
+
+    def drip(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        for _ in range(100):
+            connection.sendall(b"X")
+            time.sleep(0.05)
+
+    begun = time.monotonic()
+    with raw_server(drip) as url, pytest.raises(RemoteDataError, match="within 0.3 s"):
+        transfer(url, part)
+    assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize("size", [None, 3_000_000])
+def test_body_without_end_is_given_up(part, size):
+    def send(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: x/y\r\n\r\n")
+        for _ in range(10_000):
+            connection.sendall(bytes(100_000))
+
+    options = {"size": size} if size else {"largest": 3_000_000}
+    with (
+        raw_server(send) as url,
+        pytest.raises(IntegrityError, match="more than the 3000000 bytes"),
+    ):
+        transfer(url, part, **options)
+    assert not part.path.exists()
+
+
+def test_file_that_states_to_be_too_large_is_not_begun(server, part):
+    url = server.add("/map.fits", CONTENT)
+    with pytest.raises(IntegrityError, match="more than the 1000 bytes"):
+        transfer(url, part, largest=1000)
+    transfer(url, part, largest=len(CONTENT))
+    assert part.path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("location", ["http://127.0.0.1:1/x", "HTTP://127.0.0.1:1/x"])
+def test_https_is_never_left_for_http(location):
+    response = requests.Response()
+    response.url, response.status_code = "https://example.org/map.fits", 302
+    response.headers["location"] = location
+    with new_session() as session:
+        with pytest.raises(RemoteDataError, match=r"https://example.org/map.fits leads to .*HTTP"):
+            session.get_redirect_target(response)
+        response.headers["location"] = "/other"
+        assert session.get_redirect_target(response) == "/other"
+        response.url = "http://example.org/map.fits"
+        response.headers["location"] = location
+        assert session.get_redirect_target(response) == location

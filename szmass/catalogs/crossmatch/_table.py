@@ -6,9 +6,8 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable
-from astropy.utils.masked import Masked
 
-from szmass._utils.attributes import column_of, column_parts
+from szmass._utils.columns import column_of, column_parts
 from szmass.exceptions import InvalidInputError
 
 # Column to (unit, description).
@@ -136,7 +135,7 @@ def _take(column, rows, name):
     values[none] = np.nan if values.dtype.kind == "f" else np.zeros(1, dtype=values.dtype)[0]
     mask[none] = True
     if isinstance(column, u.Quantity):
-        result = Masked(u.Quantity(values, unit), mask=mask)
+        result = column_of(values, mask, unit)
     else:
         result = MaskedColumn(values, mask=mask, unit=unit)
     result.info.description = column.info.description

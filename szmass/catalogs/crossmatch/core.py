@@ -13,8 +13,8 @@ import numpy as np
 from astropy.coordinates import ConvertError, SkyCoord
 from astropy.table import QTable, Table
 
-from szmass._utils.attributes import column_parts, known_positions
-from szmass._utils.quantities import as_floats
+from szmass._utils.attributes import known_positions
+from szmass._utils.columns import as_qtable, column_parts, number_column
 from szmass._utils.sample_columns import find_column, position_columns, positions_of
 from szmass.catalogs.crossmatch._matching import Matching, name_keys
 from szmass.catalogs.crossmatch._table import assemble, require_prefixes
@@ -227,6 +227,7 @@ class Sources:
     """The rows of one table as plain arrays; ``label`` is how messages call it."""
 
     table: QTable
+    given: Table  # as it was given: text can have units there
     label: str
     names: list  # columns of names, the first the name itself
     positions: tuple  # columns of the position; empty without one
@@ -245,7 +246,7 @@ class Sources:
         if not self.positions or not len(self):
             return vectors
         coord = positions_of(
-            self.table, self.positions, self.frame, self.units, self._refuse_latitudes
+            self.given, self.positions, self.frame, self.units, label=f"'{self.label}': "
         )
         known = known_positions(coord)
         if known.any():
@@ -263,13 +264,6 @@ class Sources:
                 (np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)), axis=1
             )
         return vectors
-
-    def _refuse_latitudes(self, beyond):
-        if beyond.any():
-            raise InvalidInputError(
-                f"'{self.label}': the latitude '{self.positions[1]}' is beyond 90 deg in "
-                f"{np.count_nonzero(beyond)} rows, the first of them {np.argmax(beyond)}."
-            )
 
     @functools.cached_property
     def known(self):
@@ -315,15 +309,20 @@ def read_sources(catalog, columns, label):
     names = [find(name, ()) for name in names if name is not None]
     redshift = find(columns.get("redshift"), ("redshift", "z"))
     pos_err = find(columns.get("pos_err"), ("pos_err",))
+    units = dict(columns.get("units") or {})
+    for name in units:
+        find(name, ())
+    about = {"units": units, "label": f"'{label}': "}
     return Sources(
-        table=QTable(table, copy=False),
+        table=as_qtable(table),
+        given=table,
         label=label,
         names=names,
         positions=_positions(table, columns),
         frame=columns.get("frame"),
-        units=dict(columns.get("units") or {}),
-        redshift=_redshifts(table, redshift, label),
-        pos_err=None if pos_err is None else _errors(table[pos_err], pos_err, label),
+        units=units,
+        redshift=_redshifts(table, redshift, **about),
+        pos_err=None if pos_err is None else _errors(table, pos_err, **about),
     )
 
 
@@ -338,24 +337,24 @@ def _positions(table, columns):
         return ()  # matched by name only, or an error when positions are asked for
 
 
-def _redshifts(table, column, label):
+def _redshifts(table, column, units, label):
     if column is None:
         return np.full(len(table), np.nan)
-    redshift = as_floats(table[column], u.dimensionless_unscaled, column)
+    redshift, _ = number_column(table[column], column, unit=units.get(column), label=label)
     marks = redshift < _LOWEST_REDSHIFT
     if marks.any():
         raise InvalidInputError(
-            f"'{label}': the redshift '{column}' is {redshift[marks][0]:g} in "
+            f"{label}the redshift '{column}' is {redshift[marks][0]:g} in "
             f"{np.count_nonzero(marks)} rows. Mask what is not known; szmass catalogues do."
         )
     return redshift
 
 
-def _errors(column, name, label):
-    errors = as_floats(column, u.arcmin, name)
+def _errors(table, column, units, label):
+    errors, _ = number_column(table[column], column, u.arcmin, unit=units.get(column), label=label)
     if np.any(errors < 0):
         raise InvalidInputError(
-            f"'{label}': the position error '{name}' must not be negative. "
+            f"{label}the position error '{column}' must not be negative. "
             f"Received: {np.nanmin(errors)} arcmin"
         )
     return errors

@@ -7,7 +7,8 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 
-from szmass._utils.attributes import column_parts, parse_unit
+from szmass._utils.columns import column_parts, parse_unit, stated_unit
+from szmass._utils.kinds import check_kind
 from szmass.catalogs._columns import CatalogColumn, catalog_columns
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.physics.cosmology import get_cosmology
@@ -56,7 +57,7 @@ def layout(definitions, *, ra="ra_deg", dec="dec_deg", unit="1e14 solMass", extr
     """Describe columns and `MassColumn` s of a table laid out as those of the CLASH papers.
 
     Masses are in ``M500c``, ``e_M500c`` and the like; ``unit`` is None where the reader has to say
-    it. Positions are in degrees or text; ``extra`` columns are as in `catalog_columns`.
+    it. Positions are in degrees or sexagesimal; ``extra`` columns are as in `catalog_columns`.
     """
     lines = [
         "name  cluster  str",
@@ -160,7 +161,7 @@ def with_units(table, columns, units, cosmology):
     Without a unit it is in the published one, or in that of ``units``, by our names (``mass`` is
     for all masses).
     """
-    result = table.copy()
+    result = check_kind(table, "Table", "table").copy()
     ours = {column.name for column in columns}
     unknown = sorted(set(units).difference(ours, {"mass"}))
     if unknown:
@@ -174,21 +175,22 @@ def with_units(table, columns, units, cosmology):
         is_mass = u.Unit(column.unit).is_equivalent(u.solMass)
         given = units.get(column.name, units.get("mass") if is_mass else None)
         values, mask, own = column_parts(table[name])
-        if values.dtype.kind not in "fiu":
-            continue  # angles as text
-        own = parse_unit(own) or column.published_unit
+        is_angle_text = column.unit == "deg" and values.dtype.kind in "UO"
+        own = parse_unit(own) or (None if is_angle_text else column.published_unit)
         if given is not None and own is not None:
             raise InvalidUnitError(
                 f"The column '{name}' is in {own} and 'units' says '{given}'. Leave it out."
             )
         unit = given if own is None else own
+        if unit is None and is_angle_text:
+            continue  # it can say itself what it is in
         if unit is None:
             raise InvalidUnitError(
                 f"The column '{name}' has no unit. Say what it is in, for instance "
                 f"units={{'{'mass' if is_mass else column.name}': "
                 f"'{'1e14 solMass' if is_mass else 'deg'}'}}."
             )
-        unit = mass_unit(unit, cosmology) if is_mass else u.Unit(unit)
+        unit = mass_unit(unit, cosmology) if is_mass else stated_unit(name, None, unit)
         result[name] = MaskedColumn(values, mask=mask, unit=unit)
     return result
 
@@ -197,6 +199,8 @@ def mass_unit(unit, cosmology):
     """Read a unit of mass, such as ``"1e14 solMass / littleh"``; give it without h."""
     import astropy.cosmology.units as cu
 
+    if isinstance(unit, u.LogUnit):
+        return unit  # of a mass, or `standardise` says what is wrong
     if isinstance(unit, u.UnrecognizedUnit):
         unit = str(unit)
     try:

@@ -4,8 +4,8 @@ import astropy.units as u
 import numpy as np
 from astropy.table import MaskedColumn, QTable
 
+from szmass._io.tables import read_table
 from szmass._utils.quantities import as_floats
-from szmass.catalogs._forms import read_form
 from szmass.catalogs.core import Catalog
 from szmass.catalogs.lensing._columns import (
     MassColumn,
@@ -85,7 +85,6 @@ class LensingTable(Catalog):
         self.cosmology = get_cosmology(cosmology)
         super().__init__(with_units(table, self.columns, dict(units or {}), self.cosmology))
         self.table.meta["cosmology"] = describe_cosmology(self.cosmology)
-        self._check_masses()
 
     @classmethod
     def read(
@@ -124,7 +123,7 @@ class LensingTable(Catalog):
         InvalidUnitError
             A column has no unit or one that does not convert.
         """
-        table = read_form(path, readme)[0]
+        table = read_table(path, readme=readme)
         return cls(
             table,
             columns=columns,
@@ -238,24 +237,6 @@ class LensingTable(Catalog):
             f"'column' must be one of {', '.join(c.name for c in self.mass_columns)}. "
             f"Received: {column!r}"
         )
-
-    def _check_masses(self):
-        names = np.asarray(self.table["name"], dtype=str)
-        redshift = as_floats(self.table["redshift"], u.dimensionless_unscaled, "redshift")
-        checks = [("redshift", redshift < 0, "negative")]
-        for column in self.mass_columns:
-            mass = as_floats(self.table[column.name], u.solMass, column.name)
-            checks.append((column.name, mass <= 0, "not positive"))
-            for error in (column.errn, column.errp):
-                if error is not None:
-                    values = as_floats(self.table[error], u.solMass, error)
-                    checks.append((error, values < 0, "negative"))
-        for column, bad, what in checks:
-            if bad.any():
-                raise InvalidInputError(
-                    f"'{column}' is {what} in {np.count_nonzero(bad)} rows, the first of them "
-                    f"{str(names[bad][0])!r}. Mask what is not known."
-                )
 
 
 class PublishedLensingTable(LensingTable):

@@ -1,7 +1,7 @@
-"""Filters made for a field, once each: of families of profiles, all over it, about its middle.
+"""Filters made for a field, once each: of families of profiles, and about its middle.
 
-They tell what else is in a field, how noisy it is, where the cluster is brightest, and what it may
-be if its profile and its centre are not known. All is on plain arrays.
+They tell where the cluster is brightest, and what it may be if its profile and its centre are not
+known. All is on plain arrays.
 """
 
 from functools import lru_cache
@@ -21,18 +21,6 @@ from szmass.physics.templates import (
 )
 from szmass.simulations.bodies import profile_scatter
 
-# Sizes theta500 [arcmin] of neighbours that are looked for, on every _STEP-th block.
-_NEIGHBOUR_SIZES = np.array([2.0, 8.0, 30.0])
-_STEP = 2
-
-# A neighbour counts if its signal-to-noise ratio is above the first, and if fitting it together
-# with the cluster changes the signal of the cluster by more than its error and by more than this
-# part of it. Nearer than a beam neighbours cannot be told from a wrong profile or centre.
-_SIGNIFICANT, _CHANGE = 5.0, 0.2
-
-# The noise of a field is measured with the middle size, so many arcmin from its middle.
-_AWAY = 25.0
-
 # Distances [arcmin] of displaced templates along each axis. Between them signals are splines.
 _SHIFTS = np.linspace(-8.0, 8.0, 9)
 
@@ -42,6 +30,9 @@ _NODES = np.linspace(-3.2, 3.2, 25)
 # Signals, in units of their error, at which that integral is tabulated, and how far beyond the
 # measured ones: there ln L is lower than its maximum by _BEYOND^2 / 2.
 _SIGNALS, _BEYOND = 12, 6.0
+
+# Largest distance [arcmin] of a cluster from the middle, and least part of its signal found there.
+_FAR, _LEAST_FOUND = 12.0, 0.1
 
 # Profiles that are drawn, components that are kept, and where in k theta500 they matter most.
 _DRAWN, _COMPONENTS, _K_SCALE = 1024, 2, 4.0
@@ -73,7 +64,7 @@ def profile_components(profile, relaxed, disturbed, strength):
     return k, np.concatenate([mean[np.newaxis], scores.T @ apart / _DRAWN])
 
 
-def _transform(profile, family=None):
+def profile_transform(profile, family=None):
     """Transform of a profile as a function; with a family those of its mean and components."""
     if family is None:
         return lambda x: disc_transform(x, profile)
@@ -88,7 +79,7 @@ def cluster_templates(field, profile, variance, family=None):
     ``variance`` is that of the signal's window [arcmin2]. ``family`` holds the arguments of
     `profile_components` after the profile, for templates of the mean and of the components.
     """
-    return radial_templates(_transform(profile, family), SIZES, variance, 20 + field.reach)
+    return radial_templates(profile_transform(profile, family), SIZES, variance, 20 + field.reach)
 
 
 @lru_cache(maxsize=8)
@@ -98,74 +89,26 @@ def filter_bank(field, profile, variance, family=None):
 
 
 @lru_cache(maxsize=2)
-def neighbour_bank(field, profile, variance):
-    """The `NeighbourBank` of a field; arguments as in `cluster_templates`."""
-    return NeighbourBank(field, profile, variance, filter_bank(field, profile, variance))
-
-
-@lru_cache(maxsize=2)
 def displaced_bank(field, profile, variance, family):
     """The `DisplacedBank` of a field; arguments as in `cluster_templates`."""
     return DisplacedBank(field, cluster_templates(field, profile, variance, family))
 
 
-class NeighbourBank:
-    """Filters of a few sizes at positions all over the field.
+@lru_cache(maxsize=4)
+def centring_losses(field, profile, variance):
+    """Distances [arcmin] (R,), and ln of signal there over what filters in the middle find of it.
 
-    ``variance`` is that of the signal's window [arcmin2], ``bank`` holds the filters in the middle.
+    The latter (R, sizes); arguments as in `cluster_templates`.
     """
-
-    def __init__(self, field, profile, variance, bank):
-        self.field = field
-        transform, reach = _transform(profile), 10 + 2 * field.reach
-        spline = radial_templates(transform, _NEIGHBOUR_SIZES, variance, reach)
-        positions, templates = field.shifted(spline, _STEP)
-        self.distance = np.hypot(*positions.T)
-        flat = templates.reshape(len(templates), -1)
-        self._weights = field.inverse.astype(np.float32) @ flat
-        self._gram = np.einsum("bp,bp->p", flat, self._weights, dtype=float)
-        # With the cluster's own template, for each of its sizes.
-        self._cross = flat.T.astype(float) @ bank.weights.reshape(len(flat), *bank.shape)[..., 0]
-
-    def _project(self, data, footprint):
-        blocks = self.field.fill_all(data, footprint).astype(np.float32)
-        return project(blocks, self._weights).astype(float)
-
-    def depth(self, data, footprint):
-        """Noise of each field in units of the model's: robust spread of a filter's output."""
-        n = len(data)
-        snr = (self._project(data, footprint) / np.sqrt(self._gram)).reshape(
-            n, -1, len(_NEIGHBOUR_SIZES)
-        )
-        snr = snr[:, self.distance > _AWAY, 1]
-        middle = np.median(snr, axis=1, keepdims=True)
-        spread = 1.4826 * np.median(np.abs(snr - middle), axis=1)
-        return np.where(spread > 0, spread, 1.0)
-
-    def blended(self, data, footprint, size, projection, gram, depth):
-        """Which of N clusters have a signal that changes when a neighbour is fitted with it.
-
-        ``size`` is the index of the size that each has, ``projection`` and ``gram`` are t^T C^-1 d
-        and t^T C^-1 t of that size (N,), ``depth`` are factors of the noise (N,).
-        """
-        other = self._project(data, footprint)
-        cross = self._cross[:, size].T
-        single = (projection / gram)[:, np.newaxis]
-        free = self._gram - cross**2 / gram[:, np.newaxis]
-        # Next to the cluster there is nothing left to fit.
-        near = np.repeat(self.distance < self.field.beam, len(_NEIGHBOUR_SIZES))
-        free = np.where(near | (free < 0.05 * self._gram), np.inf, free)
-        amplitude = (other - cross * single) / free
-        snr = (
-            np.abs(amplitude)
-            * np.sqrt(np.where(np.isfinite(free), free, 0.0))
-            / depth[:, np.newaxis]
-        )
-        best = np.argmax(snr, axis=1)
-        rows = np.arange(len(data))
-        change = np.abs(cross[rows, best] * amplitude[rows, best] / gram)
-        least = np.maximum(depth / np.sqrt(gram), _CHANGE * np.abs(single[:, 0]))
-        return (snr[rows, best] > _SIGNIFICANT) & (change > least)
+    bank = filter_bank(field, profile, variance)
+    spline = cluster_templates(field, profile, variance)
+    radii = np.linspace(0.0, _FAR, 25)
+    found = [
+        np.einsum("bs,bs->s", sample_blocks(spline, field.x - r, field.y, field.block), weights)
+        for weights in [bank.weights.reshape(-1, len(SIZES))]
+        for r in radii
+    ]
+    return radii, -np.log(np.maximum(found / bank.gram[:, 0, 0], _LEAST_FOUND))
 
 
 class OffsetBank:

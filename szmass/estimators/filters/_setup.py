@@ -8,8 +8,10 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
-from szmass.estimators.filters._banks import filter_bank, neighbour_bank
+from szmass.estimators._catalogue_errors import position_errors
+from szmass.estimators.filters._banks import filter_bank
 from szmass.estimators.filters._filters import FieldNoise
+from szmass.estimators.filters._neighbours import neighbour_bank
 from szmass.estimators.filters._templates import SIZES
 from szmass.exceptions import InvalidInputError, SzmassWarning
 from szmass.maps.noise import get_noise_model
@@ -112,6 +114,25 @@ class MatchedFilters:
         return neighbour_bank(self.field, self.profile, self.variance)
 
 
+class NeedsDepth:
+    """A column that the option ``depth`` names is an input of single clusters like any other."""
+
+    @property
+    def _depth_column(self):
+        return self.depth if isinstance(self.depth, str) and self.depth != "field" else None
+
+    @property
+    def needs(self):
+        """What a cluster must have under the present options."""
+        return super().needs | {self._depth_column} - {None}
+
+    def _missing(self, sample):
+        flag = super()._missing(sample)
+        if self._depth_column is not None:
+            flag[sample.quantity(self._depth_column) <= 0] |= MassFlag.NOT_POSITIVE
+        return flag
+
+
 def depth_factors(depth, setup, sample):
     """Factor of the noise amplitude of each field (N,); ``depth`` as in the estimators."""
     n = len(sample)
@@ -148,17 +169,11 @@ def field_flags(setup, sample, size, depth, measured=None):
     if measured is None:
         measured = setup.bank.measure(data, footprint)
     seen = np.broadcast_to(measured.root, measured.projection.shape[:2])[:, -1] > 1e-100
-    rows = np.flatnonzero(known & seen)
+    rows, centring = np.flatnonzero(known & seen), position_errors(sample)
     if len(rows):
         nearest = np.abs(np.log(SIZES) - np.log(size[rows, np.newaxis])).argmin(axis=1)
-        gram = np.broadcast_to(measured.gram[..., 0, 0], measured.projection.shape[:2])
         blended = setup.neighbours.blended(
-            data[rows],
-            footprint[rows],
-            nearest,
-            measured.projection[rows, nearest, 0],
-            gram[rows, nearest],
-            depth[rows],
+            data[rows], footprint[rows], nearest, depth[rows], centring[rows]
         )
         flag[rows] |= np.where(blended, MassFlag.BLENDED, 0)
     return flag

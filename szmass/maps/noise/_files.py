@@ -9,8 +9,10 @@ from astropy.table import QTable
 
 from szmass._io.files import atomic_path
 from szmass._io.fits import open_fits
+from szmass._io.forms import form_of
 from szmass._io.tables import read_table, table_format, write_table
 from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.maps._headers import understood
 from szmass.maps.noise.depth import DepthMap, depth_from_dict
 
 _KIND = "szmass noise model"
@@ -70,8 +72,9 @@ def model_from_hdus(hdus, path):
     if not holds_model(hdus):
         raise FileFormatError(f"{path} is truncated, or not a stack: it lacks {NOISE_HDU}.")
     hdu = hdus[NOISE_HDU]
-    about = json.loads(hdu.header["ABOUT"])
-    return _arguments(hdu.data["ell"], hdu.data["spectrum"], about, hdus, path)
+    with understood(path, f"extension {NOISE_HDU}"):
+        about = json.loads(hdu.header["ABOUT"])
+        return _arguments(hdu.data["ell"], hdu.data["spectrum"], about, hdus, path)
 
 
 def write(model, path, overwrite):
@@ -97,7 +100,8 @@ def read(path):
     if table.meta.get("kind") != _KIND or not {"ell", "spectrum"} <= set(table.colnames):
         raise FileFormatError(f"{str(path)!r} is no noise model that szmass wrote.")
     columns = table["ell"], table["spectrum"]
-    if table_format(path) != "fits":
-        return _arguments(*columns, table.meta, {}, path)
-    with open_fits(path, memmap=False) as hdus:
+    if form_of(path) != "fits":
+        with understood(path, "content"):
+            return _arguments(*columns, table.meta, {}, path)
+    with open_fits(path, memmap=False) as hdus, understood(path, "content"):
         return _arguments(*columns, table.meta, hdus, path)

@@ -209,7 +209,7 @@ def _fields_of(ymap, number, mask, taper):
         raise InvalidInputError("Give the mask when the map is opened, or leave 'fields' out.")
     ny, nx = ymap.shape
     y, x = np.meshgrid(*(np.linspace(0.02, 0.98, 48) * (n - 1) for n in (ny, nx)))
-    coord = SkyCoord(ymap.wcs.pixel_to_world(x.ravel(), y.ravel()))
+    coord = ymap.pixel_to_world(x.ravel(), y.ravel())
     coord = coord[np.isfinite(lonlat(coord, ymap.celestial_frame)).all(axis=0)]
     side = max(min(_FIELD, ny, nx), int(4 * taper / ymap.pixel_side.to_value(u.rad)))
     geometry, fields = CutoutGeometry((side, side), ymap.pixel_side), []
@@ -337,7 +337,7 @@ def _local_amplitude(data, window, nside, ymap):
 
 def _vectors(ymap, x, y):
     """Unit vectors of pixel positions in the map's frame, last axis 3; NaN off the sky."""
-    coord = ymap.wcs.pixel_to_world(x, y)
+    coord = ymap.pixel_to_world(x, y)
     return np.moveaxis(coord.cartesian.xyz.value, 0, -1)
 
 
@@ -364,8 +364,8 @@ def _grids_apart(first, second):
     """How far pixels of one number are apart at most in two images of one shape [pixels]."""
     rows, columns = (np.linspace(0, n - 1, 9) for n in first.shape)
     x, y = np.meshgrid(columns, rows)
-    one, other = (ymap.wcs.pixel_to_world(x, y) for ymap in (first, second))
-    step = first.wcs.pixel_to_world(x + 1, y).separation(one)
+    one, other = (ymap.pixel_to_world(x, y) for ymap in (first, second))
+    step = first.pixel_to_world(x + 1, y).separation(one)
     known = np.isfinite(step)
     if not known.any():
         return np.inf
@@ -375,7 +375,7 @@ def _grids_apart(first, second):
 def _image_discs(ymap, positions, radius, pixel):
     """Which pixels (of a side [rad]) of an image are in discs of radii [rad]."""
     inside = np.zeros(ymap.shape, bool)
-    x, y = ymap.wcs.world_to_pixel(SkyCoord(positions))
+    x, y = ymap.world_to_pixel(SkyCoord(positions))
     centers = np.moveaxis(positions.transform_to(ymap.celestial_frame).cartesian.xyz.value, 0, -1)
     for i, limit in enumerate(radius):
         if not np.isfinite(x[i] + y[i]):

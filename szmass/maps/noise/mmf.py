@@ -1,11 +1,11 @@
 """Noise of Planck: table of its matched multi-frequency filters, and a formula for its y-maps."""
 
 from os import PathLike
-from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.kinds import as_path
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError, UnknownNameError
 from szmass.maps.noise._power import beam_power
@@ -104,7 +104,7 @@ class MMFNoiseTable:
         """
         columns = []
         for name in _FILES:
-            file = Path(path) / name
+            file = as_path(path) / name
             if not file.is_file():
                 raise FileNotFoundError(
                     f"There is no file {str(file)!r}. 'path' must be the folder that holds "

@@ -35,6 +35,8 @@ _SAME_NOISE = 0.02
 #: Mocks that a score needs.
 FEWEST = 1000
 _CHUNK = 1024
+# Blocks along the side of the largest field.
+_LARGEST_SIDE = 1024
 # Clusters that are scored at a time.
 _AT_ONCE = 64
 # Sums of squares beyond are not told apart.
@@ -198,9 +200,9 @@ class DomainScore:
         Returns
         -------
         ndarray of bool
-            Whether the score is above the threshold.
+            Whether the score is above the threshold, or is none.
         """
-        return self.score(planes, context, log10_mass) > self.threshold
+        return ~(self.score(planes, context, log10_mass) <= self.threshold)
 
     def parts(self, planes, context, log10_mass):
         """Give the anomaly scores of the parts.
@@ -331,8 +333,17 @@ class DomainScore:
             An array is missing or has another shape.
         """
         try:
-            return cls(_state(arrays))
-        except (KeyError, ValueError, IndexError) as error:
+            for name, array in arrays.items():
+                values = np.asarray(array)
+                if values.dtype.kind not in "fiuc" or not np.all(np.isfinite(values)):
+                    raise ValueError(f"{name} must be finite numbers")
+            score = cls(_state(arrays))
+            # Arrays that do not go together are told now, not when clusters are weighed.
+            side = score._state["side"]
+            with np.errstate(all="ignore"):
+                score._scores(np.zeros((1, side, side, 4)), np.zeros((1, 6)), np.full(1, 14.5))
+            return score
+        except (KeyError, ValueError, IndexError, TypeError, OverflowError) as error:
             raise FileFormatError(
                 "The arrays are not those of a DomainScore of this version of szmass: "
                 f"{error}. Fit it again, or take the arrays from DomainScore.to_arrays()."
@@ -346,7 +357,9 @@ def _state(arrays):
     for name in (*(f"m{m}" for m in MULTIPOLES), *_REAL):
         variances = np.reshape(arrays[f"{name}_variances"], (-1, len(basis)))
         number = len(variances)
-        means = np.reshape(arrays[f"{name}_means"], (number, -1))
+        # Multipoles but the first have no mean.
+        terms = 0 if name in [f"m{m}" for m in MULTIPOLES if m] else len(basis)
+        means = np.reshape(arrays[f"{name}_means"], (number, terms))
         ends = np.cumsum(len(few) * np.arange(number))
         slopes = np.split(arrays[f"{name}_slopes"], ends[:-1])
         if any(len(slope) != k * len(few) for k, slope in enumerate(slopes)):
@@ -361,6 +374,16 @@ def _state(arrays):
     ):
         if len(array) != length:
             raise ValueError(f"{name} has {len(array)} rows, expected {length}")
+    low, high = np.asarray(arrays["range"])
+    for name, kept in {
+        "side": np.ndim(arrays["side"]) == 0 and 4 <= arrays["side"] <= _LARGEST_SIDE,
+        "false_alarm": np.ndim(arrays["false_alarm"]) == 0 and 0 < arrays["false_alarm"] < 1,
+        "range": low.ndim == 1 and np.all(low <= high),
+        "quantiles": np.all(np.diff(arrays["quantiles"], axis=1) >= 0),
+        "tails": np.all(np.asarray(arrays["tails"]) > 0),
+    }.items():
+        if not kept:
+            raise ValueError(f"{name} has values that it cannot have")
     scores = [
         AnomalyScore(quantiles, scale)
         for quantiles, scale in zip(arrays["quantiles"], arrays["tails"], strict=True)

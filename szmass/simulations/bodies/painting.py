@@ -5,6 +5,7 @@ import numpy as np
 from astropy.table import QTable
 from scipy.special import ndtri
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.seeds import check_seed, uniforms
 from szmass.exceptions import InvalidInputError
 from szmass.maps.cutouts import check_beam
@@ -142,6 +143,7 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
 
 
 def _columns(sample):
+    check_kind(sample, "ClusterSample", "sample")
     missing = [name for name in ("mass_true", "cluster_id") if name not in sample.table.colnames]
     if missing:
         raise InvalidInputError(

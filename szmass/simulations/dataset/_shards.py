@@ -19,6 +19,7 @@ import numpy as np
 
 from szmass._io.download import file_sha256
 from szmass._io.files import check_parent, file_lock, foreign_file, put_in_place, temporary_beside
+from szmass._utils.kinds import as_path
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import DiskSpaceError, FileFormatError, InvalidInputError
@@ -109,7 +110,7 @@ def _create_array(store, layout, node, dtype, shape, rows):
 
 def check_place(path):
     """Read what the data set at a path is, None if the path is free; nothing else may be there."""
-    path = Path(path).absolute()
+    path = as_path(path).absolute()
     check_parent(path)
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return None

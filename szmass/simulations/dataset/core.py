@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from astropy.table import QTable
 
-from szmass._utils.attributes import column_parts
+from szmass._utils.columns import column_parts
+from szmass._utils.kinds import as_path
 from szmass._utils.quantities import as_doubles
 from szmass._utils.seeds import check_count, check_seed
 from szmass.clusters import ClusterSample
@@ -76,7 +77,7 @@ class SimulationDataset:
             It is not complete.
         """
         _shards.import_zarr()
-        path = Path(path).absolute()
+        path = as_path(path).absolute()
         attributes = _shards.read_attributes(path)
         layout = attributes["layout"]
         there = [n for n in range(layout.n_shards) if _shards.is_finished(path, n)]

@@ -13,7 +13,7 @@ from astropy.table import QTable, Table
 from szmass._io.download import file_sha256
 from szmass._io.fits import open_fits
 from szmass._io.tables import read_table
-from szmass._utils.attributes import column_parts, describe_rows, parse_unit
+from szmass._utils.columns import column_parts, describe_rows, number_column, parse_unit
 from szmass._utils.optional import import_optional
 from szmass._utils.seeds import check_count
 from szmass.clusters import ClusterSample
@@ -204,8 +204,7 @@ def _check_pixels(pixels, names):
 
 def _truth(table, n):
     if isinstance(table, str | os.PathLike):
-        csv = Path(table).suffix.lower() == ".csv"
-        table = QTable.read(table, format="ascii.csv") if csv else read_table(table)
+        table = read_table(table)
     if not isinstance(table, Table):
         raise InvalidInputError(
             f"'table' must be a table or a file. Received: {type(table).__name__}"
@@ -227,8 +226,7 @@ def _renamed(table, cluster, mass, redshift, coord, mass_unit, seed):
                 f"{', '.join(table.colnames)}."
             )
     masses = _masses(table[mass], mass, mass_unit)
-    values, mask, _ = column_parts(table[redshift])
-    values = np.where(mask, np.nan, check_redshift(values.astype(float), positive=True))
+    values = check_redshift(number_column(table[redshift], redshift)[0], positive=True)
     for what, array in (("mass", masses), ("redshift", values)):
         if (bad := ~np.isfinite(array)).any():
             raise InvalidInputError(
@@ -275,8 +273,8 @@ def _own_names(names):
 
 
 def _masses(column, name, mass_unit):
-    values, mask, own = column_parts(column)
-    own, given = parse_unit(own), None if mass_unit is None else u.Unit(mass_unit)
+    own = parse_unit(getattr(column, "unit", None))
+    given = None if mass_unit is None else parse_unit(mass_unit)
     if own is None and given is None:
         raise InvalidUnitError(
             f"The column {name!r} has no unit. Say what it is in, for instance mass_unit='solMass'."
@@ -285,8 +283,8 @@ def _masses(column, name, mass_unit):
         raise InvalidUnitError(
             f"The column {name!r} is in {own}, and 'mass_unit' says {given}. Leave that out."
         )
-    values = np.where(mask, np.nan, values.astype(float))
-    return check_mass(u.Quantity(values, own or given), name)
+    values, _ = number_column(column, name, u.solMass, unit=given)
+    return check_mass(values * u.solMass, name)
 
 
 def _with_projections(truth, views):

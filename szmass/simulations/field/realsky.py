@@ -4,6 +4,7 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_count, generator
 from szmass.clusters import ClusterSample
@@ -91,6 +92,8 @@ def empty_fields(
     --------
     Observation : With these as ``sky`` it shows clusters on them, in any number.
     """
+    check_kind(ymap, "ComptonMap", "ymap")
+    check_kind(exclude, "SkyCoord", "exclude")
     geometry = CutoutGeometry() if geometry is None else geometry
     check_count(n, "n")
     radius = np.broadcast_to(as_floats(radius, u.rad, "radius", positive=True), exclude.shape)
@@ -139,7 +142,7 @@ def _candidates(ymap, n, geometry, rng):
             f"The map of {ymap.shape[0]} x {ymap.shape[1]} pixels is smaller than a cutout of "
             f"{geometry!r}: there is no room for empty positions."
         )
-    coord = ymap.wcs.celestial.pixel_to_world(columns, rows).galactic
+    coord = ymap.pixel_to_world(columns, rows).galactic
     return coord[np.isfinite(coord.l.deg) & np.isfinite(coord.b.deg)]
 
 
@@ -204,7 +207,7 @@ def inject(
     a cluster see the same field: train with one projection each, or keep them on one side of a
     split.
     """
-    if ymap.beam is None:
+    if check_kind(ymap, "ComptonMap", "ymap").beam is None:
         raise InvalidInputError(
             "'ymap' must have a beam: open it with beam=..., such as 10 arcmin."
         )

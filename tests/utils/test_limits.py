@@ -1,0 +1,169 @@
+"""Sizes that files state are looked at before anybody believes them."""
+
+import gzip
+import io
+import time
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from szmass import conf
+from szmass._io.fits import open_fits
+from szmass._io.limits import check_fits_sizes, check_npz, read_content
+from szmass.exceptions import FileFormatError
+
+
+def fits_bytes(*hdus):
+    stream = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(stream)
+    return stream.getvalue()
+
+
+def table_bytes(**options):
+    columns = [fits.Column("I_STOKES", "E", array=np.arange(768.0), **options)]
+    return fits_bytes(fits.BinTableHDU.from_columns(columns))
+
+
+def edited(content, keyword, value):
+    """The file with the last card of a keyword changed."""
+    place = content.rindex(keyword.ljust(8).encode() + b"=")
+    card = f"{keyword:8}= {value:>20}".ljust(80).encode()
+    return content[:place] + card + content[place + 80 :]
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=("plain", "gzip"))
+@pytest.mark.parametrize(
+    ("keyword", "value", "message"),
+    [
+        ("TFIELDS", 2147483647, "TFIELDS must be at most 999"),
+        ("TFIELDS", "'1'", "TFIELDS must be a whole number"),
+        ("TFORM1", "'2000000000E'", "rows have 4 bytes .* and its columns 8000000000"),
+        ("TFORM1", "'2I      '", None),
+        ("NAXIS1", 40_000_000, "speaks of .* bytes of data|rows have"),
+        ("NAXIS1", -4, "NAXIS1 must not be negative"),
+        ("NAXIS1", 3, "rows have 3 bytes"),
+        ("NAXIS2", 10**12, "speaks of 4000000000000 bytes of data"),
+        ("PCOUNT", 10**15, "speaks of"),
+        ("GCOUNT", 10**9, "speaks of"),
+        ("NAXIS", 2147483647, "NAXIS must be at most 999"),
+        ("NAXIS2", 1.5, "NAXIS2 must be a whole number"),
+        ("NAXIS2", 768, None),
+    ],
+)
+def test_sizes_that_cannot_be(tmp_path, keyword, value, message, compress):
+    path = tmp_path / "map.fits"
+    path.write_bytes(compress(edited(table_bytes(), keyword, value)))
+    begun = time.monotonic()
+    tracemalloc.start()
+    try:
+        if message is None:
+            check_fits_sizes(path)
+            with open_fits(path) as hdus:
+                assert len(hdus) == 2
+        else:
+            with pytest.raises(FileFormatError, match=message) as caught:
+                check_fits_sizes(path)
+            assert str(path) in str(caught.value)
+            with pytest.raises(FileFormatError, match=message), open_fits(path):
+                pass
+        assert tracemalloc.get_traced_memory()[1] < 30e6
+    finally:
+        tracemalloc.stop()
+    assert time.monotonic() - begun < 5
+
+
+def test_header_without_end(tmp_path):
+    path = tmp_path / "map.fits"
+    content = table_bytes()
+    path.write_bytes(content.replace(b"END ", b"EMD "))
+    with pytest.raises(FileFormatError, match="no end"):
+        check_fits_sizes(path)
+
+
+def test_images_tables_and_compressed_images_of_all_kinds_pass(tmp_path):
+    image = np.arange(10_000.0, dtype=np.float32).reshape(100, 100)
+    variable = np.empty(2, dtype=object)
+    variable[:] = [np.arange(3.0), np.arange(5.0)]
+    columns = [
+        fits.Column("a", "10A", array=["x", "y"]),
+        fits.Column("b", "11X", array=np.ones((2, 11), bool)),
+        fits.Column("c", "PD()", array=variable),
+        fits.Column("d", "3M", array=np.ones((2, 3), complex)),
+        fits.Column("e", "0E", array=np.ones((2, 0))),
+        fits.Column("f", "L", array=[True, False]),
+        fits.Column("g", "2K", array=np.ones((2, 2), int), dim="(2)"),
+    ]
+    ascii_table = fits.TableHDU.from_columns([fits.Column("a", "F10.3", array=[1.0, 2.0])])
+    path = tmp_path / "all.fits"
+    path.write_bytes(
+        fits_bytes(
+            fits.ImageHDU(image),
+            fits.BinTableHDU.from_columns(columns),
+            ascii_table,
+            fits.CompImageHDU(np.zeros((2000, 2000), np.float32), compression_type="RICE_1"),
+            fits.CompImageHDU(np.zeros((2000, 2000), np.float32), compression_type="GZIP_1"),
+            fits.ImageHDU(),
+        )
+    )
+    check_fits_sizes(path)
+    with open_fits(path) as hdus:
+        assert len(hdus) == 7
+
+
+def test_compressed_image_that_states_too_much(tmp_path):
+    path = tmp_path / "image.fits"
+    hdu = fits.CompImageHDU(np.zeros((100, 100), np.float32), compression_type="GZIP_1")
+    path.write_bytes(edited(fits_bytes(hdu), "ZNAXIS1", 10**9))
+    with pytest.raises(FileFormatError, match="largest_inflated"):
+        check_fits_sizes(path)
+
+
+def test_content_that_inflates_beyond_the_limit(tmp_path):
+    path = tmp_path / "bomb.csv.gz"
+    with gzip.open(path, "wb") as stream:
+        for _ in range(400):
+            stream.write(b"0" * 1_000_000)
+    tracemalloc.start()
+    with pytest.raises(FileFormatError, match=r"more than 256 MB.*szmass\.conf\.largest_inflated"):
+        read_content(path)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+    with conf.set_temp("largest_inflated", 500):
+        assert len(read_content(path)) == 400_000_000
+
+
+def test_npz_is_judged_by_its_directory(tmp_path):
+    path = tmp_path / "weights.npz"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a.npy", "w") as file,
+    ):
+        for _ in range(300):
+            file.write(bytes(1_000_000))
+    with pytest.raises(FileFormatError, match="inflates to more than 256 MB"):
+        check_npz(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "message"),
+    [
+        ((10**9,), "<f8", r"states an array \(1000000000,\) of float64, and has 80 bytes"),
+        ((10,), "|O", "states an array"),
+        ((10,), "<f8", None),
+    ],
+)
+def test_npz_whose_arrays_state_too_much(tmp_path, shape, kind, message):
+    path = tmp_path / "weights.npz"
+    header = io.BytesIO()
+    description = {"descr": kind, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, description)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", header.getvalue() + bytes(80))
+    if message is None:
+        check_npz(path)
+        return
+    with pytest.raises(FileFormatError, match=message):
+        check_npz(path)
