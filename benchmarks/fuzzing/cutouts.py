@@ -150,6 +150,7 @@ def _rewritten_cutout(rng, content, reference):
     masked = reference["data"].copy()
     masked[4, 5] = nan
     gone = changed({"data": masked, "footprint": footprint})
+    off = changed({"footprint": footprint}, *gone.changed)
 
     def data(function):
         def edit(hdus):
@@ -168,7 +169,7 @@ def _rewritten_cutout(rng, content, reference):
         "footprint of another shape": (_footprint(lambda f: f[:, :-1]), REFUSED),
         "footprint empty": (_footprint(lambda f: None), REFUSED),
         "footprint 2": (_footprint(lambda f: f * 2), SAME_OR_REFUSED),
-        "footprint off": (_footprint(lambda f: _put(f, 0)), gone),
+        "footprint off": (_footprint(lambda f: _put(f, 0)), off),
         "text for integers": (data(lambda d: (d * 0).astype(np.int16)), FREE),
         "no noise": (lambda hdus: hdus.pop("NOISE"), REFUSED),
     }
@@ -222,6 +223,7 @@ def _rewritten_stack(rng, content, reference):
     swapped["names"] = reference["names"][::-1]
     masked, footprint = _put(reference["data"], np.nan), _put(reference["footprint"], False)
     gone = changed({"data": masked, "footprint": footprint})
+    off = changed({"footprint": footprint}, *gone.changed)
     ways = {
         "double": (data(lambda d: d.astype(float)), changed({}, rtol=1e-6)),
         "pixel NaN": (data(lambda d: _put(d, np.nan)), gone.or_refused()),
@@ -233,10 +235,13 @@ def _rewritten_stack(rng, content, reference):
         "no FOOTPRINT": (removed("FOOTPRINT"), SAME_OR_REFUSED),
         "no POSITIONS": (removed("POSITIONS"), REFUSED),
         "no NOISE": (removed("NOISE"), REFUSED),
-        "footprint off": (_footprint(lambda f: _put(f, 0)), gone),
+        "footprint off": (_footprint(lambda f: _put(f, 0)), off),
         "footprint empty": (_footprint(lambda f: None), REFUSED),
         "one position fewer": (_positions(lambda rows: rows[:1]), REFUSED),
-        "positions turned": (_positions(lambda rows: rows[::-1]), changed(swapped)),
+        "positions turned": (
+            _positions(lambda rows: np.array(rows)[::-1].copy()),
+            changed(swapped),
+        ),
         "position NaN": (_cell("lon", np.nan), FREE),
         "latitude beyond": (_cell("lat", 95.0), REFUSED),
         "longitude round": (_cell("lon", 240.5 - 360), SAME_OR_REFUSED),
@@ -285,7 +290,7 @@ def _rewritten_noise(rng, content, reference):
         "ell NaN": (cell("ell", np.nan), REFUSED),
         "ell negative": (cell("ell", -3.0), REFUSED),
         "ell falls": (cell("ell", 1e4), REFUSED),
-        "turned": (column("", lambda rows: rows[::-1]), SAME_OR_REFUSED),
+        "turned": (column("", lambda rows: np.array(rows)[::-1].copy()), SAME_OR_REFUSED),
         "no rows": (column("", lambda rows: rows[:0]), REFUSED),
         "one row": (column("", lambda rows: rows[:1]), REFUSED),
     }

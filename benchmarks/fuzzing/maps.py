@@ -470,8 +470,10 @@ _IMAGE_BAD = {"NaN": np.nan, "inf": np.inf, "UNSEEN": UNSEEN, "1e31": 1e31}
 _IMAGE_CARDS = {
     "round the sky": ((("CRVAL1", 84.0 - 360),), SAME),
     "arcmin": (
-        (("CUNIT1", "arcmin"), ("CUNIT2", "arcmin"), ("CDELT1", -60.0), ("CDELT2", 60.0))
-        + (("CRVAL1", 84.0 * 60), ("CRVAL2", lambda h: h["CRVAL2"] * 60)),
+        (
+            *(("CUNIT1", "arcmin"), ("CUNIT2", "arcmin"), ("CDELT1", -60.0), ("CDELT2", 60.0)),
+            *(("CRVAL1", 84.0 * 60), ("CRVAL2", lambda h: h["CRVAL2"] * 60)),
+        ),
         SAME,
     ),
     "no CTYPE": ((("CTYPE1", None), ("CTYPE2", None)), REFUSED),

@@ -1,8 +1,10 @@
 """Mutated tables of clusters in all forms."""
 
+import contextlib
 import functools
 import gzip
 import re
+import zlib
 
 import astropy.units as u
 import numpy as np
@@ -57,8 +59,9 @@ def content_of(table, form, path):
 def read_sample(path, **options):
     """What a sample in a file is, as plain arrays."""
     if ".csv" in path.suffixes:
-        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
-            header = file.read(200)
+        header = path.read_bytes()
+        with contextlib.suppress(OSError, EOFError, zlib.error):
+            header = gzip.decompress(header)
         # Units that are stated of a column that is not there are a mistake of the caller.
         options = {"units": {n: unit for n, unit in _UNITS.items() if n.encode() in header}}
     sample = ClusterSample.read(path, **options)
@@ -304,7 +307,7 @@ def table_case(rng, folder):
         table = make_table()
         name, expected = "as it was", SAME
     if form == "csv" and "ra as text, sexagesimal" in name:
-        expected = REFUSED if expected is REFUSED else SAME_OR_REFUSED
+        expected = FREE  # in degrees, as it is stated
     content = content_of(table, form, path)
     path.write_bytes(content)
     return Case(f"{form}: {name}", expected, lambda: read_sample(path), reference)

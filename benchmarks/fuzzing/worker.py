@@ -8,6 +8,7 @@ import resource
 import shutil
 import tempfile
 import time
+import traceback
 import warnings
 import zlib
 from pathlib import Path
@@ -69,9 +70,14 @@ def _serve(connection, folder):
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
         for left in inputs.iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            case = make_case(*job, inputs)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                case = make_case(*job, inputs)
+        except Exception:  # noqa: BLE001 - of the harness; the others go on
+            connection.send("not made")
+            connection.send(("crash", f"not made: {traceback.format_exc(limit=-4)}", 0.0, 0.0))
+            continue
         connection.send(case.mutation)
         size = int(_memory("VmSize")) << 20
         resource.setrlimit(resource.RLIMIT_AS, (size + _ADDRESS_SPACE, hard))

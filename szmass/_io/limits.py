@@ -183,7 +183,9 @@ def _read_header(stream):
             if card.rstrip() == b"END":
                 return cards, length
             if match := _CARD.match(card):
-                cards.setdefault(match[1].decode(), match[2])
+                name = match[1].decode()
+                if cards.setdefault(name, match[2]) != match[2]:
+                    return None, f"{name} stands in a header twice, with other values"
         if length > _LONGEST_HEADER * _BLOCK:
             break
     return None, "it is truncated or damaged: a header has no end"

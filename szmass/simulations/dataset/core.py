@@ -246,7 +246,7 @@ class SimulationDataset:
         """Read rows of an array, each chunk once."""
         try:
             array = self._group[node]
-        except (KeyError, ValueError, OSError) as err:
+        except (LookupError, ValueError, TypeError, AttributeError, OSError) as err:
             raise FileFormatError(
                 f"The array {node!r} of {str(self.path)!r} is lost or its description is damaged "
                 f"({err}): delete the folder and make the data set anew."
@@ -267,7 +267,7 @@ class SimulationDataset:
                     result[part] = array[low:high][here - low]
                 else:
                     result[part] = array.oindex[here]
-            except (ValueError, RuntimeError, OSError) as err:
+            except (ValueError, TypeError, LookupError, RuntimeError, OSError) as err:
                 raise IntegrityError(
                     f"Shard {shard[part[0]]} of {str(self.path)!r} cannot be read ({node}: {err}). "
                     "Make it again by the call that made the data set, with verify=True."
