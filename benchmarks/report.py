@@ -17,7 +17,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from scipy.ndimage import gaussian_filter
 
-from szmass._io.tables import write_table
+from szmass._tables.files import write_table
 from szmass.maps import CutoutStack
 from szmass.report import write_report
 from szmass.results import LogMassPosterior, MassEstimates, side_by_side

@@ -152,7 +152,7 @@ def test_table_cites_what_it_used(tmp_path):
         assert text.count(f"{{{paper.key},") == 1
     assert {p.key for p in parse_bibtex(text)} == keys(table)
     # Files tell the same, and so do several things at once.
-    from szmass._io.tables import write_table
+    from szmass._tables.files import write_table
 
     for suffix in (".ecsv", ".fits", ".vot"):
         path = tmp_path / f"masses{suffix}"

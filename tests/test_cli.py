@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from szmass._io.tables import read_table
+from szmass._tables.files import read_table
 from szmass.cli import main
 from szmass.cli.options import NOTHING_FOUND
 from szmass.estimators.checks import make_check_sample

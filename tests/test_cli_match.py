@@ -6,7 +6,7 @@ import pytest
 from astropy.table import QTable, Table
 from click.testing import CliRunner
 
-from szmass._io.tables import read_table
+from szmass._tables.files import read_table
 from szmass.catalogs import PSZ2Catalog, conf
 from szmass.cli import main
 from szmass.cli.options import NOTHING_FOUND

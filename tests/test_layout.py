@@ -15,7 +15,7 @@ PACKAGE = Path(szmass.__file__).parent
 
 # A module may import from its own layer and from those before it.
 LAYERS = [
-    {"exceptions", "version", "_moved", "_utils", "_io"},
+    {"exceptions", "version", "_moved", "_utils", "_io", "_tables"},
     {"physics"},
     {"clusters", "results"},
     {"catalogs", "maps"},

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, norm
 
-from szmass._io.tables import write_table
+from szmass._tables.files import write_table
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.results import MASS_COLUMNS, LogMassPosterior, MassFlag
 from szmass.results.files import posterior_to_table as to_table

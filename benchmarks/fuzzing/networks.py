@@ -128,7 +128,9 @@ def card_case(rng, folder):
             expected = FREE
         elif isinstance(new, int | float) and not isinstance(new, bool):
             expected = FREE  # another number may be right
-            if not np.isfinite(float(new)) or (new < 0 and top not in ("rotation_deg", "normalisation")):
+            if not np.isfinite(float(new)) or (
+                new < 0 and top not in ("rotation_deg", "normalisation")
+            ):
                 expected = REFUSED if top != "format_version" else FREE
         elif top in ("weights",) or isinstance(new, str) or kind in ("removed", "added"):
             expected = FREE if isinstance(new, str) or len(where) > 1 else SAME_OR_REFUSED

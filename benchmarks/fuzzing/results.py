@@ -113,7 +113,7 @@ def _edited_table(rng, path, reference, *, write, edits):
     table = write()
     edit = pick(rng, edits)
     name, expected = edit(rng, table, reference)
-    from szmass._io.tables import write_table
+    from szmass._tables.files import write_table
 
     write_table(table, path)
     content = path.read_bytes()
@@ -254,7 +254,7 @@ def _masses_table(several):
 @functools.cache
 def _masses_file(form, several, folder):
     path = folder / f"made.{form}"
-    from szmass._io.tables import write_table
+    from szmass._tables.files import write_table
 
     write_table(_masses_table(several), path)
     content = path.read_bytes()

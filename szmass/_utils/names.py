@@ -7,7 +7,7 @@ import unicodedata
 
 import numpy as np
 
-from szmass._utils.columns import NO_VALUE
+from szmass._tables.columns import NO_VALUE
 from szmass.exceptions import DuplicateNameError, UnknownNameError
 
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))

@@ -8,8 +8,8 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from szmass._utils.angles import angle_column
-from szmass._utils.columns import (
+from szmass._tables.angles import angle_column
+from szmass._tables.columns import (
     column_of,
     column_parts,
     convert,

@@ -19,8 +19,6 @@ from pathlib import Path
 from astropy.config import ConfigItem, ConfigNamespace
 
 from szmass._io.files import atomic_path
-from szmass._io.forms import parse_votable
-from szmass._io.tables import read_table
 from szmass._io.transfer import (
     HEADERS,
     GaveUpError,
@@ -30,6 +28,8 @@ from szmass._io.transfer import (
     persistently,
     within,
 )
+from szmass._tables.files import read_table
+from szmass._tables.forms import parse_votable
 from szmass._utils.paths import cache_folder
 from szmass.exceptions import (
     FileFormatError,

@@ -6,7 +6,7 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
-from szmass._utils.columns import column_parts, describe_rows
+from szmass._tables.columns import column_parts, describe_rows
 from szmass.exceptions import FileFormatError
 
 # What columns can hold at all: by the end of their names, or by their unit.

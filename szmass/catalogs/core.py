@@ -10,10 +10,10 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
-from szmass._io.forms import read_form
 from szmass._io.limits import read_content
-from szmass._io.tables import read_table, write_table
-from szmass._utils.columns import column_parts, describe_rows
+from szmass._tables.columns import column_parts, describe_rows
+from szmass._tables.files import read_table, write_table
+from szmass._tables.forms import read_form
 from szmass._utils.kinds import check_kind
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_quantity

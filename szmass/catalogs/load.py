@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from szmass._io.forms import read_form
+from szmass._tables.forms import read_form
 from szmass._utils.kinds import as_path
 from szmass._utils.names import did_you_mean
 from szmass.catalogs.core import CATALOGS, warn_if_empty, within

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass.catalogs._columns import plain_numbers, with_prefix
 from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 

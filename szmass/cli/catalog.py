@@ -22,7 +22,7 @@ __all__ = ["catalog"]
 @offline_option
 def catalog(catalog, output, overwrite, reading):
     """Read or fetch a catalogue and write it with one set of names and units."""
-    from szmass._io.tables import write_table
+    from szmass._tables.files import write_table
     from szmass.catalogs import load_sample
 
     check_outputs(output, overwrite=overwrite, inputs=[catalog])

@@ -15,8 +15,8 @@ def cite(what):
     For tables that szmass wrote, or by the name of an estimator, a catalogue, a map, a relation, a
     package; without any, szmass itself.
     """
-    from szmass._io.forms import TABLE_FORMATS, plain_name
-    from szmass._io.tables import read_table
+    from szmass._tables.files import read_table
+    from szmass._tables.forms import TABLE_FORMATS, plain_name
     from szmass.citations import cite as bibtex_of
 
     found = [

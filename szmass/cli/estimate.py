@@ -89,7 +89,7 @@ def estimate(
     import numpy as np
 
     quiet_tensorflow()
-    from szmass._io.tables import table_format, write_table
+    from szmass._tables.files import table_format, write_table
     from szmass.catalogs import load_sample
     from szmass.estimators import estimate_in_pieces
     from szmass.maps import open_map

@@ -71,7 +71,7 @@ def match(
 
     A catalogue is a file, or a tag of 'szmass info' to fetch it.
     """
-    from szmass._io.tables import write_table
+    from szmass._tables.files import write_table
     from szmass.catalogs import crossmatch, load_catalog
 
     check_outputs(output, overwrite=overwrite, inputs=[first, second])

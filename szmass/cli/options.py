@@ -93,7 +93,7 @@ def check_outputs(*outputs, overwrite, inputs=()):
     ``inputs`` are paths or names of what is read, or None: no output may take the place of one.
     """
     from szmass._io.files import check_output_file
-    from szmass._io.tables import table_format
+    from szmass._tables.files import table_format
 
     formats, taken = [], [path for path in inputs if path and os.path.exists(path)]
     for output in outputs:
@@ -194,7 +194,7 @@ def _unit(text):
     """Refuse a text that is no unit; how it is spelled stays."""
     import astropy.units as u
 
-    from szmass._utils.columns import parse_unit
+    from szmass._tables.columns import parse_unit
 
     if parse_unit(text) is None or isinstance(parse_unit(text), u.UnrecognizedUnit):
         raise ValueError(f"{text!r} is no unit")

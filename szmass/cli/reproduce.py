@@ -112,7 +112,7 @@ def reproduce(
 
 
 def _read(path):
-    from szmass._io.tables import read_table
+    from szmass._tables.files import read_table
 
     try:
         return read_table(path)

@@ -6,7 +6,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_doubles, as_floats
 from szmass.exceptions import InvalidInputError

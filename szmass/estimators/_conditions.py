@@ -42,7 +42,8 @@ def missing_inputs(sample, needs, redshift_range, label):
                 )
             covered, complete, plausible = _pixels(sample.cutouts)
             flag[~covered] |= MassFlag.NO_CUTOUT
-            flag[~plausible] |= MassFlag.IMPLAUSIBLE
+            # No method was made for such pixels: they are not weighed.
+            flag[~plausible] |= MassFlag.IMPLAUSIBLE | MassFlag.EXTRAPOLATED
             if need == "complete_cutout":
                 flag[covered & ~complete] |= MassFlag.INCOMPLETE_CUTOUT
         else:
@@ -103,7 +104,7 @@ def warn_of_unweighed(tag, estimates):
             + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
             + ")",
             UnweighedClustersWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
 
 
@@ -114,7 +115,7 @@ def warn_of_failure(method, err):
         f"{method} stopped with an error and has weighed no cluster; the other estimators did. "
         f"{text}",
         SzmassWarning,
-        stacklevel=4,
+        stacklevel=3,
     )
     return text
 
@@ -129,5 +130,5 @@ def warn_of_mixed_scales(table):
             "errors. one_minus_b=0.8 brings those with a 1-b to a "
             "common one.",
             MixedScalesWarning,
-            stacklevel=4,
+            stacklevel=3,
         )

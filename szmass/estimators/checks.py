@@ -18,7 +18,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, QTable
 
-from szmass._io.tables import read_table, write_table
+from szmass._tables.files import read_table, write_table
 from szmass.clusters import ClusterSample
 from szmass.estimators.core import KINDS, MassEstimator, estimate_masses
 from szmass.exceptions import SzmassError, UnweighedClustersWarning

@@ -15,7 +15,7 @@ import numpy as np
 from astropy.table import vstack
 
 from szmass._io.files import atomic_path, file_lock
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass._utils.kinds import check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count

@@ -15,7 +15,7 @@ from astropy.coordinates import (
 from astropy.time import Time
 from astropy.wcs.utils import wcs_to_celestial_frame
 
-from szmass._utils.attributes import known_positions
+from szmass._tables.angles import known_positions
 from szmass.exceptions import InvalidInputError
 
 __all__ = ["frame_named", "lonlat"]

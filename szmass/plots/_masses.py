@@ -6,7 +6,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import Row, Table
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass.comparison.regression import RelationFit
 from szmass.estimators.filters.scan import SignalSurface
 from szmass.exceptions import InvalidInputError

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass._utils.quantities import as_doubles, as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.results import columns_of_method, masses_of, methods_of

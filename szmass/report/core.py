@@ -20,7 +20,7 @@ from szmass._io.files import (
     put_in_place,
     temporary_beside,
 )
-from szmass._io.tables import write_table
+from szmass._tables.files import write_table
 from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError

@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import QTable, Table
 
 from szmass._io.files import check_output_folder, output_folder
-from szmass._io.tables import write_table
+from szmass._tables.files import write_table
 from szmass._utils.optional import import_optional
 from szmass.estimators.core import named_estimators
 from szmass.exceptions import InvalidInputError

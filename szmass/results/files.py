@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import registry
 from astropy.table import MaskedColumn, QTable
 
-from szmass._io.tables import read_table, write_table
+from szmass._tables.files import read_table, write_table
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, SzmassWarning
 from szmass.results.flags import MassFlag, flags_in

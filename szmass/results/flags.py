@@ -4,7 +4,7 @@ import enum
 
 import numpy as np
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass.exceptions import FileFormatError
 
 __all__ = ["FLAG_WORDS", "MassFlag", "flags_in"]

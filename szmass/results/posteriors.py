@@ -5,7 +5,7 @@ import copy
 import astropy.units as u
 import numpy as np
 
-from szmass._io.tables import read_table, write_table
+from szmass._tables.files import read_table, write_table
 from szmass._utils.kinds import rows_of
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_floats

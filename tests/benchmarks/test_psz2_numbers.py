@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass.catalogs import PSZ2Catalog
 from szmass.physics.halos import theta500
 

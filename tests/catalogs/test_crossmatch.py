@@ -12,7 +12,7 @@ from astropy.utils.masked import Masked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from szmass._io.tables import read_table, write_table
+from szmass._tables.files import read_table, write_table
 from szmass._utils.names import name_key
 from szmass.catalogs import Catalog, CatalogColumn
 from szmass.catalogs.crossmatch import crossmatch, crossmatch_many

@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import QTable, Table
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass.catalogs import PSZ2Catalog
 from szmass.exceptions import DuplicateNameError, FileFormatError, InvalidInputError
 

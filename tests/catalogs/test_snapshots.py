@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass.catalogs import CATALOGS, PSZ2Catalog, conf
 from szmass.exceptions import IntegrityError, InvalidInputError, RemoteDataError, SzmassWarning
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass.catalogs import (
     ACTED56Catalog,
     DeAndres2022Catalog,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, t
 
-from szmass._io.tables import read_table, write_table
+from szmass._tables.files import read_table, write_table
 from szmass.comparison.regression import RelationFit, fit_mass_ratio, fit_relation
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from szmass._io.tables import read_table
+from szmass._tables.files import read_table
 from szmass.cli import main
 from szmass.clusters import ClusterSample
 from szmass.demo import core as module

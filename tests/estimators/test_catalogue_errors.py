@@ -110,6 +110,18 @@ def test_no_error_changes_nothing(estimator):
     assert found["mass_errn"][3] > expected["mass_errn"][3]
 
 
+@pytest.mark.parametrize("tag", ["matched_filter", "likelihood"])
+def test_clusters_are_weighed_alike_alone_and_together(mocks, tag):
+    some = mocks[:6]
+    some.table["redshift_err"][::2] = 0.0
+    some.table["pos_err"][::3] = 0.0 * u.arcmin
+    together = ESTIMATORS[tag].predict(some)
+    for i in range(len(some)):
+        alone = ESTIMATORS[tag].predict(some[i : i + 1])
+        for name in ("mass", "mass_errn", "mass_errp", "flag"):
+            np.testing.assert_array_equal(alone[name][0], together[name][i])
+
+
 def test_redshift_of_the_likelihood_is_an_integral():
     sample = make_check_sample(2)
     sample.table["redshift_err"] = [0.02, 0.05]

@@ -4,7 +4,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 
-from szmass._io.tables import read_table, write_table
+from szmass._tables.files import read_table, write_table
 from szmass.estimators import ESTIMATORS, MassEstimator, estimate_masses, register_estimator
 from szmass.estimators.checks import make_check_sample
 from szmass.estimators.scaling import ScalingRelationMass

@@ -82,6 +82,24 @@ def test_networks_of_ones_own_are_on_the_scale_that_their_card_tells(cnn, mocks,
     assert scale({"data": "maps.zarr"}) == "unknown"
 
 
+def test_errors_of_redshifts_are_averaged_over(cnn, mocks):
+    some = mocks[:4]
+    plain = cnn.predict_posterior(some)
+    some.table["redshift_err"] = [0.0, np.nan, 0.03, 0.05]
+    wide = cnn.predict_posterior(some)
+    np.testing.assert_array_equal(wide.density[:2], plain.density[:2])
+    assert np.all(wide.std()[2:] > plain.std()[2:])
+    assert "redshift" in wide.meta["errors_hold"]
+    assert "redshift" not in plain.meta["errors_hold"]
+    # The same at the nodes of the integral as one by one.
+    total, weights = 0, np.exp(-0.5 * np.linspace(-3.2, 3.2, 21) ** 2)
+    for deviation, weight in zip(np.linspace(-3.2, 3.2, 21), weights, strict=True):
+        moved = mocks[2:3]
+        moved.table["redshift"] = moved.redshift + 0.03 * deviation
+        total = total + weight * cnn.predict_posterior(moved).density
+    np.testing.assert_allclose(wide.density[2], total[0] / weights.sum(), atol=0.05)
+
+
 def test_flips_do_not_change_masses(cnn, mocks):
     some = mocks[:6]
     before = np.log10(cnn.predict(some)["mass"].value)

@@ -347,7 +347,7 @@ def near_pairs(n, seed, off):
 
 @pytest.mark.parametrize(
     ("off", "least", "most"),
-    # 87 % and 1 %; 83 % and 6 %. ``benchmarks/blended.py`` takes more clusters.
+    # Of 600: 87 % and 1 %; 83 % and 6 %. ``benchmarks/blended.py`` takes more clusters.
     [
         (
             ("states", "profile-scatter", "triaxiality", "subhaloes", "merging", "gas-offset"),

@@ -12,7 +12,7 @@ from astropy.table import QTable
 from click.testing import CliRunner
 from report_data import HOSTILE, make_stack, make_table
 
-from szmass._io.tables import write_table
+from szmass._tables.files import write_table
 from szmass.catalogs import load_sample
 from szmass.cli import main
 from szmass.clusters import ClusterSample
@@ -21,7 +21,8 @@ from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitErr
 from szmass.maps import NoiseModel
 from szmass.report import check_folder, write_report
 from szmass.report import core as report
-from szmass.report._pages import flag_names, page_name, sky_links
+from szmass.report._pages import draw_masses, flag_names, page_name, sky_links
+from szmass.report._pictures import TOP, _ColourScale
 from szmass.results import FLAG_WORDS, LogMassPosterior, MassFlag, one_method
 
 pytest.importorskip("jinja2")
@@ -661,3 +662,19 @@ def test_command_on_the_coma_field(tmp_path, real_data):
     assert columns["snr"][coma] == pytest.approx(sample["PSZ2 G057.80+88.00"].snr, rel=1e-3)
     assert all(data["pictures"])
     assert "Planck" in Page(tmp_path / "r" / "index.html").text
+
+
+def test_colours_are_those_of_all_cutouts():
+    data = np.full((1200, 2, 2), 1e-6)
+    data[1:] = np.random.default_rng(1).normal(0, 5e-6, (1199, 2, 2))
+    scale = _ColourScale(data, np.ones(data.shape, bool))
+    assert scale.low < -10
+    assert scale.high > 10
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_axis_of_masses_stands_below_the_last_row(n):
+    drawn = draw_masses([(f"m{i}", 5.0, 1.0, 1.0, i) for i in range(n)], [])
+    (axis,) = re.findall(r"<line[^>]*class=.axis.[^>]*>", drawn)
+    ends = [float(end) for end in re.findall(r"y[12]=.([\d.]+)", axis)]
+    assert ends == [TOP + 30 * n + 6] * 2

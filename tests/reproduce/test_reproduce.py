@@ -9,7 +9,7 @@ import pytest
 from astropy.table import QTable, Table
 from click.testing import CliRunner
 
-from szmass._io.tables import read_table
+from szmass._tables.files import read_table
 from szmass.catalogs import DeAndres2022Catalog, LensingTable
 from szmass.cli import main
 from szmass.clusters import ClusterSample

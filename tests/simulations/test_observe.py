@@ -251,6 +251,8 @@ def test_observations_refuse_what_cannot_be(options, text):
 def test_bad_input(sample):
     with pytest.raises(UnknownNameError, match="planck-like"):
         run(sample, "planck")
+    with pytest.raises(InvalidInputError, match="at least one cluster"):
+        simulate(sample[:0], cosmology="PSZ2", seed=1, environment=True)
     with pytest.raises(InvalidInputError, match="'observation' must be a name"):
         run(sample, None)
     with pytest.raises(InvalidInputError, match="'projections'"):

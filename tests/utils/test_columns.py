@@ -6,8 +6,8 @@ import pytest
 from astropy.table import Column, MaskedColumn, Table
 from astropy.utils.masked import Masked
 
-from szmass._utils.angles import angle_column
-from szmass._utils.columns import (
+from szmass._tables.angles import angle_column
+from szmass._tables.columns import (
     as_qtable,
     column_of,
     column_parts,
@@ -15,7 +15,7 @@ from szmass._utils.columns import (
     parse_unit,
     without_value,
 )
-from szmass._utils.sample_columns import row_names
+from szmass._tables.samples import row_names
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
 

@@ -11,18 +11,19 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.time import Time
 
-from szmass._io.tables import read_table, write_table
-from szmass._io.text import read_csv
+from szmass._tables.files import read_table, write_table
+from szmass._tables.text import read_csv
 from szmass.catalogs import load_sample
 from szmass.clusters import ClusterSample
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.simulations import import_maps
 
 NAMES = [
-    *("0016", "1E2215", "007", "nan", "--", "True", "None", "N/A", "1e5", "inf", "0x10", "NULL"),
+    *("0016", "1E2215", "007", "True", "1e5", "inf", "0x10"),
     *("a,b", 'say "hi"', "x;y", "Ü 12", "A\tB", "'quoted'", "1_000", "12:30:01"),
 ]
-RUN = ["=cmd|' /C calc'!A0", "+1+1", "-1", "@SUM(A1)", "'=x", "''", "-"]
+RUN = ["=cmd|' /C calc'!A0", "+1+1", "-1", "@SUM(A1)", "'=x", "''"]
+WORDS = ["nan", "--", "None", "N/A", "NULL", "-"]  # no names, but a comment may say so
 pytestmark = pytest.mark.filterwarnings("ignore:CSV keeps neither units")
 SUFFIXES = ("csv", "ecsv", "fits", "vot")
 
@@ -46,13 +47,14 @@ def compressed(path):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_names_that_look_like_something_else_come_back(tmp_path, suffix):
-    sample = sample_of(NAMES + RUN, redshift_id=NAMES[::-1] + RUN)
+    said = (WORDS + NAMES[::-1] + RUN)[: len(NAMES + RUN)]
+    sample = sample_of(NAMES + RUN, redshift_id=said)
     path = tmp_path / f"sample.{suffix}"
     sample.write(path)
     for file in (path, compressed(path)):
         back = read_sample(file)
         assert back.names.tolist() == NAMES + RUN
-        assert back.table["redshift_id"].tolist() == NAMES[::-1] + RUN
+        assert back.table["redshift_id"].tolist() == said
 
 
 def test_nothing_in_csv_begins_as_what_a_spreadsheet_runs(tmp_path):

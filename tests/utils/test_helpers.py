@@ -309,7 +309,7 @@ def test_full_disk_names_the_file(tmp_path, monkeypatch, where):
 @pytest.mark.parametrize("suffix", ["csv", "vot"])
 @pytest.mark.filterwarnings("ignore:CSV keeps neither units")
 def test_full_device_under_every_format(tmp_path, monkeypatch, suffix):
-    from szmass._io.tables import write_table
+    from szmass._tables.files import write_table
 
     really = files.temporary_beside
 

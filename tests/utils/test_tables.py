@@ -13,7 +13,7 @@ from astropy.utils.masked import Masked
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from szmass._io.tables import read_table, table_format, write_table
+from szmass._tables.files import read_table, table_format, write_table
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 SUFFIXES = (".ecsv", ".fits", ".vot")

@@ -7,7 +7,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable
 
-from szmass._utils.columns import column_of, column_parts
+from szmass._tables.columns import column_of, column_parts
 from szmass.exceptions import InvalidInputError
 
 # Column to (unit, description).

@@ -13,9 +13,9 @@ import numpy as np
 from astropy.coordinates import ConvertError, SkyCoord
 from astropy.table import QTable, Table
 
-from szmass._utils.attributes import known_positions
-from szmass._utils.columns import as_qtable, column_parts, number_column
-from szmass._utils.sample_columns import find_column, position_columns, positions_of
+from szmass._tables.angles import known_positions
+from szmass._tables.columns import as_qtable, column_parts, number_column
+from szmass._tables.samples import find_column, position_columns, positions_of
 from szmass.catalogs.crossmatch._matching import Matching, name_keys
 from szmass.catalogs.crossmatch._table import assemble, require_prefixes
 from szmass.exceptions import InvalidInputError

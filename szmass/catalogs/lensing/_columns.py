@@ -7,7 +7,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 
-from szmass._utils.columns import column_parts, parse_unit, stated_unit
+from szmass._tables.columns import column_parts, parse_unit, stated_unit
 from szmass._utils.kinds import check_kind
 from szmass.catalogs._columns import CatalogColumn, catalog_columns
 from szmass.exceptions import InvalidInputError, InvalidUnitError

@@ -4,7 +4,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import MaskedColumn, QTable
 
-from szmass._io.tables import read_table
+from szmass._tables.files import read_table
 from szmass._utils.quantities import as_floats
 from szmass.catalogs.core import Catalog
 from szmass.catalogs.lensing._columns import (

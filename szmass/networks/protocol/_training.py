@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass._io.download import file_sha256
-from szmass._io.tables import write_table
+from szmass._tables.files import write_table
 from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError, TrainingError
 from szmass.networks._fit import fit_network, model_arrays, seed_everything, use_one_thread

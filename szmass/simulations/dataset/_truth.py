@@ -11,7 +11,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn
 from astropy.utils.masked import Masked
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass.exceptions import InvalidInputError
 
 # Frames that are kept as they are; positions in others are stored in ICRS.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import QTable
 
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
 from szmass._utils.kinds import as_path
 from szmass._utils.quantities import as_doubles
 from szmass._utils.seeds import check_count, check_seed

@@ -12,8 +12,8 @@ from astropy.table import QTable, Table
 
 from szmass._io.download import file_sha256
 from szmass._io.fits import open_fits
-from szmass._io.tables import read_table
-from szmass._utils.columns import column_parts, describe_rows, number_column, parse_unit
+from szmass._tables.columns import column_parts, describe_rows, number_column, parse_unit
+from szmass._tables.files import read_table
 from szmass._utils.optional import import_optional
 from szmass._utils.seeds import check_count
 from szmass.clusters import ClusterSample

@@ -8,9 +8,8 @@ import numpy as np
 from astropy.coordinates import SkyCoord, frame_transform_graph
 from astropy.table import Column, QTable
 
-from szmass._utils.angles import angle_column, is_sexagesimal
-from szmass._utils.attributes import known_positions
-from szmass._utils.columns import (
+from szmass._tables.angles import angle_column, is_sexagesimal, known_positions
+from szmass._tables.columns import (
     column_of,
     column_parts,
     describe_rows,

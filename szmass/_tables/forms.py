@@ -26,8 +26,8 @@ from szmass._io.limits import (
     opener_of,
     read_content,
 )
-from szmass._io.text import read_csv
-from szmass._utils.columns import parse_unit
+from szmass._tables.columns import parse_unit
+from szmass._tables.text import read_csv
 from szmass._utils.kinds import as_path
 from szmass.exceptions import FileFormatError, InvalidInputError
 

@@ -1,4 +1,4 @@
-"""One galaxy cluster, and a sample of them: what flows through the whole package."""
+"""Many galaxy clusters, stored by column: what flows through the whole package."""
 
 import copy
 import warnings
@@ -9,161 +9,17 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, Table
 from astropy.utils.masked import Masked
 
-from szmass._io.tables import read_table, write_table
-from szmass._utils.attributes import Number, Position, Text
-from szmass._utils.columns import column_parts
+from szmass._tables.columns import column_parts
+from szmass._tables.files import read_table, write_table
+from szmass._tables.samples import check_columns, map_columns
 from szmass._utils.kinds import check_kind, hint_for, rows_of
 from szmass._utils.names import NameIndex
-from szmass._utils.sample_columns import check_columns, map_columns
+from szmass.clusters.cluster import NUMBERS, Cluster
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
-__all__ = ["Cluster", "ClusterSample"]
+__all__ = ["ClusterSample"]
 
-
-class Cluster:
-    """A galaxy cluster: where it is and what was measured of it.
-
-    Every attribute is checked when it is set, in the constructor and later. What is masked
-    or NaN becomes None.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    coord : `~astropy.coordinates.SkyCoord`
-        Its position, a scalar.
-    redshift : float, optional
-        Its redshift; None where unknown.
-    y5r500, y5r500_err : `~astropy.units.Quantity`, optional
-        Compton parameter integrated over the sphere of 5 R500, and its error [arcmin2].
-    msz, msz_errn, msz_errp : `~astropy.units.Quantity`, optional
-        M500c from the Sunyaev-Zel'dovich signal, and the distances down and up to the ends
-        of its 68 % interval [solMass].
-    snr : float, optional
-        Signal-to-noise ratio of the detection.
-    pos_err : `~astropy.units.Quantity`, optional
-        Radius of the position error [arcmin].
-    measurements : dict, optional
-        Anything else by name, kept as it is.
-    cutout : `~szmass.maps.Cutout`, optional
-        The Compton-y map around it.
-
-    Raises
-    ------
-    InvalidInputError
-        A value is of the wrong kind, sign or shape; the message names the attribute.
-    InvalidUnitError
-        A quantity has no unit or one that does not convert.
-    """
-
-    name = Text("Its name.")
-    coord = Position("Its position.")
-    redshift = Number("Its redshift, or None.", sign="not negative")
-    y5r500 = Number("Compton parameter inside 5 R500 [arcmin2], or None.", "arcmin2")
-    y5r500_err = Number("Error of ``y5r500`` [arcmin2], or None.", "arcmin2", "not negative")
-    msz = Number("M500c from the SZ signal [solMass], or None.", "solMass", "positive")
-    msz_errn = Number("Distance down to the 16 % quantile [solMass].", "solMass", "not negative")
-    msz_errp = Number("Distance up to the 84 % quantile [solMass].", "solMass", "not negative")
-    snr = Number("Signal-to-noise ratio of the detection, or None.")
-    pos_err = Number("Radius of the position error [arcmin], or None.", "arcmin", "not negative")
-
-    def __init__(
-        self,
-        name,
-        coord,
-        redshift=None,
-        *,
-        y5r500=None,
-        y5r500_err=None,
-        msz=None,
-        msz_errn=None,
-        msz_errp=None,
-        snr=None,
-        pos_err=None,
-        measurements=None,
-        cutout=None,
-    ):
-        self.name, self.coord, self.redshift = name, coord, redshift
-        self.y5r500, self.y5r500_err = y5r500, y5r500_err
-        self.msz, self.msz_errn, self.msz_errp = msz, msz_errn, msz_errp
-        self.snr, self.pos_err = snr, pos_err
-        self.measurements = dict(measurements or {})
-        self.cutout = cutout
-
-    def theta500(self, *, mass=None, cosmology):
-        """Compute the angular size theta500 = R500 / D_A.
-
-        Parameters
-        ----------
-        mass : `~astropy.units.Quantity`, optional
-            M500c; ``msz`` if None.
-        cosmology : str or `~astropy.cosmology.FLRW`
-            The cosmology, for instance ``"PSZ2"``.
-
-        Returns
-        -------
-        `~astropy.units.Quantity`
-            The angle in arcmin.
-
-        Raises
-        ------
-        InvalidInputError
-            The redshift is not known, or no mass is.
-        """
-        from szmass.physics.halos import theta500
-
-        mass = self.msz if mass is None else mass
-        for value, what in ((self.redshift, "redshift"), (mass, "mass")):
-            if value is None:
-                raise InvalidInputError(
-                    f"The size of {self.name!r} needs its {what}, which is not known."
-                )
-        return theta500(mass, self.redshift, cosmology=cosmology)
-
-    def _facts(self):
-        position = self.coord.spherical
-        names = list(self.coord.frame.get_representation_component_names())[:2]
-        angles = zip(names, (position.lon, position.lat), strict=True)
-        facts = {"coord": ", ".join(f"{name} = {angle.deg:.4f} deg" for name, angle in angles)}
-        for name in _NUMBERS:
-            value = getattr(self, name)
-            if value is not None or name == "redshift":
-                facts[name] = "unknown" if value is None else f"{value:.4g}"
-        return facts
-
-    def __repr__(self):
-        facts = self._facts()
-        return f"<Cluster {self.name!r}: {facts['coord']}, redshift {facts['redshift']}>"
-
-    def _repr_html_(self):
-        from szmass._utils import html as _html
-
-        position = self.coord.icrs.to_string("hmsdms", precision=1)
-        rows = {
-            "position": _html.short(self._facts()["coord"]),
-            "ICRS": _html.short(position),
-            "redshift": "unknown" if self.redshift is None else f"{self.redshift:.4g}",
-        }
-        for name, check in _NUMBERS.items():
-            value = getattr(self, name)
-            if name not in ("redshift", *_ERRORS) and value is not None:
-                errors = [getattr(self, f"{name}_{end}", None) for end in ("errn", "errp")]
-                if errors == [None, None]:
-                    errors = [getattr(self, f"{name}_err", None)]
-                numbers = [getattr(v, "value", v) for v in (value, *errors)]
-                rows[name] = _html.measured(*numbers, unit=str(check.unit or ""))
-        rows |= {name: _html.short(value) for name, value in self.measurements.items()}
-        picture = ""
-        if self.cutout is not None:
-            shown = np.where(self.cutout.footprint, self.cutout.data, np.nan)
-            picture = _html.picture(shown, title=f"Compton-y of {self.name}")
-        return _html.facts(self.name, rows, beside=picture)
-
-
-# The checks of one cluster serve for the columns of a sample as well.
-_NUMBERS = {name: check for name, check in vars(Cluster).items() if isinstance(check, Number)}
-_KNOWN = ("name", "coord", *_NUMBERS)
-_ERRORS = ("y5r500_err", "msz_errn", "msz_errp")
+_KNOWN = ("name", "coord", *NUMBERS)
 # A VOTable holds positions as ra and dec: this key of ``meta`` tells the frame they had.
 _FRAME_KEY = "coord_frame"
 
@@ -211,7 +67,7 @@ class ClusterSample:
                 f"{', '.join(columns) or 'no columns'}. For another layout use "
                 "ClusterSample.from_table."
             )
-        self.table = check_columns(columns, _NUMBERS, {}, {}, table.meta)
+        self.table = check_columns(columns, NUMBERS, {}, {}, table.meta)
         self._index = NameIndex(self.names)
         self.cutouts = cutouts
         _warn_of_alike(self._index)
@@ -296,7 +152,7 @@ class ClusterSample:
             units=units,
             missing=missing,
         )
-        sample = cls._of(check_columns(columns, _NUMBERS, units, missing, table.meta), None)
+        sample = cls._of(check_columns(columns, NUMBERS, units, missing, table.meta), None)
         _warn_of_alike(sample._index)
         return sample
 

@@ -7,7 +7,7 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import Angle, IllegalHourWarning
 
-from szmass._utils.columns import (
+from szmass._tables.columns import (
     column_parts,
     describe_rows,
     equals_any,
@@ -118,3 +118,13 @@ def _read_text(values, mask, name, usual, unit, plain, refuse):
         degrees[numbers] = texts[numbers].astype(float) * plain.to(u.deg)
         hours[numbers] = plain == u.hourangle
     return degrees, hours
+
+
+def known_positions(coord):
+    """Tell which positions of a SkyCoord of any shape are neither masked nor NaN."""
+    data = coord.spherical
+    known = np.ones(coord.shape, dtype=bool)
+    for angle in (data.lon, data.lat):
+        values, mask, _ = column_parts(angle)
+        known &= np.isfinite(values) & ~mask
+    return known

@@ -14,11 +14,11 @@ from astropy.io.votable import from_table
 from astropy.io.votable.tree import Info
 from astropy.table import Column, MaskedColumn, QTable
 
-from szmass._io.columns import known_kind, pack_columns, ucd_of, unpack_columns
 from szmass._io.files import atomic_path, is_full_disk
-from szmass._io.forms import BAD_CONTENT, META_KEY, TABLE_FORMATS, read_form
-from szmass._io.text import write_csv
-from szmass._utils.columns import as_qtable, column_parts
+from szmass._tables.columns import as_qtable, column_parts
+from szmass._tables.forms import BAD_CONTENT, META_KEY, TABLE_FORMATS, read_form
+from szmass._tables.packing import known_kind, pack_columns, ucd_of, unpack_columns
+from szmass._tables.text import write_csv
 from szmass._utils.kinds import as_path, check_kind
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 

@@ -1,0 +1,1 @@
+"""Tables in and out: forms of files, and what columns say of names, numbers and positions."""

@@ -1,0 +1,263 @@
+"""One galaxy cluster, whose attributes are checked; the same checks serve for columns."""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import BaseCoordinateFrame, SkyCoord
+from astropy.utils.masked import Masked
+
+from szmass._tables.angles import known_positions
+from szmass._tables.columns import describe_rows, is_nothing, number_column
+from szmass._utils.quantities import as_doubles, as_quantity
+from szmass.exceptions import InvalidInputError
+
+__all__ = ["Cluster"]
+
+_ERRORS = ("y5r500_err", "msz_errn", "msz_errp")
+
+
+class Attribute:
+    """A class attribute whose every assignment is checked."""
+
+    def __init__(self, doc):
+        self.__doc__ = doc
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, obj, owner=None):
+        return self if obj is None else obj.__dict__[self.name]
+
+    def __set__(self, obj, value):
+        obj.__dict__[self.name] = self.check(value)
+
+    def check(self, value):
+        """Give the value as it is stored, or raise an error that names the attribute."""
+        raise NotImplementedError
+
+
+class Text(Attribute):
+    """A string that is not empty."""
+
+    def check(self, value):
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidInputError(
+                f"'{self.name}' must be a string that is not empty. Received: {value!r}"
+            )
+        return str(value).strip()
+
+
+class Position(Attribute):
+    """One position on the sky, as a `~astropy.coordinates.SkyCoord`."""
+
+    def check(self, value):
+        if not isinstance(value, SkyCoord | BaseCoordinateFrame):
+            raise InvalidInputError(f"'{self.name}' must be a SkyCoord. Received: {value!r}")
+        value = value if isinstance(value, SkyCoord) else SkyCoord(value)
+        if not value.isscalar:
+            raise InvalidInputError(
+                f"'{self.name}' must be one position. Received: an array of shape {value.shape}"
+            )
+        if not known_positions(value):
+            raise InvalidInputError(f"'{self.name}' must not be masked or NaN. Received: {value!r}")
+        return value
+
+
+class Number(Attribute):
+    """A number stored in ``unit`` (a plain float without one), or None where it is not known.
+
+    ``sign`` is what is asked of known values: "positive", "not negative" or None.
+    """
+
+    def __init__(self, doc, unit=None, sign=None):
+        super().__init__(doc)
+        self.unit = None if unit is None else u.Unit(unit)
+        self.sign = sign
+
+    def check(self, value):
+        if is_nothing(value) or np.any(getattr(value, "mask", False)):
+            return None
+        if isinstance(value, Masked):
+            value = value.unmasked
+        quantity = as_quantity(value, self.unit or u.dimensionless_unscaled, self.name)
+        if not quantity.isscalar:
+            raise InvalidInputError(f"'{self.name}' must be one number. Received: {value!r}")
+        number = float(as_doubles(quantity.value))
+        if np.isnan(number):
+            return None
+        if np.isinf(number) or self._wrong_sign(number):
+            raise InvalidInputError(
+                f"'{self.name}' must be finite{self._wanted()}, or None where it is not known. "
+                f"Received: {value!r}"
+            )
+        return number if self.unit is None else number * self.unit
+
+    def check_column(self, column, names, *, unit=None, missing=None):
+        """Check a column of a table; give its values in our unit, NaN where masked, and the mask.
+
+        ``names`` are those of the rows, ``unit`` is for a column that has none, and ``missing`` has
+        numbers that stand for "not known", in the unit of the column.
+        """
+        values, mask = number_column(
+            column, self.name, self.unit, unit=unit, missing=missing, names=names
+        )
+        wrong = ~mask & (np.isinf(values) | self._wrong_sign(values))
+        if wrong.any():
+            example = np.asarray(column)[wrong][0]
+            raise InvalidInputError(
+                f"The column '{self.name}' must be finite{self._wanted()} where it is known. "
+                f"Received: {describe_rows(names, wrong)}, for instance {example}. If that stands "
+                f"for 'not known', mask these rows or pass missing={{'{self.name}': {example}}}."
+            )
+        return values, mask
+
+    def _wrong_sign(self, values):
+        if self.sign == "positive":
+            return values <= 0
+        return (values < 0) if self.sign == "not negative" else np.zeros_like(values, dtype=bool)
+
+    def _wanted(self):
+        return f" and {self.sign}" if self.sign else ""
+
+
+class Cluster:
+    """A galaxy cluster: where it is and what was measured of it.
+
+    Every attribute is checked when it is set, in the constructor and later. What is masked
+    or NaN becomes None.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    coord : `~astropy.coordinates.SkyCoord`
+        Its position, a scalar.
+    redshift : float, optional
+        Its redshift; None where unknown.
+    y5r500, y5r500_err : `~astropy.units.Quantity`, optional
+        Compton parameter integrated over the sphere of 5 R500, and its error [arcmin2].
+    msz, msz_errn, msz_errp : `~astropy.units.Quantity`, optional
+        M500c from the Sunyaev-Zel'dovich signal, and the distances down and up to the ends
+        of its 68 % interval [solMass].
+    snr : float, optional
+        Signal-to-noise ratio of the detection.
+    pos_err : `~astropy.units.Quantity`, optional
+        Radius of the position error [arcmin].
+    measurements : dict, optional
+        Anything else by name, kept as it is.
+    cutout : `~szmass.maps.Cutout`, optional
+        The Compton-y map around it.
+
+    Raises
+    ------
+    InvalidInputError
+        A value is of the wrong kind, sign or shape; the message names the attribute.
+    InvalidUnitError
+        A quantity has no unit or one that does not convert.
+    """
+
+    name = Text("Its name.")
+    coord = Position("Its position.")
+    redshift = Number("Its redshift, or None.", sign="not negative")
+    y5r500 = Number("Compton parameter inside 5 R500 [arcmin2], or None.", "arcmin2")
+    y5r500_err = Number("Error of ``y5r500`` [arcmin2], or None.", "arcmin2", "not negative")
+    msz = Number("M500c from the SZ signal [solMass], or None.", "solMass", "positive")
+    msz_errn = Number("Distance down to the 16 % quantile [solMass].", "solMass", "not negative")
+    msz_errp = Number("Distance up to the 84 % quantile [solMass].", "solMass", "not negative")
+    snr = Number("Signal-to-noise ratio of the detection, or None.")
+    pos_err = Number("Radius of the position error [arcmin], or None.", "arcmin", "not negative")
+
+    def __init__(
+        self,
+        name,
+        coord,
+        redshift=None,
+        *,
+        y5r500=None,
+        y5r500_err=None,
+        msz=None,
+        msz_errn=None,
+        msz_errp=None,
+        snr=None,
+        pos_err=None,
+        measurements=None,
+        cutout=None,
+    ):
+        self.name, self.coord, self.redshift = name, coord, redshift
+        self.y5r500, self.y5r500_err = y5r500, y5r500_err
+        self.msz, self.msz_errn, self.msz_errp = msz, msz_errn, msz_errp
+        self.snr, self.pos_err = snr, pos_err
+        self.measurements = dict(measurements or {})
+        self.cutout = cutout
+
+    def theta500(self, *, mass=None, cosmology):
+        """Compute the angular size theta500 = R500 / D_A.
+
+        Parameters
+        ----------
+        mass : `~astropy.units.Quantity`, optional
+            M500c; ``msz`` if None.
+        cosmology : str or `~astropy.cosmology.FLRW`
+            The cosmology, for instance ``"PSZ2"``.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`
+            The angle in arcmin.
+
+        Raises
+        ------
+        InvalidInputError
+            The redshift is not known, or no mass is.
+        """
+        from szmass.physics.halos import theta500
+
+        mass = self.msz if mass is None else mass
+        for value, what in ((self.redshift, "redshift"), (mass, "mass")):
+            if value is None:
+                raise InvalidInputError(
+                    f"The size of {self.name!r} needs its {what}, which is not known."
+                )
+        return theta500(mass, self.redshift, cosmology=cosmology)
+
+    def _facts(self):
+        position = self.coord.spherical
+        names = list(self.coord.frame.get_representation_component_names())[:2]
+        angles = zip(names, (position.lon, position.lat), strict=True)
+        facts = {"coord": ", ".join(f"{name} = {angle.deg:.4f} deg" for name, angle in angles)}
+        for name in NUMBERS:
+            value = getattr(self, name)
+            if value is not None or name == "redshift":
+                facts[name] = "unknown" if value is None else f"{value:.4g}"
+        return facts
+
+    def __repr__(self):
+        facts = self._facts()
+        return f"<Cluster {self.name!r}: {facts['coord']}, redshift {facts['redshift']}>"
+
+    def _repr_html_(self):
+        from szmass._utils import html as _html
+
+        position = self.coord.icrs.to_string("hmsdms", precision=1)
+        rows = {
+            "position": _html.short(self._facts()["coord"]),
+            "ICRS": _html.short(position),
+            "redshift": "unknown" if self.redshift is None else f"{self.redshift:.4g}",
+        }
+        for name, check in NUMBERS.items():
+            value = getattr(self, name)
+            if name not in ("redshift", *_ERRORS) and value is not None:
+                errors = [getattr(self, f"{name}_{end}", None) for end in ("errn", "errp")]
+                if errors == [None, None]:
+                    errors = [getattr(self, f"{name}_err", None)]
+                numbers = [getattr(v, "value", v) for v in (value, *errors)]
+                rows[name] = _html.measured(*numbers, unit=str(check.unit or ""))
+        rows |= {name: _html.short(value) for name, value in self.measurements.items()}
+        picture = ""
+        if self.cutout is not None:
+            shown = np.where(self.cutout.footprint, self.cutout.data, np.nan)
+            picture = _html.picture(shown, title=f"Compton-y of {self.name}")
+        return _html.facts(self.name, rows, beside=picture)
+
+
+# The checks of one cluster serve for the columns of a sample as well.
+NUMBERS = {name: check for name, check in vars(Cluster).items() if isinstance(check, Number)}
