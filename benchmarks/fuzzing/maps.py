@@ -24,7 +24,7 @@ GEOMETRY = CutoutGeometry(shape=(5, 5), pixel_scale=300 * u.arcmin)
 MIDDLES = SkyCoord([40.0, 250.0], [20.0, -35.0], unit="deg", frame="galactic")
 UNSEEN = -1.6375e30
 _FREE_CARDS = ("BSCALE", "BZERO", "BLANK", "BAD_DATA", "TNULL1", "TSCAL1", "TZERO1")
-_FREE_CARDS += ("RADESYS", "EQUINOX")
+_FREE_CARDS += ("RADESYS", "EQUINOX", "NAXIS1", "NAXIS2")
 # A card with one of these that is changed to another number describes another map.
 _VALUES = (
     "CRVAL",
@@ -222,6 +222,8 @@ def _rewritten_healpix(rng, form, reference):
         lost = changed(_like_y(_with(reference["y"], i, np.nan), reference))
     kinds = _PARTIAL if partial else _WHOLE
     kind = pick(rng, kinds)
+    if partial and kind == "NSIDE 8":  # there are such pixels
+        kind = "NSIDE 0"
     order = np.arange(NPIX)
     if form == "nested":
         values_in_order = np.empty_like(values)

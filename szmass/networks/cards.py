@@ -54,9 +54,9 @@ class ErrorTable:
             raise InvalidInputError("'log10_mass' of an error table must increase.")
         if not all(0 < error < np.inf for error in self.err_minus + self.err_plus):
             raise InvalidInputError("'err_minus' and 'err_plus' must be positive.")
-        if not (np.isfinite(self.log10_mass).all() and 0 < self.level < 1):
+        if not (all(0 < mass < 20 for mass in self.log10_mass) and 0 < self.level < 1):
             raise InvalidInputError(
-                "'log10_mass' of an error table must be finite, and 'level' between 0 and 1."
+                "'log10_mass' of an error table must be between 0 and 20, 'level' between 0 and 1."
             )
 
     def at(self, log10_mass):

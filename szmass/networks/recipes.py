@@ -175,7 +175,7 @@ class Recipe:
     quick: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        if self.kind not in _TRAININGS:
+        if not isinstance(self.kind, str) or self.kind not in _TRAININGS:
             raise InvalidInputError(
                 f"'kind' of a recipe must be one of {', '.join(_TRAININGS)}. "
                 f"Received: {self.kind!r}"
