@@ -50,7 +50,10 @@ def open_fits(path, *, memmap=True):
             # Opened here, since astropy leaves a file open when it finds it truncated.
             with open(path, "rb") as file, _opened(file, memmap) as hdus:
                 yield hdus
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, AstropyUserWarning) as err:
+    except (
+        *(OSError, EOFError, zlib.error, lzma.LZMAError),
+        *(AstropyUserWarning, VerifyError),  # cards are understood when they are asked for
+    ) as err:
         if getattr(err, "errno", None) is not None:  # not found, no permission, ...
             raise
         raise FileFormatError(

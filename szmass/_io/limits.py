@@ -19,11 +19,13 @@ _MEGABYTE = 1_000_000
 _CHUNK = 1 << 20  # bytes
 _BLOCK = 2880  # bytes, of FITS
 _LONGEST_HEADER = 4096  # blocks
+_LONGEST_TRAIL = 100  # blocks behind the last HDU, which astropy takes for headers one by one
 _MOST_FIELDS = 999
 _INFLATABLE = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 _CARD = re.compile(
     rb"(SIMPLE|XTENSION|BITPIX|NAXIS\d{0,3}|[PG]COUNT|GROUPS|TFIELDS|TFORM\d{1,3}|ZIMAGE|ZBITPIX|"
-    rb"ZNAXIS\d{0,3}) *= *('(?:[^']|'')*'|[^ /]*)"
+    rb"ZNAXIS\d{0,3}|C(?:TYPE|UNIT|RVAL|RPIX|DELT|ROTA)\d|(?:PC|CD|PV)\d+_\d+|LONPOLE|LATPOLE|"
+    rb"NSIDE|ORDERING|COORDSYS|INDXSCHM) *= *('(?:[^']|'')*'|[^ /]*)"
 )
 _FORM = re.compile(rb"' *(\d*)([LXBIJKAEDCMPQ])")
 _WIDTHS = dict(zip(b"LBIJKAEDCMPQ", (1, 1, 2, 4, 8, 1, 4, 8, 8, 16, 8, 16), strict=True))
@@ -113,6 +115,8 @@ def check_npz(path):
         # zipfile gives no more of a member than its directory says, whatever is in it.
         if sum(info.file_size for info in archive.infolist()) > limit:
             raise too_large(path, limit)
+        if len(set(archive.namelist())) < len(archive.namelist()):
+            raise FileFormatError(f"{str(path)!r} has two arrays of one name.")
         for info in archive.infolist():
             with archive.open(info) as member:
                 version = np.lib.format.read_magic(member)
@@ -156,6 +160,9 @@ def fits_problem(path):
             if cards is None:
                 return header
             if not cards:
+                trail = size - start
+                if trail > _LONGEST_TRAIL * _BLOCK and start:
+                    return f"it has {trail} bytes behind its last HDU that are no part of FITS"
                 return None
             try:
                 data = _data_size(cards)
@@ -183,7 +190,9 @@ def _read_header(stream):
             if card.rstrip() == b"END":
                 return cards, length
             if match := _CARD.match(card):
-                cards.setdefault(match[1].decode(), match[2])
+                name = match[1].decode()
+                if cards.setdefault(name, match[2]) != match[2]:
+                    return None, f"{name} stands in a header twice, with other values"
         if length > _LONGEST_HEADER * _BLOCK:
             break
     return None, "it is truncated or damaged: a header has no end"
@@ -232,7 +241,9 @@ def _check_width(cards, number, axes):
     """Compare the width of the rows with the columns': astropy reads other bytes otherwise."""
     width = 0
     for i in range(1, number.get("TFIELDS", 0) + 1):
-        match = _FORM.match(cards.get(f"TFORM{i}", b""))
+        if f"TFORM{i}" not in cards:
+            raise ValueError(f"TFORM{i} is missing")
+        match = _FORM.match(cards[f"TFORM{i}"])
         if match is None:
             return  # astropy names the column
         repeat, kind = int(match[1] or 1), match[2]

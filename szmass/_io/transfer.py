@@ -49,6 +49,10 @@ def new_session():
     class Session(requests.Session):
         def get_redirect_target(self, resp):
             target = super().get_redirect_target(resp)
+            try:
+                urljoin(resp.url, target or "")
+            except ValueError as err:
+                raise requests.exceptions.InvalidURL(f"{resp.url} leads to {target!r}") from err
             if target and resp.url.startswith("https:"):
                 there = urljoin(resp.url, target)
                 if not there.lower().startswith("https:"):

@@ -51,7 +51,7 @@ def check_values(table, catalog):
 def _check_range(column, values, known, names):
     low, high = -np.inf, np.inf
     if re.search(r"_err[np]?$", column.name):
-        low = 0
+        low, high = 0, _MASSES[1] if column.unit == "solMass" else high
     elif column.unit == "solMass":
         low, high = _MASSES
     for pattern, *ends in _RANGES:

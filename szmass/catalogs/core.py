@@ -155,10 +155,13 @@ class Catalog:
         self._check_values()
 
     def _check_values(self):
-        """Refuse redshifts, masses and errors of masses that cannot be."""
+        """Refuse positions, redshifts, masses and errors of masses that cannot be."""
+        position = dict(zip((self.position or ())[:2], (360, 90), strict=False))
         for name in self.table.colnames:
             values, mask, unit = column_parts(self.table[name])
-            if name == "redshift":
+            if name in position and values.dtype.kind == "f":
+                bad, what = np.abs(values) > position[name], f"beyond {position[name]} deg"
+            elif name == "redshift":
                 bad, what = values < 0, "negative"
             elif unit is None or not unit.is_equivalent(u.solMass):
                 continue

@@ -29,7 +29,11 @@ def without_mask(values):
         mask, values = np.ma.getmaskarray(values), values.data
     if isinstance(values, u.Quantity):
         values = values.value
-    return np.asarray(values), None if mask is None else np.asarray(mask, dtype=bool), unit
+    try:
+        values = np.asarray(values)
+    except ValueError as err:  # rows of several lengths
+        raise InvalidInputError(f"An array of numbers is expected: {err}") from err
+    return values, None if mask is None else np.asarray(mask, dtype=bool), unit
 
 
 def bool_array(values, masked):

@@ -96,6 +96,7 @@ def _is_text(value):
 def _is_file(entry):
     """Whether it names a file of its own folder, by text."""
     named = all(_is_text(getattr(entry, name, None)) for name in ("file", "sha256"))
+    named = named and (entry.url is None or _is_text(entry.url))
     return named and "/" not in entry.file and "\\" not in entry.file
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -45,12 +46,22 @@ def read_keras2_weights(path):
                 ours = f"{_OUR_LAYER[kind[1]]}{counts[kind[1]]}"
                 for name in names:
                     parameter = name.rpartition("/")[2].partition(":")[0]
-                    arrays[f"{ours}/{parameter}"] = np.array(group[name])
-    except (OSError, KeyError, RuntimeError) as err:
+                    arrays[f"{ours}/{parameter}"] = _numbers(group[name][()], name)
+    except (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError) as err:
+        if isinstance(err, FileFormatError):
+            raise
         raise FileFormatError(
             f"{str(path)!r} is not a complete weight file of Keras 2: {err}"
         ) from err
     return arrays
+
+
+def _numbers(array, name):
+    """An array of real numbers; anything else that a file may hold is refused."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiubc":
+        raise FileFormatError(f"The array {name!r} must hold numbers. Received: {array.dtype}")
+    return array
 
 
 def _text(name):
@@ -75,8 +86,11 @@ def load_arrays(path):
     try:
         check_npz(path)
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as err:
+            return {name: _numbers(file[name], name) for name in file.files}
+    except (
+        *(OSError, ValueError, EOFError, TypeError, LookupError),
+        *(zipfile.BadZipFile, RuntimeError, zlib.error),  # encrypted, packed in an unknown way
+    ) as err:
         raise FileFormatError(
             f"{str(path)!r} is not a complete file of plain arrays: {err}"
         ) from err

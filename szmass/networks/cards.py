@@ -45,7 +45,7 @@ class ErrorTable:
 
     def __post_init__(self):
         for name in ("log10_mass", "err_minus", "err_plus"):
-            object.__setattr__(self, name, tuple(float(v) for v in getattr(self, name)))
+            object.__setattr__(self, name, tuple(map(_real, getattr(self, name))))
         if not len(self.log10_mass) == len(self.err_minus) == len(self.err_plus) >= 2:
             raise InvalidInputError(
                 "'log10_mass', 'err_minus' and 'err_plus' must be of one length, at least 2."
@@ -54,9 +54,9 @@ class ErrorTable:
             raise InvalidInputError("'log10_mass' of an error table must increase.")
         if not all(0 < error < np.inf for error in self.err_minus + self.err_plus):
             raise InvalidInputError("'err_minus' and 'err_plus' must be positive.")
-        if not (np.isfinite(self.log10_mass).all() and 0 < self.level < 1):
+        if not (all(0 < mass < 20 for mass in self.log10_mass) and 0 < self.level < 1):
             raise InvalidInputError(
-                "'log10_mass' of an error table must be finite, and 'level' between 0 and 1."
+                "'log10_mass' of an error table must be between 0 and 20, 'level' between 0 and 1."
             )
 
     def at(self, log10_mass):
@@ -99,8 +99,25 @@ class WeightsFile:
     url: str | None = None
 
 
+def _real(value):
+    """A number as float; texts and truth values are no numbers."""
+    if isinstance(value, bool | str | bytes):
+        raise InvalidInputError(f"A number is expected. Received: {value!r}")
+    return float(value)
+
+
 def _pairs(values):
-    return tuple(tuple(map(float, pair)) for pair in values)
+    return tuple(tuple(map(_real, pair)) for pair in values)
+
+
+def _once(pairs):
+    """A JSON object as a dict; a key that stands in it twice is refused."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise FileFormatError(f"{twice!r} stands in it more than once.")
+    return found
 
 
 @dataclass(frozen=True)
@@ -202,13 +219,13 @@ class ModelCard:
                 raise InvalidInputError(f"'{name}' of a model card must be a list.")
         for name, value in {
             "shape": tuple(self.shape),
-            "pixel_scale_arcmin": float(self.pixel_scale_arcmin),
-            "rotation_deg": float(self.rotation_deg),
-            "beam_fwhm_arcmin": float(self.beam_fwhm_arcmin),
+            "pixel_scale_arcmin": _real(self.pixel_scale_arcmin),
+            "rotation_deg": _real(self.rotation_deg),
+            "beam_fwhm_arcmin": _real(self.beam_fwhm_arcmin),
             "redshift_bins": _pairs(self.redshift_bins),
             "normalisation": _pairs(self.normalisation),
-            "h": None if self.h is None else float(self.h),
-            "log10_mass_range": tuple(map(float, self.log10_mass_range)),
+            "h": None if self.h is None else _real(self.h),
+            "log10_mass_range": tuple(map(_real, self.log10_mass_range)),
             "error_table": ErrorTable(**table) if isinstance(table, dict) else table,
             "weights": tuple(WeightsFile(**w) if isinstance(w, dict) else w for w in weights),
             "references": tuple(self.references),
@@ -295,7 +312,8 @@ class ModelCard:
         """
         source = path if hasattr(path, "read_text") else Path(path)
         try:
-            return cls.from_dict(json.loads(source.read_text(encoding="utf-8")))
+            text = source.read_text(encoding="utf-8")
+            return cls.from_dict(json.loads(text, object_pairs_hook=_once))
         except (ValueError, RecursionError) as err:  # not JSON, not UTF-8, or not a card
             raise FileFormatError(f"{str(path)!r} is no usable model card: {err}") from err
 

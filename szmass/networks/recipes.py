@@ -175,7 +175,7 @@ class Recipe:
     quick: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        if self.kind not in _TRAININGS:
+        if not isinstance(self.kind, str) or self.kind not in _TRAININGS:
             raise InvalidInputError(
                 f"'kind' of a recipe must be one of {', '.join(_TRAININGS)}. "
                 f"Received: {self.kind!r}"
@@ -234,7 +234,7 @@ class Recipe:
         try:
             values = tomllib.loads(source.read_text(encoding="utf-8"))
             return cls.from_dict(values)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, InvalidInputError) as err:
+        except (ValueError, RecursionError) as err:  # not TOML, not UTF-8, or not a recipe
             raise FileFormatError(f"{str(path)!r} is no usable recipe: {err}") from err
 
     @classmethod

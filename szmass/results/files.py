@@ -12,7 +12,7 @@ from astropy.table import MaskedColumn, QTable
 from szmass._tables.files import read_table, write_table
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, SzmassWarning
-from szmass.results.flags import MassFlag
+from szmass.results.flags import MassFlag, flags_in
 from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable
 from szmass.results.reader import columns_of_method, complete_record, methods_of, recorded_methods
 
@@ -219,7 +219,7 @@ def _complete(table, method):
     flag, description = columns["flag"], None
     if flag in table.colnames:
         description = table[flag].info.description
-        table[flag] = np.ma.filled(np.ma.asarray(table[flag]), 0).astype(int)
+        table[flag] = flags_in(table[flag], flag)
     else:
         added.append(flag)
         table[flag] = np.zeros(len(table), int)
@@ -236,7 +236,7 @@ def _complete(table, method):
 def _masses(column, name, central):
     if getattr(column, "unit", None) is not None:
         return as_floats(column, u.solMass, name)
-    values = as_floats(np.ma.asarray(column, dtype=float), "", name)
+    values = as_floats(column, "", name)
     # CSV has no units; what szmass writes is in solMass.
     plausible = values[np.isfinite(values) & (values != 0)]
     if central and np.any(np.abs(plausible) < _SMALLEST_MASS):
@@ -284,22 +284,30 @@ def posterior_from_table(table, where):
             f"{where!r} holds no posteriors: those that LogMassPosterior.write writes have "
             "the columns name, redshift, flag and density, and the grid in their meta."
         )
-    if meta.get("schema_version", 0) > _POSTERIOR_VERSION:
+    version = meta.get("schema_version", 0)
+    if not isinstance(version, int) or version > _POSTERIOR_VERSION:
         raise FileFormatError(
-            f"{where!r} has the schema version {meta['schema_version']}; this szmass knows up to "
+            f"{where!r} has the schema version {version!r}; this szmass knows up to "
             f"{_POSTERIOR_VERSION}. Update szmass."
         )
-    redshift = np.ma.filled(np.ma.asarray(table["redshift"], dtype=float), np.nan)
-    density = np.empty((0, len(meta["log10_mass"])))
+    if not isinstance(meta.get("about"), Mapping):
+        raise FileFormatError(f"{where!r} is damaged: 'about' of its meta must be a mapping.")
+    grid = as_floats(meta["log10_mass"], "", "log10_mass")
+    density = np.empty((0, grid.size))
     if len(table):
         density = as_floats(table["density"], "", "density").reshape(len(table), -1)
-    prior = table["prior"] if "prior" in table.colnames else None
+    prior = table["prior"] if "prior" in table.colnames else meta.get("prior")
+    prior = as_floats(prior, "", "prior")
+    known = ~np.isnan(density).any(axis=1)
+    known = known if prior.shape == density.shape else slice(None)
+    if not np.isfinite(prior[known]).all():
+        raise FileFormatError(f"{where!r} is damaged: a number of the prior is not finite.")
     return {
-        "log10_mass": np.array(meta["log10_mass"], dtype=float),
+        "log10_mass": grid,
         "density": density,
-        "prior": np.array(meta["prior"]) if prior is None else as_floats(prior, "", "prior"),
+        "prior": prior,
         "names": np.array(table["name"], dtype=str),
-        "redshift": redshift,
-        "flag": np.array(table["flag"], dtype=int),
+        "redshift": as_floats(table["redshift"], "", "redshift"),
+        "flag": flags_in(table["flag"], "flag"),
         "meta": meta["about"],
     }

@@ -2,7 +2,12 @@
 
 import enum
 
-__all__ = ["FLAG_WORDS", "MassFlag"]
+import numpy as np
+
+from szmass._tables.columns import column_parts
+from szmass.exceptions import FileFormatError
+
+__all__ = ["FLAG_WORDS", "MassFlag", "flags_in"]
 
 
 class MassFlag(enum.IntFlag):
@@ -53,6 +58,34 @@ class MassFlag(enum.IntFlag):
             Names joined by ``|``, empty for 0.
         """
         return "|".join(bit.name for bit in cls if int(value) & bit)
+
+
+def flags_in(column, name):
+    """Read flags of a table.
+
+    Parameters
+    ----------
+    column : `~astropy.table.Column`
+        The column; numbers of any kind that are whole.
+    name : str
+        Its name, for messages.
+
+    Returns
+    -------
+    `~numpy.ndarray` of int
+        The flags, 0 where masked or NaN.
+
+    Raises
+    ------
+    FileFormatError
+        It holds something else than whole numbers.
+    """
+    values, mask, _ = column_parts(column)
+    if values.dtype.kind in "iubf":
+        values = np.where(mask | ~np.isfinite(values), 0, values)
+        if np.all((values == np.rint(values)) & (np.abs(values) < 2.0**53)):
+            return values.astype(int)
+    raise FileFormatError(f"The column {name!r} does not hold whole numbers.")
 
 
 #: What each flag means for a reader.

@@ -9,7 +9,7 @@ from szmass._tables.files import read_table, write_table
 from szmass._utils.kinds import rows_of
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_floats
-from szmass.exceptions import InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.results.files import posterior_from_table, posterior_to_table
 from szmass.results.flags import MassFlag
 from szmass.results.masses import ONE_SIGMA, MassEstimates
@@ -179,7 +179,11 @@ class LogMassPosterior:
         FileFormatError
             It is damaged, holds something else, or is of a later version of szmass.
         """
-        return cls(**posterior_from_table(read_table(path, format=format), str(path)))
+        table = read_table(path, format=format)
+        try:
+            return cls(**posterior_from_table(table, str(path)))
+        except InvalidInputError as err:
+            raise FileFormatError(f"{str(path)!r} holds no usable posteriors: {err}") from err
 
     def write(self, path, *, overwrite=False, format=None):
         """Write the posteriors: a table with one row per cluster, its density in one column.

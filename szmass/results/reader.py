@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 import astropy.units as u
 import numpy as np
 
-from szmass._tables.columns import column_parts
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.physics.checks import check_one_minus_b
+from szmass.results.flags import flags_in
 from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable, column_suffix
 from szmass.results.scale import MassScale
 
@@ -261,10 +261,7 @@ def masses_of(table, method):
 
     flag = np.zeros(len(table), int)
     if columns.get("flag") in table.colnames:
-        values, mask, _ = column_parts(table[columns["flag"]])
-        if values.dtype.kind not in "iubf":
-            raise FileFormatError(f"The column {columns['flag']!r} does not hold whole numbers.")
-        flag = np.where(mask | ~np.isfinite(values), 0, values).astype(int)
+        flag = flags_in(table[columns["flag"]], columns["flag"])
     nan = np.full(len(table), np.nan)
     errors = floats("errn", nan), floats("errp", nan.copy())
     return MethodMasses(

@@ -78,6 +78,10 @@ class Layout:
         """First row of a shard, and the one after its last."""
         return number * self.shard, min((number + 1) * self.shard, self.n_maps)
 
+    def shape_of(self, node):
+        """Shape of an array of all maps."""
+        return self.n_maps, *next(shape for name, _, shape in self.arrays() if name == node)
+
     def arrays(self):
         """Yield name, dtype and shape of one entry of all arrays that have any entries."""
         yield MAPS, "float32", self.shape

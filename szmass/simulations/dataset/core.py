@@ -25,6 +25,9 @@ from szmass.simulations.dataset._truth import decode
 
 __all__ = ["SimulationDataset"]
 
+# What zarr raises of files that say or hold what cannot be.
+_DAMAGED = (LookupError, ValueError, TypeError, ArithmeticError, OSError)
+
 #: Redshift bins of de Andres et al. (2022).
 _REDSHIFT_BINS = (0.0, 0.1, 0.2, 0.4, 1.0)
 
@@ -246,7 +249,9 @@ class SimulationDataset:
         """Read rows of an array, each chunk once."""
         try:
             array = self._group[node]
-        except (KeyError, ValueError, OSError) as err:
+            if array.shape != (stated := self._layout.shape_of(node)):
+                raise ValueError(f"shape {array.shape} instead of {stated}")
+        except (*_DAMAGED, AttributeError) as err:
             raise FileFormatError(
                 f"The array {node!r} of {str(self.path)!r} is lost or its description is damaged "
                 f"({err}): delete the folder and make the data set anew."
@@ -267,7 +272,7 @@ class SimulationDataset:
                     result[part] = array[low:high][here - low]
                 else:
                     result[part] = array.oindex[here]
-            except (ValueError, RuntimeError, OSError) as err:
+            except (*_DAMAGED, RuntimeError) as err:
                 raise IntegrityError(
                     f"Shard {shard[part[0]]} of {str(self.path)!r} cannot be read ({node}: {err}). "
                     "Make it again by the call that made the data set, with verify=True."

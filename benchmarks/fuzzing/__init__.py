@@ -1,0 +1,1 @@
+"""Mutated inputs of everything that szmass reads, each with what must come of it."""
