@@ -159,11 +159,14 @@ class TestSeveralEstimators:
         monkeypatch.setattr(ScalingRelationMass, "_weigh", never)
         names = ["scaling", "matched_filter"][::order]
         sample.table.remove_column("y5r500")
-        with pytest.raises(InvalidInputError, match=r"'scaling' needs 'y5r500'.*columns={'y5r500'"):
+        needs = r"'scaling' needs 'y5r500'.*columns={'y5r500'"
+        with pytest.raises(InvalidInputError, match=needs):
             estimate_masses(sample, names)
         other = make_check_sample(3)
         other.cutouts = None
-        with pytest.raises(InvalidInputError, match=r"'matched_filter' needs cutouts.*attach_cutouts"):
+        with pytest.raises(
+            InvalidInputError, match=r"'matched_filter' needs cutouts.*attach_cutouts"
+        ):
             estimate_masses(other, names)
         other = make_check_sample(3)
         other.cutouts.noise = None
