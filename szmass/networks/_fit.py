@@ -177,7 +177,7 @@ def model_arrays(model):
 
 def best_arrays(folder):
     """Weights of the best epoch of a run, by name, from its check-point."""
-    arrays = load_arrays(Path(folder) / _CHECKPOINT)
+    arrays = load_arrays(Path(folder) / _CHECKPOINT, text={"history"})
     return {key.partition("/")[2]: arrays[key] for key in arrays if key.startswith("best/")}
 
 
@@ -220,7 +220,7 @@ class _Checkpoint:
         path = self.folder / _CHECKPOINT
         if not path.exists():
             return
-        arrays = load_arrays(path)
+        arrays = load_arrays(path, text={"history"})
         variables = self._variables()
         fits = all(
             key in arrays and arrays[key].shape == tuple(variable.shape)

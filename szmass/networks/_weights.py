@@ -81,12 +81,18 @@ def write_json(path, values, *, overwrite=True, allow_nan=True):
         temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
-def load_arrays(path):
-    """Read named arrays from an ``.npz`` file, or say that it is damaged."""
+def load_arrays(path, *, text=()):
+    """Read named arrays of numbers from an ``.npz`` file, or say that it is damaged.
+
+    Those in ``text`` may hold text instead.
+    """
     try:
         check_npz(path)
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {name: _numbers(file[name], name) for name in file.files}
+            return {
+                name: file[name] if name in text else _numbers(file[name], name)
+                for name in file.files
+            }
     except (
         *(OSError, ValueError, EOFError, TypeError, LookupError),
         *(zipfile.BadZipFile, RuntimeError, zlib.error),  # encrypted, packed in an unknown way
