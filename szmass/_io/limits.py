@@ -180,7 +180,7 @@ def fits_problem(path):
 
 def _read_header(stream):
     """Cards of a header that tell sizes, and its length; ({}, 0) where there is none."""
-    cards, length = {}, 0
+    cards, length, twice = {}, 0, None
     while block := stream.read(_BLOCK):
         if not length and not block.startswith((b"SIMPLE", b"XTENSION")):
             return {}, 0
@@ -188,11 +188,11 @@ def _read_header(stream):
         for place in range(0, len(block), 80):
             card = block[place : place + 80]
             if card.rstrip() == b"END":
-                return cards, length
+                return (None, twice) if twice else (cards, length)
             if match := _CARD.match(card):
                 name = match[1].decode()
                 if cards.setdefault(name, match[2]) != match[2]:
-                    return None, f"{name} stands in a header twice, with other values"
+                    twice = f"{name} stands in a header twice, with other values"
         if length > _LONGEST_HEADER * _BLOCK:
             break
     return None, "it is truncated or damaged: a header has no end"
