@@ -24,7 +24,7 @@ _MOST_FIELDS = 999
 _INFLATABLE = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 _CARD = re.compile(
     rb"(SIMPLE|XTENSION|BITPIX|NAXIS\d{0,3}|[PG]COUNT|GROUPS|TFIELDS|TFORM\d{1,3}|ZIMAGE|ZBITPIX|"
-    rb"ZNAXIS\d{0,3}|C(?:TYPE|UNIT|RVAL|RPIX|DELT|ROTA)\d|(?:PC|CD|PV)\d+_\d+|LONPOLE|LATPOLE|"
+    rb"ZNAXIS\d{0,3}|(?:CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d|(?:PC|CD|PV)\d+_\d+|LONPOLE|LATPOLE|"
     rb"NSIDE|ORDERING|COORDSYS|INDXSCHM) *= *('(?:[^']|'')*'|[^ /]*)"
 )
 _FORM = re.compile(rb"' *(\d*)([LXBIJKAEDCMPQ])")
