@@ -65,6 +65,26 @@ b "" nan nan nan 1 nan nan nan 1 nan nan nan 1024
 """.replace(" \\\n", " ")
 
 
+@pytest.mark.parametrize("values", [["x", "1"], [0.5, 1.0], [1e300, 0.0]])
+def test_flags_that_are_no_whole_numbers(tmp_path, values):
+    table = make_table("scaling")
+    table["flag"] = values
+    with pytest.raises(FileFormatError, match="'flag' does not hold whole numbers"):
+        masses_of(table, "scaling")
+    write_masses(table, tmp_path / "a.ecsv")
+    with pytest.raises(FileFormatError, match="'flag' does not hold whole numbers"):
+        read_masses(tmp_path / "a.ecsv")
+
+
+@pytest.mark.parametrize("column", ["mass", "mass_errn"])
+def test_masses_that_are_text(tmp_path, column):
+    table = make_table("scaling")
+    table[column] = ["x", "1e14"]
+    write_masses(table, tmp_path / "a.ecsv")
+    with pytest.raises(InvalidInputError, match=f"'{column}' must be"):
+        read_masses(tmp_path / "a.ecsv")
+
+
 def make_table(method, masses=(1e14, np.nan), names=("a", "b")):
     estimates = MassEstimates(masses, [1e13, np.nan], [2e13, np.nan], [0, MassFlag.NO_CUTOUT])
     return estimates.to_table(names, [0.1, np.nan], method, {"method": method, "x": 1})

@@ -235,3 +235,46 @@ def test_any_posteriors_come_back(rows, prior, suffix, tmp_path):
     np.testing.assert_array_equal(back.redshift, np.array(redshift, dtype=float))
     np.testing.assert_array_equal(back.density, p.density)
     np.testing.assert_allclose(back.prior, p.prior, rtol=1e-12)
+
+
+def _written_with(path, edit):
+    table = to_table(gaussian(names=["a", "b"], meta={"mass_scale": 1.0}))
+    edit(table)
+    write_table(table, path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["ecsv", "fits", "vot"])
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("schema_version", None, "schema version None"),
+        ("schema_version", "x", "schema version 'x'"),
+        ("about", 3, "'about' of its meta must be a mapping"),
+        ("about", [], "'about' of its meta must be a mapping"),
+        ("log10_mass", ["x", "y"], "'log10_mass'"),
+        ("log10_mass", 3, "'log10_mass'"),
+        ("prior", ["a"], "'prior'"),
+        ("prior", -1.5, "'prior'"),
+        ("prior", [[1.0]], "'prior'"),
+        ("prior", [float("nan"), *np.ones(230)], "a number of the prior is not finite"),
+    ],
+)
+def test_files_whose_meta_is_damaged(tmp_path, suffix, key, value, message):
+    path = _written_with(tmp_path / f"p.{suffix}", lambda t: t.meta.update({key: value}))
+    with pytest.raises(FileFormatError, match=message):
+        LogMassPosterior.read(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("redshift", ["0.2", "..."], "'redshift' must be"),
+        ("flag", [0.5, 4.0], "'flag' does not hold whole numbers"),
+        ("flag", ["0", "x"], "'flag' does not hold whole numbers"),
+    ],
+)
+def test_files_whose_columns_hold_something_else(tmp_path, column, values, message):
+    path = _written_with(tmp_path / "p.ecsv", lambda t: t.replace_column(column, values))
+    with pytest.raises(FileFormatError, match=message):
+        LogMassPosterior.read(path)

@@ -267,7 +267,7 @@ def _rewritten_healpix(rng, form, reference):
     if kind == "long":
         return kind, REFUSED, write(np.append(values_in_order, [0, 0]))
     if kind == "empty":
-        return kind, REFUSED, write(values_in_order[:0])
+        return kind, FREE if partial else REFUSED, write(values_in_order[:0])
     if kind == "renamed":
         return kind, SAME, write(name=pick(rng, ("y", "COMPTON", "FULL", "I_STOKES", "signal")))
     if kind == "two columns":

@@ -111,9 +111,13 @@ class Worker:
         if self._process is None:
             self._start()
         self._connection.send((target, seed, number))
-        mutation = self._receive(_START_UP)
+        try:
+            mutation = self._receive(_START_UP)
+        except (EOFError, ConnectionError):
+            self._lose()
+            mutation = None
         if mutation is None:
-            raise RuntimeError(f"The input {target}:{number} could not be made.")
+            return "not made", "crash", "the process ended as it made the input", 0.0, 0.0
         try:
             result = self._receive(TIME_LIMIT)
         except (EOFError, ConnectionError):

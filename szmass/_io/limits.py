@@ -24,7 +24,7 @@ _MOST_FIELDS = 999
 _INFLATABLE = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 _CARD = re.compile(
     rb"(SIMPLE|XTENSION|BITPIX|NAXIS\d{0,3}|[PG]COUNT|GROUPS|TFIELDS|TFORM\d{1,3}|ZIMAGE|ZBITPIX|"
-    rb"ZNAXIS\d{0,3}|C(?:TYPE|UNIT|RVAL|RPIX|DELT|ROTA)\d|(?:PC|CD|PV)\d+_\d+|LONPOLE|LATPOLE|"
+    rb"ZNAXIS\d{0,3}|(?:CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d|(?:PC|CD|PV)\d+_\d+|LONPOLE|LATPOLE|"
     rb"NSIDE|ORDERING|COORDSYS|INDXSCHM) *= *('(?:[^']|'')*'|[^ /]*)"
 )
 _FORM = re.compile(rb"' *(\d*)([LXBIJKAEDCMPQ])")
@@ -180,7 +180,7 @@ def fits_problem(path):
 
 def _read_header(stream):
     """Cards of a header that tell sizes, and its length; ({}, 0) where there is none."""
-    cards, length = {}, 0
+    cards, length, twice = {}, 0, None
     while block := stream.read(_BLOCK):
         if not length and not block.startswith((b"SIMPLE", b"XTENSION")):
             return {}, 0
@@ -188,11 +188,11 @@ def _read_header(stream):
         for place in range(0, len(block), 80):
             card = block[place : place + 80]
             if card.rstrip() == b"END":
-                return cards, length
+                return (None, twice) if twice else (cards, length)
             if match := _CARD.match(card):
                 name = match[1].decode()
                 if cards.setdefault(name, match[2]) != match[2]:
-                    return None, f"{name} stands in a header twice, with other values"
+                    twice = f"{name} stands in a header twice, with other values"
         if length > _LONGEST_HEADER * _BLOCK:
             break
     return None, "it is truncated or damaged: a header has no end"

@@ -52,6 +52,7 @@ def new_session():
             try:
                 urljoin(resp.url, target or "")
             except ValueError as err:
+                resp.close()
                 raise requests.exceptions.InvalidURL(f"{resp.url} leads to {target!r}") from err
             if target and resp.url.startswith("https:"):
                 there = urljoin(resp.url, target)

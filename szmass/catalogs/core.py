@@ -44,6 +44,9 @@ from szmass.exceptions import (
 __all__ = ["CATALOGS", "Catalog", "CatalogColumn", "catalog_columns", "register_catalog"]
 
 
+# Columns of positions by our names, and the largest angles that can stand in them [deg].
+_ANGLES = {"ra": 360, "dec": 90, "glon": 360, "glat": 90}
+
 _PARAMETERS = """Parameters
 ----------
 table : `~astropy.table.Table`
@@ -156,11 +159,10 @@ class Catalog:
 
     def _check_values(self):
         """Refuse positions, redshifts, masses and errors of masses that cannot be."""
-        position = dict(zip((self.position or ())[:2], (360, 90), strict=False))
         for name in self.table.colnames:
             values, mask, unit = column_parts(self.table[name])
-            if name in position and values.dtype.kind == "f":
-                bad, what = np.abs(values) > position[name], f"beyond {position[name]} deg"
+            if limit := _ANGLES.get(name):
+                bad, what = np.abs(values) > limit, f"beyond {limit} deg"
             elif name == "redshift":
                 bad, what = values < 0, "negative"
             elif unit is None or not unit.is_equivalent(u.solMass):

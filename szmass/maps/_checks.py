@@ -152,8 +152,10 @@ def check_whole_sky(values):
 
 
 def is_celestial(wcs):
-    """Whether a WCS has two celestial axes and no other."""
+    """Whether a WCS has two celestial axes and no other, which are not parallel."""
     try:
-        return isinstance(wcs, WCS) and wcs.naxis == 2 and wcs.has_celestial
+        if not (isinstance(wcs, WCS) and wcs.naxis == 2 and wcs.has_celestial):
+            return False
+        return np.linalg.matrix_rank(wcs.pixel_scale_matrix) == 2
     except ValueError:  # axes that do not go together
         return False

@@ -231,7 +231,7 @@ def _read_image(source, hdus, hdu, path, frame, mask):
         )
     if not is_celestial(wcs):
         raise FileFormatError(
-            f"The image of {path} must have a WCS with two celestial axes. Received: "
+            f"The image of {path} must have a WCS with two celestial axes that differ. Received: "
             f"{list(wcs.wcs.ctype)}. (A published cutout without WCS is read by Cutout.read.)"
         )
     marks = sum((mark_in(number, data.dtype) for number in (bad, blank)), ())

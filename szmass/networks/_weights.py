@@ -11,7 +11,7 @@ import numpy as np
 
 from szmass._io.download import file_sha256
 from szmass._io.files import atomic_path
-from szmass._io.limits import check_npz
+from szmass._io.limits import check_npz, inflation_limit, too_large
 from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError
 
@@ -46,6 +46,9 @@ def read_keras2_weights(path):
                 ours = f"{_OUR_LAYER[kind[1]]}{counts[kind[1]]}"
                 for name in names:
                     parameter = name.rpartition("/")[2].partition(":")[0]
+                    # What is stated need not be in the file: it is zeros then.
+                    if group[name].nbytes > (limit := inflation_limit(Path(path).stat().st_size)):
+                        raise too_large(path, limit)
                     arrays[f"{ours}/{parameter}"] = _numbers(group[name][()], name)
     except (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError) as err:
         if isinstance(err, FileFormatError):

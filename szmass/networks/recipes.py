@@ -32,6 +32,13 @@ def _is_number(value, least=0.0):
     )
 
 
+def _all_finite(value):
+    """Whether no number in nested lists and tables is NaN or infinite."""
+    if isinstance(value, dict | list | tuple):
+        return all(map(_all_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def _is_whole(value, least):
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
@@ -348,6 +355,8 @@ def _checked_architecture(kind, values):
                 f"published network. Received: {values!r}"
             )
         return values
+    if not _all_finite(list(values.values())):
+        raise InvalidInputError(f"'architecture' must hold finite numbers. Received: {values!r}")
     name, known = values["name"], ", ".join(ARCHITECTURES)
     if not isinstance(name, str) or name not in ARCHITECTURES:
         raise InvalidInputError(

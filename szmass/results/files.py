@@ -299,7 +299,7 @@ def posterior_from_table(table, where):
     prior = table["prior"] if "prior" in table.colnames else meta.get("prior")
     prior = as_floats(prior, "", "prior")
     known = ~np.isnan(density).any(axis=1)
-    known = known if prior.shape == density.shape else slice(None)
+    known = known if prior.shape == density.shape else ...
     if not np.isfinite(prior[known]).all():
         raise FileFormatError(f"{where!r} is damaged: a number of the prior is not finite.")
     return {

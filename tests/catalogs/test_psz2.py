@@ -294,6 +294,8 @@ def test_codes_for_no_value_enter_no_means(published, rows, tmp_path):
         ("msz", -5e14, "'msz' is not positive in 1 rows: -5e.14 in row 7"),
         ("redshift", -0.5, "'redshift' is negative in 1 rows: -0.5 in row 7"),
         ("msz_errn", -1e13, "'msz_errn' is negative in 1 rows"),
+        ("dec", 95, "'dec' is beyond 90 deg in 1 rows: 95 in row 7"),
+        ("ra", -1e30, "'ra' is beyond 360 deg in 1 rows"),
     ],
 )
 def test_values_that_no_cluster_has(catalog, name, value, message):

@@ -143,6 +143,20 @@ def test_http_error(vizier, psz2_like, rows, status, requests):
     assert len(vizier.requests) == requests
 
 
+@pytest.mark.parametrize("location", ["//[", "", "ftp://nowhere/"])
+def test_redirect_to_nowhere(vizier, location):
+    vizier.status, vizier.headers = 302, {"Location": location}
+    with pytest.raises(RemoteDataError, match="did not give"):
+        PSZ2Catalog.fetch()
+
+
+@pytest.mark.parametrize("column", ["MSZ_ERR_UP", "MSZ_ERR_LOW"])
+def test_error_beyond_all_masses(vizier, psz2_like, rows, column):
+    vizier.body = psz2_like.vizier_answer(rows | {column: np.full(60, 1e20)})
+    with pytest.raises(RemoteDataError, match="must be from 0 to 1e.16"):
+        PSZ2Catalog.fetch()
+
+
 def test_server_that_recovers(vizier, psz2_like, rows):
     vizier.body, vizier.first_statuses = psz2_like.vizier_answer(rows), [500, 503]
     assert len(PSZ2Catalog.fetch()) == 60

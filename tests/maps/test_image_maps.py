@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reproject import reproject_interp
 
+from szmass.exceptions import InvalidInputError
 from szmass.maps import ComptonMap, CutoutGeometry
 
 GEOMETRY = CutoutGeometry((10, 14), 12 * u.arcmin)
@@ -208,3 +209,10 @@ def test_masked_and_unseen_pixels_are_invalid():
         assert np.argwhere(~cutout.footprint[inner]).tolist() == [[18, 28], [33, 38]]
         smoothed = ymap.cutout(coord, geometry=geometry)
         assert (~smoothed.footprint[inner]).sum() == 2 * 4
+
+
+def test_axes_that_are_parallel_are_none():
+    wcs = make_wcs("ZEA", (8, 8), (10, 20))
+    wcs.wcs.pc = [[1, 1], [1, 1]]
+    with pytest.raises(InvalidInputError, match="two celestial axes"):
+        ComptonMap.from_image(np.zeros((8, 8)), wcs)

@@ -254,3 +254,8 @@ def test_inpaint_refuses(noisy):
         apodise(stack, "3 arcmin", pixel_scale="1 arcmin")
     with pytest.raises(InvalidInputError, match="'width' must be >= 0"):
         apodise(stack, "-3 arcmin")
+
+
+def test_a_mask_of_rows_of_several_lengths():
+    with pytest.raises(InvalidInputError, match="An array of numbers is expected"):
+        apply_mask(make_stack(), [[True], [True, False]])

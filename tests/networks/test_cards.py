@@ -92,6 +92,28 @@ def test_file_that_is_no_card(tmp_path, text):
         ModelCard.read(tmp_path / "card.json")
 
 
+def test_a_field_that_stands_twice(tmp_path):
+    path = write(tmp_path / "card.json")
+    path.write_text(path.read_text()[:-1] + ', "h": 0.7}')
+    with pytest.raises(FileFormatError, match="'h' stands in it more than once"):
+        ModelCard.read(path)
+
+
+@pytest.mark.parametrize("value", [True, "1.7", "nan"])
+@pytest.mark.parametrize("name", ["pixel_scale_arcmin", "rotation_deg", "beam_fwhm_arcmin", "h"])
+def test_texts_and_truth_values_are_no_numbers(tmp_path, name, value):
+    with pytest.raises(FileFormatError, match="A number is expected. Received"):
+        ModelCard.read(write(tmp_path / "card.json", **{name: value}))
+    with pytest.raises(InvalidInputError, match="A number is expected"):
+        ErrorTable((14, 15), (0.1, value), (0.1, 0.1))
+
+
+@pytest.mark.parametrize("masses", [(-1e300, 14), (14, 1e300), (14, np.nan)])
+def test_errors_at_masses_that_cannot_be(masses):
+    with pytest.raises(InvalidInputError, match="between 0 and 20"):
+        ErrorTable(masses, (0.1, 0.1), (0.1, 0.1))
+
+
 def test_redshift_bins_include_their_upper_end():
     redshift = [np.nan, -1, 0, 1e-9, 0.1, 0.1000001, 0.2, 0.4, 0.41, 1, 1.0001, np.inf]
     expected = [-1, -1, -1, 0, 0, 1, 1, 2, 3, 3, -1, -1]

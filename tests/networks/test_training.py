@@ -3,6 +3,7 @@
 import json
 import shutil
 import tomllib
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -75,6 +76,25 @@ def trained(tmp_path_factory, recipe, dataset):
     folder = tmp_path_factory.mktemp("trained") / "tiny"
     train(recipe, folder, dataset=dataset)
     return folder
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('kind = "density"', "kind = [[1], [2]]"),
+        ("[data]", "[data]\nx = " + "[" * 5000 + "]" * 5000),
+        ("seed = ", "seed = " + "1" * 5000),
+        ("filters = [", "filters = [nan, "),
+        ("[quick]", "[quick]\n" + ".".join(5000 * ["a"]) + " = 1"),
+    ],
+    ids=["kind", "nested", "digits", "NaN", "deep"],
+)
+def test_recipes_that_are_odd_in_form(tmp_path, old, new):
+    text = (resources.files("szmass") / "data" / "recipes" / "default.toml").read_text()
+    path = tmp_path / "recipe.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(FileFormatError, match="no usable recipe"):
+        Recipe.read(path)
 
 
 def test_recipes_that_ship_can_be_read():

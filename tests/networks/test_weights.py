@@ -43,6 +43,51 @@ def test_layer_of_unknown_kind(keras2_file):
         read_keras2_weights(keras2_file)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["text", np.array([b"a", b"b"]), None, h5py.SoftLink("/nowhere"), np.zeros(2, "f4,i4")],
+    ids=["text", "texts", "group", "link", "records"],
+)
+def test_a_weight_that_is_no_array_of_numbers(keras2_file, value):
+    with h5py.File(keras2_file, "r+") as file:
+        layer = next(name for name in file if name.startswith("conv2d"))
+        name = file[layer].attrs["weight_names"][0].decode()
+        del file[layer][name]
+        if value is None:
+            file[layer].create_group(name)
+        else:
+            file[layer][name] = value
+    with pytest.raises(FileFormatError, match="must hold numbers|not a complete weight file"):
+        read_keras2_weights(keras2_file)
+
+
+def test_a_weight_that_states_more_than_the_file_holds(keras2_file):
+    with h5py.File(keras2_file, "r+") as file:
+        layer = next(name for name in file if name.startswith("conv2d"))
+        name = file[layer].attrs["weight_names"][0].decode()
+        del file[layer][name]
+        file[layer].create_dataset(name, shape=(10**9,), dtype="f4", chunks=(1000,))
+    with pytest.raises(FileFormatError, match="inflates to more than 256 MB"):
+        read_keras2_weights(keras2_file)
+
+
+@pytest.mark.parametrize("names", [3, np.array([b"\xff\xfe"]), np.array([b"nowhere"])])
+@pytest.mark.parametrize("attribute", ["layer_names", "weight_names"])
+def test_names_that_are_none(keras2_file, attribute, names):
+    with h5py.File(keras2_file, "r+") as file:
+        layer = next(name for name in file if name.startswith("conv2d"))
+        (file if attribute == "layer_names" else file[layer]).attrs[attribute] = names
+    with pytest.raises(FileFormatError, match="not a complete weight file"):
+        read_keras2_weights(keras2_file)
+
+
+@pytest.mark.parametrize("kind", ["U3", "M8[s]", "f4,i4"])
+def test_npz_of_other_things_than_numbers(tmp_path, kind):
+    np.savez(tmp_path / "a.npz", a=np.zeros(2, kind))
+    with pytest.raises(FileFormatError, match="'a' must hold numbers"):
+        load_arrays(tmp_path / "a.npz")
+
+
 def test_npz_round_trip(tmp_path, arrays):
     for _ in range(2):  # the second replaces the first
         save_arrays(tmp_path / "a.npz", arrays)

@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import json
 import multiprocessing
 import os
 import pickle
@@ -466,3 +467,37 @@ def test_maps_of_a_data_set_say_what_is_in_them(tmp_path):
     assert repr(stack.noise) == repr(drawn)
     assert stack.sampling == mock.cutouts.sampling
     assert make_dataset(tmp_path / "clean.zarr", population, **options)[:2].cutouts.noise is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("shape", 0), 10**19),
+        (("shape", 0), 3),
+        (("chunk_grid", "configuration", "chunk_shape", 0), 0),
+        (("codecs",), [float("nan")]),
+        (("chunk_key_encoding", "name"), -1),
+        (("fill_value",), 1e300),
+        (("storage_transformers",), 3),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_descriptions_of_arrays_that_cannot_be(copy, keys, value):
+    file = copy / "truth" / "cluster_id" / "zarr.json"
+    described = entry = json.loads(file.read_text())
+    for key in keys[:-1]:
+        entry = entry[key]
+    entry[keys[-1]] = value
+    file.write_text(json.dumps(described))
+    with pytest.raises((FileFormatError, IntegrityError), match="truth/cluster_id"):
+        SimulationDataset.open(copy).table(["cluster_id"])
+
+
+@pytest.mark.parametrize("files", [3, [1], {"maps/c/0/0/0": 3}, {"maps/c/0/0/0": {"size": []}}])
+def test_records_of_shards_that_cannot_be(copy, files):
+    file = copy / "shards" / "0" / "zarr.json"
+    record = json.loads(file.read_text())
+    record["attributes"]["files"] = files
+    file.write_text(json.dumps(record))
+    with pytest.raises(IntegrityError, match="not complete"):
+        SimulationDataset.open(copy)

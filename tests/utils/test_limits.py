@@ -121,6 +121,53 @@ def test_compressed_image_that_states_too_much(tmp_path):
         check_fits_sizes(path)
 
 
+@pytest.mark.parametrize("keyword", ["NAXIS2", "TFIELDS", "TTYPE1"])
+def test_a_size_that_stands_twice(tmp_path, keyword):
+    # astropy would take the last one, whatever was looked at before.
+    content = table_bytes()
+    place = content.rindex(keyword.ljust(8).encode() + b"=")
+    same, other = content[place : place + 80], f"{keyword:8}= {7:>20}".ljust(80).encode()
+    end = content.rindex(b"END".ljust(80))
+    path = tmp_path / "a.fits"
+    for card in (same, other):
+        path.write_bytes(content[:end] + card + content[end : end + 80] + content[end + 160 :])
+        if card is same or keyword == "TTYPE1":
+            check_fits_sizes(path)
+            continue
+        with pytest.raises(FileFormatError, match=f"{keyword} stands in a header twice"):
+            check_fits_sizes(path)
+
+
+def test_a_format_of_a_column_that_is_missing(tmp_path):
+    path = tmp_path / "a.fits"
+    path.write_bytes(table_bytes().replace(b"TFORM1  =", b"TFORX1  ="))
+    with pytest.raises(FileFormatError, match="TFORM1 is missing"):
+        check_fits_sizes(path)
+
+
+@pytest.mark.parametrize(("blocks", "refused"), [(10, False), (101, True)])
+def test_bytes_behind_the_last_hdu(tmp_path, blocks, refused):
+    path = tmp_path / "a.fits"
+    path.write_bytes(table_bytes() + bytes(2880 * blocks))
+    if not refused:
+        check_fits_sizes(path)
+        return
+    with pytest.raises(FileFormatError, match="290880 bytes behind its last HDU"):
+        check_fits_sizes(path)
+
+
+def test_a_card_that_is_understood_late_is_an_error_of_the_file(tmp_path):
+    path = tmp_path / "a.fits"
+    card = b"EXTNAME = 'OPEN"
+    path.write_bytes(
+        fits_bytes(fits.ImageHDU(np.zeros(3), name="OPEN")).replace(
+            b"EXTNAME = 'OPEN    '", card.ljust(20)
+        )
+    )
+    with pytest.raises(FileFormatError, match="cannot be read as FITS"), open_fits(path) as hdus:
+        assert "OTHER" not in hdus
+
+
 def test_content_that_inflates_beyond_the_limit(tmp_path):
     path = tmp_path / "bomb.csv.gz"
     with gzip.open(path, "wb") as stream:
@@ -144,6 +191,17 @@ def test_npz_is_judged_by_its_directory(tmp_path):
         for _ in range(300):
             file.write(bytes(1_000_000))
     with pytest.raises(FileFormatError, match="inflates to more than 256 MB"):
+        check_npz(path)
+
+
+def test_npz_with_two_arrays_of_one_name(tmp_path):
+    path, array = tmp_path / "weights.npz", io.BytesIO()
+    np.save(array, np.zeros(2))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", array.getvalue())
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("a.npy", array.getvalue())
+    with pytest.raises(FileFormatError, match="two arrays of one name"):
         check_npz(path)
 
 

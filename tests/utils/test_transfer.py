@@ -10,6 +10,7 @@ import threading
 import time
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -177,7 +178,9 @@ def test_busy_server_is_asked_again(server, part):
 
 def test_pauses_grow(server, part, monkeypatch):
     pauses = []
-    monkeypatch.setattr(transfer_module.time, "sleep", pauses.append)
+    # Of this module alone: servers of other tests may sleep at the same time.
+    own_time = SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic)
+    monkeypatch.setattr(transfer_module, "time", own_time)
     url = server.add("/map.fits", CONTENT, statuses=[503] * 4)
     with pytest.raises(RemoteDataError, match="answered 503 Service Unavailable"):
         transfer(url, part)
@@ -194,7 +197,9 @@ def test_pauses_grow(server, part, monkeypatch):
 )
 def test_pause_that_the_server_asks_for(server, part, monkeypatch, asked, pauses):
     slept = []
-    monkeypatch.setattr(transfer_module.time, "sleep", slept.append)
+    # Of this module alone: servers of other tests may sleep at the same time.
+    own_time = SimpleNamespace(sleep=slept.append, monotonic=time.monotonic)
+    monkeypatch.setattr(transfer_module, "time", own_time)
     url = server.add("/map.fits", CONTENT, statuses=[503, 429])
     server.refusal_headers = {"Retry-After": asked}
     transfer(url, part)

@@ -263,7 +263,7 @@ def read_record(path, number):
     """Read the record of a shard: ``rows`` and ``files``; None if there is none."""
     try:
         record = json.loads(_record_path(path, number).read_text())["attributes"]
-        return record if record["files"] else None
+        return record if record["files"] and isinstance(record["files"], dict) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -279,7 +279,7 @@ def damaged_files(path, number, *, checksums):
         try:
             fine = file.stat().st_size == expected["size"]
             fine = fine and (not checksums or file_sha256(file) == expected["sha256"])
-        except OSError:
+        except (OSError, TypeError, LookupError):  # or the record is damaged
             fine = False
         if not fine:
             damaged.append(name)
