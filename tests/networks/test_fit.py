@@ -70,7 +70,10 @@ def test_the_same_seed_gives_the_same_bits(whole, tmp_path):
     other = make_network(7)
     assert fit(other, tmp_path) == history
     assert_same(model_arrays(other), model_arrays(network))
-    assert_same(load_arrays(tmp_path / "checkpoint.npz"), load_arrays(folder / "checkpoint.npz"))
+    assert_same(
+        load_arrays(tmp_path / "checkpoint.npz", text={"history"}),
+        load_arrays(folder / "checkpoint.npz", text={"history"}),
+    )
     assert (tmp_path / "log.csv").read_bytes() == (folder / "log.csv").read_bytes()
     other = make_network(8)
     assert fit(other, tmp_path)[0] != history[0]
@@ -82,7 +85,10 @@ def test_an_interrupted_run_ends_as_a_whole_one(whole, tmp_path):
     other = make_network(99)  # weights, drop-out and optimizer must all come from the check-point
     assert fit(other, tmp_path, resume=True) == history
     assert_same(model_arrays(other), model_arrays(network))
-    assert_same(load_arrays(tmp_path / "checkpoint.npz"), load_arrays(folder / "checkpoint.npz"))
+    assert_same(
+        load_arrays(tmp_path / "checkpoint.npz", text={"history"}),
+        load_arrays(folder / "checkpoint.npz", text={"history"}),
+    )
     assert (tmp_path / "log.csv").read_bytes() == (folder / "log.csv").read_bytes()
 
 
@@ -129,7 +135,7 @@ def test_a_loss_that_is_not_finite_ends_it(tmp_path):
 
     with pytest.raises(TrainingError, match="loss of 'train' became nan in epoch 3, batch 4"):
         fit(make_network(7), tmp_path, data=breaking)
-    kept = load_arrays(tmp_path / "checkpoint.npz")
+    kept = load_arrays(tmp_path / "checkpoint.npz", text={"history"})
     assert all(np.isfinite(value).all() for value in kept.values() if value.dtype.kind == "f")
     assert len(Table.read(tmp_path / "log.csv", format="ascii.csv")) == 2
 
