@@ -166,8 +166,8 @@ def number_column(column, name, wanted=None, *, unit=None, missing=None, names=N
             f"{the(label)} column '{name}' must hold one number per row. Received: "
             f"dtype {values.dtype}, shape {values.shape}"
         )
-    single = values.dtype == np.float32
-    numbers, mask, wrong = numbers_of(as_doubles(values) if single else values, mask)
+    real = values.dtype.kind == "f"
+    numbers, mask, wrong = numbers_of(as_doubles(values) if real else values, mask)
     if wrong.any():
         raise InvalidInputError(
             f"{the(label)} column '{name}' must hold one number per row. Received: "

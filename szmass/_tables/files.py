@@ -319,8 +319,9 @@ def read_table(path, *, format=None, readme=None, text=()):
                 f"columns is damaged ({err})"
             ) from err
     for name in table.colnames if form == "ecsv" else ():
-        values, mask, _ = column_parts(table[name])
-        if values.dtype.kind == "O" and all(isinstance(value, str) for value in values[~mask]):
-            plain = known_kind(table[name], name)
-            table[name] = plain if mask.any() else Column(plain)
+        if isinstance(table[name], Column) and table[name].dtype.kind == "O":
+            values, mask = np.ma.getdata(table[name]), np.ma.getmaskarray(table[name])
+            if all(isinstance(value, str) for value in values[~mask]):
+                plain = known_kind(table[name], name)
+                table[name] = plain if mask.any() else Column(plain)
     return as_qtable(table)
