@@ -128,7 +128,7 @@ def parse_votable(content):
     `ValueError` where it refers to other files or addresses, or states more than it has.
     """
     try:
-        _check_votable(content)
+        streams = _check_votable(content)
         document = parse(io.BytesIO(content))
     except BAD_CONTENT as err:
         raise ValueError(f"it is no VOTable, or truncated: {err}") from err
@@ -138,23 +138,27 @@ def parse_votable(content):
     tables = {}
     for number, table in enumerate(document.iter_tables()):
         infos += table.infos
+        if streams[number] and not len(table.array):
+            raise ValueError("its binary data give no row: they are damaged.")
         tables[table.name or str(number)] = table.to_table(use_names_over_ids=True)
     texts = [(info.name, f"{info.value or ''} {info.content or ''}".strip()) for info in infos]
     return tables, texts
 
 
 def _check_votable(content):
-    limit = inflation_limit(len(content))
-    state = {"width": 0, "rows": 0}
+    """Refuse what is not as it says; tell of each table whether it has binary data."""
+    limit, streams = inflation_limit(len(content)), []
+    state = {"width": 0, "rows": 0, "inside": ""}
 
     def begin(name, attributes):
-        name = name.rpartition(":")[2]
+        name = state["inside"] = name.rpartition(":")[2]
         if name == "STREAM" and any(key.rpartition(":")[2] == "href" for key in attributes):
             raise ValueError(
                 f"it refers to data elsewhere ({attributes.get('href')!r}): szmass "
                 "neither fetches nor opens them. Save the table with its data in it."
             )
         if name == "TABLE":
+            streams.append(False)
             rows = attributes.get("nrows", "0").strip()
             state.update(width=0, rows=int(rows) if rows.isdecimal() else 0)
             if state["rows"] > len(content):
@@ -167,12 +171,18 @@ def _check_votable(content):
             if state["rows"] * state["width"] > 16 * limit:
                 raise ValueError("it states larger cells (arraysize) than it has.")
 
+    def text(said):
+        if state["inside"] == "STREAM" and streams and said.strip():
+            streams[-1] = True
+
     def refuse(name, *_):
         raise ValueError(f"it declares an entity ({name!r}): szmass reads none.")
 
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.EntityDeclHandler = begin, refuse
+    parser.CharacterDataHandler = text
     parser.Parse(content, True)
+    return streams
 
 
 def _records(readme):
@@ -226,6 +236,9 @@ def _read_votable(path, **_):
 
 def _read_ecsv(path, **_):
     text = read_content(path).decode("utf-8-sig")
+    rows = (line for line in text.splitlines() if not line.startswith("#"))
+    if sum(line.count('"') for line in rows) % 2:
+        raise ValueError("a quotation mark is open at its end: it is cut short, or damaged.")
     return QTable.read(f"{text}\n", format="ascii.ecsv"), None
 
 

@@ -231,9 +231,10 @@ def _read_image(source, hdus, hdu, path, frame, mask):
         )
     if not is_celestial(wcs):
         raise FileFormatError(
-            f"The image of {path} must have a WCS with two celestial axes that differ. Received: "
+            f"The image of {path} must have a WCS with two celestial axes. Received: "
             f"{list(wcs.wcs.ctype)}. (A published cutout without WCS is read by Cutout.read.)"
         )
+    wcs.wcs.radesys = wcs.wcs.radesys.upper()  # astropy knows no 'icrs'
     marks = sum((mark_in(number, data.dtype) for number in (bad, blank)), ())
     mask = check_mask(mask, data.shape)
     with understood(path, "WCS"):

@@ -2,6 +2,7 @@
 
 import gzip
 import http.server
+import re
 import threading
 
 import astropy.units as u
@@ -388,4 +389,19 @@ def test_damaged_words_of_astropy_or_of_ours_in_fits(tmp_path):
         read_table(path)
     path.write_bytes(content.replace(b'"masked":', b'"massed":'))
     with pytest.raises(FileFormatError, match="of its columns is damaged"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("form", ["votable", "ecsv"])
+def test_rows_that_are_lost_are_told(tmp_path, form):
+    path = tmp_path / f"t.{'vot' if form == 'votable' else form}"
+    table = Table({"name": ["a", "b c"], "note": ["x", "last, one"]})
+    if form == "votable":
+        table.write(path, format="votable", tabledata_format="binary")
+        text = re.sub(r"(<STREAM[^>]*>)[^<]*", r"\1AAAA////", path.read_text())
+    else:
+        table.write(path, format="ascii.ecsv")
+        text = path.read_text().rstrip()[:-1]  # the last quotation mark
+    path.write_text(text)
+    with pytest.raises(FileFormatError, match="give no row|is open"):
         read_table(path)
