@@ -31,16 +31,10 @@ class NameIndex:
     def __init__(self, names, kind="cluster"):
         self.names = np.array(names, dtype=str)
         self.kind = kind
-        self._rows, repeated = {}, {}
-        for row, name in enumerate(self.names.tolist()):
-            key = _normalised(name)
-            if key in self._rows:
-                repeated.setdefault(key, [self._rows[key]]).append(row)
-            self._rows.setdefault(key, row)
-        if repeated:
+        if repeated := _repeated(self.names, _normalised):
             listed = "; ".join(
                 f"{str(self.names[rows[0]])!r} in rows {', '.join(map(str, rows))}"
-                for rows in list(repeated.values())[:_LISTED]
+                for rows in repeated[:_LISTED]
             )
             raise DuplicateNameError(
                 f"Each {kind} needs a name of its own, and {len(repeated)} "
@@ -70,6 +64,10 @@ class NameIndex:
         )
 
     @functools.cached_property
+    def _rows(self):
+        return {_normalised(name): row for row, name in enumerate(self.names)}
+
+    @functools.cached_property
     def _by_key(self):
         rows = {}
         for row, name in enumerate(self.names.tolist()):
@@ -78,12 +76,8 @@ class NameIndex:
 
     def alike(self):
         """Tell in words which rows have names that mean the same, as "A1" and "Abell 1" do."""
-        rows = {}
-        for row, name in enumerate(self.names.tolist()):
-            # "A1 1" is a part of A1, "A11" another cluster.
-            rows.setdefault(name_key(_BETWEEN_DIGITS.sub("/", name)), []).append(row)
-        rows.pop(None, None)
-        same = [found for found in rows.values() if len(found) > 1]
+        # "A1 1" is a part of A1, "A11" another cluster.
+        same = _repeated(self.names, lambda name: name_key(_BETWEEN_DIGITS.sub("/", name)))
         if not same:
             return None
         listed = "; ".join(
@@ -125,6 +119,21 @@ def did_you_mean(name, known):
     lower = {str(value).lower(): str(value) for value in known}
     close = difflib.get_close_matches(str(name).lower(), lower, n=1)
     return f" Did you mean {lower[close[0]]!r}?" if close else ""
+
+
+def _repeated(names, key):
+    """Give the rows of each key that stands more than once, None aside.
+
+    Hashes are compared first: keys themselves are 200 bytes a name, and samples hold millions.
+    """
+    hashes = np.fromiter((hash(key(name)) for name in names), np.int64, len(names))
+    order = np.argsort(hashes, kind="stable")
+    same = hashes[order[1:]] == hashes[order[:-1]]
+    rows = {}
+    for row in np.union1d(order[1:][same], order[:-1][same]).tolist():
+        rows.setdefault(key(names[row]), []).append(row)
+    rows.pop(None, None)
+    return [found for found in rows.values() if len(found) > 1]
 
 
 def _normalised(name):
