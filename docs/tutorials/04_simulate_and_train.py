@@ -3,7 +3,7 @@ Simulate and train
 ==================
 
 A network learns to weigh from simulated clusters. This lesson simulates some, trains a network of seconds, and asks what it is
-worth: the same steps as for the networks that ship, only shorter. It needs the extras ``cnn`` and ``distributed`` (Keras,
+worth: the same steps as for the networks that ship, only shorter. It needs the extras ``train`` and ``distributed`` (Keras,
 TensorFlow and zarr); if there is no output below, they were missing when these pages were built.
 """
 

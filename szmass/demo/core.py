@@ -2,7 +2,6 @@
 
 import inspect
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import astropy.units as u
 import numpy as np
@@ -229,7 +228,6 @@ def _estimators(sample, known):
             cls.__module__.startswith("szmass.")
             and cls.requires & {"cutout", "complete_cutout"}
             and not cls.downloads
-            and (cls.extra != "cnn" or find_spec("keras"))
             and columns <= set(sample.table.colnames)
         ):
             chosen[tag] = cls(**_known_options(cls, known))

@@ -1,6 +1,5 @@
 """Masses and posteriors from the networks that ship with szmass, or that a user has trained."""
 
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +34,6 @@ class NetworkMass(MassEstimator):
     kind = "network"
     errors_hold = ("noise", "scatter", "centring")
     references = ("2022NatAs...6.1325D",)
-    software = ("numpy", "scipy", "keras", "tensorflow")
-    extra = "cnn"
 
     def __getstate__(self):
         # Copies and other processes load the networks themselves.
@@ -70,12 +67,9 @@ class NetworkMass(MassEstimator):
         scale = "unknown" if simulation is None else f"true (simulation {simulation})"
         if isinstance(model, dict):
             scale = model.get("one_minus_b", scale)
-        backend = sys.modules["keras"].backend.backend() if "keras" in sys.modules else None
-        used = {"numpy", "scipy", "keras", backend or "tensorflow"}
         return {
             "mass_scale": MassScale(scale).value,
-            "software": sorted(used),
-            **({} if backend is None else {"backend": backend}),
+            "software": sorted({*self.software, *card.software}),
             "model_card": card.name,
             "model_card_digest": card.digest,
             "model_card_notes": list(card.check_cutouts(sample.cutouts)),

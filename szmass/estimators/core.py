@@ -94,8 +94,6 @@ class MassEstimator(ABC):
     references = ()
     #: Packages to cite, beside szmass and astropy.
     software = ("numpy", "scipy")
-    #: The extra of szmass that it needs, if any.
-    extra = None
     #: Whether its first use fetches files from a server.
     downloads = False
 

@@ -26,7 +26,7 @@ _CHUNK = 4096
 
 def mixture_loss(log10_mass_range):
     """Loss for Keras: -ln of the density, which is cut off at the range, at the true log10 M."""
-    ops = import_optional("keras", extra="cnn", purpose="train a network").ops
+    ops = import_optional("keras", extra="train", purpose="train a network").ops
     low, high = map(float, log10_mass_range)
 
     def loss(truth, mixture):

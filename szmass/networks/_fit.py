@@ -25,10 +25,10 @@ _CHECKPOINT, _LOG = "checkpoint.npz", "log.csv"
 
 def seed_everything(seed):
     """Make what Keras draws, and the order in which it adds, depend on the seed alone."""
-    keras = import_optional("keras", extra="cnn", purpose="train a network")
+    keras = import_optional("keras", extra="train", purpose="train a network")
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
-        import_optional("tensorflow", extra="cnn", purpose="train a network")
+        import_optional("tensorflow", extra="train", purpose="train a network")
         from tensorflow import config
 
         config.experimental.enable_op_determinism()
@@ -39,10 +39,10 @@ def use_one_thread():
     """Let Keras compute in one thread, in a process that has nothing else to do."""
     # Processes in parallel are faster than threads, and the order of sums is fixed.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    keras = import_optional("keras", extra="cnn", purpose="train a network")
+    keras = import_optional("keras", extra="train", purpose="train a network")
     backend = keras.backend.backend()
     if backend == "tensorflow":
-        config = import_optional("tensorflow", extra="cnn", purpose="train a network").config
+        config = import_optional("tensorflow", extra="train", purpose="train a network").config
         # Nothing of this can be changed once the first network has been built.
         if config.threading.get_intra_op_parallelism_threads() != 1:
             config.threading.set_intra_op_parallelism_threads(1)
@@ -50,7 +50,7 @@ def use_one_thread():
             for device in config.list_physical_devices("GPU"):
                 config.experimental.set_memory_growth(device, True)
     elif backend == "torch":
-        import_optional("torch", extra="cnn", purpose="train a network").set_num_threads(1)
+        import_optional("torch", extra="train", purpose="train a network").set_num_threads(1)
 
 
 def fit_network(
@@ -77,9 +77,11 @@ def fit_network(
     ``patience`` is the number of epochs without a better validation loss that end it. The history
     has loss, validation loss and learning rate of each epoch.
     """
-    keras = import_optional("keras", extra="cnn", purpose="train a network")
+    keras = import_optional("keras", extra="train", purpose="train a network")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    # Here, since TensorFlow traces a step in which variables are made twice.
+    model.optimizer.build(model.trainable_variables)
     state = _Checkpoint(model, folder)
     if resume:
         state.restore()

@@ -12,7 +12,6 @@ import numpy as np
 from szmass._io.download import file_sha256
 from szmass._io.files import atomic_path
 from szmass._io.limits import check_npz, inflation_limit, too_large
-from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError
 
 logger = logging.getLogger(__name__)
@@ -27,7 +26,8 @@ def read_keras2_weights(path):
     Keras 3 cannot load these files: they name the layers of a sub-classed model, which are counted
     here.
     """
-    h5py = import_optional("h5py", extra="cnn", purpose="read weights of Keras 2")
+    import h5py  # slow
+
     arrays, counts = {}, dict.fromkeys(_OUR_LAYER, 0)
     try:
         with h5py.File(path, "r") as file:

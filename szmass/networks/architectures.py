@@ -126,7 +126,7 @@ def density_inputs(shape):
     context : keras.KerasTensor
         Numbers, shape (N, 6): redshift and noise.
     """
-    keras = import_optional("keras", extra="cnn", purpose="build a network")
+    keras = import_optional("keras", extra="train", purpose="build a network")
     planes = keras.Input((shape[0] // 4, shape[1] // 4, len(CHANNELS)), name="planes")
     return planes, keras.Input((len(CONTEXT),), name="context")
 
@@ -150,7 +150,7 @@ def density_head(features, log10_mass_range, components=4):
     keras.KerasTensor
         Shape (N, 3, components): logarithms of the weights, means and standard deviations.
     """
-    keras = import_optional("keras", extra="cnn", purpose="build a network")
+    keras = import_optional("keras", extra="train", purpose="build a network")
     layers, ops = keras.layers, keras.ops
     low, high = map(float, log10_mass_range)
     x = layers.Dense(3 * components, dtype="float32", name="mixture")(features)
@@ -198,7 +198,7 @@ def build_deandres2022(shape=(96, 96), *, dropout=0.1):
     are those of the released weights. The convolutional part follows Ntampaka et al. 2019,
     ApJ 876, 82 (2019ApJ...876...82N).
     """
-    keras = import_optional("keras", extra="cnn", purpose="build a network")
+    keras = import_optional("keras", extra="train", purpose="build a network")
     layers = keras.layers
     channels = {"data_format": "channels_last"}
     maps = x = keras.Input((*shape, 1), name="map")
@@ -244,7 +244,7 @@ def build_density_cnn(shape=(96, 96), *, log10_mass_range, filters=(32, 48, 64),
         nx / 4, 4), and numbers, shape (N, 6), as in `density_inputs`. Gives shape (N, 3,
         components): logarithms of the weights, means and standard deviations.
     """
-    keras = import_optional("keras", extra="cnn", purpose="build a network")
+    keras = import_optional("keras", extra="train", purpose="build a network")
     layers = keras.layers
     channels = {"data_format": "channels_last", "padding": "same", "activation": "relu"}
     planes, context = density_inputs(shape)

@@ -4,11 +4,11 @@ import numpy as np
 
 from szmass._io.download import check_sha256
 from szmass._utils.kinds import as_path
-from szmass._utils.optional import import_optional
 from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks._card_rules import check_inputs
+from szmass.networks._forward import network_of
 from szmass.networks._weights import load_arrays
 from szmass.networks.cards import ModelCard
 
@@ -24,7 +24,7 @@ CARD = "card.json"
 class BinnedNetworks:
     """Trained networks, one per redshift bin, that give log-masses of cutouts.
 
-    Keras is loaded, and a network built, when a cluster of its bin is first weighed.
+    A network is built when a cluster of its bin is first weighed.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class BinnedNetworks:
         card.check_architecture()
         self.card = card
         self._arrays = list(arrays)
-        self._models = {}
+        self._networks = {}
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.card.name!r}, {len(self._arrays)} redshift bins>"
@@ -80,9 +80,7 @@ class BinnedNetworks:
         FileFormatError
             The weights are not those of the architecture.
         """
-        if index not in self._models:
-            self._models[index] = self.card.build(self._arrays[index])
-        return self._models[index]
+        return self.card.build(self._arrays[index])
 
     def log10_mass(self, data, redshift, *, batch_size=128):
         """Weigh cutouts.
@@ -105,10 +103,11 @@ class BinnedNetworks:
         ------
         InvalidInputError
             A shape is wrong, a pixel is not finite, or a redshift is in no bin.
+        FileFormatError
+            The weights are not those of the architecture.
         MissingDependencyError
-            Keras or its backend is not installed.
+            The architecture is of another package, and Keras or its backend is not installed.
         """
-        keras = import_optional("keras", extra="cnn", purpose="run a network")
         data, redshift = np.asarray(data), np.atleast_1d(np.asarray(redshift, dtype=float))
         check_inputs(self.card, data, redshift, batch_size)
         output = np.empty(len(data))
@@ -117,16 +116,14 @@ class BinnedNetworks:
             for i in np.unique(index):
                 rows = np.flatnonzero(index == i)
                 mean, sigma = self.card.normalisation[i]
-                model = self.model(i)
-
-                # Called as a function: Keras' predict compiles anew for each new batch size.
-                def weigh(maps, model=model):
-                    return keras.ops.convert_to_numpy(model(maps[..., np.newaxis], training=False))
-
+                if i not in self._networks:
+                    self._networks[i] = network_of(self.card, self._arrays[i])
                 for start in range(0, len(rows), batch_size):
                     batch = rows[start : start + batch_size]
                     maps = ((data[batch].astype(float) - mean) / sigma).astype(np.float32)
-                    output[batch] = in_pieces(weigh, _AT_ONCE, maps)[:, 0]
+                    output[batch] = in_pieces(self._networks[i], _AT_ONCE, maps[..., np.newaxis])[
+                        :, 0
+                    ]
                     bar.update(len(batch))
         return output if self.card.h is None else output - np.log10(self.card.h)
 

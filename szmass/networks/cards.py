@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from szmass.exceptions import (
     MissingDependencyError,
 )
 from szmass.networks._card_rules import broken_rules, cutout_differences
+from szmass.networks._forward import PASSES
 from szmass.networks._weights import set_arrays, write_json
 from szmass.networks.architectures import ARCHITECTURES
 
@@ -334,6 +336,14 @@ class ModelCard:
         """SHA-256 of the card, independent of how its file is laid out."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def software(self):
+        """What runs the networks, beside numpy: Keras and its backend, or nothing more."""
+        if self.architecture in PASSES:
+            return ()
+        keras = sys.modules.get("keras")
+        return "keras", keras.backend.backend() if keras else "tensorflow"
 
     def check_architecture(self):
         """Refuse networks of an architecture that is not installed.

@@ -7,6 +7,7 @@ from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks._card_rules import check_density_card, check_inputs
 from szmass.networks._densities import Calibration, log_density, normalised
+from szmass.networks._forward import network_of
 from szmass.networks._inputs import NetworkInputs, pooled, redshift_and_level, turned
 from szmass.networks.domain import DomainScore
 
@@ -87,7 +88,7 @@ class DensityNetworks:
             {name: array.astype(np.float32) for name, array in member.items()}
             for member in groups.values()
         ]
-        self._models = None
+        self._networks = None
         self._inputs = None
 
     def __repr__(self):
@@ -97,14 +98,12 @@ class DensityNetworks:
         return len(self._arrays)
 
     def __getstate__(self):
-        return self.__dict__ | {"_models": None}
+        return self.__dict__ | {"_networks": None}
 
     @property
     def models(self):
-        """The Keras models."""
-        if self._models is None:
-            self._models = [self.card.build(arrays) for arrays in self._arrays]
-        return self._models
+        """The members as Keras models, to look into; weighing needs none."""
+        return [self.card.build(arrays) for arrays in self._arrays]
 
     def inputs(self, noise):
         """Give what turns cutouts with this noise into what the networks see.
@@ -251,8 +250,10 @@ class DensityNetworks:
         eight = np.concatenate([turned(planes, turn) for turn in range(8)])
         contexts = np.tile(context, (8, 1))
         total = 0.0
-        for model in self.models:
-            mixture = np.asarray(model([eight, contexts], training=False))
+        if self._networks is None:
+            self._networks = [network_of(self.card, arrays) for arrays in self._arrays]
+        for network in self._networks:
+            mixture = network(eight, contexts)
             total = total + log_density(mixture, self.log10_mass).reshape(8, len(planes), -1).sum(0)
         return normalised(total / (8 * len(self)), self.log10_mass)
 

@@ -150,7 +150,7 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
     MissingDependencyError
         Keras, its backend, or zarr is not installed.
     """
-    import_optional("keras", extra="cnn", purpose="train a network")
+    import_optional("keras", extra="train", purpose="train a network")
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     workers = check_workers(workers)
     if dataset is not None and not isinstance(dataset, SimulationDataset):

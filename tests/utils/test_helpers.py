@@ -168,7 +168,7 @@ def test_backend_that_is_not_installed_is_named(monkeypatch):
 
     monkeypatch.setattr("szmass._utils.optional.importlib.import_module", fail)
     with pytest.raises(MissingDependencyError, match="KERAS_BACKEND asks for 'torch'"):
-        import_optional("keras", extra="cnn", purpose="train a network")
+        import_optional("keras", extra="train", purpose="train a network")
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -75,7 +75,7 @@ def train_one(protocol, number, model):
     """
     folder = training_folder(protocol.folder, number, model)
     _, *seeds, keras_seed = _seeds(protocol, number, model)
-    keras = import_optional("keras", extra="cnn", purpose="train a network")
+    keras = import_optional("keras", extra="train", purpose="train a network")
     keras.utils.clear_session()
     seed_everything(keras_seed)
     streams = {

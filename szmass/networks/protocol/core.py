@@ -194,7 +194,7 @@ def train_selection(
     if min_clusters is None:
         free["min_clusters"] = min(n, 10, max(2, n // (2 * len(protocol.mass_bins) + 2)))
     if importlib.util.find_spec("keras") is None:
-        import_optional("keras", extra="cnn", purpose="train a network")
+        import_optional("keras", extra="train", purpose="train a network")
     folder.mkdir(parents=True, exist_ok=True)
     with file_lock(folder / "selection"):
         _begin(protocol, free, resume)

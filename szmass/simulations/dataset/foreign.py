@@ -14,7 +14,6 @@ from szmass._io.download import file_sha256
 from szmass._io.fits import open_fits
 from szmass._tables.columns import column_parts, describe_rows, number_column, parse_unit
 from szmass._tables.files import read_table
-from szmass._utils.optional import import_optional
 from szmass._utils.seeds import check_count
 from szmass.clusters import ClusterSample
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
@@ -324,7 +323,8 @@ def _open_file(path, key):
         with open_fits(path) as hdus:
             yield _hdu(hdus, key, path).data
     elif name.endswith(_HDF5):
-        h5py = import_optional("h5py", extra="cnn", purpose="read HDF5 files")
+        import h5py  # slow
+
         try:
             file = h5py.File(path, "r")
         except OSError as err:
