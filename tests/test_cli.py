@@ -168,7 +168,6 @@ def test_help_and_module():
 
 @pytest.mark.real_data
 def test_coma_field_end_to_end(real_data, tmp_path):
-    pytest.importorskip("keras")
     output = tmp_path / "masses.ecsv"
     result = run(
         "estimate",
@@ -227,7 +226,6 @@ def test_estimate_writes_posteriors_and_samples(estimate_likelihood, tmp_path):
 def test_masses_of_the_networks_are_the_same_with_and_without_posteriors(
     estimate_likelihood, tmp_path
 ):
-    pytest.importorskip("keras")
     options = "--estimators", "cnn,likelihood,scaling", "--one-minus-b", 0.8
     result = estimate_likelihood(*options, output="plain.fits")
     assert result.exit_code == 0, result.output
@@ -249,7 +247,6 @@ def test_masses_of_the_networks_are_the_same_with_and_without_posteriors(
 
 
 def test_mixed_scales_are_said_on_the_shell(estimate_likelihood):
-    pytest.importorskip("keras")
     result = estimate_likelihood("--estimators", "cnn,scaling")
     assert result.exit_code == 0
     assert "cnn: 1-b = 0.8, scaling: 1-b = 1" in " ".join(result.stderr.split())
@@ -259,7 +256,6 @@ def test_mixed_scales_are_said_on_the_shell(estimate_likelihood):
 
 
 def test_posteriors_of_several_estimators_have_files_of_their_own(estimate_likelihood, tmp_path):
-    pytest.importorskip("keras")
     result = estimate_likelihood(
         *("--estimators", "cnn,likelihood", "--posteriors", tmp_path / "p.fits")
     )

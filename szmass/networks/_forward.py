@@ -94,10 +94,15 @@ class _Layers:
         n, ny, nx, channels = x.shape
         kernel, bias = self._weights(name, side, side, channels, filters)
         shape = n, (ny - side) // stride + 1, (nx - side) // stride + 1
-        a, b, c, d = x.strides
+        x = np.ascontiguousarray(x)
+        # Not x.strides: those of axes of length one may be anything.
+        pixel, row = channels * x.itemsize, nx * channels * x.itemsize
         # Pixels of a row of a window lie side by side, with all their channels.
         windows = as_strided(
-            x, (*shape, side, side * channels), (a, stride * b, stride * c, b, d), writeable=False
+            x,
+            (*shape, side, side * channels),
+            (ny * row, stride * row, stride * pixel, row, x.itemsize),
+            writeable=False,
         )
         windows = windows.reshape(-1, side * side * channels)
         found = windows @ kernel.reshape(-1, filters)

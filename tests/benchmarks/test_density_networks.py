@@ -12,7 +12,6 @@ from szmass.maps import ComptonMap, Cutout, CutoutStack
 from szmass.results import MassFlag
 
 pytestmark = pytest.mark.real_data
-pytest.importorskip("keras")
 
 # What the networks learned, and Planck's masses do not have.
 ONE_MINUS_B = 0.8

@@ -13,8 +13,6 @@ from astropy.table import QTable, Table
 
 from szmass.networks import load_published, published_card
 
-pytest.importorskip("h5py")
-pytest.importorskip("keras")
 pytestmark = pytest.mark.real_data
 
 

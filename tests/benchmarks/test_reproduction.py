@@ -63,7 +63,6 @@ def test_ratios_to_lensing_masses(result):
 
 def test_networks_on_mocks_of_our_own(real_data):
     """The published networks, trained on hydrodynamic simulations, on mocks with 1-b = 0.8."""
-    pytest.importorskip("keras")
     weights = real_data("deepplanck/weights/bestmodel-1.h5").parent
     result = reproduce(DeAndres2022(weights=weights), n=300, seed=1)
     # Not the column of clean mocks: in the paper other networks, trained without noise, weigh them.

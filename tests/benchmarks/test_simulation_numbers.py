@@ -89,8 +89,6 @@ def test_peak_of_the_universal_profile_behind_the_beam(mass, redshift, peak):
 @pytest.fixture(scope="module")
 def weighed(real_data, tmp_path_factory):
     """Give what the published networks make of a twin of PSZ2, by name of the observation."""
-    pytest.importorskip("h5py")
-    pytest.importorskip("keras")
     from szmass.networks import load_published
 
     weights = real_data("deepplanck/weights")

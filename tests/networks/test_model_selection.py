@@ -338,7 +338,7 @@ def test_maps_that_have_noise(tmp_path, no_training):
 
 def test_without_keras(dataset, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", None)
-    with pytest.raises(MissingDependencyError, match="pip install 'szmass\\[cnn\\]'"):
+    with pytest.raises(MissingDependencyError, match="pip install 'szmass\\[train\\]'"):
         train_selection(dataset, tmp_path / "new", **SETTINGS)
     assert not (tmp_path / "new").exists()
 

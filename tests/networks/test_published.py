@@ -9,8 +9,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError, RemoteDataError
 from szmass.networks import BinnedNetworks, load_published, published, published_card
 
-pytest.importorskip("h5py")
-pytest.importorskip("keras")
 
 
 def forward(image, arrays):
@@ -48,6 +46,15 @@ def test_prediction_is_the_published_recipe(released, maps):
     found = networks.log10_mass(data, redshift)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
+
+
+def test_many_maps(released, maps):
+    networks = load_published(released)
+    data = np.concatenate([maps[0]] * 8)
+    found = networks.log10_mass(data, np.full(len(data), 0.05))
+    mean, sigma = published_card().normalisation[0]
+    expected = [forward((one - mean) / sigma, networks._arrays[0]) for one in maps[0]]
+    np.testing.assert_allclose(found, np.tile(expected, 8) - np.log10(0.678), rtol=0, atol=2e-5)
 
 
 def test_prediction_of_a_map_does_not_depend_on_the_others(released, maps):
