@@ -50,9 +50,7 @@ def test_the_same_as_by_keras(architecture, shape, options):
     arrays = drawn(model)
     network = network_of(card_of(architecture, shape, options, model.count_params()), arrays)
     rng = np.random.default_rng(2)
-    inputs = [
-        rng.normal(size=(7, *tensor.shape[1:])).astype(np.float32) for tensor in model.inputs
-    ]
+    inputs = [rng.normal(size=(7, *tensor.shape[1:])).astype(np.float32) for tensor in model.inputs]
     expected = np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=False))
     found = network(*inputs)
     assert found.dtype == np.float32

@@ -10,7 +10,6 @@ from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError
 from szmass.networks import BinnedNetworks, load_published, published, published_card
 
 
-
 def forward(image, arrays):
     """Run the published network on one normalised map with numpy alone."""
     x = image[..., np.newaxis].astype(float)

@@ -6,7 +6,12 @@ import pytest
 
 from szmass.report import write_report
 from szmass.report._content import read_content
-from szmass.report._statistics import choose_reference, summarise
+from szmass.report._statistics import (
+    _brightest,
+    choose_reference,
+    draw_figures,
+    summarise,
+)
 from szmass.results import MassEstimates, MassFlag, side_by_side
 
 pytest.importorskip("jinja2")
@@ -167,3 +172,25 @@ def test_scales_stand_beside_names_and_become_one_on_request(table, tmp_path):
         "5.00",
         "10.0",
     ]  # 1 / 0.8 as heavy
+
+
+@pytest.mark.parametrize(("n", "drawn"), [(19, False), (20, True)])
+def test_distributions_are_drawn_of_twenty_clusters(tmp_path, n, drawn):
+    mass = 1e14 * np.geomspace(2, 9, n)
+    masses = MassEstimates(mass, 0.1 * mass, 0.1 * mass, None)
+    both = {
+        key: masses.to_table([f"c{i}" for i in range(n)], np.full(n, 0.2), key, {}) for key in "ab"
+    }
+    content = read_content(side_by_side(both))
+    figures = draw_figures(content, choose_reference(content), [], tmp_path / "figures")
+    kinds = {figure["file"].partition("-")[0] for figure in figures}
+    assert "masses" in kinds
+    assert ({"residuals", "distribution"} <= kinds) is drawn
+
+
+def test_the_gallery_shows_the_brightest_that_have_a_cutout(table):
+    content = read_content(table)
+    reference = choose_reference(content)
+    # The first cutout of the stack counts, -1 is none; masses of "a" are 2, 4, 8 and unknown.
+    chosen = _brightest(content, reference, np.array([0, 1, -1, 2]))
+    np.testing.assert_array_equal(chosen, [1, 0])
