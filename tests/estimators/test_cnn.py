@@ -15,7 +15,6 @@ from szmass.exceptions import CardMismatchError, InvalidInputError, UnweighedClu
 from szmass.networks import BinnedNetworks, published_card
 from szmass.results import MassFlag
 
-
 SHAPES = {
     "conv1": (3, 3, 1, 16),
     "conv2": (3, 3, 16, 32),

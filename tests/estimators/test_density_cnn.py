@@ -14,7 +14,6 @@ from szmass.networks import load_networks, shipped_card
 from szmass.results import MassFlag
 from szmass.simulations import Observation, draw_flat, simulate
 
-
 NOISE = NoiseModel.planck(depth=None)
 MOCK = Observation(name="mock", noise=NOISE, centring=1 * u.arcmin)
 
