@@ -60,6 +60,7 @@ class Runs:
 
     def __init__(self, folder, estimators):
         self.folder, self.estimators = folder, estimators
+        self.log = folder / "log"
 
     def start(self, catalog, *more):
         """Start one; give what `end` takes."""
@@ -68,21 +69,20 @@ class Runs:
         options = {
             "catalog": catalog,
             "map": self.folder / "map.fits",
-            "beam": 10,
+            "beam": "10 arcmin",
             "noise": "planck",
             "estimators": self.estimators,
             "output": output,
         }
         command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
         start = time.perf_counter()
-        return subprocess.Popen([*command, *more], stderr=subprocess.DEVNULL), start, output
+        return subprocess.Popen([*command, *more], stderr=self.log.open("wb")), start, output
 
-    @staticmethod
-    def end(process, start, output):
+    def end(self, process, start, output):
         """Wait for one; give seconds, MiB and the table's bytes without its dates."""
         _, status, usage = os.wait4(process.pid, 0)
         if status:
-            sys.exit(f"szmass estimate failed: {status}")
+            sys.exit(f"szmass estimate failed: {status}\n{self.log.read_text()[-2000:]}")
         return time.perf_counter() - start, usage.ru_maxrss / 1024, output
 
     def run(self, catalog, *more):

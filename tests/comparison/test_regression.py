@@ -220,6 +220,7 @@ def coverage(n, samples, seed, slope=None, cut=None):
     return np.mean(inside, axis=0), np.median(offset, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [20, 65])
 def test_the_68_per_cent_interval_holds_68_per_cent(n):
     shares, offset = coverage(n, 500, seed=1, slope=1.0)
