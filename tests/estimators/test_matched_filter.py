@@ -86,6 +86,7 @@ def test_weights_are_those_of_dense_algebra(small):
     assert field.block == 1
     bank = FilterBank.of(field, spline)
     inverse, distance = dense_inverse(field)
+    assert field.reach == distance.max()
     templates = spline(distance)
     weights = bank.weights / np.abs(bank.weights).max(axis=0)
     expected = inverse @ templates
