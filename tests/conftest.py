@@ -1,6 +1,11 @@
 """Fixtures and options shared by all tests."""
 
 import os
+
+# Threads beside the processes of the tests slow both down.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# ruff: noqa: E402
 from pathlib import Path
 
 import pytest
