@@ -5,7 +5,6 @@ import os
 # Threads beside the processes of the tests slow both down.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# ruff: noqa: E402
 from pathlib import Path
 
 import pytest

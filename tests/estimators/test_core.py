@@ -15,7 +15,21 @@ from szmass.exceptions import (
     UnknownNameError,
     UnweighedClustersWarning,
 )
+from szmass.physics import theta500
 from szmass.results import LogMassPosterior, MassEstimates, MassFlag, MassTable, masses_of
+
+
+def test_clusters_of_the_check_sample_have_their_flux_and_size():
+    sample = make_check_sample(8)
+    offset = 1.7 * (np.arange(96) - 47.5)
+    size = theta500(sample.table["msz"].unmasked, sample.redshift, cosmology="PSZ2").value
+    for data, y, theta in zip(
+        sample.cutouts.data, sample.table["y5r500"].unmasked.value, size, strict=True
+    ):
+        variance = (10 / np.sqrt(8 * np.log(2))) ** 2 + 0.25 * theta**2
+        shape = np.exp(-0.5 * np.add.outer(offset**2, offset**2) / variance)
+        noise = data - y / (2 * np.pi * variance) * shape
+        assert np.std(noise) == pytest.approx(1e-6, rel=0.03)
 
 
 class Peak(MassEstimator):

@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 from szmass import ClusterSample
 from szmass.estimators import ESTIMATORS, LikelihoodMass, MatchedFilterMass
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
+from szmass.estimators.filters._banks import OffsetBank
 from szmass.estimators.filters._filters import FieldNoise, FilterBank
 from szmass.estimators.filters._templates import SIZES, at_sizes, radial_templates
 from szmass.exceptions import InvalidInputError, UnknownNameError, UnweighedClustersWarning
@@ -79,6 +80,26 @@ def dense_inverse(field):
     covariance = NOISE.correlation(distance * u.arcmin)
     covariance[np.diag_indices(len(y))] *= 1 + 1e-4
     return np.linalg.inv(covariance + 1e4 * covariance.max()), np.hypot(y, x)
+
+
+def test_search_finds_the_highest_signal_to_noise_ratio(small):
+    field, spline = small
+    bank = OffsetBank(field, spline, 12.0, 4.0)
+    data = NOISE.draw(CutoutGeometry(shape=(14, 12), pixel_scale=3.4 * u.arcmin), 20, 1)
+    inverse, _ = dense_inverse(field)
+    best, values, gram = bank.search(data, np.ones(data.shape, bool), np.full(20, 8.5))
+    for number, one in enumerate(data.reshape(20, -1)):
+        snr = {}
+        for place in np.flatnonzero(bank.distance <= 8.5):
+            x, y = bank.positions[place]
+            distance = np.hypot(*np.meshgrid(field.x - x, field.y - y))
+            templates = spline(distance).reshape(one.size, -1)
+            filters = inverse @ templates
+            snr[place] = (one @ filters / np.sqrt((templates * filters).sum(axis=0))).max()
+        assert snr[best[number]] == pytest.approx(max(snr.values()), abs=0.02)
+        found = (values[number] / np.sqrt(gram[number])).max()
+        assert found == pytest.approx(max(snr.values()), abs=0.02)
+    assert len(set(best.tolist())) > 5
 
 
 def test_weights_are_those_of_dense_algebra(small):
