@@ -57,7 +57,8 @@ def read_map(source, *, column, ordering, frame, beam, unit, hdu, mask):
             for argument, value in (("column", column), ("ordering", ordering)):
                 if value is not None:
                     raise InvalidInputError(
-                        f"'{argument}' is for HEALPix tables; {path} is an image. Leave it out."
+                        f"'{argument}' must be left out: it is for HEALPix tables, and {path} is "
+                        "an image."
                     )
             meta["PIXELS"] = "image"
             _check_unit(header.get("BUNIT"), unit, path)

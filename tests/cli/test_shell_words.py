@@ -41,6 +41,7 @@ def ctx():
         ("estimate", "which one holds y, with column=... Its", "with --map-column ... Its"),
         ("estimate", "'redshift' must be (low, high).", "'--redshift' must be (low, high)."),
         ("estimate", "under the name 'ReadMe', or pass readme=...", "under the name 'ReadMe'"),
+        ("estimate", "'column' must be left out: it", "'--map-column' must be left out: it"),
         ("report", "instance units={'ra': 'deg'}.", "--unit ra=deg of 'szmass catalog'."),
         ("train", "Go on with resume=True, or", "Go on with --resume, or"),
         ("simulate", "'n' must be an integer", "'--number' must be an integer"),

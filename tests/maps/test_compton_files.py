@@ -348,9 +348,9 @@ def test_images_are_read(tmp_path):
         ComptonMap.read(path, hdu="OTHER")
     with pytest.raises(InvalidInputError, match="its frame is icrs"):
         ComptonMap.read(path, frame="galactic")
-    with pytest.raises(InvalidInputError, match="'column' is for HEALPix tables"):
+    with pytest.raises(InvalidInputError, match="'column' must be left out: it is for HEALPix"):
         ComptonMap.read(path, column="FULL")
-    with pytest.raises(InvalidInputError, match="'ordering' is for HEALPix tables"):
+    with pytest.raises(InvalidInputError, match="'ordering' must be left out: it is for HEALPix"):
         ComptonMap.read(path, ordering="ring")
 
 
