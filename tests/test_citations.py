@@ -235,7 +235,8 @@ def test_names_and_objects(what, bibcode):
 
 
 def test_networks_bring_keras():
-    assert {"chollet2015keras", "tensorflow2015-whitepaper"} <= keys("cnn-deandres2022")
+    # Built-in networks are run by numpy; records of 0.1, and of other architectures, name Keras.
+    assert not {"chollet2015keras", "tensorflow2015-whitepaper"} & keys("cnn-deandres2022")
     table = sample_of().table
     table.meta = {"methods": {"cnn": {"model_card": "deandres2022", "backend": "jax"}}}
     assert "chollet2015keras" in keys(table)

@@ -33,5 +33,5 @@ def test_registry():
 
 def test_without_keras(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", None)
-    with pytest.raises(MissingDependencyError, match=r"szmass\[cnn\]"):
+    with pytest.raises(MissingDependencyError, match=r"szmass\[train\]"):
         build_deandres2022()
