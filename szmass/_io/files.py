@@ -69,14 +69,15 @@ def _remove(path):
 
 def _remove_stale(path, folder):
     pattern = rf"\.{re.escape(path.stem)}-[0-9a-f]{{8}}{re.escape(path.suffix)}"
-    with contextlib.suppress(OSError):  # of others, or removed meanwhile by others
-        for entry in os.scandir(folder):
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
             if re.fullmatch(pattern, entry.name) and not entry.is_symlink():
                 found = Path(entry.path)
-                within = found.rglob("*") if entry.is_dir() else ()
-                last = max(place.lstat().st_mtime for place in (found, *within))
-                if time.time() - last > _STALE:
-                    _remove(found)
+                with contextlib.suppress(OSError):  # of others, or removed meanwhile by others
+                    within = found.rglob("*") if entry.is_dir() else ()
+                    last = max(place.lstat().st_mtime for place in (found, *within))
+                    if time.time() - last > _STALE:
+                        _remove(found)
 
 
 def _to_disk(path):

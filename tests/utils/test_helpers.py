@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import astropy.units as u
 import numpy as np
@@ -252,6 +253,24 @@ def test_what_a_killed_process_left_goes_after_a_day(tmp_path):
     assert not any(path.exists() for path in stale)
     assert all(path.exists() for path in [*kept, busy])
     assert (tmp_path / "t.csv").read_text() == "whole"
+
+
+def test_what_vanishes_meanwhile_stops_no_other_from_going(tmp_path, monkeypatch):
+    stale = [leave(tmp_path, f".t-0123456{digit}.csv", 25) for digit in range(4)]
+    seen = []
+    lstat = Path.lstat
+
+    def gone_at_first(path):
+        seen.append(path)
+        if path == seen[0]:
+            raise FileNotFoundError(path)
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", gone_at_first)
+    with atomic_path(tmp_path / "t.csv") as temporary:
+        temporary.write_text("whole")
+    monkeypatch.undo()
+    assert [path for path in stale if path.exists()] == seen[:1]
 
 
 def test_killed_writer_leaves_the_old_file_and_no_rubbish_for_ever(tmp_path):
