@@ -13,7 +13,7 @@ from szmass.estimators._catalogue_errors import (
 )
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._banks import displaced_bank, filter_bank
-from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelihood, mass_curve
+from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelihood
 from szmass.estimators.filters._setup import (
     MatchedFilters,
     NeedsDepth,
@@ -25,6 +25,7 @@ from szmass.estimators.priors import MassFunctionPrior, estimates_under, redshif
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
+from szmass.physics.curves import mass_curve
 from szmass.physics.scaling import get_scaling_relation
 from szmass.results import MassFlag
 from szmass.simulations.bodies.models import get_cluster_model

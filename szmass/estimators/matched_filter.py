@@ -17,7 +17,6 @@ from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._banks import OffsetBank, centring_losses, cluster_templates
 from szmass.estimators.filters._filters import project
 from szmass.estimators.filters._likelihoods import (
-    mass_curve,
     peak_and_interval,
     slice_log_likelihood,
 )
@@ -34,6 +33,7 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry, CutoutStack
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
+from szmass.physics.curves import mass_curve
 from szmass.physics.scaling import get_scaling_relation
 from szmass.physics.templates import disc_transform
 from szmass.results import MassEstimates, MassFlag

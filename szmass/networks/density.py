@@ -210,6 +210,27 @@ class DensityNetworks:
         density = np.exp(log_density)
         return (density * self.log10_mass).sum(axis=1) / density.sum(axis=1)
 
+    def mode(self, log_density):
+        """Give the most probable log10 M.
+
+        Parameters
+        ----------
+        log_density : ndarray
+            ln of densities at ``log10_mass``, shape (N, nodes).
+
+        Returns
+        -------
+        ndarray
+            Shape (N,). Between nodes it is that of a parabola.
+        """
+        rows, step = np.arange(len(log_density)), self.log10_mass[1] - self.log10_mass[0]
+        top = log_density.argmax(axis=1)
+        middle = np.clip(top, 1, len(self.log10_mass) - 2)
+        low, here, high = (log_density[rows, middle + k] for k in (-1, 0, 1))
+        bend = np.minimum(low - 2 * here + high, -1e-12)
+        shift = np.clip(0.5 * (low - high) / bend, -1, 1)
+        return self.log10_mass[middle] + step * np.where(top == middle, shift, top - middle)
+
     def calibrated(self, log_density, context):
         """Recalibrate densities.
 

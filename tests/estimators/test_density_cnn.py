@@ -6,13 +6,13 @@ import astropy.units as u
 import numpy as np
 import pytest
 
-from szmass.estimators import CNNMass, LikelihoodMass, estimate_masses
+from szmass.estimators import CNNMass, LikelihoodMass, MassFunctionPrior, estimate_masses
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.exceptions import CardMismatchError, InvalidInputError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, NoiseModel
 from szmass.networks import load_networks, shipped_card
 from szmass.results import MassFlag
-from szmass.simulations import Observation, draw_flat, simulate
+from szmass.simulations import Observation, draw_flat, from_masses, simulate
 
 NOISE = NoiseModel.planck(depth=None)
 MOCK = Observation(name="mock", noise=NOISE, centring=1 * u.arcmin)
@@ -36,7 +36,7 @@ def test_contract(check):
 
 
 def test_masses_of_mocks_are_true_and_as_good_as_the_exact_posterior(cnn, mocks):
-    posterior = cnn.predict_posterior(mocks)
+    posterior = CNNMass(sigma_lny=0.1).predict_posterior(mocks)
     truth = mocks.quantity("mass_true")
     error = np.log10((posterior.mean() / truth).value)
     exact = LikelihoodMass(noise=NOISE, relation="arnaud2010", one_minus_b=0.8, sigma_lny=0.1)
@@ -47,6 +47,44 @@ def test_masses_of_mocks_are_true_and_as_good_as_the_exact_posterior(cnn, mocks)
     assert 0.52 < np.mean(np.abs(pit - 0.5) < 0.34) < 0.84
     strange = posterior.flag & MassFlag.OUT_OF_DOMAIN > 0
     assert strange.sum() <= 5
+
+
+def test_what_the_scatter_is_said_to_be_is_in_the_errors(cnn, mocks):
+    told = [CNNMass(sigma_lny=sigma).predict_posterior(mocks) for sigma in (0.0, 0.1, 0.25)]
+    bright = mocks.quantity("mass_true") > 1e15 * u.solMass
+    for posterior, sigma in zip(told, (0.0, 0.1, 0.25), strict=True):
+        # What profiles and shapes add, and the slope of the relation; the noise adds some more.
+        least = np.hypot(sigma, 0.08) / 1.79 / np.log(10)
+        assert np.all(posterior.std()[bright] > 0.98 * least)
+        assert np.median(posterior.std()[bright]) < 1.35 * least
+        assert posterior.meta["sigma_lny"] == sigma
+    table = cnn.predict(mocks[:2])
+    assert table.meta["sigma_lny"] == 0.173 == LikelihoodMass().predict(mocks[:2]).meta["sigma_lny"]
+    assert table.meta["relation"] == "planck2015"
+    with pytest.raises(InvalidInputError, match="'sigma_lny' must be >= 0"):
+        CNNMass(sigma_lny=-0.1).predict(mocks[:1])
+
+
+def test_the_prior_can_be_exchanged(cnn):
+    # Where the noise alone would have to make a cluster of S/N 8 out of one of S/N 0.5, its
+    # likelihood is that of Gaussian noise, and no floor of a density is left.
+    mass, redshift = np.full(24, 6.5e14) * u.solMass, np.full(24, 0.3)
+    faint = simulate(from_masses(mass, redshift), MOCK, model="a10", cosmology="PSZ2", seed=79)
+    grid, log_l = cnn.log_likelihood(faint)
+    at = [np.interp(13.8, grid, row) - row.max() for row in log_l]
+    exact = LikelihoodMass(noise=NOISE, one_minus_b=0.8, centring=1 * u.arcmin)
+    grid, log_l = exact.log_likelihood(faint)
+    limit = [np.interp(13.8, grid, row) - row.max() for row in log_l]
+    assert np.median(at) / np.log(10) < -9
+    assert 0.8 < np.median(at) / np.median(limit) < 1.25
+    flat, steep = (CNNMass(prior=prior).predict_posterior(faint) for prior in ("flat", "tinker08"))
+    tinker = MassFunctionPrior("PSZ2")
+    density = tinker(flat.log10_mass, 0.3)
+    np.testing.assert_allclose(flat.reweight(density).median(), steep.median(), rtol=1e-3)
+    unknown = faint.table
+    unknown["redshift"][1] = np.ma.masked
+    with pytest.raises(InvalidInputError, match="1 of 24 clusters cannot be weighed"):
+        cnn.log_likelihood(type(faint)(unknown, cutouts=faint.cutouts))
 
 
 def test_mass_is_the_median_of_the_posterior_and_the_mean_a_column(cnn, mocks):

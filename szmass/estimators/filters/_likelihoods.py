@@ -8,14 +8,9 @@ are exact, and over the position, whose integrals are tabulated.
 
 from dataclasses import dataclass
 
-import astropy.units as u
 import numpy as np
 
 from szmass.estimators.filters._templates import at_sizes, cubic_weights
-from szmass.physics.halos import theta500
-from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
-
-_PIVOT = 1e14 * u.solMass
 
 # Range of the scatter that is integrated over, and nodes per width of the narrower factor.
 _RANGE, _SPACING = 5.0, 0.8
@@ -25,23 +20,6 @@ _MOST = 2048
 
 # Numbers that are worked on at a time.
 _AT_ONCE = 300_000
-
-
-def mass_curve(log10_mass, redshift, relation, one_minus_b, cosmology):
-    """Size and signal that each of m masses has at each of N redshifts.
-
-    Gives theta500 [arcmin] of (1-b) M, and Y500 [arcmin2], each (N, m).
-    """
-    relation = get_scaling_relation(relation)
-    y500 = relation.y500(_PIVOT, redshift, one_minus_b=one_minus_b, cosmology=cosmology)
-    y500 = y_to_arcmin2(y500, redshift, cosmology=cosmology).value
-    theta = theta500(one_minus_b * _PIVOT, redshift, cosmology=cosmology).to_value(u.arcmin)
-    # Both are power laws of mass.
-    ratio = 10 ** (log10_mass - 14)
-    return (
-        theta[:, np.newaxis] * np.cbrt(ratio),
-        y500[:, np.newaxis] * ratio**relation.alpha,
-    )
 
 
 def slice_log_likelihood(snr, root, theta, y500, depth):
@@ -139,11 +117,11 @@ def _at_signals(signals, values, signal):
 
 
 def _at_nodes(reduced, theta, y500, x):
-    """ln L of clusters (n) at masses (m) and deviations x (k) of ln Y: (n, m, k)."""
+    """ln L of clusters (n) at masses (m) and deviations x (n or 1, k) of ln Y: (n, m, k)."""
     data = at_sizes(reduced.data, theta)[:, :, np.newaxis]
     noise = at_sizes(reduced.noise, theta)[:, :, np.newaxis]
     signal = y500 * np.exp(noise[..., 0, 0]) / reduced.depth[:, np.newaxis]
-    signal = signal[..., np.newaxis] * np.exp(x)
+    signal = signal[..., np.newaxis] * np.exp(x)[:, np.newaxis]
     total = signal * (data[..., 0] - 0.5 * signal)
     if data.shape[-1] == 3:
         total += _log_gaussian_integral(
@@ -161,10 +139,12 @@ def _at_nodes(reduced, theta, y500, x):
 def marginal_log_likelihood(reduced, theta, y500, sigma_lny):
     """ln of the likelihood of masses (N, m) of N cutouts, with a scatter of ln Y at given mass.
 
-    Sizes [arcmin] and median signals [arcmin2] of the masses have the shape (N, m). NaN where a
-    signal is so high that it would take more nodes than any cluster needs.
+    Sizes [arcmin] and median signals [arcmin2] of the masses have the shape (N, m), the scatter
+    that of one number or (N,). NaN where a signal is so high that it would take more nodes than any
+    cluster needs.
     """
     n, m = theta.shape
+    sigma_lny = np.broadcast_to(sigma_lny, n)
     result = np.full((n, m), np.nan)
     # The narrower of scatter and likelihood sets the spacing of the nodes: sums over evenly
     # spaced nodes converge exponentially for Gaussians.
@@ -174,7 +154,7 @@ def marginal_log_likelihood(reduced, theta, y500, sigma_lny):
     half = np.ceil(2 ** (np.ceil(4 * np.log2(half)) / 4))
     for count in np.unique(half[half <= _MOST]):
         rows = np.flatnonzero(half == count)
-        x = np.linspace(-_RANGE, _RANGE, 2 * int(count) + 1) if sigma_lny else np.zeros(1)
+        x = np.linspace(-_RANGE, _RANGE, 2 * int(count) + 1) if sigma_lny.any() else np.zeros(1)
         log_weight = -0.5 * x**2
         log_weight -= np.log(np.exp(log_weight).sum())
         # Some masses of one cluster, or all masses of some clusters.
@@ -187,7 +167,7 @@ def marginal_log_likelihood(reduced, theta, y500, sigma_lny):
                     reduced[part],
                     theta[part, low : low + width],
                     y500[part, low : low + width],
-                    sigma_lny * x,
+                    np.multiply.outer(sigma_lny[part], x),
                 )
                 log_l += log_weight
                 highest = log_l.max(axis=2, keepdims=True)
