@@ -102,7 +102,9 @@ class ClusterSample:
         frame : str, optional
             Frame of the positions, where their columns' names do not tell.
         columns : dict, optional
-            Other column names by ours, for instance ``{"msz": "M500"}``.
+            Other column names by ours, for instance ``{"msz": "M500"}``; also those of the
+            arguments above: ``name``, ``redshift``, and ``coord``, or ``ra`` and ``dec``, or
+            ``glon`` and ``glat``.
         units : dict, optional
             Units of columns without one, for instance ``{"msz": "1e14 solMass"}``.
         missing : dict, optional
@@ -191,7 +193,7 @@ class ClusterSample:
         InvalidInputError
             See `from_table`.
         """
-        name = options.get("name")
+        name = options.get("name") or dict(options.get("columns") or {}).get("name")
         table = read_table(path, format=format, text=[name] if isinstance(name, str) else ())
         frame = table.meta.pop(_FRAME_KEY, None)
         sample = cls.from_table(table, **options)
