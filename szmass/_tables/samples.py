@@ -181,8 +181,8 @@ def _find(table, given, what, usual):
     if column is None:
         raise InvalidInputError(
             f"The table has no column {' or '.join(map(repr, usual))}. Say which one holds the "
-            f"{what}, for instance columns={{'{what}': 'NAME'}} (a masked column if none is known). "
-            f"It has {', '.join(table.colnames) or 'no columns'}."
+            f"{what}, for instance columns={{'{what}': 'NAME'}} (a masked column if none is "
+            f"known). It has {', '.join(table.colnames) or 'no columns'}."
         )
     return column
 

@@ -22,12 +22,15 @@ _COLUMN_OPTIONS = {"columns": "--column", "units": "--unit", "missing": "--missi
 _VALUE = r"(\{[^{}]*\}|\([^()]*\)|'[^']*'|\"[^\"]*\"|\.\.\.|[\w.+-]+(?: \* u\.\w+)?)"
 _PAIR = re.compile(r"'([^']*)': (?:'([^']*)'|([^',{}]+))")
 # Arguments and calls of Python, which are left where there is no option for them.
-_PYTHON = re.compile(r"\b[a-z_]\w*=(?:['\"{(]|\.\.\.|True\b|False\b|None\b)|\b\w+\.\w+\([^()]*\)")
+_PYTHON = re.compile(
+    r" (?:[a-z]\w*=(?:['\"{(]|\.\.\.|True\b|False\b|None\b)|\w+\.[\w.]+(?:\(| = ))"
+)
 # What is said in calls, and the option that stands for it; the call goes where there is the option.
 _CALLS = (
     ("map_path", r"\b(?:call )?sample\.attach_cutouts\(\w+\)(?: first)?", "give the map by --map"),
     ("beam", r"\bComptonMap\.read\(\.\.\., beam=10 \* u\.arcmin\)", "--beam '10 arcmin'"),
     (None, r"\bopen any copy with ComptonMap\.read\(.*?\*\*.*?\)", "give any copy by --map"),
+    ("noise", r"\ba NoiseModel of the map, .*?, or 'planck'", "'planck'; a file goes to --noise"),
     ("noise", r"NoiseModel\.from_empty_fields\([^()]*\)", "--noise empty-fields"),
     ("noise", r"\ba NoiseModel\b", "a file that NoiseModel.write wrote"),
     (None, r"\b(?:use|read it with) (?:szmass\.)?[\w.'\[\]]+\.read(?:\(path\))?", "give its path"),
@@ -90,8 +93,8 @@ def in_shell_words(text, command, ctx):
     words = _Words(flags, told.get("prefix", ""), told.get("settings", {}), elsewhere)
     text = re.sub(rf"(?<!\.)\b(\w+)={_VALUE}", words.assignment, text)
     text = re.sub(r"(?<!column )'(\w+)'( must)?", words.name, text)
-    if left := _PYTHON.search(text):
-        text += f" ({left.group()!s:.60} is Python: 'szmass {command.name}' has no option for it.)"
+    if _PYTHON.search(text):
+        text += f" (That is Python: 'szmass {command.name}' has no option for it.)"
     return text
 
 

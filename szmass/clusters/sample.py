@@ -9,6 +9,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, Table
 from astropy.utils.masked import Masked
 
+from szmass._io.files import naming
 from szmass._tables.columns import column_parts
 from szmass._tables.files import read_table, write_table
 from szmass._tables.samples import check_columns, map_columns
@@ -196,7 +197,8 @@ class ClusterSample:
         name = options.get("name") or dict(options.get("columns") or {}).get("name")
         table = read_table(path, format=format, text=[name] if isinstance(name, str) else ())
         frame = table.meta.pop(_FRAME_KEY, None)
-        sample = cls.from_table(table, **options)
+        with naming(path):
+            sample = cls.from_table(table, **options)
         if frame is not None and frame != sample.coord.frame.name:
             try:
                 sample.table["coord"] = sample.coord.transform_to(frame)

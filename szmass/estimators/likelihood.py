@@ -138,13 +138,13 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
             "calibration": self.one_minus_b_err > 0,
         }
         return {
-            "mass_scale": float(check_one_minus_b(self.one_minus_b)),
+            "mass_scale": check_one_minus_b(self.one_minus_b, one=True),
             "errors_hold": [what for what, inside in held.items() if inside],
             "software": list(software),
             "references": list(dict.fromkeys(papers)),
             "relation": relation.name,
             "profile": setup.profile.name,
-            "one_minus_b": float(check_one_minus_b(self.one_minus_b)),
+            "one_minus_b": check_one_minus_b(self.one_minus_b, one=True),
             "one_minus_b_err": float(self.one_minus_b_err),
             "sigma_lny": scatter,
             "diversity": None if self.diversity is None else get_cluster_model(self.diversity).name,
@@ -253,7 +253,7 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
 
     def _with_bias(self, grid):
         """Wider grid, and shifts of log10 M with their weights, for an uncertain 1-b."""
-        mean, error = float(check_one_minus_b(self.one_minus_b)), float(self.one_minus_b_err)
+        mean, error = check_one_minus_b(self.one_minus_b, one=True), float(self.one_minus_b_err)
         if not 0 <= error < 0.3 * mean:
             raise InvalidInputError(
                 "'one_minus_b_err' must be at least 0 and below 0.3 of 'one_minus_b'. "
