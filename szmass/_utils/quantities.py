@@ -16,7 +16,7 @@ def as_quantity(value, unit, name):
     A bare number is accepted only where the unit is dimensionless.
     """
     unit = u.Unit(unit)
-    wanted = f"a unit that converts to {unit}" if str(unit) else "no unit"
+    wanted = f"a unit that converts to {str(unit) or 'a plain number'}"
     try:
         if isinstance(value, u.Quantity):
             return value.to(unit)

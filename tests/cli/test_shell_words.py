@@ -134,7 +134,10 @@ def test_one_position_of_several_is_chosen(tmp_path):
     [
         ("scaling.one_minus_b=abc", "'--set scaling.one_minus_b' must be a number."),
         ("scaling.one_minus_b=[1, 2]", "'--set scaling.one_minus_b' must be one number."),
-        ("scaling.one_minus_b='1 Mpc'", "'--set scaling.one_minus_b' must have no unit."),
+        (
+            "scaling.one_minus_b='1 Mpc'",
+            "'--set scaling.one_minus_b' must have a unit that converts to a plain",
+        ),
         ("scaling.sigma_lny=abc", "'--set scaling.sigma_lny' must be a number."),
         ("likelihood.one_minus_b_err=abc", "'--set likelihood.one_minus_b_err' must be a number."),
         ("cnn.weights=3", "'--set cnn.weights' must be a path"),
