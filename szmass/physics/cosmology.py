@@ -1,5 +1,7 @@
 """Cosmologies by name, so that every result can say which one it used."""
 
+from functools import partial
+
 import astropy.constants as const
 import astropy.cosmology
 import astropy.units as u
@@ -33,8 +35,9 @@ COSMOLOGIES.add(
         meta={"sigma8": 0.823, "n": 0.96},
     ),
 )
+# Reading all of them would be half of the time that importing this package takes.
 for _name in astropy.cosmology.realizations.available:
-    COSMOLOGIES.add(_name, getattr(astropy.cosmology, _name))
+    COSMOLOGIES.add_lazily(_name, partial(getattr, astropy.cosmology, _name))
 
 # ADS bibcodes by name. astropy's own say theirs in prose only.
 _REFERENCES = {
