@@ -15,6 +15,9 @@ __all__ = ["COSMOLOGIES", "cosmology_references", "get_cosmology"]
 #: sigma_T / (m_e c^2) [cm3 / (keV Mpc)]: pressure [keV/cm3] times length [Mpc] to Compton y.
 COMPTON = (const.sigma_T / (const.m_e * const.c**2)).to_value("cm3 / (keV Mpc)")
 
+# What a unit is called is parsed at each use, which takes longer than what is computed here.
+_MASS_DENSITY, _HUBBLE = u.solMass / u.Mpc**3, u.km / u.s / u.Mpc
+
 ARCMIN_PER_RADIAN = (1 * u.rad).to_value(u.arcmin)
 
 #: Cosmologies known by name, beside the realisations of `astropy.cosmology`.
@@ -125,7 +128,7 @@ def efunc(redshift, cosmology):
 
 def critical_density(redshift, cosmology):
     """Critical density [Msun / Mpc3]."""
-    return finite_only(lambda z: cosmology.critical_density(z).to_value("solMass / Mpc3"), redshift)
+    return finite_only(lambda z: cosmology.critical_density(z).to_value(_MASS_DENSITY), redshift)
 
 
 def angular_diameter_distance(redshift, cosmology):
@@ -135,4 +138,4 @@ def angular_diameter_distance(redshift, cosmology):
 
 def h70(cosmology):
     """H0 / (70 km/s/Mpc)."""
-    return cosmology.H0.to_value("km / (s Mpc)") / 70
+    return cosmology.H0.to_value(_HUBBLE) / 70
