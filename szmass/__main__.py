@@ -1,5 +1,24 @@
-"""``python -m szmass`` is the same as ``szmass``."""
+"""The command ``szmass``, which ``python -m szmass`` is as well."""
 
-from szmass.cli import main
+import os
+import signal
+import sys
 
-main()
+
+def run():
+    """Run the command line; Ctrl-C while it is imported, or ends, is one line and no traceback."""
+    signal.signal(signal.SIGINT, _end)
+    from szmass.cli import main
+
+    main()
+
+
+def _end(number, frame):
+    """End at once: nothing is being written before a command runs, or after it."""
+    sys.stderr.write("Interrupted.\n")
+    sys.stderr.flush()
+    os._exit(130)
+
+
+if __name__ == "__main__":
+    run()

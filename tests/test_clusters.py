@@ -570,7 +570,9 @@ def test_columns_that_are_not_there(options, message):
 def test_no_redshift_and_no_name():
     table = user_table(ra=RA, dec=DEC)
     table.rename_column("z", "photoz")
-    with pytest.raises(InvalidInputError, match="no column 'redshift' or 'z'.*redshift='name'"):
+    with pytest.raises(
+        InvalidInputError, match="no column 'redshift' or 'z'.*{'redshift': 'NAME'}"
+    ):
         ClusterSample.from_table(table)
     table.rename_column("name", "id")
     with pytest.raises(InvalidInputError, match="no column 'name' or 'cluster'"):

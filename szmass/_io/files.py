@@ -14,7 +14,7 @@ from filelock import FileLock, SoftFileLock, Timeout
 
 from szmass._utils.kinds import as_path
 from szmass._utils.progress import progress_bar
-from szmass.exceptions import DiskSpaceError, InvalidInputError
+from szmass.exceptions import DiskSpaceError, InvalidInputError, SzmassError
 
 _POLL = 0.2  # s between two looks at a lock that another process holds
 # What file managers leave behind.
@@ -58,6 +58,17 @@ def full_disk_raises(path, kept="nothing of it was kept"):
             f"The disk is full: {str(path)!r} could not be completed ({err}). Make room there or "
             f"choose another folder; {kept}."
         ) from err
+
+
+@contextlib.contextmanager
+def naming(path):
+    """Begin the message of an error about what a file holds with its name, if it lacks it."""
+    try:
+        yield
+    except SzmassError as err:
+        if str(path) not in str(err):
+            err.args = (f"{str(path)!r}: {err}",)
+        raise
 
 
 def _remove(path):

@@ -49,6 +49,7 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
                     c: said.pop(o) for o, c in zip((lon, lat), coord, strict=True) if o in said
                 }
     name, redshift = name or columns.pop("name", None), redshift or columns.pop("redshift", None)
+    coord = coord or columns.pop("coord", None)
     theirs = {
         "name": _find(table, name, "name", ("name", "cluster")),
         "redshift": _find(table, redshift, "redshift", ("redshift", "z")),
@@ -180,8 +181,8 @@ def _find(table, given, what, usual):
     if column is None:
         raise InvalidInputError(
             f"The table has no column {' or '.join(map(repr, usual))}. Say which one holds the "
-            f"{what}, for instance {what}='{table.colnames[0] if table.colnames else 'column'}' (a "
-            f"masked column if none is known). It has {', '.join(table.colnames) or 'no columns'}."
+            f"{what}, for instance columns={{'{what}': 'NAME'}} (a masked column if none is "
+            f"known). It has {', '.join(table.colnames) or 'no columns'}."
         )
     return column
 
@@ -213,7 +214,7 @@ def position_columns(table, coord, frame):
         if len(columns) == 1 and not isinstance(table[columns[0]], SkyCoord):
             raise InvalidInputError(
                 f"The column '{columns[0]}' is no SkyCoord. Give the names of longitude and "
-                "latitude, for instance coord=('ra', 'dec')."
+                "latitude, for instance columns={'ra': 'RA', 'dec': 'DEC'}."
             )
         return columns
     skycoords = [name for name in table.colnames if isinstance(table[name], SkyCoord)]
@@ -221,7 +222,8 @@ def position_columns(table, coord, frame):
         return ("coord" if "coord" in skycoords else skycoords[0],)
     if skycoords:
         raise InvalidInputError(
-            f"The table has several positions ({', '.join(skycoords)}). Choose one with 'coord'."
+            f"The table has several positions ({', '.join(skycoords)}). Choose one, for instance "
+            f"columns={{'coord': '{skycoords[0]}'}}."
         )
     for lon, lat, pair_frame in _PAIRS:
         if frame is not None and (frame == "galactic") != (pair_frame == "galactic"):
@@ -235,8 +237,8 @@ def position_columns(table, coord, frame):
     looked_for = ", ".join(f"{lon}/{lat}" for lon, lat, _ in _PAIRS)
     raise InvalidInputError(
         f"The table has no position: neither a SkyCoord column nor any of {looked_for} "
-        f"(in any case). Say which columns hold it, for instance coord=('lon', 'lat'), "
-        f"frame='icrs'. The table has {', '.join(table.colnames) or 'no columns'}."
+        "(in any case). Say which columns hold it, for instance columns={'ra': 'RA', 'dec': "
+        f"'DEC'}}, or 'glon' and 'glat'. The table has {', '.join(table.colnames) or 'no columns'}."
     )
 
 

@@ -16,6 +16,7 @@ def as_quantity(value, unit, name):
     A bare number is accepted only where the unit is dimensionless.
     """
     unit = u.Unit(unit)
+    wanted = f"a unit that converts to {str(unit) or 'a plain number'}"
     try:
         if isinstance(value, u.Quantity):
             return value.to(unit)
@@ -23,16 +24,14 @@ def as_quantity(value, unit, name):
         if isinstance(value, str) or unit.is_equivalent(u.dimensionless_unscaled):
             return quantity.to(unit)
     except u.UnitConversionError:
-        raise InvalidUnitError(
-            f"'{name}' must have a unit that converts to {unit}. Received: {value!r}"
-        ) from None
-    except TypeError as err:
+        raise InvalidUnitError(f"'{name}' must have {wanted}. Received: {value!r}") from None
+    except (TypeError, ValueError) as err:
         raise InvalidInputError(
-            f"'{name}' must be a quantity in {unit if str(unit) else 'no unit'}. "
+            f"'{name}' must be {f'a quantity in {unit}' if str(unit) else 'a number'}. "
             f"Received: {value!r}"
         ) from err
     raise InvalidUnitError(
-        f"'{name}' must be a Quantity with a unit that converts to {unit}, "
+        f"'{name}' must be a Quantity with {wanted}, "
         f"for instance {value!r} * astropy.units.Unit('{unit}'). Received: {value!r}"
     )
 

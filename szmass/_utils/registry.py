@@ -24,7 +24,7 @@ class Registry(Mapping):
 
     def __init__(self, kind, entry_point_group=None, check=None):
         self.kind, self.group, self._check = kind, entry_point_group, check
-        self._objects = {}
+        self._objects, self._makers = {}, {}
         self._pending_group = entry_point_group
 
     def add(self, name, obj):
@@ -49,7 +49,7 @@ class Registry(Mapping):
         """
         if self._check is not None:
             self._check(name, obj)
-        present = self._objects.get(name)
+        present = self[name] if name in self._names else None
         if present is not None and present is not obj:
             raise DuplicateNameError(
                 f"The {self.kind} name {name!r} is taken by {present!r}; choose another name "
@@ -57,6 +57,18 @@ class Registry(Mapping):
             )
         self._objects[name] = obj
         return obj
+
+    def add_lazily(self, name, make):
+        """Register an object that is made when it is first looked up, for what takes long.
+
+        Parameters
+        ----------
+        name : str
+            The key.
+        make : callable
+            Called without arguments; gives what the key stands for.
+        """
+        self._makers[name] = make
 
     def resolve(self, value, cls, argument, expected):
         """Look a name up, or pass an object through.
@@ -105,21 +117,27 @@ class Registry(Mapping):
     def __getitem__(self, name):
         if name not in self:
             raise UnknownNameError(
-                f"No {self.kind} is named {name!r}.{did_you_mean(name, self._objects)} "
-                f"Known: {', '.join(sorted(self._objects))}."
+                f"No {self.kind} is named {name!r}.{did_you_mean(name, list(self))} "
+                f"Known: {', '.join(self)}."
             )
+        if name not in self._objects:
+            self._objects.setdefault(name, self._makers[name]())
         return self._objects[name]
 
     def __contains__(self, name):
         # What is known needs no plug-in: look-ups happen while what plug-ins import is imported.
-        if name not in self._objects:
+        if name not in self._names:
             self._load_entry_points()
-        return name in self._objects
+        return name in self._names
 
     def __iter__(self):
         self._load_entry_points()
-        return iter(sorted(self._objects))
+        return iter(sorted(self._names))
 
     def __len__(self):
         self._load_entry_points()
-        return len(self._objects)
+        return len(self._names)
+
+    @property
+    def _names(self):
+        return self._objects.keys() | self._makers.keys()

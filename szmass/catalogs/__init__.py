@@ -23,7 +23,7 @@ from szmass.catalogs.lensing.herbonnet2020 import Herbonnet2020Table
 from szmass.catalogs.lensing.lc2 import LC2Table
 from szmass.catalogs.lensing.medezinski2018 import Medezinski2018Table
 from szmass.catalogs.lensing.sereno2017 import Sereno2017Table
-from szmass.catalogs.load import load_catalog, load_sample
+from szmass.catalogs.load import load_catalog, load_lensing_table, load_sample
 from szmass.catalogs.mcxc import MCXCCatalog
 from szmass.catalogs.psz2 import PSZ2Catalog
 from szmass.catalogs.spt import SPTSZCatalog
@@ -54,6 +54,7 @@ __all__ = [
     "crossmatch",
     "crossmatch_many",
     "load_catalog",
+    "load_lensing_table",
     "load_sample",
     "register_catalog",
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
+from szmass._io.files import naming
 from szmass._io.limits import read_content
 from szmass._tables.columns import column_parts, describe_rows
 from szmass._tables.files import read_table, write_table
@@ -225,10 +226,13 @@ class Catalog:
             }
         if ours is None and form in cls.unitless_forms:
             table = add_published_units(table, cls.columns)
-        try:
-            return cls(cls._prepare(table), **options)
-        except FileFormatError as err:
-            raise FileFormatError(f"{str(path)!r} is not the catalogue {cls.tag!r}: {err}") from err
+        with naming(path):
+            try:
+                return cls(cls._prepare(table), **options)
+            except FileFormatError as err:
+                raise FileFormatError(
+                    f"{str(path)!r} is not the catalogue {cls.tag!r}: {err}"
+                ) from err
 
     @classmethod
     def fetch(cls, *, offline=False, refresh=False, timeout=None):

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -10,10 +11,11 @@ from szmass._tables.forms import read_form
 from szmass._utils.kinds import as_path
 from szmass._utils.names import did_you_mean
 from szmass.catalogs.core import CATALOGS, warn_if_empty, within
+from szmass.catalogs.lensing import LensingTable, PublishedLensingTable
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
 
-__all__ = ["load_catalog", "load_sample"]
+__all__ = ["load_catalog", "load_lensing_table", "load_sample"]
 
 # Some files have a few detections twice.
 _MOST_ROWS = 1.1
@@ -160,6 +162,45 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
     keep = within(sample.redshift, *redshift, name="redshift")
     warn_if_empty(keep, f"redshift {redshift[0]} to {redshift[1]}")
     return sample[keep]
+
+
+def load_lensing_table(table):
+    """Read or fetch a published table of weak-lensing masses.
+
+    Parameters
+    ----------
+    table : str or path-like or LensingTable
+        A tag of `CATALOGS`, such as ``"lc2"``, or a file, as for `load_catalog`; a table that was
+        read is given back.
+
+    Returns
+    -------
+    `~szmass.catalogs.LensingTable`
+        The table.
+
+    Raises
+    ------
+    UnknownNameError, RemoteDataError, FileFormatError
+        As from `load_catalog`.
+    InvalidInputError
+        It is something else than a lensing table that is known.
+    """
+    if isinstance(table, LensingTable):
+        return table
+    if not isinstance(table, str | os.PathLike):
+        raise InvalidInputError(
+            f"'table' must be a LensingTable, a tag or a file. Received: {table!r}"
+        )
+    source, path = os.fspath(table), Path(table)
+    loaded = _known_catalog(path) if path.exists() else load_catalog(source)
+    if not isinstance(loaded, LensingTable):
+        known = [t for t, cls in CATALOGS.items() if issubclass(cls, PublishedLensingTable)]
+        raise InvalidInputError(
+            f"{source!r} is no known table of lensing masses ({', '.join(known)}). Name it if it "
+            f"is one of these, as in '{known[0]}:{source}', or read a table of your own with "
+            "LensingTable.read(...) and pass that."
+        )
+    return loaded
 
 
 def _known_catalog(path):

@@ -16,11 +16,15 @@ def cite(what):
     package; without any, szmass itself.
     """
     from szmass._tables.files import read_table
-    from szmass._tables.forms import TABLE_FORMATS, plain_name
     from szmass.citations import cite as bibtex_of
 
-    found = [
-        read_table(name) if Path(plain_name(name)).suffix.lower() in TABLE_FORMATS else name
-        for name in what
-    ]
+    found = [read_table(name) if _is_file(name) else name for name in what]
     click.echo(bibtex_of(*found), nl=False)
+
+
+def _is_file(name):
+    """Whether a file is meant; names of other things have no suffix, or no file."""
+    from szmass._tables.forms import TABLE_FORMATS, plain_name
+
+    suffix = Path(plain_name(name)).suffix.lower()
+    return suffix in TABLE_FORMATS or (suffix and Path(name).is_file())

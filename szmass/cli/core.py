@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import warnings
 from importlib import import_module
@@ -33,6 +34,8 @@ _COMMANDS = (
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 _INTERRUPTED, _NO_READER, _TERMINATED = 130, 141, 143
+_CLEANING = 2.0  # s
+_TRACKER = "ignore:resource_tracker"
 
 
 class _Commands(click.Group):
@@ -55,13 +58,23 @@ class _Commands(click.Group):
             raise
 
     def invoke(self, ctx):
+        with _signals_raise() as codes:
+            try:
+                return self._invoke(ctx)
+            except BaseException as err:
+                # Whatever it was turned into: C code makes an ImportError of one in an import.
+                if not (codes or isinstance(err, KeyboardInterrupt)):
+                    raise
+                code = ctx.meta[__name__] = codes[-1] if codes else _INTERRUPTED
+                if code == _INTERRUPTED:
+                    click.echo("Interrupted.", err=True)
+                raise click.exceptions.Exit(code) from None
+
+    def _invoke(self, ctx):
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(_INTERRUPTED)
         except BrokenPipeError:  # standard output: what else is piped has errors of its own
             with contextlib.suppress(OSError):  # what is left for it is dropped
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,9 +105,11 @@ class _Commands(click.Group):
 @click.pass_context
 def main(ctx, progress, debug):
     """Weigh galaxy clusters in Compton-y maps."""
+    # What watches over the semaphores of processes tidies up after an interruption in silence.
+    ignored = {*filter(None, os.environ.get("PYTHONWARNINGS", "").split(",")), _TRACKER}
+    os.environ["PYTHONWARNINGS"] = ",".join(sorted(ignored))
     show_progress(sys.stderr.isatty() if progress is None else progress)
     ctx.with_resource(_warnings_as_lines(ctx))
-    ctx.with_resource(_termination_raises())
 
 
 @contextlib.contextmanager
@@ -107,19 +122,44 @@ def _warnings_as_lines(ctx):
         finally:
             name = ctx.invoked_subcommand
             command = name and main.get_command(ctx, name)
-            for warning in caught:
+            for warning in caught if __name__ not in ctx.meta else ():
                 text = in_shell_words(warning.message, command, ctx)
                 click.echo(f"Warning: {text}", err=True)
 
 
 @contextlib.contextmanager
-def _termination_raises():
-    """Let SIGTERM end a command as Ctrl-C does: nothing half-written is left."""
+def _signals_raise():
+    """Let SIGINT and SIGTERM be exceptions, so that nothing half-written is left.
+
+    Gives the list of exit codes they stand for, empty if there was none. More of them, while
+    the first is cleaned up after, are not heard.
+    """
+    codes, last = [], -_CLEANING
+
+    def end(number, frame):
+        nonlocal last
+        if time.monotonic() - last > _CLEANING:
+            last = time.monotonic()
+            codes.append(_INTERRUPTED if number == signal.SIGINT else _TERMINATED)
+            raise KeyboardInterrupt
+
+    def lost(unraisable):  # in a callback or __del__, which Python goes on after
+        nonlocal last
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            former_hook(unraisable)
+            return
+        last = -_CLEANING
+        number = signal.SIGTERM if codes[-1:] == [_TERMINATED] else signal.SIGINT
+        threading.Timer(0.05, signal.raise_signal, [number]).start()
+
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield codes
         return
-    former = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(_TERMINATED))
+    former_hook, sys.unraisablehook = sys.unraisablehook, lost
+    former = {n: signal.signal(n, end) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield codes
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        sys.unraisablehook = former_hook

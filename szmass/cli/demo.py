@@ -14,7 +14,12 @@ __all__ = ["demo"]
 @click.option("--nside", default=2048, help="Resolution of the map: 512, 1024, 2048, ...")
 @click.option("--clusters", default=1094, help="At most so many of the detected clusters.")
 @click.option("--seed", default=1, help="Seed of everything.")
-@click.option("--overwrite", is_flag=True, help="Replace files in a folder that is not empty.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Write into a folder that is not empty: catalog.ecsv, compton_y.fits, masses.ecsv, "
+    "summary.txt and the pictures are replaced, whoever wrote them; other files stay.",
+)
 def demo(folder, **options):
     """Simulate a survey, weigh its clusters, compare with the truth.
 

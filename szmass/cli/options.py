@@ -121,12 +121,30 @@ def estimators_option(**options):
 # Parts of an image in which its noise is measured.
 _NOISE_FIELDS = 16
 
-_MAP_OPTIONS = (
-    ("--map-column", {"help": "Column of the map file, where there are several."}),
-    ("--ordering", {"type": click.Choice(["ring", "nested"]), "help": "If the map does not say."}),
-    ("--frame", {"type": click.Choice(["galactic", "icrs"]), "help": "If the map does not say."}),
-    ("--beam", {"help": "FWHM of the map's beam, for instance '10 arcmin'."}),
-)
+# Arguments of `open_map`: their options, and these options' own.
+_MAP_OPTIONS = {
+    "column": ("--map-column", {"help": "Column of the map file, where there are several."}),
+    "ordering": (
+        "--ordering",
+        {"type": click.Choice(["ring", "nested"]), "help": "If the map does not say."},
+    ),
+    "frame": (
+        "--frame",
+        {"type": click.Choice(["galactic", "icrs"]), "help": "If the map does not say."},
+    ),
+    "beam": ("--beam", {"help": "FWHM of the map's beam, for instance '10 arcmin'."}),
+    "unit": (
+        "--map-unit",
+        {"help": "'' says that its numbers are y, where the file's own unit is not understood."},
+    ),
+    "zeros": (
+        "--zeros",
+        {
+            "type": click.Choice(["observed", "unobserved"]),
+            "help": "What pixels of exactly 0 are, where the map is taken for what it is not.",
+        },
+    ),
+}
 
 
 def map_options(text):
@@ -137,13 +155,13 @@ def map_options(text):
 
     def add(command):
         @functools.wraps(command)
-        def packed(map_path, map_column, ordering, frame, beam, **others):
-            about = {"column": map_column, "ordering": ordering, "frame": frame, "beam": beam}
+        def packed(map_path, **others):
+            about = {name: others.pop(name) for name in _MAP_OPTIONS}
             ymap = {"source": map_path, **about} if map_path else None
             return command(ymap=ymap, **others)
 
-        for flag, about in reversed(_MAP_OPTIONS):
-            packed = click.option(flag, **about)(packed)
+        for name, (flag, about) in reversed(_MAP_OPTIONS.items()):
+            packed = click.option(flag, name, **about)(packed)
         return click.option("--map", "map_path", metavar="FILE|NAME", help=text)(packed)
 
     return add
@@ -236,22 +254,11 @@ def column_options(prefix="", examples=("msz=M500", "msz='1e14 solMass'", "z=-1"
 
 def read_table_options(columns, units, missing):
     """Turn the column options into those of `ClusterSample.read`."""
-    options, columns = {}, dict(columns)
-    units = dict(units)
-    for pair, frame in ((("ra", "dec"), "icrs"), (("glon", "glat"), "galactic")):
+    for pair in (("ra", "dec"), ("glon", "glat")):
         found = [name for name in pair if name in columns]
         if len(found) == 1:
             raise click.UsageError(f"--column {found[0]}=... needs --column for both of {pair}")
-        if found:
-            options["coord"] = tuple(columns.pop(name) for name in pair)
-            options["frame"] = frame
-            for name, theirs in zip(pair, options["coord"], strict=True):
-                if name in units:
-                    units[theirs] = units.pop(name)
-    for role in ("name", "redshift"):
-        if role in columns:
-            options[role] = columns.pop(role)
-    options |= {"columns": columns, "units": units, "missing": dict(missing)}
+    options = {"columns": columns, "units": units, "missing": missing}
     return {name: value for name, value in options.items() if value}
 
 
@@ -261,8 +268,7 @@ def sample_options(command):
     @functools.wraps(command)
     def packed(redshift, columns, units, missing, **others):
         reading = read_table_options(columns, units, missing)
-        reading |= {"redshift": redshift or None, "redshift_column": reading.pop("redshift", None)}
-        return command(reading=reading, **others)
+        return command(reading=reading | {"redshift": redshift or None}, **others)
 
     text = "Keep clusters with LOW < z <= HIGH."
     packed = click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help=text)(packed)

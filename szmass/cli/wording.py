@@ -4,7 +4,6 @@ Messages of the library speak Python: ``beam='10 arcmin'``, "'beam' must be ..."
 an option of the command that runs is said so here, for errors and warnings alike.
 """
 
-import ast
 import re
 import shlex
 
@@ -13,25 +12,35 @@ import click
 __all__ = ["in_shell_words", "one_line", "tell_reader"]
 
 # Arguments that the library calls otherwise than the command that passes them on.
-_OTHER_NAMES = {"column": "map_column", "dataset": "data", "n": "number", "tag": "tags"}
+_OTHER_NAMES = {"dataset": "data", "n": "number", "tag": "tags"}
 # Arguments whose names are those of columns or everyday words: they are one only before "must".
-_EVERYDAY = {"mass", "redshift", "n", "model", "number", "column", "title", "by", "mode", "seed"}
+_EVERYDAY = {
+    *("mass", "redshift", "n", "model", "number", "column", "title", "by", "mode", "seed", "unit"),
+}
 # Options on the columns of tables, which commands may lack: another one reads such tables.
 _COLUMN_OPTIONS = {"columns": "--column", "units": "--unit", "missing": "--missing"}
 _VALUE = r"(\{[^{}]*\}|\([^()]*\)|'[^']*'|\"[^\"]*\"|\.\.\.|[\w.+-]+(?: \* u\.\w+)?)"
-_POSITIONS = re.compile(r"\bcoord=\('(\w+)', '(\w+)'\)(?:, (?:and )?frame='(\w+)')?")
+_PAIR = re.compile(r"'([^']*)': (?:'([^']*)'|([^',{}]+))")
+# Arguments and calls of Python, which are left where there is no option for them.
+_PYTHON = re.compile(
+    r" (?:[a-z]\w*=(?:['\"{(]|\.\.\.|True\b|False\b|None\b)|\w+\.[\w.]+(?:\(| = ))"
+)
 # What is said in calls, and the option that stands for it; the call goes where there is the option.
 _CALLS = (
     ("map_path", r"\b(?:call )?sample\.attach_cutouts\(\w+\)(?: first)?", "give the map by --map"),
     ("beam", r"\bComptonMap\.read\(\.\.\., beam=10 \* u\.arcmin\)", "--beam '10 arcmin'"),
     (None, r"\bopen any copy with ComptonMap\.read\(.*?\*\*.*?\)", "give any copy by --map"),
+    ("noise", r"\ba NoiseModel of the map, .*?, or 'planck'", "'planck'; a file goes to --noise"),
     ("noise", r"NoiseModel\.from_empty_fields\([^()]*\)", "--noise empty-fields"),
     ("noise", r"\ba NoiseModel\b", "a file that NoiseModel.write wrote"),
     (None, r"\b(?:use|read it with) (?:szmass\.)?[\w.'\[\]]+\.read(?:\(path\))?", "give its path"),
     (None, r"\ba Quantity with a unit that", "a number with a unit that"),
     (None, r"(?<=for instance )'?(.*?)'? \* astropy\.units\.Unit\('(.*?)'\)", r"'\1 \2'"),
     (None, r"(?:, or| or|,) (?:pass )?readme=\.\.\.", ""),
-    (None, r" use ClusterSample\.from_table\b", " use --column"),
+    ("columns", r" use ClusterSample\.from_table\b", " use --column"),
+    ("columns", r"\bUse ClusterSample\.read\b", "Say with --column what they are"),
+    ("columns", r", for instance \{'coord': .*?\} in 'columns'", " with --column"),
+    ("options", r"(the estimator '([\w-]+)') with (\w+)=", r"\1 with --set \2.\3="),
 )
 
 
@@ -82,9 +91,11 @@ def in_shell_words(text, command, ctx):
             text = re.sub(pattern, said, text)
     elsewhere = "" if "units" in flags else " of 'szmass catalog'"
     words = _Words(flags, told.get("prefix", ""), told.get("settings", {}), elsewhere)
-    text = _POSITIONS.sub(words.positions, text)
-    text = re.sub(rf"\b(\w+)={_VALUE}", words.assignment, text)
-    return re.sub(r"(?<!column )'(\w+)'( must)?", words.name, text)
+    text = re.sub(rf"(?<!\.)\b(\w+)={_VALUE}", words.assignment, text)
+    text = re.sub(r"(?<!column )'(\w+)'( must)?", words.name, text)
+    if _PYTHON.search(text):
+        text += f" (That is Python: 'szmass {command.name}' has no option for it.)"
+    return text
 
 
 class _Words:
@@ -93,13 +104,6 @@ class _Words:
     def __init__(self, flags, prefix, settings, elsewhere):
         self.flags, self.prefix, self.settings = flags, prefix, settings
         self.elsewhere = elsewhere
-
-    def positions(self, found):
-        lon, lat, frame = found.groups()
-        ours = ("glon", "glat") if frame == "galactic" else ("ra", "dec")
-        pairs = zip(ours, (lon, lat), strict=True)
-        said = " ".join(f"--column {self.prefix}{a}={b}" for a, b in pairs)
-        return f"{said}{self.elsewhere}"
 
     def assignment(self, found):
         name, text = found.groups()
@@ -121,13 +125,9 @@ class _Words:
         """Options of a dict by column; None for what is no dict."""
         if text == "...":
             return f"{flag} ..."
-        try:
-            pairs = dict(ast.literal_eval(text))
-        except (ValueError, SyntaxError, TypeError):
-            return None
-        return " ".join(
-            f"{flag} {shlex.quote(f'{self.prefix}{key}={value}')}" for key, value in pairs.items()
-        )
+        pairs = ((key, quoted or bare) for key, quoted, bare in _PAIR.findall(text))
+        said = " ".join(f"{flag} {shlex.quote(f'{self.prefix}{k}={v}')}" for k, v in pairs)
+        return said or None
 
     def name(self, found):
         name, must = found.group(1), found.group(2) or ""

@@ -9,6 +9,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, Table
 from astropy.utils.masked import Masked
 
+from szmass._io.files import naming
 from szmass._tables.columns import column_parts
 from szmass._tables.files import read_table, write_table
 from szmass._tables.samples import check_columns, map_columns
@@ -102,7 +103,9 @@ class ClusterSample:
         frame : str, optional
             Frame of the positions, where their columns' names do not tell.
         columns : dict, optional
-            Other column names by ours, for instance ``{"msz": "M500"}``.
+            Other column names by ours, for instance ``{"msz": "M500"}``; also those of the
+            arguments above: ``name``, ``redshift``, and ``coord``, or ``ra`` and ``dec``, or
+            ``glon`` and ``glat``.
         units : dict, optional
             Units of columns without one, for instance ``{"msz": "1e14 solMass"}``.
         missing : dict, optional
@@ -191,10 +194,11 @@ class ClusterSample:
         InvalidInputError
             See `from_table`.
         """
-        name = options.get("name")
+        name = options.get("name") or dict(options.get("columns") or {}).get("name")
         table = read_table(path, format=format, text=[name] if isinstance(name, str) else ())
         frame = table.meta.pop(_FRAME_KEY, None)
-        sample = cls.from_table(table, **options)
+        with naming(path):
+            sample = cls.from_table(table, **options)
         if frame is not None and frame != sample.coord.frame.name:
             try:
                 sample.table["coord"] = sample.coord.transform_to(frame)

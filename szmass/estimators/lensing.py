@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass.catalogs import CATALOGS, LensingTable, PublishedLensingTable, crossmatch
-from szmass.catalogs.load import load_catalog
+from szmass.catalogs import crossmatch, load_lensing_table
 from szmass.estimators.core import MassEstimator, register_estimator
-from szmass.exceptions import InvalidInputError
 from szmass.results import MassEstimates, MassFlag, masses_of, methods_of
 
 __all__ = ["LensingMass"]
@@ -80,24 +78,10 @@ class LensingMass(MassEstimator):
         )
 
     def _loaded(self):
-        if isinstance(self.table, LensingTable):
-            return self.table
-        if not isinstance(self.table, str | os.PathLike):
-            raise InvalidInputError(
-                f"'table' must be a LensingTable, a tag or a file. Received: {self.table!r}"
-            )
         if self._fetched is not None and self._fetched[0] == self.table:
             return self._fetched[1]
-        loaded = load_catalog(self.table)
-        if not isinstance(loaded, LensingTable):
-            known = [t for t, cls in CATALOGS.items() if issubclass(cls, PublishedLensingTable)]
-            raise InvalidInputError(
-                f"{os.fspath(self.table)!r} is no known table of lensing masses "
-                f"({', '.join(known)}). Name it if it is one of these, as in "
-                f"'{known[0]}:{os.fspath(self.table)}', or read a table of your own with "
-                "LensingTable.read and pass that."
-            )
-        if self.table == loaded.tag:
+        loaded = load_lensing_table(self.table)
+        if isinstance(self.table, str) and self.table == loaded.tag:
             self._fetched = self.table, loaded
         return loaded
 

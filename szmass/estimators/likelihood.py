@@ -136,17 +136,17 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
             "profile": self.diversity is not None,
             "centring": np.any(self._centring(sample) > 0),
             "redshift": np.any(redshift_errors(sample) > 0),
-            "calibration": self.one_minus_b_err > 0,
+            "calibration": self._bias_error > 0,
         }
         return {
-            "mass_scale": float(check_one_minus_b(self.one_minus_b)),
+            "mass_scale": check_one_minus_b(self.one_minus_b, one=True),
             "errors_hold": [what for what, inside in held.items() if inside],
             "software": list(software),
             "references": list(dict.fromkeys(papers)),
             "relation": relation.name,
             "profile": setup.profile.name,
-            "one_minus_b": float(check_one_minus_b(self.one_minus_b)),
-            "one_minus_b_err": float(self.one_minus_b_err),
+            "one_minus_b": check_one_minus_b(self.one_minus_b, one=True),
+            "one_minus_b_err": self._bias_error,
             "sigma_lny": scatter,
             "diversity": None if self.diversity is None else get_cluster_model(self.diversity).name,
             "prior": prior if isinstance(prior, str) else repr(prior),
@@ -252,9 +252,18 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
                 row += weight * np.exp(np.interp(grid + shift, nodes, values))
         return np.log(np.maximum(total, 1e-300)) + highest
 
+    @property
+    def _bias_error(self):
+        try:
+            return float(self.one_minus_b_err)
+        except (TypeError, ValueError):
+            raise InvalidInputError(
+                f"'one_minus_b_err' must be a number. Received: {self.one_minus_b_err!r}"
+            ) from None
+
     def _with_bias(self, grid):
         """Wider grid, and shifts of log10 M with their weights, for an uncertain 1-b."""
-        mean, error = float(check_one_minus_b(self.one_minus_b)), float(self.one_minus_b_err)
+        mean, error = check_one_minus_b(self.one_minus_b, one=True), self._bias_error
         if not 0 <= error < 0.3 * mean:
             raise InvalidInputError(
                 "'one_minus_b_err' must be at least 0 and below 0.3 of 'one_minus_b'. "

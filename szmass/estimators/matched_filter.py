@@ -138,7 +138,7 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
             "references": list(
                 dict.fromkeys((*relation.references, *setup.profile.references, *self.references))
             ),
-            "mass_scale": float(check_one_minus_b(self.one_minus_b)),
+            "mass_scale": check_one_minus_b(self.one_minus_b, one=True),
             "errors_hold": [
                 "noise",
                 *(["centring"] if np.any(self._centring(sample) > 0) else []),
@@ -146,7 +146,7 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
             ],
             "relation": relation.name,
             "profile": setup.profile.name,
-            "one_minus_b": float(check_one_minus_b(self.one_minus_b)),
+            "one_minus_b": check_one_minus_b(self.one_minus_b, one=True),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
             **setup.meta,
         }

@@ -150,7 +150,8 @@ def estimate_in_pieces(
             remedy="The pieces that are done are kept where a folder is given: run it again.",
         )
         told = set()
-        with progress_bar(total=len(sample), initial=len(done) * at_a_time, unit="cluster") as bar:
+        bar = progress_bar(total=len(sample), initial=len(done) * at_a_time, unit="cluster")
+        with contextlib.closing(results), bar:
             for start, table, found, messages in results:
                 for method, posterior in found.items():
                     posterior.write(_posterior(kept, start, method), overwrite=True)

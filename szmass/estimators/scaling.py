@@ -80,7 +80,7 @@ class ScalingRelationMass(MassEstimator):
             papers, profile = (*papers, *used.references), {"profile": used.name}
         scatter = relation.scatter(self.sigma_lny)
         return {
-            "mass_scale": float(check_one_minus_b(self.one_minus_b)),
+            "mass_scale": check_one_minus_b(self.one_minus_b, one=True),
             "errors_hold": [
                 "noise",
                 *(["scatter"] if scatter else []),
@@ -89,7 +89,7 @@ class ScalingRelationMass(MassEstimator):
             "references": list(dict.fromkeys(papers)),
             "relation": relation.name,
             **profile,
-            "one_minus_b": float(check_one_minus_b(self.one_minus_b)),
+            "one_minus_b": check_one_minus_b(self.one_minus_b, one=True),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
             "sigma_lny": scatter,
         }

@@ -4,6 +4,7 @@ import functools
 
 import astropy.units as u
 import numpy as np
+from astropy.coordinates import angular_separation
 from astropy.wcs.utils import custom_wcs_to_frame_mappings, pixel_to_pixel
 
 from szmass.maps._marks import valid_values
@@ -97,12 +98,36 @@ class ImagePixels:
 
     def samples(self, geometry, lon, lat, scales, interpolation):
         """Yield the pixels (ny, nx) of one cutout after the other, as `HealpixPixels` does."""
+        beyond = self._beyond(geometry.frame, lon, lat)
         for i in range(len(lon)):
             own = geometry.scaled(scales[i] * u.rad) if geometry.relative else geometry
+            # Most of a catalogue of the whole sky: nothing of a small image is in these cutouts.
+            if beyond[i] > np.hypot(*own.shape) * own.pixel_side():
+                yield np.full(own.shape, np.nan)
+                continue
             target = own.wcs_at(*np.degrees([lon[i], lat[i]]))
             with self._in_frame():
                 sample = self._sample(target, interpolation)
             yield sample
+
+    def _beyond(self, frame, lon, lat):
+        """How far positions [rad] are outside of the image [rad]; -inf where that is not told."""
+        middle, reach = self._extent
+        if not reach < 1:  # the edges of a good part of the sky may be anywhere
+            return np.full(len(lon), -np.inf)
+        middle = middle.transform_to(frame).spherical
+        away = angular_separation(lon, lat, middle.lon.rad, middle.lat.rad)
+        return away - reach - 3 * np.radians(self.side / 60)
+
+    @functools.cached_property
+    def _extent(self):
+        """Middle of the image, and how far from it [rad] its edges are at most."""
+        ny, nx = self.shape
+        x, y = np.meshgrid(np.arange(nx), [0, ny - 1])
+        y = np.append(y, [np.arange(ny)] * 2)
+        x = np.append(x, np.repeat([0, nx - 1], ny))
+        middle = self.pixel_to_world((nx - 1) / 2, (ny - 1) / 2)
+        return middle, self.pixel_to_world(x, y).separation(middle).rad.max()
 
     def _sample(self, target, interpolation):
         from reproject import reproject_interp

@@ -289,7 +289,10 @@ def _check_unit(found, stated, path):
     """Refuse anything that is not the dimensionless y."""
     text = "" if found is None else str(found).strip()
     if stated is not None:
-        given = u.Unit(stated)
+        try:
+            given = u.Unit(stated)
+        except (ValueError, TypeError):
+            given = None
         if given != u.dimensionless_unscaled:
             raise InvalidUnitError(
                 f"'unit' must be dimensionless: Compton-y has no unit. Received: {stated!r}"

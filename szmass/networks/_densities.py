@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.special import logsumexp, ndtr
+from scipy.special import ndtr
 
 from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError
@@ -49,8 +49,11 @@ def log_density(mixture, grid):
     inside = ndtr((grid[-1] - means) / sigmas) - ndtr((grid[0] - means) / sigmas)
     weights = weights - np.log((np.exp(weights) * inside).sum(axis=1) + 1e-300)[:, np.newaxis]
     weights = weights - np.log(sigmas) - 0.5 * _LOG_2PI
-    pull = (grid[:, np.newaxis] - means[:, np.newaxis]) / sigmas[:, np.newaxis]
-    return logsumexp(weights[:, np.newaxis] - 0.5 * pull**2, axis=-1)
+    terms = (grid - means[..., np.newaxis]) / sigmas[..., np.newaxis]
+    terms = weights[..., np.newaxis] - 0.5 * terms**2
+    # All is finite, and what scipy does for the rest takes three times as long.
+    highest = terms.max(axis=1)
+    return highest + np.log(np.exp(terms - highest[:, np.newaxis]).sum(axis=1))
 
 
 def normalised(log_density, grid):

@@ -15,7 +15,7 @@ from szmass.networks.cards import ModelCard
 __all__ = ["CARD", "BinnedNetworks", "load_binned"]
 
 # Cutouts that a network sees at a time.
-_AT_ONCE = 32
+_AT_ONCE = 8
 
 #: Name of the file with the model card in a folder of networks.
 CARD = "card.json"

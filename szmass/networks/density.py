@@ -17,7 +17,7 @@ __all__ = ["DensityNetworks"]
 _NODES = 361
 
 # Clusters that networks see at a time, in eight orientations each.
-_AT_ONCE = 16
+_AT_ONCE = 8
 
 
 def _finite(name, array):

@@ -8,6 +8,7 @@ import importlib.resources
 from pathlib import Path
 
 from szmass._io.download import check_sha256, fetch_file
+from szmass._utils.kinds import as_path
 from szmass._utils.paths import cache_folder
 from szmass.exceptions import InvalidInputError
 from szmass.networks._weights import cached_arrays, read_keras2_weights
@@ -63,7 +64,7 @@ def load_published(weights=None):
     de Andres et al. 2022, Nature Astronomy 6, 1325 (2022NatAs...6.1325D).
     """
     card = published_card()
-    folder = None if weights is None else Path(weights).expanduser()
+    folder = None if weights is None else as_path(weights, "weights").expanduser()
     if folder is not None and not folder.is_dir():
         raise InvalidInputError(
             f"'weights' must be the folder with the published files. There is no folder "

@@ -3,9 +3,9 @@
 import contextlib
 import functools
 import importlib.resources
-from pathlib import Path
 
 from szmass._io.download import check_sha256
+from szmass._utils.kinds import as_path
 from szmass.exceptions import FileFormatError
 from szmass.networks._weights import load_arrays
 from szmass.networks.binned import CARD
@@ -55,7 +55,7 @@ def load_networks(folder=None):
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = stack.enter_context(importlib.resources.as_file(_SHIPPED))
-        folder = Path(folder)
+        folder = as_path(folder, "weights")
         card = ModelCard.read(folder / CARD)
         if card.target != "log10_mass_density" or len(card.weights) != 1:
             raise FileFormatError(

@@ -30,6 +30,8 @@ _S, _W = (_S + 1) / 2, _W / 2
 # Number of nodes at which a table is integrated, and at which it is kept.
 _COARSE, _FINE = 192, 2048
 
+_PRESSURE = u.keV / u.cm**3
+
 
 def sphere_integral(shape, x):
     """I(x) = 3 int_0^x p(r) r^2 dr."""
@@ -236,7 +238,7 @@ class PressureProfile(abc.ABC):
         amplitude, *parameters = self.amplitude(mass, redshift, cosmology)
         x = radius / radius_at(mass, redshift, cosmology)
         pressure = amplitude * self.shape(x, *parameters)
-        return u.Quantity(np.where(x > self.truncation, 0.0, pressure), "keV / cm3")
+        return u.Quantity(np.where(x > self.truncation, 0.0, pressure), _PRESSURE)
 
     def compton_y(self, theta, mass, redshift, *, cosmology):
         """Compton y along the line of sight, without beam.

@@ -95,32 +95,36 @@ def check_redshift(redshift, name="redshift", *, positive=False):
     return redshift
 
 
-def check_one_minus_b(one_minus_b):
+def check_one_minus_b(one_minus_b, *, one=False):
     """Give 1-b, the ratio of the mass that a relation is calibrated in to the true mass.
 
     Parameters
     ----------
     one_minus_b : float or array-like
         The ratio.
+    one : bool, optional
+        Take one number only.
 
     Returns
     -------
-    ndarray
-        The ratio.
+    ndarray or float
+        The ratio; a float if it is to be one.
 
     Raises
     ------
     InvalidInputError
-        It is not between 0 and 2, or not known.
+        It is not between 0 and 2, not known, or not one number.
     """
     array = as_floats(one_minus_b, u.dimensionless_unscaled, "one_minus_b")
+    if one and array.ndim:
+        raise InvalidInputError(f"'one_minus_b' must be one number. Received: {one_minus_b!r}")
     _refuse(
         ~((array > 0) & (array <= 2)),
         array,
         "one_minus_b",
         "greater than 0 and at most 2; it is 1-b, not b (Planck: 0.8; 1 for MSZ itself)",
     )
-    return array
+    return float(array) if one else array
 
 
 def broadcast(**arrays):

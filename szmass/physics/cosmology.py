@@ -1,5 +1,7 @@
 """Cosmologies by name, so that every result can say which one it used."""
 
+from functools import partial
+
 import astropy.constants as const
 import astropy.cosmology
 import astropy.units as u
@@ -12,6 +14,9 @@ __all__ = ["COSMOLOGIES", "cosmology_references", "get_cosmology"]
 
 #: sigma_T / (m_e c^2) [cm3 / (keV Mpc)]: pressure [keV/cm3] times length [Mpc] to Compton y.
 COMPTON = (const.sigma_T / (const.m_e * const.c**2)).to_value("cm3 / (keV Mpc)")
+
+# What a unit is called is parsed at each use, which takes longer than what is computed here.
+_MASS_DENSITY, _HUBBLE = u.solMass / u.Mpc**3, u.km / u.s / u.Mpc
 
 ARCMIN_PER_RADIAN = (1 * u.rad).to_value(u.arcmin)
 
@@ -33,8 +38,9 @@ COSMOLOGIES.add(
         meta={"sigma8": 0.823, "n": 0.96},
     ),
 )
+# Reading all of them would be half of the time that importing this package takes.
 for _name in astropy.cosmology.realizations.available:
-    COSMOLOGIES.add(_name, getattr(astropy.cosmology, _name))
+    COSMOLOGIES.add_lazily(_name, partial(getattr, astropy.cosmology, _name))
 
 # ADS bibcodes by name. astropy's own say theirs in prose only.
 _REFERENCES = {
@@ -122,7 +128,7 @@ def efunc(redshift, cosmology):
 
 def critical_density(redshift, cosmology):
     """Critical density [Msun / Mpc3]."""
-    return finite_only(lambda z: cosmology.critical_density(z).to_value("solMass / Mpc3"), redshift)
+    return finite_only(lambda z: cosmology.critical_density(z).to_value(_MASS_DENSITY), redshift)
 
 
 def angular_diameter_distance(redshift, cosmology):
@@ -132,4 +138,4 @@ def angular_diameter_distance(redshift, cosmology):
 
 def h70(cosmology):
     """H0 / (70 km/s/Mpc)."""
-    return cosmology.H0.to_value("km / (s Mpc)") / 70
+    return cosmology.H0.to_value(_HUBBLE) / 70

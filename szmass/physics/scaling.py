@@ -220,7 +220,12 @@ class ScalingRelation:
         InvalidInputError
             It is negative, or the relation was published without one and none is given.
         """
-        sigma = float(self.sigma_lny if sigma_lny is None else sigma_lny)
+        try:
+            sigma = float(self.sigma_lny if sigma_lny is None else sigma_lny)
+        except (TypeError, ValueError):
+            raise InvalidInputError(
+                f"'sigma_lny' must be a number. Received: {sigma_lny!r}"
+            ) from None
         if sigma >= 0:
             return sigma
         if sigma_lny is None:

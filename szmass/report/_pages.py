@@ -32,7 +32,11 @@ _SLUG_LENGTH = 40
 
 def environment():
     """Make the templates' environment: everything is escaped unless marked as safe."""
-    jinja2 = import_optional("jinja2", extra="report", purpose="write a report")
+    return _environment(import_optional("jinja2", extra="report", purpose="write a report"))
+
+
+@functools.cache  # it keeps the templates that it has compiled
+def _environment(jinja2):
     made = jinja2.Environment(
         loader=jinja2.PackageLoader(_PACKAGE),
         autoescape=True,

@@ -11,7 +11,13 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable, vstack
 
 from szmass._utils.progress import progress_bar
-from szmass.catalogs import DeAndres2022Catalog, LensingTable, crossmatch, load_catalog, load_sample
+from szmass.catalogs import (
+    DeAndres2022Catalog,
+    LensingTable,
+    crossmatch,
+    load_lensing_table,
+    load_sample,
+)
 from szmass.clusters import ClusterSample
 from szmass.estimators import MatchedFilterMass, estimate_masses
 from szmass.exceptions import InvalidInputError, MixedScalesWarning
@@ -368,12 +374,12 @@ def match_lensing(table, lensing, exclude=()):
     ours["row"] = np.arange(len(table))
     parts = []
     for source in lensing:
-        catalog = load_catalog(source) if isinstance(source, str | os.PathLike) else source
-        if not isinstance(catalog, LensingTable):
+        if not isinstance(source, str | os.PathLike | LensingTable):
             raise InvalidInputError(
                 "'lensing' must hold lensing tables, their files or tags. Received: "
-                f"{type(catalog).__name__}"
+                f"{type(source).__name__}"
             )
+        catalog = load_lensing_table(source)
         masses = catalog.masses(mass_definition="500c", cosmology=_COSMOLOGY)
         pairs = crossmatch(
             masses, ours, radius=_RADIUS, delta_redshift=_DELTA_REDSHIFT, mode="nearest",

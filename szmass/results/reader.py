@@ -443,7 +443,7 @@ def rescale_masses(table, one_minus_b):
     >>> print((true["mass_scaling"] / table["mass_scaling"]).value)
     [1.25 1.25 1.25]
     """
-    new = MassScale(float(check_one_minus_b(one_minus_b)))
+    new = MassScale(check_one_minus_b(one_minus_b, one=True))
     table = table.copy()
     done = {"one_minus_b": new.value, "rescaled": [], "kept": []}
     for method, about in methods_of(table).items():

@@ -40,7 +40,7 @@ class MassScale:
     def __post_init__(self):
         value = self.value
         if isinstance(value, Real) and not isinstance(value, bool):
-            object.__setattr__(self, "value", float(check_one_minus_b(value)))
+            object.__setattr__(self, "value", check_one_minus_b(value, one=True))
         elif not (isinstance(value, str) and value.strip()):
             raise InvalidInputError(
                 "A mass scale must be a number, which is 1-b, or text such as 'lensing' or "
@@ -78,5 +78,5 @@ class MassScale:
         InvalidInputError
             ``one_minus_b`` is not above 0 and at most 2.
         """
-        new = float(check_one_minus_b(one_minus_b))
+        new = check_one_minus_b(one_minus_b, one=True)
         return None if self.one_minus_b is None else self.one_minus_b / new

@@ -205,7 +205,7 @@ def twin(sample, *, one_minus_b=0.8, mass="msz"):
     undone. To keep them apart, select from `draw_mass_function` with `SZSelection`.
     """
     check_kind(sample, "ClusterSample", "sample")
-    one_minus_b = float(check_one_minus_b(one_minus_b))
+    one_minus_b = check_one_minus_b(one_minus_b, one=True)
     values = check_mass(sample.quantity(mass), mass)
     known = np.isfinite(values) & (sample.redshift > 0)
     if not known.any():

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from szmass.cli import main
 from szmass.cli.options import NOTHING_FOUND
 from szmass.estimators.checks import make_check_sample
+from szmass.exceptions import SzmassWarning
 
 SCALING = ("--estimators", "scaling")
 
@@ -211,6 +213,49 @@ def test_signals_leave_nothing_behind(tmp_path, number, code):
     assert process.returncode == code, err
     assert "Traceback" not in err
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_import_is_one_line():
+    code = """if True:
+        import builtins, signal
+        from szmass.__main__ import run
+        real = builtins.__import__
+        def interrupted(name, *args, **options):
+            if name.startswith("astropy"):
+                signal.raise_signal(signal.SIGINT)
+            return real(name, *args, **options)
+        builtins.__import__ = interrupted
+        run()
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (result.returncode, result.stderr) == (130, "Interrupted.\n")
+
+
+class _Deleted:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("how", ["import", "deleted", "twice"])
+def test_an_interruption_that_is_taken_for_something_else(catalog, tmp_path, monkeypatch, how):
+    def interrupted(*args, **options):
+        warnings.warn("not seen", SzmassWarning, stacklevel=2)
+        if how == "deleted":  # Python prints what is raised there, and goes on
+            _Deleted()
+            time.sleep(20)
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            if how == "twice":
+                signal.raise_signal(signal.SIGINT)  # while it is cleaned up
+            raise ImportError("numpy._core.multiarray failed to import") from None
+
+    monkeypatch.setattr("szmass.catalogs.load_sample", interrupted)
+    result = run("catalog", catalog, "-o", tmp_path / "x.ecsv")
+    assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\1\2" * 999, b"hello\n", b"SIMPLE  =", b"["])

@@ -230,7 +230,12 @@ def test_the_68_per_cent_interval_holds_68_per_cent(n):
 
 
 @pytest.mark.parametrize(
-    ("n", "cut"), [(20, None), (65, ("min_a", np.log(4.0))), (65, ("min_b", np.log(5.0)))]
+    ("n", "cut"),
+    [
+        (65, ("min_a", np.log(4.0))),
+        pytest.param(20, None, marks=pytest.mark.slow),
+        pytest.param(65, ("min_b", np.log(5.0)), marks=pytest.mark.slow),
+    ],
 )
 def test_coverage_with_free_slope_and_cuts(n, cut):
     # 120 samples have a binomial error of 4 %; the full run is benchmarks/regression.py.

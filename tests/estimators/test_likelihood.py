@@ -74,7 +74,7 @@ def test_against_brute_force(mass, redshift, centring):
     posterior = estimator.predict_posterior(sample)
 
     field = estimator._setup(sample.cutouts).field
-    coarse = grid[::4]
+    coarse = grid[::5]
     models = from_masses(10**coarse * u.solMass, np.full(len(coarse), redshift), seed=1)
     clusters = draw_clusters(models, SMOOTH, cosmology="PSZ2", seed=1)
     nodes = np.linspace(-3, 3, 19) * centring if centring else np.zeros(1)

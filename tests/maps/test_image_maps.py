@@ -216,3 +216,28 @@ def test_axes_that_are_parallel_are_none():
     wcs.wcs.pc = [[1, 1], [1, 1]]
     with pytest.raises(InvalidInputError, match="two celestial axes"):
         ComptonMap.from_image(np.zeros((8, 8)), wcs)
+
+
+@pytest.mark.parametrize("projection", ["TAN", "CAR"])
+def test_what_an_image_has_of_a_cutout_is_in_it(projection):
+    """Positions all over the sky and about the edges, of which most have nothing."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = [f"RA---{projection}", f"DEC--{projection}"]
+    wcs.wcs.cdelt, wcs.wcs.crpix, wcs.wcs.crval = [-0.2, 0.2], [30.5, 20.5], [30, 60]
+    ymap = ComptonMap.from_image(np.ones((40, 60)), wcs)
+    rng = np.random.default_rng(1)
+    around = wcs.pixel_to_world(29.5, 19.5).directional_offset_by(
+        rng.uniform(0, 360, 200) * u.deg, rng.uniform(3, 12, 200) * u.deg
+    )
+    places = SkyCoord(
+        [around.icrs, SkyCoord(rng.uniform(0, 360, 50), rng.uniform(-90, 90, 50), unit="deg")]
+    )
+    stack = ymap.cutouts(places, geometry=CutoutGeometry((20, 30), 10 * u.arcmin, "fk5"))
+    seen = 0
+    for cutout in stack:
+        rows, columns = np.indices(cutout.data.shape)
+        x, y = wcs.world_to_pixel(cutout.wcs.pixel_to_world(columns, rows).icrs)
+        inside = (x > 0.01) & (x < 58.99) & (y > 0.01) & (y < 38.99)
+        assert cutout.footprint[inside].all()
+        seen += inside.any()
+    assert 50 < seen < 200

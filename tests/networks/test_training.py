@@ -28,6 +28,7 @@ from szmass.networks import (
     train,
 )
 from szmass.networks._weights import load_arrays
+from szmass.networks.training import train_member
 from szmass.results import MassFlag
 
 pytest.importorskip("keras")
@@ -290,19 +291,26 @@ def test_folder_has_card_weights_logs_and_recipe(trained):
     assert len(log) == 3
 
 
-def test_an_interrupted_training_gives_the_same_networks(trained, recipe, dataset, tmp_path):
+def test_an_interrupted_training_gives_the_same_networks(
+    trained, recipe, dataset, tmp_path, monkeypatch
+):
     folder = tmp_path / "again"
-    quick = Recipe.read(recipe)
-    train(quick, folder, dataset=dataset)
-    for name in ("model.npz", "card.json"):
-        assert (folder / name).read_bytes() == (trained / name).read_bytes()
-    # What a kill after the first member leaves.
-    shutil.rmtree(folder / "member-1")
-    (folder / "model.npz").unlink()
+
+    def until_killed(job, number):
+        if number == 1:
+            raise KeyboardInterrupt
+        return train_member(job, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("szmass.networks.training.train_member", until_killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(Recipe.read(recipe), folder, dataset=dataset)
+    assert not (folder / "model.npz").exists()
     with pytest.raises(InvalidInputError, match="resume=True"):
         train(recipe, folder, dataset=dataset)
     train(recipe, folder, dataset=dataset, resume=True)
-    assert (folder / "model.npz").read_bytes() == (trained / "model.npz").read_bytes()
+    for name in ("model.npz", "card.json"):
+        assert (folder / name).read_bytes() == (trained / name).read_bytes()
 
 
 def test_the_folder_is_looked_at_first(tmp_path, recipe, dataset, monkeypatch):
@@ -349,7 +357,9 @@ def test_damaged_weights_and_cards_are_refused(trained, tmp_path):
         load_networks(tmp_path / "nothing")
 
 
-def test_the_shell_trains_and_goes_on(recipe, dataset, tmp_path):
+def test_the_shell_trains_and_goes_on(foreign, dataset, tmp_path):
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(RECIPE.replace("filters = [3, 3, 3]\ncomponents = 2", 'name = "tiny"'))
     arguments = ["train", str(recipe), "-o", str(tmp_path / "out"), "--data", str(dataset.path)]
     result = CliRunner().invoke(main, [*arguments, "--quick"])
     assert result.exit_code == 0, result.output

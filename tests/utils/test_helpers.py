@@ -75,6 +75,22 @@ class TestRegistry:
         assert registry["a"] == 1
         assert "a" in registry
 
+    def test_what_takes_long_is_made_when_it_is_looked_up(self):
+        made = []
+        registry = Registry("function")
+        registry.add_lazily("b", lambda: made.append("b") or [1])
+        registry.add("a", 1)
+        assert list(registry) == ["a", "b"]
+        assert "b" in registry
+        assert len(registry) == 2
+        with pytest.raises(UnknownNameError, match="a, b"):
+            registry["c"]
+        assert not made
+        assert registry["b"] is registry["b"]
+        assert made == ["b"]
+        with pytest.raises(DuplicateNameError, match="'b' is taken"):
+            registry.add("b", 2)
+
 
 class TestQuantities:
     @given(st.floats(1e-3, 1e3), st.sampled_from(["arcmin", "deg", "rad", "arcsec"]))

@@ -4,6 +4,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import MaskedColumn, QTable
 
+from szmass._io.files import naming
 from szmass._tables.files import read_table
 from szmass._utils.quantities import as_floats
 from szmass.catalogs.core import Catalog
@@ -124,13 +125,14 @@ class LensingTable(Catalog):
             A column has no unit or one that does not convert.
         """
         table = read_table(path, readme=readme)
-        return cls(
-            table,
-            columns=columns,
-            mass_definition=mass_definition,
-            cosmology=cosmology,
-            units=units,
-        )
+        with naming(path):
+            return cls(
+                table,
+                columns=columns,
+                mass_definition=mass_definition,
+                cosmology=cosmology,
+                units=units,
+            )
 
     def masses(
         self,

@@ -157,13 +157,18 @@ class DisplacedBank:
 
     def __init__(self, field, spline):
         self.field = field
+        n = len(_SHIFTS) // 2
         parts = [
             sample_blocks(spline, field.x - x, field.y - y, field.block).astype(np.float32)
-            for y in _SHIFTS
-            for x in _SHIFTS
+            for y in _SHIFTS[n:]
+            for x in _SHIFTS[n:]
         ]
         flat = np.stack(parts, axis=-1).reshape(len(parts[0]), -1)
-        self._weights = field.inverse.astype(np.float32) @ flat
+        some = (field.inverse.astype(np.float32) @ flat).reshape(*field.counts, -1, n + 1, n + 1)
+        # Those on the other sides are the same in a mirror.
+        weights = np.concatenate([some[:, ::-1, :, :, :0:-1], some], axis=4)
+        weights = np.concatenate([weights[::-1, :, :, :0:-1], weights], axis=3)
+        self._weights = weights.reshape(len(flat), -1)
         self._cardinal = CubicSpline(_SHIFTS, np.eye(len(_SHIFTS)))
 
     def integrals(self, data, footprint, measured, depth, sigma):

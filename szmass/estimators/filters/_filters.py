@@ -7,6 +7,7 @@ has smoothed needs no fine pixels: blocks of them are averaged before the covari
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import astropy.units as u
 import numpy as np
@@ -98,19 +99,52 @@ class FieldNoise:
 
     def _inverse(self):
         """Inverse covariance of the blocks with a constant offset marginalised."""
-        row, column = np.divmod(np.arange(np.prod(self.counts)), self.counts[1])
-        covariance = self._lags[
-            np.abs(row[:, np.newaxis] - row), np.abs(column[:, np.newaxis] - column)
-        ]
-        factor, _ = linalg.lapack.dpotrf(covariance, lower=1, overwrite_a=1)
-        inverse, info = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
+        # A mirror changes nothing, so patterns that are even or odd along an axis do not mix: in
+        # place of one matrix, four of a quarter of its rows are inverted.
+        parities = list(product((0, 1), repeat=2))
+        parts = [self._inverse_of(parity) for parity in parities]
+        signs = 1.0 - 2 * (np.inner(parities, parities) % 2)
+        quarters = dict(zip(parities, np.tensordot(signs, parts, 1), strict=True))
+        inverse = np.empty(2 * self.counts)
+        y, x = ((slice(m), slice(None, -m - 1, -1)) for m in ((n + 1) // 2 for n in self.counts))
+        for a, b, c, d in product((0, 1), repeat=4):
+            inverse[y[a], x[b], y[c], x[d]] = quarters[a ^ c, b ^ d]
+        inverse = inverse.reshape(np.prod(self.counts), -1)
+        total = inverse.sum(axis=0)
+        inverse -= np.outer(total, total / total.sum())
+        return inverse
+
+    def _inverse_of(self, parity):
+        """Inverse covariance of patterns that are even (0) or odd (1) along rows and columns.
+
+        It is that between the blocks (y, x, y, x) of the first half of each axis.
+        """
+        scale, lags = np.ones(()), []
+        for n, odd in zip(self.counts, parity, strict=True):
+            i = np.arange((n + 1) // 2)
+            lags.append((np.abs(i[:, np.newaxis] - i), n - 1 - i[:, np.newaxis] - i))
+            # The middle is its own image, and zero in odd patterns.
+            own = np.where(2 * i == n - 1, 0.0 if odd else np.sqrt(0.5), 1.0)
+            scale = np.multiply.outer(scale, own)
+        covariance = sum(
+            (-1) ** (a * parity[0] + b * parity[1])
+            * self._lags[lags[0][a][:, np.newaxis, :, np.newaxis], lags[1][b][:, np.newaxis]]
+            for a, b in product((0, 1), repeat=2)
+        )
+        shape, used = covariance.shape, np.flatnonzero(scale)
+        result = np.zeros((np.prod(shape[:2]), np.prod(shape[2:])))
+        if not len(used):  # a single row has no odd patterns
+            return result.reshape(shape)
+        scale = np.outer(scale.ravel()[used], scale.ravel()[used])
+        covariance = covariance.reshape(result.shape)[np.ix_(used, used)] * scale
+        factor, _ = linalg.lapack.dpotrf(covariance, lower=1)
+        inverse, info = linalg.lapack.dpotri(factor, lower=1)
         if info:
             raise InvalidInputError("The covariance of the noise model cannot be inverted.")
         inverse = np.tril(inverse)
         inverse += np.tril(inverse, -1).T
-        total = inverse.sum(axis=0)
-        inverse -= np.outer(total, total / total.sum())
-        return inverse
+        result[np.ix_(used, used)] = inverse / (4 * scale)
+        return result.reshape(shape)
 
     def average(self, data):
         """Average cutouts (N, ny, nx) over blocks: (N, blocks), float64."""

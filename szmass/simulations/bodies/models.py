@@ -150,7 +150,7 @@ class ClusterModel:
                 f"a truncation at {profile.truncation:g}"
             )
         object.__setattr__(self, "profile", profile)
-        object.__setattr__(self, "one_minus_b", float(check_one_minus_b(self.one_minus_b)))
+        object.__setattr__(self, "one_minus_b", check_one_minus_b(self.one_minus_b, one=True))
         for name in ("sigma_ln_one_minus_b", "sigma_lny", "profile_scatter"):
             self._check(name, 0 <= getattr(self, name) < np.inf, "at least 0")
         for name in ("relaxed", "disturbed", "merging"):

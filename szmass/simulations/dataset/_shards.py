@@ -317,8 +317,9 @@ def build(path, origin, layout, cutouts, meta, write_missing, *, verify, overwri
         _check_space(path, layout, todo)
         with progress_bar(total=layout.n_maps, desc=path.name, unit="map") as bar:
             bar.update(layout.n_maps - sum(_length(layout, number) for number in todo))
-            for number in write_missing(path, todo):
-                bar.update(_length(layout, number))
+            with contextlib.closing(write_missing(path, todo)) as written:
+                for number in written:
+                    bar.update(_length(layout, number))
         if left := [number for number in todo if not is_finished(path, number)]:
             raise FileFormatError(
                 f"{len(left)} of {layout.n_shards} shards were made, but are not in {str(path)!r}: "
