@@ -1,6 +1,8 @@
 """What density networks are worth, on clusters that no training or calibration has seen.
 
     python benchmarks/networks.py domain [--number 70000]       errors, bias and coverage
+    python benchmarks/networks.py told                          coverage for a scatter that is told
+    python benchmarks/networks.py exchange                      bias after a change of the prior
     python benchmarks/networks.py outside                       the out-of-domain score
     python benchmarks/networks.py estimators                    against matched filter and posterior
     python benchmarks/networks.py variants [--data FOLDER]      other physics, other noise, real sky
@@ -15,6 +17,7 @@ one of ``architectures`` by ``szmass train benchmarks/published.toml -o FOLDER``
 """
 
 import argparse
+import dataclasses
 import time
 import warnings
 from itertools import pairwise
@@ -23,16 +26,27 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
-from szmass.estimators import CNNMass, LikelihoodMass, MatchedFilterMass
+from szmass.estimators import CNNMass, LikelihoodMass, MassFunctionPrior, MatchedFilterMass
 from szmass.exceptions import UnweighedClustersWarning
 from szmass.maps import ComptonMap, NoiseModel
 from szmass.networks import Recipe, load_binned, load_networks
-from szmass.simulations import Environment, Observation, draw_flat, get_cluster_model, simulate
+from szmass.physics.halos import theta500
+from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
+from szmass.simulations import (
+    Environment,
+    Observation,
+    draw_flat,
+    draw_mass_function,
+    get_cluster_model,
+    simulate,
+)
 
 COSMOLOGY = "PSZ2"
 BINS = (0.0, 0.1, 0.2, 0.4, 1.0)
 SEED = 90_000
 CHUNK = 4096
+# Scatter of ln Y500 at given mass in the mocks.
+SIGMA_LNY = get_cluster_model("a10").sigma_lny
 
 
 def population(n, seed, recipe=None):
@@ -95,11 +109,13 @@ def truth_of(sample):
     return np.log10(sample.quantity("mass_true").value), sample.redshift
 
 
-def densities(networks, sample, noise, depth=None):
-    """ln of the densities of the networks, with the depth of the sample or another."""
+def densities(networks, sample, noise, depth=None, sigma_lny=SIGMA_LNY):
+    """ln of the likelihoods of 'cnn', with the depth of the sample or another."""
     depth = sample.quantity("depth").value if depth is None else depth
-    values = networks.log_density(sample.cutouts.data, sample.redshift, noise=noise, depth=depth)
-    return networks.log10_mass, values
+    estimator = CNNMass(weights=networks, noise=noise, depth="told", sigma_lny=sigma_lny)
+    sample.table["told"] = depth
+    grid, log_l = estimator.log_likelihood(sample)
+    return grid, log_l - log_l.max(axis=1, keepdims=True)
 
 
 def weigh(networks, samples, noise, told=None):
@@ -154,6 +170,102 @@ def domain(arguments, networks):
             )
         rmse = np.sqrt(np.mean(found.error[found.bin(low, high)] ** 2))
         print(line + f"  rmse {rmse:.4f}")
+
+
+def told(arguments, networks):
+    """Intervals where the scatter of ln Y500 is another and is told, and where it is told wrong."""
+    noise = NoiseModel.planck("total", depth=None)
+    for k, sigma in enumerate((0.08, 0.10, 0.173, 0.20)):
+        model = dataclasses.replace(get_cluster_model("a10"), name=f"a10-{sigma}", sigma_lny=sigma)
+        seed = arguments.seed + 13_000 + 100 * k
+        samples = list(mocks(arguments.number, "total", seed=seed, model=model))
+        snr = np.concatenate([expected_snr(sample, noise) for sample in samples])
+        for said in (sigma, sigma - 0.05, sigma + 0.05):
+            parts = [
+                (densities(networks, s, noise, sigma_lny=said), *truth_of(s), s.redshift)
+                for s in samples
+            ]
+            found = Weighed(parts)
+            print(f"  sigma_lny {sigma}, told {said:.3f}: n, 68 %, 95 %; those of S/N > 4.5")
+            for low, high in [(0, 1), *pairwise(BINS)]:
+                inside = found.bin(low, high)
+                cells = [
+                    f"{cut.sum():5} {100 * found.coverage(cut, 0.68):.1f} "
+                    f"{100 * found.coverage(cut, 0.95):.1f}"
+                    for cut in (inside, inside & (snr > 4.5))
+                ]
+                print(f"    z ({low}, {high}]: " + "; ".join(cells))
+
+
+def expected_snr(sample, noise):
+    """Y500 of clusters over the noise of the optimal filter."""
+    sigma = noise.sigma_y500(sample.quantity("theta500_true")).to_value("arcmin2")
+    return sample.quantity("y500_true").to_value("arcmin2") / sigma / sample.quantity("depth").value
+
+
+def exchange(arguments, networks):
+    """Bias of clusters drawn from the mass function, after the flat prior is exchanged for it."""
+    noise = NoiseModel.planck("total", depth=None)
+    limits, redshift = (10 ** networks.log10_mass[0], 10 ** networks.log10_mass[-1]), (0.01, 0.999)
+    sample = draw_mass_function(
+        arguments.number * 12,
+        mass=limits * u.solMass,
+        redshift=redshift,
+        cosmology=COSMOLOGY,
+        seed=arguments.seed + 14_000,
+    )
+    mass, z = sample.quantity("mass_true"), sample.redshift
+    relation = {"one_minus_b": 0.8, "cosmology": COSMOLOGY}
+    y500 = y_to_arcmin2(
+        get_scaling_relation("planck2015").y500(mass, z, **relation), z, cosmology=COSMOLOGY
+    )
+    size = theta500(0.8 * mass, z, cosmology=COSMOLOGY)
+    expected = (y500 / noise.sigma_y500(size)).to_value("")
+    # Of fainter ones one in a thousand is seen.
+    sample = sample[expected > 1.5]
+    matched = MatchedFilterMass(noise=noise)
+    exact = LikelihoodMass(
+        noise=noise,
+        one_minus_b=0.8,
+        sigma_lny=SIGMA_LNY,
+        centring=1 * u.arcmin,
+        log10_mass=networks.log10_mass,
+        cosmology=COSMOLOGY,
+    )
+    prior, rows = MassFunctionPrior(COSMOLOGY), {"cnn": [], "likelihood": []}
+    truth, snr = [], []
+    for start in range(0, len(sample), CHUNK):
+        part = simulate(
+            sample[start : start + CHUNK],
+            observation("total"),
+            model="a10",
+            cosmology=COSMOLOGY,
+            seed=arguments.seed + 14_000 + start,
+            environment=Environment(cosmology=COSMOLOGY),
+        )
+        scan = matched.measure(part, part.quantity("theta500_true"))
+        found = (scan["y500"] / scan["y500_err"]).to_value("")
+        part, found = part[found > 4.5], found[found > 4.5]
+        truth.append(truth_of(part)[0])
+        snr.append(found)
+        for name, (grid, log_l) in {
+            "cnn": densities(networks, part, noise),
+            "likelihood": exact.log_likelihood(part),
+        }.items():
+            p = np.exp(log_l - log_l.max(axis=1, keepdims=True))
+            for density in (p, p * prior(grid, part.redshift[:, np.newaxis])):
+                rows[name].append(density @ grid / density.sum(axis=1))
+    truth, snr = np.concatenate(truth), np.concatenate(snr)
+    for name, means in rows.items():
+        for which, label in ((0, "flat prior"), (1, "mass function")):
+            error = np.concatenate(means[which::2]) - truth
+            cells = [
+                f"S/N > {least}: {error[snr > least].mean():+.4f} +- "
+                f"{error[snr > least].std() / np.sqrt((snr > least).sum()):.4f} "
+                f"({(snr > least).sum()})"
+                for least in (4.5, 10)
+            ]
+            print(f"  {name}, {label}: mean of log10 M / M_true, " + "; ".join(cells))
 
 
 def outside(arguments, networks):
@@ -458,7 +570,18 @@ def architectures(arguments, networks):
         )
 
 
-PARTS = (domain, outside, estimators, variants, real, speed, efficiency, architectures)
+PARTS = (
+    domain,
+    told,
+    exchange,
+    outside,
+    estimators,
+    variants,
+    real,
+    speed,
+    efficiency,
+    architectures,
+)
 PARTS = {function.__name__: function for function in PARTS}
 
 

@@ -13,6 +13,7 @@ from szmass.estimators.filters._setup import MatchedFilters, NeedsDepth, depth_f
 from szmass.estimators.filters._templates import SIZES, at_sizes
 from szmass.estimators.priors import estimates_under, redshifts_under
 from szmass.exceptions import InvalidInputError
+from szmass.networks.density import DensityNetworks
 from szmass.networks.saliency import occlusion_map
 from szmass.networks.shipped import load_networks
 from szmass.physics.cosmology import get_cosmology
@@ -103,8 +104,9 @@ class CNNMass(NeedsDepth, NetworkMass):
 
     Parameters
     ----------
-    weights : path-like, optional
-        Folder that `szmass.networks.train` wrote; by default the networks that ship.
+    weights : path-like or `~szmass.networks.DensityNetworks`, optional
+        Folder that `szmass.networks.train` wrote, or what it gave; by default the networks that
+        ship.
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
         Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``. By
         default that of the map that the cutouts are from; if that is not known, it must be said.
@@ -112,9 +114,9 @@ class CNNMass(NeedsDepth, NetworkMass):
         Factor of the noise amplitude, as in `MatchedFilterMass`. The networks need it: errors, and
         with them masses of faint clusters, follow from it.
     prior : {"flat", "tinker08"} or callable, optional
-        "flat" in log M between the ends of the grid; "tinker08" is `MassFunctionPrior` in the cosmology of
-        the training; or a function of arrays ``(log10_mass, redshift)`` that gives a density in
-        log10 M.
+        "flat" in log M between the ends of the grid; "tinker08" is `MassFunctionPrior` in the
+        cosmology of the training; or a function of arrays ``(log10_mass, redshift)`` that gives a
+        density in log10 M.
     sigma_lny : float, optional
         Intrinsic scatter of ln Y500 at given mass; that of Planck 2015, 0.173, by default, as for
         the other estimators. The mocks of the training have 0.10.
@@ -155,6 +157,8 @@ class CNNMass(NeedsDepth, NetworkMass):
     _loaded = None
 
     def _networks(self):
+        if isinstance(self.weights, DensityNetworks):
+            return self.weights
         if self._loaded is None or self._loaded[0] != self.weights:
             self._loaded = (self.weights, load_networks(self.weights))
         return self._loaded[1]
@@ -305,7 +309,7 @@ class CNNMass(NeedsDepth, NetworkMass):
         return np.broadcast_to(depth_factors(self.depth, setup, sample), len(sample))
 
     def _root(self, setup):
-        """ln of 1 / sigma of Y500 [arcmin^-2] that optimal filters of all sizes have, (1, sizes)."""
+        """ln of 1 / sigma of Y500 [arcmin^-2] of optimal filters of all sizes, (1, sizes)."""
         sigma = setup.noise.sigma_y500(SIZES * u.arcmin, profile=setup.profile)
         return -np.log(sigma.to_value(u.arcmin**2))[np.newaxis]
 
