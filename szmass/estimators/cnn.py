@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import astropy.units as u
 import numpy as np
 
 from szmass._moved import moved_name
@@ -10,8 +9,8 @@ from szmass.estimators._catalogue_errors import over_redshifts, redshift_errors
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelihood
 from szmass.estimators.filters._setup import MatchedFilters, NeedsDepth, depth_factors
-from szmass.estimators.filters._templates import SIZES, at_sizes
-from szmass.estimators.priors import estimates_under, redshifts_under
+from szmass.estimators.filters._templates import SIZES
+from szmass.estimators.priors import estimates_under, prior_meta, redshifts_under
 from szmass.exceptions import InvalidInputError
 from szmass.networks.density import DensityNetworks
 from szmass.networks.saliency import occlusion_map
@@ -115,7 +114,8 @@ class CNNMass(NeedsDepth, NetworkMass):
         with them masses of faint clusters, follow from it.
     prior : {"flat", "tinker08"} or callable, optional
         "flat" in log M between the ends of the grid; "tinker08" is `MassFunctionPrior` in the
-        cosmology of the training; or a function of arrays ``(log10_mass, redshift)`` that gives a
+        cosmology of the training, from the mass on whose expected S/N is 1.5, since far more haloes
+        are lighter and unseen; or a function of arrays ``(log10_mass, redshift)`` that gives a
         density in log10 M.
     sigma_lny : float, optional
         Intrinsic scatter of ln Y500 at given mass; that of Planck 2015, 0.173, by default, as for
@@ -258,8 +258,8 @@ class CNNMass(NeedsDepth, NetworkMass):
         """ln L (N, nodes), and ln of the networks' density at the redshifts of the sample."""
         networks, setup = self._networks(), self._setup(sample.cutouts)
         data, depth = sample.cutouts.data, self._depths(setup, sample)
-        grid, cosmology = networks.log10_mass, get_cosmology(self._cosmology())
-        root = self._root(setup)
+        grid = networks.log10_mass
+        root = setup.log_root[..., np.newaxis]
         scatter = np.hypot(get_scaling_relation(_RELATION).scatter(self.sigma_lny), _SHAPES)
         central = np.empty((len(sample), len(grid)))
 
@@ -273,13 +273,13 @@ class CNNMass(NeedsDepth, NetworkMass):
             )
             same = redshift == sample.redshift[rows]
             central[rows[same]] = density[same]
-            curve = redshift, _RELATION, self._one_minus_b(1.0), cosmology
-            theta, signal = mass_curve(networks.mode(density)[:, np.newaxis], *curve)
-            snr = signal * np.exp(at_sizes(root, theta)) / depth[rows, np.newaxis]
+            snr = setup.expected_snr(
+                *self._curve(networks.mode(density)[:, np.newaxis], redshift), depth[rows]
+            )
             # Filters of all sizes would find the same.
             found = np.repeat(snr, len(SIZES), axis=1)[..., np.newaxis]
-            reduced = Reduced(found, root[..., np.newaxis], depth[rows])
-            log_l = marginal_log_likelihood(reduced, *mass_curve(grid, *curve), scatter)
+            reduced = Reduced(found, root, depth[rows])
+            log_l = marginal_log_likelihood(reduced, *self._curve(grid, redshift), scatter)
             # Of the signal found, and not relative to none: networks do not weigh redshifts.
             return log_l - 0.5 * snr**2
 
@@ -292,26 +292,27 @@ class CNNMass(NeedsDepth, NetworkMass):
     def _weigh(self, sample):
         networks, setup = self._networks(), self._setup(sample.cutouts)
         log_l, density = self._log_likelihood(sample)
-        found = estimates_under(self.prior, self._cosmology(), networks.log10_mass, log_l, sample)
+        grid, depth = networks.log10_mass, self._depths(setup, sample)
+        expected = setup.expected_snr(*self._curve(grid, sample.redshift), depth)
+        found = estimates_under(self.prior, self._cosmology(), grid, log_l, sample, expected)
         if networks.domain is not None:
             score = networks.domain_score(
                 sample.cutouts.data,
                 sample.redshift,
                 density,
                 noise=setup.noise,
-                depth=self._depths(setup, sample),
+                depth=depth,
             )
             # What has no score is not in domain either.
             found.flag[~(score <= networks.domain.threshold)] |= MassFlag.OUT_OF_DOMAIN
         return found
 
+    def _curve(self, log10_mass, redshift):
+        cosmology = get_cosmology(self._cosmology())
+        return mass_curve(log10_mass, redshift, _RELATION, self._one_minus_b(1.0), cosmology)
+
     def _depths(self, setup, sample):
         return np.broadcast_to(depth_factors(self.depth, setup, sample), len(sample))
-
-    def _root(self, setup):
-        """ln of 1 / sigma of Y500 [arcmin^-2] of optimal filters of all sizes, (1, sizes)."""
-        sigma = setup.noise.sigma_y500(SIZES * u.arcmin, profile=setup.profile)
-        return -np.log(sigma.to_value(u.arcmin**2))[np.newaxis]
 
     def _extra_meta(self, sample):
         card = self._card()
@@ -319,7 +320,7 @@ class CNNMass(NeedsDepth, NetworkMass):
         return super()._extra_meta(sample) | {
             "errors_hold": [*self.errors_hold, *redshift],
             "references": list(card.references),
-            "prior": self.prior if isinstance(self.prior, str) else repr(self.prior),
+            **prior_meta(self.prior),
             "relation": _RELATION,
             "sigma_lny": get_scaling_relation(_RELATION).scatter(self.sigma_lny),
             "cosmology": self._cosmology(),

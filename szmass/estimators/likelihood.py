@@ -21,7 +21,12 @@ from szmass.estimators.filters._setup import (
     depth_factors,
     field_flags,
 )
-from szmass.estimators.priors import MassFunctionPrior, estimates_under, redshifts_under
+from szmass.estimators.priors import (
+    MassFunctionPrior,
+    estimates_under,
+    prior_meta,
+    redshifts_under,
+)
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
@@ -69,7 +74,8 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
         it follows from the column ``pos_err``, a 95 % radius, where the sample has it, and is 0
         elsewhere.
     prior : {"flat", "tinker08"} or callable, optional
-        "flat" in log M; "tinker08" is `MassFunctionPrior` in the estimator's cosmology; or a
+        "flat" in log M; "tinker08" is `MassFunctionPrior` in the estimator's cosmology, from
+        the mass on whose expected S/N is 1.5, since far more haloes are lighter and unseen; or a
         function of arrays ``(log10_mass, redshift)`` that gives a density in log10 M.
     cosmology : str or `~astropy.cosmology.FLRW`, optional
         For sizes and distances.
@@ -149,7 +155,7 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
             "one_minus_b_err": self._bias_error,
             "sigma_lny": scatter,
             "diversity": None if self.diversity is None else get_cluster_model(self.diversity).name,
-            "prior": prior if isinstance(prior, str) else repr(prior),
+            **prior_meta(prior),
             "cosmology": str(get_cosmology(self.cosmology).name or self.cosmology),
             **setup.meta,
         }
@@ -280,13 +286,25 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
         return np.concatenate([low, grid, high]), shifts, weights
 
     def _weigh(self, sample):
+        grid, setup = self._grid(), self._setup(sample.cutouts)
+        depth = depth_factors(self.depth, setup, sample)
+
+        def curve(log10_mass):
+            cosmology = get_cosmology(self.cosmology)
+            return mass_curve(
+                log10_mass, sample.redshift, self.relation, self.one_minus_b, cosmology
+            )
+
         found = estimates_under(
-            self.prior, self.cosmology, self._grid(), self._log_likelihood(sample), sample
+            self.prior,
+            self.cosmology,
+            grid,
+            self._log_likelihood(sample),
+            sample,
+            setup.expected_snr(*curve(grid), depth),
         )
-        setup = self._setup(sample.cutouts)
-        nodes, cosmology = np.array([14.0]), get_cosmology(self.cosmology)
-        theta, _ = mass_curve(nodes, sample.redshift, self.relation, self.one_minus_b, cosmology)
+        theta, _ = curve(np.array([14.0]))
         found.flag |= np.where(np.isnan(found.mass), MassFlag.IMPLAUSIBLE, 0)
         size = theta[:, 0] * np.cbrt(found.mass / 1e14)
-        found.flag |= field_flags(setup, sample, size, depth_factors(self.depth, setup, sample))
+        found.flag |= field_flags(setup, sample, size, depth)
         return found

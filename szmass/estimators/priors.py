@@ -13,6 +13,10 @@ from szmass.simulations.selection import SZSelection
 
 __all__ = ["MassFunctionPrior"]
 
+# Expected signal-to-noise ratio at which the prior "tinker08" of estimators begins: haloes are the
+# more the lighter they are, and those that a map cannot show would win over the cluster.
+_LEAST_SNR = 1.5
+
 _LOG10_MASS = np.linspace(12.5, 16.5, 161)
 _HIGHEST = 2.0
 _REDSHIFT = np.linspace(np.sqrt(0.002), np.sqrt(_HIGHEST), 60) ** 2
@@ -135,10 +139,21 @@ def redshifts_under(prior, redshift_range):
     return low, min(high, _HIGHEST) if function else high
 
 
-def estimates_under(prior, cosmology, grid, log_likelihood, sample):
-    """Estimates of posteriors, from ln L (N, nodes) and the option ``prior`` of an estimator."""
+def prior_meta(prior):
+    """What ``meta`` of results says of the option ``prior`` of an estimator."""
+    meta = {"prior": prior if isinstance(prior, str) else repr(prior)}
+    return meta | ({"prior_from_snr": _LEAST_SNR} if meta["prior"] == "tinker08" else {})
+
+
+def estimates_under(prior, cosmology, grid, log_likelihood, sample, expected):
+    """Estimates of posteriors, from ln L (N, nodes) and the option ``prior`` of an estimator.
+
+    ``expected`` (N, nodes) are signal-to-noise ratios of the masses in the sample's map.
+    """
+    seen = None
     if isinstance(prior, str) and prior == "tinker08":
-        prior = MassFunctionPrior(cosmology)
+        prior, seen = MassFunctionPrior(cosmology), expected >= _LEAST_SNR
+        seen |= ~seen.any(axis=1, keepdims=True)
     elif not (callable(prior) or (isinstance(prior, str) and prior == "flat")):
         raise InvalidInputError(
             "'prior' must be 'flat', 'tinker08', or a function of log10_mass and redshift. "
@@ -147,6 +162,7 @@ def estimates_under(prior, cosmology, grid, log_likelihood, sample):
     lost = np.zeros(len(sample), dtype=bool)
     if callable(prior):
         prior, lost = _values(prior, grid, log_likelihood, sample.redshift)
+        prior = prior if seen is None else np.where(seen, prior, 0.0)
         log_likelihood = np.where(lost[:, np.newaxis], np.nan, log_likelihood)
     posterior = LogMassPosterior.from_log_likelihood(
         grid, log_likelihood, prior, names=sample.names, redshift=sample.redshift

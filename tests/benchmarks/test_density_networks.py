@@ -61,6 +61,19 @@ def test_turned_cutouts_have_the_same_masses(coma):
     assert np.std(masses, axis=0).max() < 0.005
 
 
+def test_a_cluster_near_the_threshold_keeps_its_mass_under_the_mass_function(coma):
+    # S/N 4.9 at z = 0.888: with all haloes from 1e13 the prior takes 97 % of its mass away.
+    one = coma[[list(coma.names).index("PSZ2 G160.83+81.66")]]
+    for estimator in (CNNMass, LikelihoodMass):
+        options = {} if estimator is CNNMass else {"one_minus_b": ONE_MINUS_B}
+        flat, steep = (
+            estimator(prior=prior, **options).predict(one)["mass"].to_value(u.solMass)[0]
+            for prior in ("flat", "tinker08")
+        )
+        assert 5e14 < flat < 1.1e15
+        assert 0.5 * flat < steep < 0.95 * flat
+
+
 def test_published_cutout_agrees_with_the_posterior(real_data):
     cutout = Cutout.read(real_data("deepplanck/PSZ2G359.07-32.12.fits"))
     table = QTable({"name": ["PSZ2 G359.07-32.12"], "coord": cutout.coord.reshape(1)})

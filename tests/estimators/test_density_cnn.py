@@ -80,7 +80,7 @@ def test_the_prior_can_be_exchanged(cnn):
     flat, steep = (CNNMass(prior=prior).predict_posterior(faint) for prior in ("flat", "tinker08"))
     tinker = MassFunctionPrior("PSZ2")
     density = tinker(flat.log10_mass, 0.3)
-    np.testing.assert_allclose(flat.reweight(density).median(), steep.median(), rtol=1e-3)
+    np.testing.assert_allclose(flat.reweight(density).median(), steep.median(), rtol=3e-3)
     unknown = faint.table
     unknown["redshift"][1] = np.ma.masked
     with pytest.raises(InvalidInputError, match="1 of 24 clusters cannot be weighed"):

@@ -12,7 +12,7 @@ from szmass.estimators._catalogue_errors import position_errors
 from szmass.estimators.filters._banks import filter_bank
 from szmass.estimators.filters._filters import FieldNoise
 from szmass.estimators.filters._neighbours import neighbour_bank
-from szmass.estimators.filters._templates import SIZES
+from szmass.estimators.filters._templates import SIZES, at_sizes
 from szmass.exceptions import InvalidInputError, SzmassWarning
 from szmass.maps.noise import get_noise_model
 from szmass.maps.noise.depth import DepthMap
@@ -102,6 +102,16 @@ class MatchedFilters:
     def field(self):
         """Noise of the field; its inverse covariance is what takes long."""
         return _field(*self._arguments)
+
+    def expected_snr(self, theta, y500, depth):
+        """S/N (N, m) of optimal filters for sizes [arcmin], signals [arcmin2] and depths (N,)."""
+        return y500 * np.exp(at_sizes(self.log_root, theta)) / np.reshape(depth, (-1, 1))
+
+    @property
+    def log_root(self):
+        """ln of 1 / sigma of Y500 [arcmin^-2] of optimal filters of all sizes, (1, sizes)."""
+        sigma = self.noise.sigma_y500(SIZES * u.arcmin, profile=self.profile)
+        return -np.log(sigma.to_value(u.arcmin**2))[np.newaxis]
 
     @property
     def bank(self):
