@@ -3,6 +3,7 @@
     python benchmarks/networks.py domain [--number 70000]       errors, bias and coverage
     python benchmarks/networks.py told                          coverage for a scatter that is told
     python benchmarks/networks.py exchange                      bias after a change of the prior
+    python benchmarks/networks.py sampling                      points, bilinear, nearest pixels
     python benchmarks/networks.py outside                       the out-of-domain score
     python benchmarks/networks.py estimators                    against matched filter and posterior
     python benchmarks/networks.py variants [--data FOLDER]      other physics, other noise, real sky
@@ -266,6 +267,26 @@ def exchange(arguments, networks):
                 for least in (4.5, 10)
             ]
             print(f"  {name}, {label}: mean of log10 M / M_true, " + "; ".join(cells))
+
+
+def sampling(arguments, networks):
+    """The same clusters in cutouts of all samplings, told and not."""
+    noise = NoiseModel.planck("total", depth=None)
+    for kind in ("point", "bilinear", "nearest"):
+        samples = list(
+            mocks(arguments.number, "total", seed=arguments.seed + 15_000, sampling=kind)
+        )
+        snr = np.concatenate([expected_snr(sample, noise) for sample in samples])
+        for said in dict.fromkeys((kind, "point")):
+            for sample in samples:
+                sample.cutouts.sampling = dataclasses.replace(sample.cutouts.sampling, kind=said)
+            found = Weighed(weigh(networks, samples, noise))
+            cells = [
+                f"{found.relative[cut].mean():+.3f}"
+                f"({1e3 * found.relative[cut].std() * cut.sum() ** -0.5:.0f})"
+                for cut in (found.bin(*pair) & (snr > 4.5) for pair in pairwise(BINS))
+            ]
+            print(f"  {kind}, told {said}: (M - M_true) / M by redshift, S/N > 4.5: {cells}")
 
 
 def outside(arguments, networks):
@@ -574,6 +595,7 @@ PARTS = (
     domain,
     told,
     exchange,
+    sampling,
     outside,
     estimators,
     variants,

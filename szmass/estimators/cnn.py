@@ -215,6 +215,7 @@ class CNNMass(NeedsDepth, NetworkMass):
                 sample.redshift[rows],
                 noise=setup.noise,
                 depth=depth[rows],
+                sampling=setup.sampling,
                 batch_size=self.batch_size,
             )
             return networks.mean_log10_mass(found)
@@ -269,6 +270,7 @@ class CNNMass(NeedsDepth, NetworkMass):
                 redshift,
                 noise=setup.noise,
                 depth=depth[rows],
+                sampling=setup.sampling,
                 batch_size=self.batch_size,
             )
             same = redshift == sample.redshift[rows]
@@ -302,6 +304,7 @@ class CNNMass(NeedsDepth, NetworkMass):
                 density,
                 noise=setup.noise,
                 depth=depth,
+                sampling=setup.sampling,
             )
             # What has no score is not in domain either.
             found.flag[~(score <= networks.domain.threshold)] |= MassFlag.OUT_OF_DOMAIN

@@ -1,9 +1,11 @@
 """Inputs of density networks from cutouts: blocks of pixels, as they are and filtered."""
 
+import astropy.units as u
 import numpy as np
 from scipy import fft
 
 from szmass.exceptions import InvalidInputError
+from szmass.maps.sampling import Sampling
 from szmass.physics.pressure import get_pressure_profile
 from szmass.physics.templates import disc_transform
 
@@ -35,10 +37,11 @@ class NetworkInputs:
     The planes hold blocks of 2 x 2 pixels of the inner half of the field, and of 4 x 4 pixels of
     the whole; in y, and after the matched filter of a small cluster in units of its noise; both
     compressed by an inverse hyperbolic sine. Pixels are in arcmin; the noise is that of the map, of
-    its beam.
+    its beam. Maps that pixels and interpolation have smoothed, as ``sampling`` says, are brought
+    back to point samples first, which the networks know.
     """
 
-    def __init__(self, shape, pixel, noise):
+    def __init__(self, shape, pixel, noise, sampling=None):
         if shape[0] != shape[1] or shape[0] % 8:
             raise InvalidInputError(
                 "Cutouts must be squares whose side is divisible by 8, to be divided into blocks. "
@@ -49,7 +52,12 @@ class NetworkInputs:
         k = np.pi * np.arange(n) / (n * side)
         ell = np.hypot(k[:, np.newaxis], k)
         power = noise.spectrum(ell).value
+        smoothed, own, _ = (sampling or Sampling("point")).windows(pixel * u.arcmin)
+        power *= np.exp((ell * _ARCMIN) ** 2 * (smoothed - own))
         power += (_FLOOR * noise.rms() * side) ** 2
+        self._sharpened = None
+        if smoothed:
+            self._sharpened = np.exp(0.5 * (ell * _ARCMIN) ** 2 * smoothed).astype(np.float32)
         sigma = noise.beam.to_value("rad") / np.sqrt(8 * np.log(2))
         profile = get_pressure_profile("arnaud2010")
         signal = disc_transform(ell * _THETA500 * _ARCMIN, profile) * np.exp(
@@ -69,6 +77,9 @@ class NetworkInputs:
         blocks = np.asarray(blocks, dtype=np.float32)
         depth = np.asarray(depth, dtype=np.float32).reshape(-1, 1, 1)
         modes = fft.dctn(blocks, axes=(1, 2), norm="ortho", overwrite_x=False)
+        if self._sharpened is not None:
+            modes *= self._sharpened
+            blocks = fft.idctn(modes, axes=(1, 2), norm="ortho", overwrite_x=False)
         modes *= self._weights
         filtered = fft.idctn(modes, axes=(1, 2), norm="ortho", overwrite_x=True)
         filtered /= depth

@@ -105,25 +105,28 @@ class DensityNetworks:
         """The members as Keras models, to look into; weighing needs none."""
         return [self.card.build(arrays) for arrays in self._arrays]
 
-    def inputs(self, noise):
+    def inputs(self, noise, sampling=None):
         """Give what turns cutouts with this noise into what the networks see.
 
         Parameters
         ----------
         noise : `~szmass.maps.NoiseModel`
             Noise of the map.
+        sampling : `~szmass.maps.Sampling`, optional
+            How the pixels hold the sky; by default they are taken as points.
 
         Returns
         -------
         NetworkInputs
-            The same for the same noise model.
+            The same for the same noise model and sampling.
         """
-        if self._inputs is None or self._inputs[0] is not noise:
+        if self._inputs is None or self._inputs[0] is not noise or self._inputs[1] != sampling:
             card = self.card
-            self._inputs = (noise, NetworkInputs(card.shape, card.pixel_scale_arcmin, noise))
-        return self._inputs[1]
+            made = NetworkInputs(card.shape, card.pixel_scale_arcmin, noise, sampling)
+            self._inputs = (noise, sampling, made)
+        return self._inputs[2]
 
-    def log_density(self, data, redshift, *, noise, depth, batch_size=256):
+    def log_density(self, data, redshift, *, noise, depth, sampling=None, batch_size=256):
         """Give the densities of clusters.
 
         Parameters
@@ -136,6 +139,8 @@ class DensityNetworks:
             Noise of the map, of its beam.
         depth : array-like of float
             Factors of the noise amplitude, shape (N,).
+        sampling : `~szmass.maps.Sampling`, optional
+            How the pixels hold the sky; by default they are taken as points.
         batch_size : int, optional
             Clusters whose inputs are made at a time; it does not change the densities.
 
@@ -153,12 +158,15 @@ class DensityNetworks:
         data, redshift, depth = self._checked(data, redshift, depth, batch_size)
         result = np.empty((len(data), len(self.log10_mass)))
         with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
-            for part, planes, context in self._seen(data, redshift, noise, depth, batch_size):
+            inputs = self.inputs(noise, sampling)
+            for part, planes, context in self._seen(data, redshift, inputs, depth, batch_size):
                 result[part] = self.from_planes(planes, context)
                 bar.update(len(planes))
         return self.calibrated(result, self.inputs(noise).context(redshift, depth))
 
-    def domain_score(self, data, redshift, log_density, *, noise, depth, batch_size=1024):
+    def domain_score(
+        self, data, redshift, log_density, *, noise, depth, sampling=None, batch_size=1024
+    ):
         """Score how unlike those of the training cutouts are.
 
         Parameters
@@ -173,6 +181,8 @@ class DensityNetworks:
             Noise of the map.
         depth : array-like of float
             Factors of the noise amplitude, shape (N,).
+        sampling : `~szmass.maps.Sampling`, optional
+            How the pixels hold the sky; by default they are taken as points.
         batch_size : int, optional
             Clusters at a time; it does not change the scores.
 
@@ -190,7 +200,8 @@ class DensityNetworks:
         data, redshift, depth = self._checked(data, redshift, depth, batch_size)
         result, mean = np.full(len(data), np.nan), self.mean_log10_mass(log_density)
         if self.domain is not None:
-            for part, planes, context in self._seen(data, redshift, noise, depth, batch_size):
+            inputs = self.inputs(noise, sampling)
+            for part, planes, context in self._seen(data, redshift, inputs, depth, batch_size):
                 result[part] = self.domain.score(planes, context, mean[part])
         return result
 
@@ -287,9 +298,8 @@ class DensityNetworks:
             raise InvalidInputError("'depth' must be positive and finite.")
         return data, redshift, depth
 
-    def _seen(self, data, redshift, noise, depth, batch_size):
+    def _seen(self, data, redshift, inputs, depth, batch_size):
         """Planes and numbers that the networks see of the next cutouts, and which these are."""
-        inputs = self.inputs(noise)
         for start in range(0, len(data), batch_size):
             part = slice(start, start + batch_size)
             maps = pooled(data[part].astype(np.float32))

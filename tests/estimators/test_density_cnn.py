@@ -9,7 +9,7 @@ import pytest
 from szmass.estimators import CNNMass, LikelihoodMass, MassFunctionPrior, estimate_masses
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.exceptions import CardMismatchError, InvalidInputError, UnweighedClustersWarning
-from szmass.maps import CutoutGeometry, NoiseModel
+from szmass.maps import CutoutGeometry, NoiseModel, Sampling
 from szmass.networks import load_networks, shipped_card
 from szmass.results import MassFlag
 from szmass.simulations import Observation, draw_flat, from_masses, simulate
@@ -136,6 +136,23 @@ def test_errors_of_redshifts_are_averaged_over(cnn, mocks):
         total = total + weight * np.exp(log_l[0])
     total /= np.trapezoid(total, grid)
     np.testing.assert_allclose(wide.density[2], total, atol=0.05)
+
+
+@pytest.mark.parametrize("kind", ["bilinear", "nearest"])
+def test_pixels_of_a_map_are_brought_back_to_points(cnn, kind):
+    # The same clusters and no noise: what differs is how a map of nside 2048 was sampled.
+    population = draw_flat(30, mass=(6e14, 2e15) * u.solMass, redshift=(0.1, 0.5), seed=771)
+    seen, told = {}, {}
+    for sampling in ("point", kind):
+        observation = Observation(name="clean", sampling=sampling)
+        sample = simulate(population, observation, model="a10", cosmology="PSZ2", seed=772)
+        estimator = CNNMass(noise=NOISE)
+        told[sampling] = np.log(estimator.predict_posterior(sample).median().value)
+        sample.cutouts.sampling = Sampling("point")
+        seen[sampling] = np.log(estimator.predict_posterior(sample).median().value)
+    lost = np.median(seen[kind] - seen["point"])
+    assert -0.05 < lost < -0.012
+    assert abs(np.median(told[kind] - told["point"])) < 0.01
 
 
 def test_flips_do_not_change_masses(cnn, mocks):

@@ -1,12 +1,13 @@
 """What the density network sees: blocks, filters, displacements, orientations."""
 
+import astropy.units as u
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass.exceptions import InvalidInputError
-from szmass.maps import CutoutGeometry, NoiseModel
+from szmass.maps import CutoutGeometry, NoiseModel, Sampling
 from szmass.networks._inputs import NetworkInputs, displaced, pooled, redshift_and_level, turned
 
 NOISE = NoiseModel.planck(depth=None)
@@ -51,6 +52,24 @@ def test_planes_turn_with_the_map(turn):
     blocks = pooled(NOISE.draw(GEOMETRY, 2, 3))
     planes = INPUTS.planes(turned(blocks, turn), np.ones(2))
     np.testing.assert_allclose(planes, turned(INPUTS.planes(blocks, np.ones(2)), turn), atol=1e-5)
+
+
+def test_what_pixels_have_smoothed_is_sharpened():
+    sampling = Sampling("window", pixel=6 * u.arcmin)
+    inputs = NetworkInputs((96, 96), 1.7, NOISE, sampling)
+    # Blocks are 3.4 arcmin wide, and a box has the variance of a Gaussian of its width / 12^(1/2).
+    wide = np.hypot(1.4, 6 / np.sqrt(12) / 3.4)
+    smoothed = 2e-5 * (1.4 / wide) ** 2 * blob(1, -2, sigma=wide)
+    found = inputs.planes(smoothed, np.ones(1))
+    expected = INPUTS.planes(2e-5 * blob(1, -2), np.ones(1))
+    np.testing.assert_allclose(found[..., ::2], expected[..., ::2], atol=0.02)
+    assert np.abs(INPUTS.planes(smoothed, np.ones(1)) - expected)[..., ::2].max() > 0.08
+    # The filter weighs the noise as it is after sharpening: its variance stays one.
+    fields = NOISE.draw(GEOMETRY, 300, 8)
+    filtered = 3 * np.sinh(inputs.planes(pooled(fields), np.ones(300))[..., 1])
+    assert filtered.std() == pytest.approx(
+        3 * np.sinh(INPUTS.planes(pooled(fields), np.ones(300))[..., 1]).std(), rel=0.03
+    )
 
 
 def test_filtered_noise_has_unit_variance_at_any_depth():
