@@ -564,3 +564,15 @@ def test_template_has_the_signal_of_the_relation():
     assert np.exp(np.interp(np.log(size), np.log(theta.value), np.log(y.value))) == pytest.approx(
         expected, rel=1e-4
     )
+
+
+def test_a_mass_below_its_quantiles_has_a_lower_error():
+    # The signal is next to none, and most of the likelihood lies at higher masses.
+    sample = mock([2e14] * 40, [0.1] * 40, seed=3)
+    with pytest.warns(UnweighedClustersWarning):
+        found = MatchedFilterMass(noise=NOISE, depth=20.0).predict(sample)
+    weighed = np.isfinite(found["mass"])
+    assert np.count_nonzero(weighed) > 5
+    assert np.all(found["mass_errn"][weighed] > 0)
+    assert np.all(found["mass_errn"][weighed] < found["mass"][weighed])
+    assert np.all(found["mass_errp"][weighed] > 0)

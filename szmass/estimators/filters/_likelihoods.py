@@ -36,7 +36,8 @@ def slice_log_likelihood(snr, root, theta, y500, depth):
 def peak_and_interval(log10_mass, log_likelihood):
     """Maximum of ln L (N, m), and 16 % and 84 % quantiles of L as a density in M, as log10 M (N,).
 
-    The grid is evenly spaced. The peak is NaN where it is at an end.
+    The grid is evenly spaced. The peak is NaN where it is at an end. Where it lies outside of the
+    quantiles, as faint signals may have it, the end on that side is where ln L is lower by 1/2.
     """
     n, m = log_likelihood.shape
     rows = np.arange(n)
@@ -61,6 +62,14 @@ def peak_and_interval(log10_mass, log_likelihood):
         part = (target[:, 0] - below[rows, cell]) / cells[rows, cell]
         value = mass[cell] + np.clip(part, 0, 1) * (mass[cell + 1] - mass[cell])
         ends.append(np.log10(value))
+    for row in np.flatnonzero((ends[0] >= peak) | (ends[1] <= peak)):
+        for end, side, beyond in (
+            (0, slice(top[row], None, -1), -1),
+            (1, slice(top[row], None), 1),
+        ):
+            if beyond * (ends[end][row] - peak[row]) <= 0:
+                fallen = log_likelihood[row, side] < log_likelihood[row, top[row]] - 0.5
+                ends[end][row] = log10_mass[side][fallen.argmax() if fallen.any() else -1]
     return peak, *ends
 
 
