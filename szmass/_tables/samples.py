@@ -321,7 +321,16 @@ def cutout_rows(stack, names, coord):
 
 def _check_centres(stack, rows, sure, names, coord):
     """Refuse cutouts that do not hold their cluster, or, where no name tells, are of another."""
-    known = np.flatnonzero(known_positions(coord) & known_positions(stack.coord)[rows])
+    known = known_positions(coord) & known_positions(stack.coord)[rows]
+    strange = ~known & ~sure & (np.char.strip(stack.names[rows]) != "")
+    if strange.any():
+        first = int(np.argmax(strange))
+        raise InvalidInputError(
+            f"'cutouts': nothing tells that {str(stack.names[rows[first]])!r} is the cutout of "
+            f"{str(names[first])!r}, since names differ and a position is not known. Give each "
+            "cutout the name of its cluster."
+        )
+    known = np.flatnonzero(known)
     if not len(known):
         return
     rows, clusters = rows[known], coord[known]

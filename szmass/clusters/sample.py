@@ -264,13 +264,13 @@ class ClusterSample:
 
     @cutouts.setter
     def cutouts(self, stack):
-        if stack is None:
-            return self._attach(None)
-        if len(check_kind(stack, "CutoutStack", "cutouts", "__len__")) != len(self):
+        if stack is not None and len(check_kind(stack, "CutoutStack", "cutouts", "__len__")) != len(
+            self
+        ):
             raise InvalidInputError(
                 f"'cutouts' must hold one cutout per cluster ({len(self)}). Received: {len(stack)}"
             )
-        if hasattr(stack, "coord"):
+        if stack is not None and hasattr(stack, "coord"):
             rows = cutout_rows(stack, self.names, self.coord)
             stack = stack if np.array_equal(rows, np.arange(len(rows))) else stack[rows]
         self._attach(stack)
