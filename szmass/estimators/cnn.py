@@ -88,7 +88,7 @@ class CNNMass(NeedsDepth, NetworkMass):
     Parameters
     ----------
     weights : path-like, optional
-        Folder that `szmass.networks.train` wrote; by default the networks that ship.
+        Folder that `szmass.networks.train` wrote, or the command ``szmass train``; by default the networks that ship.
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
         Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``. By
         default that of the map that the cutouts are from; if that is not known, it must be said.
@@ -100,7 +100,8 @@ class CNNMass(NeedsDepth, NetworkMass):
         the training; or a function of arrays ``(log10_mass, redshift)`` that gives a density in
         log10 M.
     batch_size : int, optional
-        Number of cutouts that go through the networks at once; it does not change the masses.
+        Number of cutouts that are made ready for the networks at once, in memory; it changes no
+        masses.
 
     Notes
     -----

@@ -14,9 +14,9 @@ import joblib
 import numpy as np
 from astropy.table import vstack
 
-from szmass._io.files import atomic_path, file_lock
+from szmass._io.files import atomic_path, file_lock, make_folder
 from szmass._tables.columns import column_parts
-from szmass._utils.kinds import check_kind
+from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count
 from szmass._utils.workers import check_workers, run_tasks
@@ -236,10 +236,10 @@ def _kept(folder, overwrite, about):
         with tempfile.TemporaryDirectory(prefix="szmass-") as temporary:
             yield Path(temporary)
         return
-    folder = Path(folder)
+    folder = as_path(folder, "folder").expanduser()
     if not folder.parent.is_dir():
         raise InvalidInputError(f"The folder {str(folder.parent)!r} does not exist.")
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     with file_lock(folder / _JOB):
         told, former = about(), {}
         if (folder / _JOB).is_file():
