@@ -156,7 +156,7 @@ def _check_writable(folder):
 
 
 def make_folder(folder):
-    """Give a folder, made with those above it where it is not there, or refuse what cannot be one."""
+    """Give a folder, made with its parents where it is not there; refuse what cannot be one."""
     folder = as_path(folder, "folder").expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -88,7 +88,8 @@ class CNNMass(NeedsDepth, NetworkMass):
     Parameters
     ----------
     weights : path-like, optional
-        Folder that `szmass.networks.train` wrote, or the command ``szmass train``; by default the networks that ship.
+        Folder that `szmass.networks.train`, or the command ``szmass train``, wrote; by default the
+        networks that ship.
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
         Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``. By
         default that of the map that the cutouts are from; if that is not known, it must be said.

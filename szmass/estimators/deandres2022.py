@@ -75,7 +75,10 @@ class DeAndres2022(NetworkMass):
 
     def _own(self):
         """Tell whether the weights are of the user's own training."""
-        return self.weights is not None and (as_path(self.weights, "weights").expanduser() / CARD).is_file()
+        return (
+            self.weights is not None
+            and (as_path(self.weights, "weights").expanduser() / CARD).is_file()
+        )
 
     def _card(self):
         """Give the model card without loading the networks."""

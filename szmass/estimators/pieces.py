@@ -159,7 +159,9 @@ def estimate_in_pieces(
                     told.add((message, category))
                     warnings.warn(message, category, stacklevel=2)
                 bar.update(len(table))
-        parts = [read_masses(_masses(kept, start)) for start in starts]
+        with warnings.catch_warnings():  # of values that the table has in any case
+            warnings.simplefilter("ignore", SzmassWarning)
+            parts = [read_masses(_masses(kept, start)) for start in starts]
         table = _joined(parts) if parts else nothing
         if posteriors is not None:
             found = _joined_posteriors(kept, starts, table, job) if parts else of_nothing

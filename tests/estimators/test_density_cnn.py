@@ -166,7 +166,10 @@ def test_what_cannot_be_weighed_keeps_its_row(cnn, mocks):
     [
         ("nowhere", "must hold 'card.json' and the weights .* which does not exist"),
         ("file", "must hold 'card.json' and the weights .* which is a file"),
-        ("folder", "must hold 'card.json' and the weights .* There is no 'card.json' in .*folder'[.]"),
+        (
+            "folder",
+            "weights that it names.* There is no 'card.json' in .*folder'[.]",
+        ),
         ("published", "bestmodel-.* are for the estimator 'cnn-deandres2022'"),
         ("published/bestmodel-1.h5", "bestmodel-.* are for the estimator 'cnn-deandres2022'"),
     ],
