@@ -22,7 +22,12 @@ from szmass._utils.seeds import check_count
 from szmass._utils.workers import check_workers, run_tasks
 from szmass.estimators._conditions import warn_of_mixed_scales, warn_of_unweighed
 from szmass.estimators.core import estimate_masses, named_estimators
-from szmass.exceptions import InvalidInputError, MixedScalesWarning, UnweighedClustersWarning
+from szmass.exceptions import (
+    InvalidInputError,
+    MixedScalesWarning,
+    SzmassWarning,
+    UnweighedClustersWarning,
+)
 from szmass.results import (
     LogMassPosterior,
     MassTable,

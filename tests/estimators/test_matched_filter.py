@@ -471,6 +471,18 @@ def test_negative_signal_is_flagged():
     assert MatchedFilterMass(noise=NOISE).scan(sample).best()["y500"].shape == (2,)
 
 
+def test_noise_has_no_lower_error_of_zero():
+    sample = mock([1e13] * 40, [0.3] * 40)
+    with pytest.warns(UnweighedClustersWarning):
+        table = MatchedFilterMass(noise=NOISE).predict(sample)
+    found = np.isfinite(table["mass"])
+    below = found & np.isnan(table["mass_errn"])
+    assert below.any(), "the maximum of no mock lies below the 16 % quantile"
+    assert np.all(table["flag"][below] & MassFlag.NO_ERROR)
+    assert np.all(table["mass_errp"][below] > 0)
+    assert np.all(table["mass_errn"][found & ~below] > 0)
+
+
 # Input
 
 
