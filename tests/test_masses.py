@@ -107,6 +107,30 @@ def test_flags_are_single_bits_and_named():
     assert MassFlag.describe(5) == "NO_REDSHIFT|NO_CUTOUT"
 
 
+@pytest.mark.parametrize("value", ["x", {"a": 1}, [1j], [[1, 2], [3, 4]], [[1], [2, 3]], object()])
+@pytest.mark.parametrize("field", ["mass", "errn", "errp", "mean", "flag", "posterior"])
+def test_estimates_of_nonsense(field, value):
+    arguments = {"mass": [1.0], "errn": [1.0], "errp": [1.0]} | {field: value}
+    with pytest.raises(InvalidInputError, match=f"'{field}' must"):
+        MassEstimates(**arguments)
+
+
+@pytest.mark.parametrize("flag", [[1.5], [2**70], [-1.5]])
+def test_flags_of_estimates_are_whole(flag):
+    with pytest.raises(InvalidInputError, match="'flag' must hold whole numbers"):
+        MassEstimates([1.0], [1.0], [1.0], flag)
+
+
+def test_estimates_with_a_unit_are_converted():
+    mass = [1e45] * u.kg
+    assert MassEstimates(mass, mass, mass).mass[0] == pytest.approx(5.03e14, rel=1e-3)
+    with pytest.raises(InvalidUnitError, match="'errn' must have a unit"):
+        MassEstimates(mass, [1] * u.m, mass)
+    for nonsense in (None, 3, "x"):
+        with pytest.raises(InvalidInputError, match="'posterior' must be a LogMassPosterior"):
+            MassEstimates.of_posterior(nonsense)
+
+
 def test_estimates_of_unequal_length():
     with pytest.raises(InvalidInputError, match="one length"):
         MassEstimates([1.0, 2.0], [1.0], [1.0, 2.0])

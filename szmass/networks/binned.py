@@ -1,9 +1,11 @@
 """Networks of one redshift bin each, used as one."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from szmass._io.download import check_sha256
-from szmass._utils.kinds import as_path
+from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, InvalidInputError
@@ -40,7 +42,7 @@ class BinnedNetworks:
     Raises
     ------
     InvalidInputError
-        There is not one set of weights per redshift bin.
+        ``card`` is no ModelCard, or there is not one set of weights per redshift bin.
     FileFormatError
         The networks give densities.
     MissingDependencyError
@@ -48,6 +50,11 @@ class BinnedNetworks:
     """
 
     def __init__(self, card, arrays):
+        check_kind(card, "ModelCard", "card")
+        if not isinstance(arrays, Sequence):
+            raise InvalidInputError(
+                f"'arrays' must be a list of dicts of arrays. Received: a {type(arrays).__name__}"
+            )
         if len(arrays) != len(card.redshift_bins):
             raise InvalidInputError(
                 f"'arrays' must hold one set of weights per redshift bin "
