@@ -158,6 +158,22 @@ def test_info():
     assert facts["versions"]["numpy"] == np.__version__
 
 
+def test_what_needs_no_cache_folder_runs_without_one(monkeypatch):
+    monkeypatch.delenv("SZMASS_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/dev/null")
+    result = run("info")
+    assert result.exit_code == 0
+    for word in ("astropy", "none. The cache folder", "SZMASS_CACHE"):
+        assert word in result.output
+    facts = json.loads(run("info", "--json").output)
+    assert facts["versions"]["numpy"] == np.__version__
+    assert run("cite").exit_code == 0
+    result = run("fetch", "milca")
+    assert result.exit_code == 1
+    assert "SZMASS_CACHE" in result.stderr
+
+
 def test_help_and_module():
     for command in ((), ("estimate",), ("catalog",), ("fetch",), ("info",)):
         assert "Usage" in run(*command, "--help").output

@@ -19,6 +19,7 @@ from szmass.exceptions import (
     SzmassWarning,
     UnknownNameError,
 )
+from szmass.maps import CutoutStack
 
 HERE = SkyCoord(10, 20, unit="deg", frame="galactic")
 
@@ -699,6 +700,76 @@ def test_cutouts_follow_their_clusters(sample):
         ClusterSample(make_table(3), cutouts=sample.cutouts)
     sample.cutouts = None
     assert sample[0].cutout is None
+
+
+def stack_of(sample, rows, *, names=True, shift=0.0):
+    """Cutouts of some clusters whose first pixel tells the row of the cluster."""
+    data = np.ones((len(rows), 5, 5), np.float32) * np.array(rows)[:, None, None]
+    coord = sample.coord[rows].spherical_offsets_by(shift * u.arcmin, 0 * u.arcmin)
+    return CutoutStack(data, None, coord, names=sample.names[rows] if names else None)
+
+
+def rows_in(sample):
+    return sample.cutouts.data[:, 0, 0].tolist()
+
+
+@pytest.mark.parametrize("spelt", [str, str.upper, lambda name: name.replace("Abell ", "A")])
+def test_cutouts_in_another_order_are_put_in_that_of_the_clusters(sample, spelt):
+    stack = stack_of(sample, [3, 0, 4, 2, 1])
+    stack.names = np.array([spelt(str(name)) for name in stack.names])
+    sample.cutouts = stack
+    assert rows_in(sample) == [0, 1, 2, 3, 4]
+    assert rows_in(ClusterSample(make_table(), cutouts=stack)) == [0, 1, 2, 3, 4]
+    assert sample["Abell 3"].cutout.data[0, 0] == 3
+
+
+def test_cutouts_without_names_are_told_by_their_centres(sample):
+    sample.cutouts = stack_of(sample, range(5), names=False, shift=1)
+    with pytest.raises(InvalidInputError, match="not of the clusters in their order, in 2 of 5"):
+        sample.cutouts = stack_of(sample, [0, 1, 2, 4, 3], names=False)
+    assert rows_in(sample) == [0, 1, 2, 3, 4], "the refused ones replaced those that were there"
+
+
+def test_cutouts_of_neighbours_without_names_are_told_by_the_nearer():
+    table = make_table(2)
+    table["coord"] = SkyCoord([10, 10.02], [20, 20], unit="deg")  # both in both cutouts
+    sample = ClusterSample(table)
+    with pytest.raises(InvalidInputError, match="in 2 of 2"):
+        sample.cutouts = stack_of(sample, [1, 0], names=False)
+    sample.cutouts = stack_of(sample, [1, 0])
+    assert rows_in(sample) == [0, 1]
+
+
+def test_cutouts_under_the_name_of_another_cluster_are_refused(sample):
+    stack = stack_of(sample, range(5))
+    stack.names = stack.names[[1, 0, 2, 3, 4]]
+    with pytest.raises(InvalidInputError, match="cutout 1 .'Abell 0'. is centred .* 'Abell 0'"):
+        sample.cutouts = stack
+    # Also where the positions are the very object of the sample.
+    data = np.zeros((5, 5, 5))
+    with pytest.raises(InvalidInputError, match="not of the clusters"):
+        sample.cutouts = CutoutStack(data, None, sample.coord, names=sample.names[::-1])
+
+
+def test_cutouts_of_which_some_have_other_names(sample):
+    stack = stack_of(sample, [1, 0, 2, 3, 4])
+    stack.names = np.where(stack.names == "Abell 4", "Coma", stack.names)
+    with pytest.raises(InvalidInputError, match="another order .* none is named 'Abell 4'"):
+        sample.cutouts = stack
+    stack = stack_of(sample, range(5))
+    stack.names = np.where(stack.names == "Abell 4", "Coma", stack.names)
+    sample.cutouts = stack
+    assert rows_in(sample) == [0, 1, 2, 3, 4]
+
+
+def test_cutouts_follow_a_table_that_is_sorted(sample):
+    sample.cutouts = stack_of(sample, range(5))
+    sample.table.sort("snr", reverse=True)
+    assert rows_in(sample) == [4, 3, 2, 1, 0]
+    assert [cluster.cutout.name for cluster in sample] == sample.names.tolist()
+    sample.table.remove_row(0)
+    with pytest.raises(InvalidInputError, match="one cutout per cluster"):
+        sample[0]
 
 
 # ------------------------------------------- what a table says, and what it cannot know

@@ -107,6 +107,30 @@ def test_flags_are_single_bits_and_named():
     assert MassFlag.describe(5) == "NO_REDSHIFT|NO_CUTOUT"
 
 
+@pytest.mark.parametrize("value", ["x", {"a": 1}, [1j], [[1, 2], [3, 4]], [[1], [2, 3]], object()])
+@pytest.mark.parametrize("field", ["mass", "errn", "errp", "mean", "flag", "posterior"])
+def test_estimates_of_nonsense(field, value):
+    arguments = {"mass": [1.0], "errn": [1.0], "errp": [1.0]} | {field: value}
+    with pytest.raises(InvalidInputError, match=f"'{field}' must"):
+        MassEstimates(**arguments)
+
+
+@pytest.mark.parametrize("flag", [[1.5], [2**70], [-1.5]])
+def test_flags_of_estimates_are_whole(flag):
+    with pytest.raises(InvalidInputError, match="'flag' must hold whole numbers"):
+        MassEstimates([1.0], [1.0], [1.0], flag)
+
+
+def test_estimates_with_a_unit_are_converted():
+    mass = [1e45] * u.kg
+    assert MassEstimates(mass, mass, mass).mass[0] == pytest.approx(5.03e14, rel=1e-3)
+    with pytest.raises(InvalidUnitError, match="'errn' must have a unit"):
+        MassEstimates(mass, [1] * u.m, mass)
+    for nonsense in (None, 3, "x"):
+        with pytest.raises(InvalidInputError, match="'posterior' must be a LogMassPosterior"):
+            MassEstimates.of_posterior(nonsense)
+
+
 def test_estimates_of_unequal_length():
     with pytest.raises(InvalidInputError, match="one length"):
         MassEstimates([1.0, 2.0], [1.0], [1.0, 2.0])
@@ -187,6 +211,84 @@ def test_masses_without_a_unit_that_are_not_in_solar_masses(tmp_path):
     table["mass"] = [4.2, np.nan] * u.Unit("1e14 solMass")
     write_masses(table, tmp_path / "m.ecsv", overwrite=True)
     assert read_masses(tmp_path / "m.ecsv")["mass"][0].to_value("solMass") == pytest.approx(4.2e14)
+
+
+@pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".vot"])
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        ("foo", "'mass' must have a unit that converts to solMass. Received: .*foo"),
+        ("solMass/littleh", "'mass' must .* Received: .*littleh.*value is not known here: divide"),
+        ("1e14 Msun h-1", "'mass' must .* In astropy 'h' is an hour"),
+    ],
+)
+def test_units_that_are_unknown_or_per_h(tmp_path, unit, suffix, message):
+    table = Table({"name": ["a"], "mass": [5e14], "flag": [0]})
+    table["mass"].unit = unit
+    path = tmp_path / f"m{suffix}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table.write(path, format={".ecsv": "ascii.ecsv", ".vot": "votable"}.get(suffix))
+        for read in (read_masses, MassTable.read):
+            with pytest.raises(InvalidUnitError, match=f"m{suffix}': {message}"):
+                read(path)
+        with pytest.raises(InvalidUnitError, match=message):
+            masses_of(QTable.read(path), "mass")
+
+
+def test_errors_of_logarithms_are_no_masses(tmp_path):
+    table = QTable({"name": ["a"], "mass": [14.5] * u.dex(u.solMass), "flag": [0]})
+    table["mass_errn"] = [0.1] * u.dex(u.solMass)
+    table.write(tmp_path / "m.ecsv")
+    with pytest.raises(InvalidUnitError, match="'mass_errn' is in dex.solMass."):
+        read_masses(tmp_path / "m.ecsv")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        (
+            "mass_scaling",
+            -5e14,
+            "infinite or not positive in 1 of 2 rows, first in row 1 .'b'.: -",
+        ),
+        ("mass_scaling", np.inf, "infinite or not positive in 1 of 2 rows"),
+        ("mass_scaling", 5e28, "outside 1e[+]08 to 1e[+]18 solMass, as in another unit"),
+        ("mass_errn_scaling", -1e13, "negative or infinite"),
+        ("mass_errp_scaling", np.inf, "negative or infinite"),
+        ("redshift", -1, "negative or above 20 .*'b'.*-1.0"),
+        ("redshift", 99, "negative or above 20"),
+        ("flag_scaling", -1, "no sum of bits of MassFlag"),
+        ("flag_scaling", 2**30, "no sum of bits of MassFlag"),
+        ("name", "a", "name of another row in 1 of 2 rows, first in row 1"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".vot"])
+def test_what_cannot_be_is_told_and_kept(tmp_path, column, value, message, suffix):
+    table = joined()
+    unit = table[column].unit if "mass" in column else 1
+    table["name"], table["redshift"] = ["a", "b"], [0.1, 0.2]
+    table[column][1] = value * unit if column != "name" else value
+    path = tmp_path / f"m{suffix}"
+    write_masses(table, path)
+    with pytest.warns(SzmassWarning, match=f"m{suffix}'.*column '{column}' is .*{message}") as told:
+        back = read_masses(path)
+    assert len(told) == 1
+    np.testing.assert_array_equal(np.asarray(back[column]), np.asarray(table[column]))
+
+
+def test_masses_in_kilograms_that_are_none(tmp_path):
+    table = joined()
+    table["mass_scaling"] = [5e14, np.nan] * u.kg
+    write_masses(table, tmp_path / "m.ecsv")
+    with pytest.warns(SzmassWarning, match="'mass_scaling' is outside .* as in another unit"):
+        read_masses(tmp_path / "m.ecsv")
+    table["mass_scaling"] = [1e45, np.nan] * u.kg
+    table["mass_errn_scaling"] = table["mass_errp_scaling"] = [1e44, np.nan] * u.kg
+    write_masses(table, tmp_path / "m.ecsv", overwrite=True)
+    assert read_masses(tmp_path / "m.ecsv")["mass_scaling"][0].value == pytest.approx(
+        5.03e14, rel=1e-3
+    )
 
 
 def test_older_table_is_completed_and_says_so(tmp_path):

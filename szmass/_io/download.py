@@ -9,7 +9,13 @@ import zlib
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from szmass._io.files import atomic_path, file_lock, full_disk_raises, put_in_place
+from szmass._io.files import (
+    atomic_path,
+    file_lock,
+    full_disk_raises,
+    make_folder,
+    put_in_place,
+)
 from szmass._io.transfer import PartFile, check_room, transfer
 from szmass._utils.paths import cache_folder
 from szmass._utils.progress import progress_bar
@@ -48,7 +54,7 @@ def fetch_file(url, sha256, filename, *, folder=None):
     folder = cache_folder() if folder is None else Path(folder)
     path = folder / filename
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with file_lock(path):
             if not path.exists():
                 _download(url, sha256, path)

@@ -166,6 +166,23 @@ def _check_writable(folder):
         )
 
 
+def make_folder(folder):
+    """Give a folder, made with its parents where it is not there; refuse what cannot be one."""
+    folder = as_path(folder, "folder").expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        place = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        raise InvalidInputError(
+            f"The folder {str(folder)!r} cannot be made: {str(place)!r} is a file. Choose another."
+        ) from None
+    except PermissionError:
+        raise InvalidInputError(
+            f"The folder {str(folder)!r} cannot be made: its permissions forbid it."
+        ) from None
+    return folder
+
+
 def check_output_folder(folder, *, overwrite=False, marker=None):
     """Give a folder's absolute path, or refuse it where results cannot go to it.
 

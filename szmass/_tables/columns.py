@@ -7,7 +7,7 @@ import numpy as np
 from astropy.table import Column, MaskedColumn, QTable
 from astropy.utils.masked import Masked
 
-from szmass._utils.quantities import as_doubles
+from szmass._utils.quantities import as_doubles, hint_of_h
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 
 # Spellings of units in published tables that astropy does not know.
@@ -188,6 +188,7 @@ def _required_unit(name, unit, wanted, label):
             f"{the(label)} column '{name}' has "
             + ("no unit" if unit is None else f"the unit '{unit}', unknown here")
             + f". Say what it is in, for instance units={{'{name}': '{wanted or ''}'}}."
+            + hint_of_h(unit)
         )
     return unit
 
@@ -200,7 +201,8 @@ def stated_unit(name, own, given):
     parsed = parse_unit(given)
     if isinstance(parsed, u.UnrecognizedUnit):
         raise InvalidUnitError(
-            f"The unit of '{name}' must be one that astropy knows. Received: '{given}'"
+            f"The unit of '{name}' must be one that astropy knows. Received: '{given}'."
+            f"{hint_of_h(given)}"
         )
     if parsed is None:
         return own
@@ -230,7 +232,7 @@ def convert(values, name, unit, wanted, label=""):
         hint = f" A logarithm is in 'dex({wanted})'." if logarithmic and wanted else ""
         raise InvalidUnitError(
             f"{the(label)} column '{name}' must have a unit that converts to "
-            f"{wanted or 'a plain number'}. Received: {unit}.{hint}"
+            f"{wanted or 'a plain number'}. Received: {unit}.{hint or hint_of_h(unit)}"
         ) from None
 
 

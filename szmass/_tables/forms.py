@@ -29,7 +29,7 @@ from szmass._io.limits import (
 from szmass._tables.columns import parse_unit
 from szmass._tables.text import read_csv
 from szmass._utils.kinds import as_path
-from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 #: FITS headers and VOTables hold no nested values: there ``meta`` travels as one JSON string.
 META_KEY = "SZMETA"
@@ -72,13 +72,22 @@ def read_form(path, *, format=None, readme=None, text=()):
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*has a unit but is kept as a")
-            table, packed = _READERS[form](path, readme=readme, text=text)
+            table, packed, *others = _READERS[form](path, readme=readme, text=text)
     except BAD_CONTENT as err:
         if isinstance(err, FileFormatError) or getattr(err, "errno", None) is not None:
             raise
         raise FileFormatError(
             f"{str(path)!r} could not be read as {form} (truncated, or another format): {err}"
         ) from err
+    if others:
+        warnings.warn(
+            f"{str(path)!r} holds {len(others)} tables: {', '.join(others)}. The first is read. "
+            "Where another one is meant, read it with astropy, whose Table.read has the arguments "
+            "hdu=... for FITS and table_id=... for VOTable, and pass it to "
+            "ClusterSample.from_table or write it to a file of its own.",
+            SzmassWarning,
+            stacklevel=4,
+        )
     return table, form, packed
 
 
@@ -123,7 +132,7 @@ def form_of(path, readme=None):
 
 
 def parse_votable(content):
-    """Read a VOTable: its tables by name (or number), and names and texts of all INFO elements.
+    """Read a VOTable: its tables by name or number, and names and texts of all INFO elements.
 
     `ValueError` where it refers to other files or addresses, or states more than it has.
     """
@@ -140,7 +149,9 @@ def parse_votable(content):
         infos += table.infos
         if streams[number] and not len(table.array):
             raise ValueError("its binary data give no row: they are damaged.")
-        tables[table.name or str(number)] = table.to_table(use_names_over_ids=True)
+        name = table.name or str(number)
+        name = f"{name} ({number})" if name in tables else name
+        tables[name] = table.to_table(use_names_over_ids=True)
     texts = [(info.name, f"{info.value or ''} {info.content or ''}".strip()) for info in infos]
     return tables, texts
 
@@ -202,12 +213,25 @@ def _read_fits(path, **_):
         tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
         if not tables:
             raise FileFormatError(f"{str(path)!r} holds no table, only images.")
+        held = [
+            _described(
+                f"HDU {hdus.index_of(hdu)}", hdu.name, hdu.columns.names, hdu.header["NAXIS2"]
+            )
+            for hdu in (tables if len(tables) > 1 else ())
+        ]
         if META_KEY in tables[0].header:
             table = QTable.read(tables[0])
-            return table, table.meta.pop(META_KEY)
+            return table, table.meta.pop(META_KEY), *held
         # Published units are no FITS units: as text they do not make astropy warn.
         table = Table.read(tables[0], unit_parse_strict="silent")
-    return _with_known_units(table), None
+    return _with_known_units(table), None, *held
+
+
+def _described(place, name, columns, rows):
+    """Name one of several tables of a file, for people who have to choose one."""
+    more = ", ..." if len(columns) > 4 else ""
+    called = f" {name!r}" if name else ""
+    return f"{place}{called} ({rows} rows of {', '.join(columns[:4])}{more})"
 
 
 def _with_known_units(table):
@@ -231,7 +255,11 @@ def _read_votable(path, **_):
         raise FileFormatError(
             f"{str(path)!r} holds no table" + (f", but an error: {said}" if said else ".")
         )
-    return next(iter(tables.values())), dict(infos).get(META_KEY)
+    held = [
+        _described(f"number {number}", name, table.colnames, len(table))
+        for number, (name, table) in enumerate(tables.items() if len(tables) > 1 else ())
+    ]
+    return next(iter(tables.values())), dict(infos).get(META_KEY), *held
 
 
 def _read_ecsv(path, **_):

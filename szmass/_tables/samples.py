@@ -18,6 +18,7 @@ from szmass._tables.columns import (
     stated_unit,
     without_value,
 )
+from szmass._utils.names import rows_by_name
 from szmass.exceptions import InvalidInputError
 
 # Usual names of longitude and latitude, in the order in which they are looked for. "l" and
@@ -30,6 +31,9 @@ _PAIRS = (
     ("glon", "glat", "galactic"),
     ("l", "b", "galactic"),
 )
+
+# Centres closer than this are the same [arcmin].
+_SAME_CENTRE = 0.02
 
 
 def map_columns(table, *, name, coord, redshift, frame, columns, units, missing):
@@ -287,4 +291,68 @@ def _refuse(columns, names, bad, what):
         raise InvalidInputError(
             f"The position ({', '.join(columns)}) is {what} in {describe_rows(names, bad)}. "
             "Remove these rows or fill in their positions."
+        )
+
+
+def cutout_rows(stack, names, coord):
+    """Rows of a `CutoutStack` for clusters, in their order: by name, and by centres without names.
+
+    `InvalidInputError` where these do not agree: a cutout of another cluster weighs another one.
+    """
+    own = np.asarray(stack.names, dtype=str)
+    rows = np.arange(len(names))
+    sure = own == np.asarray(names, dtype=str)
+    if not sure.all() and np.any(np.char.strip(own) != ""):
+        found = rows_by_name(names, own)
+        moved = (found >= 0) & (found != rows)
+        if (found >= 0).all():
+            rows, sure = found, found >= 0
+        elif moved.any():
+            lost = int(np.argmax(found < 0))
+            raise InvalidInputError(
+                f"'cutouts' are in another order than the clusters ({str(names[moved][0])!r} is in "
+                f"row {found[moved][0]}), and none is named {str(names[lost])!r}. Give each cutout "
+                "the name of its cluster, or cut them out again: sample.attach_cutouts(ymap)."
+            )
+        else:
+            sure = found >= 0
+    if stack.coord is not coord or np.any(rows != np.arange(len(rows))):
+        _check_centres(stack, rows, sure, names, coord)
+    return rows
+
+
+def _check_centres(stack, rows, sure, names, coord):
+    """Refuse cutouts that do not hold their cluster, or, where no name tells, are of another."""
+    known = known_positions(coord) & known_positions(stack.coord)[rows]
+    strange = ~known & ~sure & (np.char.strip(stack.names[rows]) != "")
+    if strange.any():
+        first = int(np.argmax(strange))
+        raise InvalidInputError(
+            f"'cutouts': nothing tells that {str(stack.names[rows[first]])!r} is the cutout of "
+            f"{str(names[first])!r}, since names differ and a position is not known. Give each "
+            "cutout the name of its cluster."
+        )
+    known = np.flatnonzero(known)
+    if not len(known):
+        return
+    rows, clusters = rows[known], coord[known]
+    centres = stack.coord[rows].transform_to(clusters.frame)
+    apart = clusters.separation(centres).to_value(u.arcmin)
+    reach = stack.geometry.size.min() / 2
+    if stack.geometry.relative:
+        reach = reach * stack.angular_scale[rows]
+    bad = apart > reach.to_value(u.arcmin)
+    off = apart > _SAME_CENTRE
+    if np.any(off & ~sure[known]):
+        nearest, distance, _ = centres.match_to_catalog_sky(clusters)
+        nearer = distance.to_value(u.arcmin) < apart - _SAME_CENTRE
+        bad |= ~sure[known] & nearer & (nearest != np.arange(len(known)))
+    if bad.any():
+        first = int(np.argmax(bad))
+        called = f" ({str(stack.names[rows[first]])!r})" if stack.names[rows[first]] else ""
+        raise InvalidInputError(
+            f"'cutouts' are not of the clusters in their order, in {np.count_nonzero(bad)} of "
+            f"{len(names)}: cutout {rows[first]}{called} is centred {apart[first]:.4g} arcmin from "
+            f"{str(names[known[first]])!r}. Put them in the order of the clusters, give them their "
+            "names, or cut them out again: sample.attach_cutouts(ymap)."
         )

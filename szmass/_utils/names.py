@@ -4,6 +4,7 @@ import difflib
 import functools
 import re
 import unicodedata
+from collections import Counter
 
 import numpy as np
 
@@ -112,6 +113,24 @@ def name_key(name):
     if match := _MACS.fullmatch(text):
         return f"MACS{match[1]}"
     return text
+
+
+def rows_by_name(names, others):
+    """Find where each name stands among others: -1 where it does not, or where it is not clear.
+
+    Equal names come first, then those that mean the same (`name_key`) and do so once in both.
+    """
+    rows = np.full(len(names), -1)
+    for key in (lambda name: _normalised(name) or None, name_key):
+        ours, theirs = ([key(str(name)) for name in all_of] for all_of in (names, others))
+        often = Counter(ours), Counter(theirs)
+        places = {name: row for row, name in enumerate(theirs)}
+        taken = set(rows.tolist())
+        for row in np.flatnonzero(rows < 0):
+            name = ours[row]
+            if name is not None and all(number[name] == 1 for number in often):
+                rows[row] = -1 if places[name] in taken else places[name]
+    return rows
 
 
 def did_you_mean(name, known):

@@ -14,11 +14,12 @@ def cache_folder(*parts):
     Everything in it can be deleted and is made again when needed.
     """
     chosen = os.environ.get("SZMASS_CACHE")
-    folder = Path(chosen).expanduser() if chosen else Path(get_cache_dir("szmass"))
-    folder = folder.joinpath(*parts)
+    folder = Path(chosen or "~/.cache/szmass")
     try:
+        folder = Path(chosen).expanduser() if chosen else Path(get_cache_dir("szmass"))
+        folder = folder.joinpath(*parts)
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
+    except (OSError, RuntimeError) as err:  # there is no home folder
         raise InvalidInputError(
             f"The cache folder {str(folder)!r} cannot be created ({err}). Set the environment "
             "variable SZMASS_CACHE to a folder that can be written to."

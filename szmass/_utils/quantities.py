@@ -1,5 +1,7 @@
 """Checks at the border: a `~astropy.units.Quantity` comes in, a float array goes on."""
 
+import re
+
 import astropy.units as u
 import numpy as np
 from astropy.utils.masked import Masked
@@ -10,6 +12,16 @@ from szmass.exceptions import InvalidInputError, InvalidUnitError
 _POWERS = np.array([float(10**k) for k in range(23)])
 
 
+def hint_of_h(unit):
+    """Say what "h" in a unit of mass is, and what to do; an empty text where it has none."""
+    if not re.search(r"(?<![A-Za-z])(little)?h(?![A-Za-z])", str(unit)):
+        return ""
+    return (
+        " In astropy 'h' is an hour, and 'littleh' is H0 / (100 km/s/Mpc), whose value is not "
+        "known here: divide the masses by it first, and say that they are in solMass."
+    )
+
+
 def as_quantity(value, unit, name):
     """Convert an argument to a Quantity of a unit; a string such as ``"1.7 arcmin"`` is parsed.
 
@@ -17,6 +29,17 @@ def as_quantity(value, unit, name):
     """
     unit = u.Unit(unit)
     wanted = f"a unit that converts to {str(unit) or 'a plain number'}"
+    own = getattr(value, "unit", None)
+    if isinstance(own, u.UnrecognizedUnit):
+        raise InvalidUnitError(
+            f"'{name}' must have {wanted}. Received: '{own}', which astropy does not know."
+            f"{hint_of_h(own)}"
+        )
+    if isinstance(own, u.LogUnit) and "_err" in name:
+        raise InvalidUnitError(
+            f"'{name}' is in {own}. Make the error of a logarithm one of the value first: down "
+            "value * (1 - 10**-error), up value * (10**error - 1)."
+        )
     try:
         if isinstance(value, u.Quantity):
             return value.to(unit)
@@ -24,7 +47,10 @@ def as_quantity(value, unit, name):
         if isinstance(value, str) or unit.is_equivalent(u.dimensionless_unscaled):
             return quantity.to(unit)
     except u.UnitConversionError:
-        raise InvalidUnitError(f"'{name}' must have {wanted}. Received: {value!r}") from None
+        raise InvalidUnitError(
+            f"'{name}' must have {wanted}. Received: {own if np.ndim(value) else repr(value)}."
+            f"{hint_of_h(own)}"
+        ) from None
     except (TypeError, ValueError) as err:
         raise InvalidInputError(
             f"'{name}' must be {f'a quantity in {unit}' if str(unit) else 'a number'}. "

@@ -205,7 +205,9 @@ def load_lensing_table(table):
 
 def _known_catalog(path):
     """Read the file as the catalogue that it is; None if it is none that is known."""
-    table, _, packed = read_form(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SzmassWarning)  # comes when it is read
+        table, _, packed = read_form(path)
     ours = (table if packed is None else read_table(path)).meta.get("catalog")
     if isinstance(ours, str) and ours in CATALOGS:
         known = [CATALOGS[ours]] if _has_all(table, CATALOGS[ours], ours=True) else []

@@ -6,6 +6,7 @@ from importlib import metadata
 
 import click
 
+from szmass.exceptions import InvalidInputError
 from szmass.version import __version__
 
 __all__ = ["info"]
@@ -15,7 +16,6 @@ __all__ = ["info"]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(as_json):
     """Show versions, data locations and what is registered."""
-    from szmass._utils.paths import cache_folder
     from szmass.catalogs import CATALOGS
     from szmass.estimators import ESTIMATORS
 
@@ -29,7 +29,7 @@ def info(as_json):
             "python": platform.python_version(),
             **{name: _version(name) for name in packages},
         },
-        "data": {"cache folder": str(cache_folder())},
+        "data": {"cache folder": _cache_folder()},
         "estimators": {tag: cls.description for tag, cls in ESTIMATORS.items()},
         "catalogues": {tag: cls.description for tag, cls in CATALOGS.items()},
     }
@@ -41,6 +41,15 @@ def info(as_json):
         width = max(map(len, entries))
         for name, value in entries.items():
             click.echo(f"  {name:<{width}}  {value or 'not installed'}")
+
+
+def _cache_folder():
+    from szmass._utils.paths import cache_folder
+
+    try:
+        return str(cache_folder())
+    except InvalidInputError as err:
+        return f"none. {err}"
 
 
 def _version(package):

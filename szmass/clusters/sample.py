@@ -12,7 +12,7 @@ from astropy.utils.masked import Masked
 from szmass._io.files import naming
 from szmass._tables.columns import column_parts
 from szmass._tables.files import read_table, write_table
-from szmass._tables.samples import check_columns, map_columns
+from szmass._tables.samples import check_columns, cutout_rows, map_columns
 from szmass._utils.kinds import check_kind, hint_for, rows_of
 from szmass._utils.names import NameIndex
 from szmass.clusters.cluster import NUMBERS, Cluster
@@ -35,7 +35,7 @@ class ClusterSample:
         far as known ``redshift`` and the measurements of `Cluster`. It is copied and not
         changed. For tables laid out otherwise see `from_table`.
     cutouts : `~szmass.maps.CutoutStack`, optional
-        The cutouts around the clusters, in their order.
+        The cutouts around the clusters, in their order or with their names.
 
     Attributes
     ----------
@@ -164,7 +164,7 @@ class ClusterSample:
         sample = cls.__new__(cls)
         sample.table = table
         sample._index = NameIndex(sample.names)
-        sample.cutouts = cutouts
+        sample._attach(cutouts)
         return sample
 
     @classmethod
@@ -255,7 +255,15 @@ class ClusterSample:
 
     @property
     def cutouts(self):
-        """The cutouts, a `~szmass.maps.CutoutStack` in the order of the clusters, or None."""
+        """The cutouts, a `~szmass.maps.CutoutStack` in the order of the clusters, or None.
+
+        Cutouts that are set in another order are put in that of the clusters by name. They are
+        refused where names and centres do not tell which is whose, or contradict one another. The
+        same is done when ``table`` has been sorted, or got other rows.
+        """
+        # A table that was sorted or cut would otherwise have cutouts of other clusters.
+        if self._cutouts is not None and not np.array_equal(self.table["name"], self._cut_for):
+            self.cutouts = self._cutouts
         return self._cutouts
 
     @cutouts.setter
@@ -266,7 +274,13 @@ class ClusterSample:
             raise InvalidInputError(
                 f"'cutouts' must hold one cutout per cluster ({len(self)}). Received: {len(stack)}"
             )
-        self._cutouts = stack
+        if stack is not None and hasattr(stack, "coord"):
+            rows = cutout_rows(stack, self.names, self.coord)
+            stack = stack if np.array_equal(rows, np.arange(len(rows))) else stack[rows]
+        self._attach(stack)
+
+    def _attach(self, stack):
+        self._cutouts, self._cut_for = stack, None if stack is None else self.names
 
     def attach_cutouts(self, ymap, **options):
         """Cut the surroundings of every cluster out of a map and keep them in ``cutouts``.
@@ -327,25 +341,26 @@ class ClusterSample:
         return len(self.table)
 
     def __iter__(self):
-        return (self._cluster(row) for row in range(len(self)))
+        cutouts = self.cutouts
+        return (self._cluster(row, cutouts) for row in range(len(self)))
 
     def __getitem__(self, item):
         index = rows_of(item, len(self), self._names_index, "cluster", "sample")
         if isinstance(index, int):
-            return self._cluster(index)
+            return self._cluster(index, self.cutouts)
         table = self.table[index]
         table.meta = copy.deepcopy(self.table.meta)
-        return self._of(table, None if self._cutouts is None else self._cutouts[index])
+        return self._of(table, None if self.cutouts is None else self.cutouts[index])
 
     def _names_index(self):
         if not np.array_equal(self._index.names, self.names):  # the table was edited
             self._index = NameIndex(self.names)
         return self._index
 
-    def _cluster(self, row):
+    def _cluster(self, row, cutouts):
         values = {name: _value(self.table[name][row]) for name in self.table.colnames}
         known = {name: values.pop(name) for name in _KNOWN if name in values}
-        cutout = None if self._cutouts is None else self._cutouts[row]
+        cutout = None if cutouts is None else cutouts[row]
         return Cluster(**known, measurements=values, cutout=cutout)
 
     def _summary(self):

@@ -104,8 +104,8 @@ class CNNMass(NeedsDepth, NetworkMass):
     Parameters
     ----------
     weights : path-like or `~szmass.networks.DensityNetworks`, optional
-        Folder that `szmass.networks.train` wrote, or what it gave; by default the networks that
-        ship.
+        Folder that `szmass.networks.train`, or the command ``szmass train``, wrote, or the networks
+        themselves; by default those that ship.
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
         Noise of the map, of its beam; "planck" is ``NoiseModel.planck()``. By
         default that of the map that the cutouts are from; if that is not known, it must be said.
@@ -121,7 +121,8 @@ class CNNMass(NeedsDepth, NetworkMass):
         Intrinsic scatter of ln Y500 at given mass; that of Planck 2015, 0.173, by default, as for
         the other estimators. The mocks of the training have 0.10.
     batch_size : int, optional
-        Number of cutouts that go through the networks at once; it does not change the masses.
+        Number of cutouts that are made ready for the networks at once, in memory; it changes no
+        masses.
 
     Notes
     -----

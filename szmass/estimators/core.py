@@ -5,7 +5,7 @@ import warnings
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -480,10 +480,15 @@ def named_estimators(estimators):
     UnknownNameError
         No estimator has that tag.
     InvalidInputError
-        An estimator stands twice, or something is none.
+        There is no estimator, one stands twice, or something is none.
     """
     if isinstance(estimators, str | MassEstimator):
         estimators = [estimators]
+    if isinstance(estimators, Sized) and not len(estimators):
+        raise InvalidInputError(
+            "'estimators' must hold at least one estimator. Received: none. Known are "
+            f"{', '.join(ESTIMATORS)}."
+        )
     if isinstance(estimators, Mapping):
         return {name: _instance(value) for name, value in estimators.items()}
     if not isinstance(estimators, Iterable):

@@ -1,14 +1,13 @@
 """Masses from the networks of de Andres et al. (2022), published or trained by their protocol."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from szmass._utils.kinds import as_path
 from szmass.estimators.cnn import NetworkMass
 from szmass.estimators.core import register_estimator
-from szmass.networks.binned import CARD, load_binned
-from szmass.networks.cards import ModelCard
+from szmass.networks.binned import CARD, card_in, load_binned
 from szmass.networks.published import load_published, published_card
 from szmass.results import MassEstimates, MassFlag
 
@@ -31,7 +30,8 @@ class DeAndres2022(NetworkMass):
         `~szmass.networks.train_selection` left networks of the same architecture with their model
         card, which then says for what redshifts, cutouts and masses they are.
     batch_size : int, optional
-        Number of cutouts that go through a network at once; it does not change the masses.
+        Number of cutouts that are made ready for a network at once, in memory; it changes no
+        masses.
 
     Notes
     -----
@@ -75,13 +75,16 @@ class DeAndres2022(NetworkMass):
 
     def _own(self):
         """Tell whether the weights are of the user's own training."""
-        return self.weights is not None and (Path(self.weights).expanduser() / CARD).is_file()
+        return (
+            self.weights is not None
+            and (as_path(self.weights, "weights").expanduser() / CARD).is_file()
+        )
 
     def _card(self):
         """Give the model card without loading the networks."""
         if not self._own():
             return published_card()
-        return self._of_masses(ModelCard.read(Path(self.weights).expanduser() / CARD))
+        return self._of_masses(card_in(self.weights))
 
     def _networks(self):
         # The card tells when there are other networks in the same folder.

@@ -102,7 +102,8 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
     Flags: ``NOT_POSITIVE`` for a signal that no mass has, ``BLENDED`` where a neighbour may change
     the signal by more than its error and 5 % of it, ``CUTOUT_TOO_SMALL`` for 5
     theta500 beyond the cutout, ``INCOMPLETE_CUTOUT`` where pixels were missing; the filters are
-    then those that are optimal on what is there.
+    then those that are optimal on what is there. Where the maximum lies outside of the quantiles,
+    as it may where there is little but noise, that error reaches to where ln L is lower by 1/2.
 
     References
     ----------
@@ -377,8 +378,7 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
         flag = field_flags(setup, sample, size, depth, measured)
         flag |= np.where(~found & ~at_top & ~unseen, MassFlag.NOT_POSITIVE, 0)
         flag |= np.where(at_top, MassFlag.EXTRAPOLATED, 0)
-        nan = np.where(found, 0.0, np.nan)
-        errn, errp = np.maximum(peak - low, 0) + nan, np.maximum(high - peak, 0) + nan
+        errn, errp = peak - low, high - peak
 
         def mass(redshift, rows):
             curve = self._curve(redshift)

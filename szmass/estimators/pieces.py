@@ -14,15 +14,20 @@ import joblib
 import numpy as np
 from astropy.table import vstack
 
-from szmass._io.files import atomic_path, file_lock
+from szmass._io.files import atomic_path, file_lock, make_folder
 from szmass._tables.columns import column_parts
-from szmass._utils.kinds import check_kind
+from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count
 from szmass._utils.workers import check_workers, run_tasks
 from szmass.estimators._conditions import warn_of_mixed_scales, warn_of_unweighed
 from szmass.estimators.core import estimate_masses, named_estimators
-from szmass.exceptions import InvalidInputError, MixedScalesWarning, UnweighedClustersWarning
+from szmass.exceptions import (
+    InvalidInputError,
+    MixedScalesWarning,
+    SzmassWarning,
+    UnweighedClustersWarning,
+)
 from szmass.results import (
     LogMassPosterior,
     MassTable,
@@ -160,7 +165,9 @@ def estimate_in_pieces(
                     told.add((message, category))
                     warnings.warn(message, category, stacklevel=2)
                 bar.update(len(table))
-        parts = [read_masses(_masses(kept, start)) for start in starts]
+        with warnings.catch_warnings():  # of values that the table has in any case
+            warnings.simplefilter("ignore", SzmassWarning)
+            parts = [read_masses(_masses(kept, start)) for start in starts]
         table = _joined(parts) if parts else nothing
         if posteriors is not None:
             found = _joined_posteriors(kept, starts, table, job) if parts else of_nothing
@@ -237,10 +244,10 @@ def _kept(folder, overwrite, about):
         with tempfile.TemporaryDirectory(prefix="szmass-") as temporary:
             yield Path(temporary)
         return
-    folder = Path(folder)
+    folder = as_path(folder, "folder").expanduser()
     if not folder.parent.is_dir():
         raise InvalidInputError(f"The folder {str(folder.parent)!r} does not exist.")
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     with file_lock(folder / _JOB):
         told, former = about(), {}
         if (folder / _JOB).is_file():

@@ -12,7 +12,7 @@ from szmass._io.download import (
     refuse_changed,
     write_record,
 )
-from szmass._io.files import file_lock, put_in_place
+from szmass._io.files import file_lock, make_folder, put_in_place
 from szmass._io.fits import open_fits
 from szmass._io.transfer import PartFile, transfer
 from szmass._utils.kinds import as_path
@@ -152,7 +152,7 @@ def _fetch_product(product, folder, keep_archive):
         raise RemoteDataError(
             f"The address of {product.tag!r} is not on record. {_by_hand(product, path)}"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with file_lock(path):
         if path.exists():  # another process was faster
             confirm(path, sha256=product.sha256)

@@ -1,9 +1,11 @@
 """Networks of one redshift bin each, used as one."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from szmass._io.download import check_sha256
-from szmass._utils.kinds import as_path
+from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, InvalidInputError
@@ -21,6 +23,10 @@ _AT_ONCE = 8
 CARD = "card.json"
 
 
+class _NoNetworksError(InvalidInputError, FileNotFoundError):
+    """There is no model card, or not all weights that it names."""
+
+
 class BinnedNetworks:
     """Trained networks, one per redshift bin, that give log-masses of cutouts.
 
@@ -36,7 +42,7 @@ class BinnedNetworks:
     Raises
     ------
     InvalidInputError
-        There is not one set of weights per redshift bin.
+        ``card`` is no ModelCard, or there is not one set of weights per redshift bin.
     FileFormatError
         The networks give densities.
     MissingDependencyError
@@ -44,6 +50,11 @@ class BinnedNetworks:
     """
 
     def __init__(self, card, arrays):
+        check_kind(card, "ModelCard", "card")
+        if not isinstance(arrays, Sequence):
+            raise InvalidInputError(
+                f"'arrays' must be a list of dicts of arrays. Received: a {type(arrays).__name__}"
+            )
         if len(arrays) != len(card.redshift_bins):
             raise InvalidInputError(
                 f"'arrays' must hold one set of weights per redshift bin "
@@ -128,6 +139,25 @@ class BinnedNetworks:
         return output if self.card.h is None else output - np.log10(self.card.h)
 
 
+def card_in(folder):
+    """Read the model card in a folder of networks, or say what the folder must hold."""
+    folder = as_path(folder, "weights").expanduser()
+    if (folder / CARD).is_file():
+        card = ModelCard.read(folder / CARD)
+        for entry in card.weights:
+            if not (folder / entry.file).is_file():
+                raise _NoNetworksError(f"The folder {str(folder)!r} has no file {entry.file!r}.")
+        return card
+    found = "" if folder.is_dir() else ", which does not exist"
+    found = ", which is a file" if folder.is_file() else found
+    if any(folder.glob("bestmodel-*.h5")) or folder.match("bestmodel-*.h5"):
+        found += "; files bestmodel-*.h5 are for the estimator 'cnn-deandres2022'"
+    raise _NoNetworksError(
+        f"The folder of trained networks must hold {CARD!r} and the weights that it names, as "
+        f"'szmass train' leaves them. There is no {CARD!r} in {str(folder)!r}{found}."
+    )
+
+
 def load_binned(folder):
     """Load networks of one redshift bin each from the folder in which they were trained.
 
@@ -151,17 +181,10 @@ def load_binned(folder):
     IntegrityError
         A file is not the one that the card names.
     """
-    folder = as_path(folder, "folder").expanduser()
-    if not (folder / CARD).is_file():
-        raise InvalidInputError(
-            f"'folder' must be a folder of trained networks. There is no {CARD!r} in "
-            f"{str(folder)!r}."
-        )
-    card, arrays = ModelCard.read(folder / CARD), []
+    card, arrays = card_in(folder), []
+    folder = as_path(folder).expanduser()
     for entry in card.weights:
         path = folder / entry.file
-        if not path.is_file():
-            raise InvalidInputError(f"The folder {str(folder)!r} has no file {entry.file!r}.")
         check_sha256(path, entry.sha256, remedy="Copy the folder again, card and weights together.")
         arrays.append(load_arrays(path))
     return BinnedNetworks(card, arrays)

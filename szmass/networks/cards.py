@@ -5,10 +5,10 @@ import hashlib
 import json
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
+from szmass._utils.kinds import as_path
 from szmass._utils.quantities import as_doubles
 from szmass.exceptions import (
     CardMismatchError,
@@ -109,7 +109,29 @@ def _real(value):
 
 
 def _pairs(values):
-    return tuple(tuple(map(_real, pair)) for pair in values)
+    return tuple(map(_reals, values))
+
+
+def _reals(values):
+    return tuple(map(_real, values))
+
+
+# How the fields of a card are read that JSON holds otherwise.
+_READ = {
+    "shape": tuple,
+    "pixel_scale_arcmin": _real,
+    "rotation_deg": _real,
+    "beam_fwhm_arcmin": _real,
+    "redshift_bins": _pairs,
+    "normalisation": _pairs,
+    "h": lambda value: None if value is None else _real(value),
+    "log10_mass_range": _reals,
+    "error_table": lambda value: ErrorTable(**value) if isinstance(value, dict) else value,
+    "weights": lambda values: tuple(
+        WeightsFile(**value) if isinstance(value, dict) else value for value in values
+    ),
+    "references": tuple,
+}
 
 
 def _once(pairs):
@@ -215,24 +237,17 @@ class ModelCard:
     format_version: int = field(default=_FORMAT_VERSION)
 
     def __post_init__(self):
-        table, weights = self.error_table, self.weights
         for name in ("shape", "redshift_bins", "normalisation", "weights", "references"):
             if isinstance(getattr(self, name), str | dict):
                 raise InvalidInputError(f"'{name}' of a model card must be a list.")
-        for name, value in {
-            "shape": tuple(self.shape),
-            "pixel_scale_arcmin": _real(self.pixel_scale_arcmin),
-            "rotation_deg": _real(self.rotation_deg),
-            "beam_fwhm_arcmin": _real(self.beam_fwhm_arcmin),
-            "redshift_bins": _pairs(self.redshift_bins),
-            "normalisation": _pairs(self.normalisation),
-            "h": None if self.h is None else _real(self.h),
-            "log10_mass_range": tuple(map(_real, self.log10_mass_range)),
-            "error_table": ErrorTable(**table) if isinstance(table, dict) else table,
-            "weights": tuple(WeightsFile(**w) if isinstance(w, dict) else w for w in weights),
-            "references": tuple(self.references),
-        }.items():
-            object.__setattr__(self, name, value)
+        for name, read in _READ.items():
+            value = getattr(self, name)
+            try:
+                object.__setattr__(self, name, read(value))
+            except (TypeError, ValueError, OverflowError) as err:
+                raise InvalidInputError(
+                    f"'{name}' of a model card cannot be used ({err}). Received: {value!r:.80}"
+                ) from err
         for name, expectation in broken_rules(self):
             raise InvalidInputError(
                 f"'{name}' of the model card {self.name!r} must be {expectation}. "
@@ -309,13 +324,19 @@ class ModelCard:
 
         Raises
         ------
+        FileNotFoundError
+            There is no such file.
         FileFormatError
             The file is no model card, is of a newer format, or lacks a field.
         """
-        source = path if hasattr(path, "read_text") else Path(path)
+        source = path if hasattr(path, "read_text") else as_path(path)
         try:
             text = source.read_text(encoding="utf-8")
             return cls.from_dict(json.loads(text, object_pairs_hook=_once))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"There is no model card {str(path)!r}.") from None
+        except (IsADirectoryError, NotADirectoryError):
+            raise InvalidInputError(f"{str(path)!r} is no file, and a model card is one.") from None
         except (ValueError, RecursionError) as err:  # not JSON, not UTF-8, or not a card
             raise FileFormatError(f"{str(path)!r} is no usable model card: {err}") from err
 

@@ -1,7 +1,10 @@
 """Ensembles of networks that give densities of log-mass."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, InvalidInputError
@@ -55,6 +58,8 @@ class DensityNetworks:
 
     Raises
     ------
+    InvalidInputError
+        ``card`` is no ModelCard, or ``arrays`` no dict of arrays by name.
     FileFormatError
         The card is none of density networks, or an array holds something else than finite numbers.
     MissingDependencyError
@@ -67,7 +72,12 @@ class DensityNetworks:
     """
 
     def __init__(self, card, arrays):
-        check_density_card(card)
+        check_density_card(check_kind(card, "ModelCard", "card"))
+        if not isinstance(arrays, Mapping) or not all(isinstance(name, str) for name in arrays):
+            raise InvalidInputError(
+                "'arrays' must be a dict of arrays by name, as load_networks(folder) reads it. "
+                f"Received: {arrays!r:.80}"
+            )
         card.check_architecture()
         self.card = card
         self.log10_mass = np.linspace(*card.log10_mass_range, _NODES)

@@ -12,7 +12,7 @@ from szmass._utils.kinds import as_path
 from szmass._utils.paths import cache_folder
 from szmass.exceptions import InvalidInputError
 from szmass.networks._weights import cached_arrays, read_keras2_weights
-from szmass.networks.binned import BinnedNetworks
+from szmass.networks.binned import CARD, BinnedNetworks
 from szmass.networks.cards import ModelCard
 
 __all__ = ["load_published", "published_card"]
@@ -67,15 +67,15 @@ def load_published(weights=None):
     folder = None if weights is None else as_path(weights, "weights").expanduser()
     if folder is not None and not folder.is_dir():
         raise InvalidInputError(
-            f"'weights' must be the folder with the published files. There is no folder "
-            f"{str(folder)!r}."
+            f"'weights' must be the folder with the published files "
+            f"{', '.join(w.file for w in card.weights)}, or one of own networks with their "
+            f"{CARD!r}. There is no folder {str(folder)!r}."
         )
     return BinnedNetworks(card, [_arrays(card, entry, folder) for entry in card.weights])
 
 
 def _arrays(card, entry, folder):
     """Arrays of one file, from the converted copy if there is one."""
-    cache = cache_folder("networks", card.name)
     source = None if folder is None else folder / entry.file
     if source is not None:
         if not source.is_file():
@@ -84,6 +84,13 @@ def _arrays(card, entry, folder):
                 f"{', '.join(w.file for w in card.weights)}. It is at {entry.url}."
             )
         check_sha256(source, entry.sha256, remedy=f"Get the published one from {entry.url}.")
+
+    try:
+        cache = cache_folder("networks", card.name)
+    except InvalidInputError:  # files that are there need no cache
+        if source is None:
+            raise
+        return read_keras2_weights(source)
 
     def convert():
         return read_keras2_weights(

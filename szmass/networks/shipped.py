@@ -8,7 +8,7 @@ from szmass._io.download import check_sha256
 from szmass._utils.kinds import as_path
 from szmass.exceptions import FileFormatError
 from szmass.networks._weights import load_arrays
-from szmass.networks.binned import CARD
+from szmass.networks.binned import CARD, card_in
 from szmass.networks.cards import ModelCard
 from szmass.networks.density import DensityNetworks
 
@@ -45,8 +45,8 @@ def load_networks(folder=None):
 
     Raises
     ------
-    FileNotFoundError
-        There is no card, or no file of weights.
+    InvalidInputError
+        There is no card, or no file of weights; it is a FileNotFoundError as well.
     FileFormatError
         The card or the weights cannot be used, or are of another kind.
     IntegrityError
@@ -55,8 +55,7 @@ def load_networks(folder=None):
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = stack.enter_context(importlib.resources.as_file(_SHIPPED))
-        folder = as_path(folder, "weights")
-        card = ModelCard.read(folder / CARD)
+        card, folder = card_in(folder), as_path(folder).expanduser()
         if card.target != "log10_mass_density" or len(card.weights) != 1:
             raise FileFormatError(
                 f"The networks {card.name!r} give {card.target!r}, no densities: use the estimator "

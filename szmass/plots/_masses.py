@@ -15,6 +15,7 @@ from szmass.plots.style import (
     LINE_STYLES,
     MARKERS,
     MASS_UNIT,
+    check_cluster,
     check_columns,
     check_kind,
     check_methods,
@@ -315,14 +316,17 @@ def plot_mass_posteriors(masses=None, *, posteriors=None, ax=None):
     Raises
     ------
     InvalidInputError
-        There is not one row, a posterior is of several clusters, or no mass is known.
+        There is not one row, a posterior is of several clusters or has the name of another one,
+        or no mass is known.
     InvalidUnitError
         A column has no unit of mass.
     MissingDependencyError
         Matplotlib is not installed.
     """
     curves, labels, truth = _mass_curves(masses)
-    for name, posterior in _checked(posteriors).items():
+    named = masses is not None and "name" in masses.colnames
+    cluster = np.atleast_1d(masses["name"])[0] if named else ""
+    for name, posterior in checked_posteriors(posteriors, cluster).items():
         curves[name] = (10**posterior.log10_mass / MASS_UNIT, posterior.density[0])
         scale = MassScale(posterior.meta.get("mass_scale", "unknown"))
         labels.setdefault(name, _with_scale(name, scale))
@@ -399,7 +403,8 @@ def _split_normal(mass, errn, errp):
     return mass * 10**offset, np.exp(-0.5 * (offset / width) ** 2)
 
 
-def _checked(posteriors):
+def checked_posteriors(posteriors, cluster):
+    """Give posteriors by name, each of one cluster, and of none with another name."""
     if posteriors is None:
         return {}
     if not isinstance(posteriors, Mapping):
@@ -413,4 +418,5 @@ def _checked(posteriors):
                 f"The posterior {name!r} must be a LogMassPosterior of one cluster, such as "
                 f"posterior[3:4]. Received: {posterior!r}"
             )
+        check_cluster(posterior.names[0], cluster, f"The posterior {name!r}")
     return posteriors

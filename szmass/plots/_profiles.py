@@ -11,8 +11,17 @@ from szmass.maps import Cutout, CutoutStack, radial_profile
 from szmass.maps.measure.stacking import StackResult
 from szmass.networks.saliency import SaliencyStack
 from szmass.plots._cutouts import plot_cutout
-from szmass.plots._masses import plot_mass_posteriors, plot_signal_surface
-from szmass.plots.style import COLOURS, MICRO, Y_LABEL, check_kind, draw_bars, new_axes, new_figure
+from szmass.plots._masses import checked_posteriors, plot_mass_posteriors, plot_signal_surface
+from szmass.plots.style import (
+    COLOURS,
+    MICRO,
+    Y_LABEL,
+    check_cluster,
+    check_kind,
+    draw_bars,
+    new_axes,
+    new_figure,
+)
 
 # Radii of a cluster's profile, in units of half the width of the cutout.
 _ANNULI = np.linspace(0, 1, 11)
@@ -257,8 +266,8 @@ def plot_cluster(
     Raises
     ------
     InvalidInputError
-        An argument is of another kind, the saliency of another shape, or the masses do not have
-        the cluster.
+        An argument is of another kind, the saliency of another shape, or masses or posteriors are
+        of another cluster.
     MissingDependencyError
         Matplotlib is not installed.
     """
@@ -268,6 +277,7 @@ def plot_cluster(
     seen = cutout is not None and bool(cutout.footprint.any())
     if saliency is not None:
         saliency = _checked_saliency(saliency, cutout)
+    checked_posteriors(posteriors, cluster.name)
     panels = []
     if seen:
         panels.append(lambda ax: plot_cutout(cutout, ax=ax, theta500=theta500))
@@ -301,6 +311,8 @@ def plot_cluster(
 
 
 def _row(masses, name):
+    if isinstance(masses, Row) and "name" in masses.colnames:
+        check_cluster(masses["name"], name, "The row of masses")
     if masses is None or isinstance(masses, Row):
         return masses
     if "name" not in getattr(masses, "colnames", ()):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from szmass._utils.names import rows_by_name
 from szmass._utils.optional import import_optional
 from szmass._utils.quantities import as_doubles
 from szmass.exceptions import InvalidInputError
@@ -106,6 +107,12 @@ def check_kind(value, kind, name, hint):
         raise InvalidInputError(
             f"'{name}' must be a {kind.__name__}, {hint}. Received: {type(value).__name__}"
         )
+
+
+def check_cluster(name, cluster, what):
+    """Refuse what has the name of another cluster; without a name it is taken to be of this one."""
+    if str(name) and str(cluster) and rows_by_name([name], [cluster])[0] < 0:
+        raise InvalidInputError(f"{what} must be of {str(cluster)!r}. Received: of {str(name)!r}")
 
 
 def check_columns(table, columns, what="The table"):

@@ -9,10 +9,11 @@ from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 
 from szmass._tables.columns import column_parts
-from szmass._utils.quantities import as_doubles, as_floats
+from szmass._utils.quantities import as_doubles, as_floats, hint_of_h
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.results import columns_of_method, masses_of, methods_of
 from szmass.results.masses import column_suffix
+from szmass.results.plausible import impossible_values, repeated_names
 
 #: Measurements that are shown first, and under these names.
 LABELS = {
@@ -129,6 +130,8 @@ def read_content(table, sample=None):
         names[i] = f"row {i + 1}"
     if unnamed:
         notes.append(f"{len(unnamed)} clusters have no name; they are called by their row.")
+    if again := np.count_nonzero(repeated_names(names)):
+        notes.append(f"{again} clusters have the name of an earlier one.")
     if sample is not None:
         table = _join_sample(table, names, sample)
     added = table.meta.get("added_columns")
@@ -182,7 +185,7 @@ def _methods(table, notes, used):
                 unit = getattr(table[column], "unit", None)
                 raise InvalidUnitError(
                     f"The column {column!r} must have a unit of mass, for instance solMass. "
-                    f"Received: {'no unit' if unit is None else repr(str(unit))}"
+                    f"Received: {'no unit' if unit is None else repr(str(unit))}.{hint_of_h(unit)}"
                 )
     done = table.meta.get("common_scale")
     if done:
@@ -217,17 +220,17 @@ def _masses(table, name, columns, notes, used):
         elif column and kind != "truth":
             notes.append(f"The table has no column {column!r}: that error is not shown.")
     mass, errn, errp = (np.array(v) for v in (found.mass, found.errn, found.errp))
-    wrong = np.isinf(mass) | (mass <= 0)
-    if wrong.any():
+    for wrong, why in impossible_values("mass", mass):
         notes.append(
-            f"{np.count_nonzero(wrong)} masses in {columns['mass']!r} are infinite or not "
-            "positive; they are left out."
+            f"{np.count_nonzero(wrong)} masses in {columns['mass']!r} are {why}; they are left out."
         )
         mass[wrong] = np.nan
     for part, error in (("errn", errn), ("errp", errp)):
-        if np.any(error < 0):
-            notes.append(f"Some values of {columns[part]!r} are negative; they are left out.")
-            error[error < 0] = np.nan
+        for wrong, why in impossible_values(part, error):
+            notes.append(f"Some values of {columns[part]!r} are {why}; they are left out.")
+            error[wrong] = np.nan
+    for wrong, why in impossible_values("flag", found.flag):
+        notes.append(f"{np.count_nonzero(wrong)} flags in {columns['flag']!r} are {why}.")
     scale = str(found.mass_scale) if found.mass_scale.known else ""
     return Masses(label, key, mass, errn, errp, found.flag, kind, scale, dict(found.about))
 
@@ -237,7 +240,11 @@ def _redshift(table, notes):
         values, mask, _ = column_parts(table["redshift"])
         if values.dtype.kind not in "fiu":
             raise FileFormatError("The column 'redshift' does not hold numbers.")
-        return np.where(mask, np.nan, as_doubles(values))
+        redshift = np.where(mask, np.nan, as_doubles(values))
+        for wrong, why in impossible_values("redshift", redshift):
+            notes.append(f"{np.count_nonzero(wrong)} redshifts are {why}; they are left out.")
+            redshift[wrong] = np.nan
+        return redshift
     notes.append("The table has no column 'redshift': there is nothing by redshift.")
     return np.full(len(table), np.nan)
 

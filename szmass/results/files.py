@@ -11,9 +11,10 @@ from astropy.table import MaskedColumn, QTable
 
 from szmass._tables.files import read_table, write_table
 from szmass._utils.quantities import as_floats
-from szmass.exceptions import FileFormatError, SzmassWarning
+from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 from szmass.results.flags import MassFlag, flags_in
 from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable
+from szmass.results.plausible import impossible_values, repeated_names
 from szmass.results.reader import columns_of_method, complete_record, methods_of, recorded_methods
 
 __all__ = ["read_masses", "write_masses"]
@@ -51,9 +52,14 @@ def read_masses(path, *, format=None):
     SzmassWarning
         Columns that the schema has were missing and have been added: errors as NaN with the flag
         ``NO_ERROR``, flags as 0, redshifts as unknown. ``meta["added_columns"]`` lists them. Or the
-        file does not say how its masses were made, on what scale they are and whom to cite.
+        file does not say how its masses were made, on what scale they are and whom to cite. Or it
+        has values that cannot be, such as negative masses, or names twice: they are kept.
     """
-    table, notes = _completed(MassTable(read_table(path, format=format), copy=False), str(path))
+    table = MassTable(read_table(path, format=format), copy=False)
+    try:
+        table, notes = _completed(table, str(path))
+    except InvalidInputError as err:
+        raise type(err)(f"{str(path)!r}: {err}") from err
     for note in notes:
         warnings.warn(note, SzmassWarning, stacklevel=2)
     return table
@@ -154,7 +160,7 @@ def _completed(table, path):
         table.add_column(unknown, name="redshift", index=table.colnames.index("name") + 1)
     for method in methods:
         added += _complete(table, method)
-    notes = []
+    notes = _impossible(table, methods, where)
     if added:
         table.meta["added_columns"] = added
         notes.append(f"{where} lacks {', '.join(added)}: filled in as not known.")
@@ -170,6 +176,29 @@ def _completed(table, path):
         table.meta["methods"] = {m: complete_record(a) for m, a in recorded.items()}
     table.meta["schema_version"] = SCHEMA_VERSION
     return table, notes
+
+
+def _impossible(table, methods, where):
+    """Say what cannot be in a table, with its column and first row."""
+    columns = {"redshift": "redshift"}
+    for method in methods:
+        known = columns_of_method(method)
+        columns |= {known[field]: field for field in ("mass", "errn", "errp", "flag")}
+    names, notes = np.ma.filled(np.ma.asarray(table["name"]).astype(str), ""), []
+    for column, field in columns.items():
+        values = table[column]
+        if field != "flag":
+            values = as_floats(values, "" if field == "redshift" else u.solMass, column)
+        for rows, why in impossible_values(field, values):
+            notes.append((column, rows, why, values))
+    if (again := repeated_names(names)).any():
+        notes.append(("name", again, "the name of another row", names))
+    return [
+        f"{where}: the column {column!r} is {why} in {np.count_nonzero(rows)} of {len(table)} "
+        f"rows, first in row {np.argmax(rows)} ({str(names[rows][0])!r}): {values[rows][0]}. It is "
+        "kept as it is."
+        for column, rows, why, values in notes
+    ]
 
 
 def _writer(table):

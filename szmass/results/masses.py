@@ -11,8 +11,11 @@ import astropy.units as u
 import numpy as np
 from astropy.table import MaskedColumn, QTable
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.names import did_you_mean
-from szmass.exceptions import InvalidInputError, UnknownNameError
+from szmass._utils.quantities import as_floats
+from szmass.exceptions import FileFormatError, InvalidInputError, UnknownNameError
+from szmass.results.flags import flags_in
 
 __all__ = [
     "MASS_COLUMNS",
@@ -98,6 +101,13 @@ class MassEstimates:
         What the masses were taken from, one row per cluster.
     mean : array-like, optional
         Mean of M [solMass], where there is a posterior.
+
+    Raises
+    ------
+    InvalidInputError
+        An argument does not hold one number per cluster, or they are not of one length.
+    InvalidUnitError
+        Masses come in a unit that does not convert to solMass.
     """
 
     mass: np.ndarray
@@ -108,12 +118,19 @@ class MassEstimates:
     mean: np.ndarray | None = None
 
     def __post_init__(self):
-        if self.mean is None:
-            self.mean = np.full(np.shape(self.mass), np.nan)
         for name in ("mass", "errn", "errp", "mean"):
-            setattr(self, name, np.atleast_1d(np.asarray(getattr(self, name), dtype=float)))
+            if name == "mean" and self.mean is None:
+                self.mean = np.full(len(self.mass), np.nan)
+            setattr(self, name, np.atleast_1d(_solar_masses(getattr(self, name), name)))
         flag = np.zeros(len(self.mass), int) if self.flag is None else self.flag
-        self.flag = np.atleast_1d(np.asarray(flag, dtype=int))
+        try:
+            self.flag = np.atleast_1d(flags_in(flag, "flag"))
+        except (FileFormatError, ValueError):  # numpy's, of rows of unequal length
+            self.flag = None
+        if self.flag is None or self.flag.ndim > 1:
+            raise InvalidInputError(f"'flag' must hold whole numbers. Received: {flag!r:.80}")
+        if self.posterior is not None:
+            check_kind(self.posterior, "LogMassPosterior", "posterior", able="quantile")
         parts = (self.mass, self.errn, self.errp, self.flag, self.mean)
         parts += () if self.posterior is None else (self.posterior,)
         if len(lengths := {len(part) for part in parts}) > 1:
@@ -136,8 +153,8 @@ class MassEstimates:
         MassEstimates
             As many as there are flags.
         """
-        nan = np.full(len(flag), np.nan)
-        return cls(nan, nan.copy(), nan.copy(), np.array(flag))
+        nan = np.full(np.shape(flag), np.nan)
+        return cls(nan, nan.copy(), nan.copy(), flag)
 
     @classmethod
     def of_posterior(cls, posterior, flag=None):
@@ -163,6 +180,7 @@ class MassEstimates:
         >>> round(float(np.log10(MassEstimates.of_posterior(posterior).mass[0])), 3)
         14.5
         """
+        check_kind(posterior, "LogMassPosterior", "posterior", able="quantile")
         quantiles = [0.5 - ONE_SIGMA / 2, 0.5, 0.5 + ONE_SIGMA / 2]
         low, middle, high = posterior.quantile(quantiles).value.T
         flag = np.array(posterior.flag if flag is None else flag)
@@ -216,6 +234,23 @@ class MassEstimates:
             table[name] = values[name] if unit is None else u.Quantity(values[name], unit)
             table[name].info.description = description
         return table
+
+
+def _solar_masses(value, name):
+    """Give masses as floats; what has a unit is converted, plain numbers are in solMass."""
+    try:
+        if getattr(value, "unit", None) is not None:
+            value = as_floats(value, u.solMass, name)
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as err:
+        if isinstance(err, InvalidInputError):
+            raise
+        array = None
+    if array is None or array.ndim > 1:
+        raise InvalidInputError(
+            f"'{name}' must hold one number per cluster, in solMass. Received: {value!r:.80}"
+        )
+    return array
 
 
 def column_suffix(method):

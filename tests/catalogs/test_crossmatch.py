@@ -5,9 +5,9 @@ import sys
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.table import Column, MaskedColumn, QTable, Table
-from astropy.time import Time
+from astropy.time import Time, TimeDelta
 from astropy.utils.masked import Masked
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -491,8 +491,28 @@ def test_columns_that_no_format_holds_are_plain(catalogues):
     assert {"a_ra", "a_coord_ra", "a_coord_dec", "a_x_ray_ra"} < set(table.colnames)
     b["observed"] = Time([2000.0, 2001.0, 2002.0], format="jyear")
     assert crossmatch(a, b, columns=({"coord": "coord"}, None))["b_observed"][0].jyear == 2001
-    with pytest.raises(InvalidInputError, match="'observed' \\(Time\\) cannot be masked"):
+    b["site"] = EarthLocation.from_geodetic([0, 1, 2] * u.deg, [0, 1, 2] * u.deg)
+    with pytest.raises(InvalidInputError, match="'site' \\(EarthLocation\\) cannot be masked"):
         crossmatch(a, b, columns=({"coord": "coord"}, None), unmatched=True)
+
+
+@pytest.mark.parametrize("n", [3, 0])
+def test_times_are_masked_where_there_is_no_match(catalogues, tmp_path, n):
+    a, b = catalogues
+    b = b[:n]
+    b["observed"] = Time(2000.0 + np.arange(n), format="jyear")
+    b["exposure"] = TimeDelta(np.arange(n), format="jd")
+    table = crossmatch(a, b, unmatched=True)
+    none = table["b_name"].mask
+    assert none.any()
+    assert table["b_observed"].mask.tolist() == table["b_exposure"].mask.tolist() == none.tolist()
+    if n:
+        names = dict(zip(b["name"], b["observed"].jyear, strict=True))
+        for name, time in zip(table["b_name"][~none], table["b_observed"][~none], strict=True):
+            assert time.jyear == names[name]
+    write_table(table, tmp_path / "x.ecsv")
+    back = read_table(tmp_path / "x.ecsv")
+    assert back["b_observed"].mask.tolist() == none.tolist()
 
 
 @pytest.mark.parametrize(

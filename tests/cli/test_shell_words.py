@@ -141,7 +141,7 @@ def test_one_position_of_several_is_chosen(tmp_path):
         ("scaling.sigma_lny=abc", "'--set scaling.sigma_lny' must be a number."),
         ("likelihood.one_minus_b_err=abc", "'--set likelihood.one_minus_b_err' must be a number."),
         ("cnn.weights=3", "'--set cnn.weights' must be a path"),
-        ("cnn.weights=none-here", "No such file or directory: 'none-here/card.json'"),
+        ("cnn.weights=none-here", "must hold 'card.json' and the weights that it names"),
         ("matched_filter.noise=abc", "'--set matched_filter.noise' must be 'planck'; a file goes"),
     ],
 )

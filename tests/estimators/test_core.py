@@ -152,6 +152,10 @@ class TestEstimateMasses:
             estimate_masses(sample, [3])
         with pytest.raises(InvalidInputError, match="at least one"):
             estimate_masses(sample, [])
+        with pytest.raises(
+            InvalidInputError, match="'estimators' must hold .* Known are .*scaling"
+        ):
+            estimate_masses(sample, {})
 
     def test_no_clusters(self, sample):
         table = estimate_masses(sample[:0], ["scaling"])

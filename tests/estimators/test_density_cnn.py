@@ -6,7 +6,13 @@ import astropy.units as u
 import numpy as np
 import pytest
 
-from szmass.estimators import CNNMass, LikelihoodMass, MassFunctionPrior, estimate_masses
+from szmass.estimators import (
+    ESTIMATORS,
+    CNNMass,
+    LikelihoodMass,
+    MassFunctionPrior,
+    estimate_masses,
+)
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.exceptions import CardMismatchError, InvalidInputError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, NoiseModel, Sampling
@@ -217,6 +223,34 @@ def test_what_cannot_be_weighed_keeps_its_row(cnn, mocks):
     assert found["flag"][1] & MassFlag.REDSHIFT_OUT_OF_RANGE
     assert found["flag"][2] & MassFlag.INCOMPLETE_CUTOUT
     assert np.isfinite(found["mass"][3].value)
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nowhere", "must hold 'card.json' and the weights .* which does not exist"),
+        ("file", "must hold 'card.json' and the weights .* which is a file"),
+        (
+            "folder",
+            "weights that it names.* There is no 'card.json' in .*folder'[.]",
+        ),
+        ("published", "bestmodel-.* are for the estimator 'cnn-deandres2022'"),
+        ("published/bestmodel-1.h5", "bestmodel-.* are for the estimator 'cnn-deandres2022'"),
+    ],
+)
+def test_folders_without_networks_say_what_they_must_hold(mocks, tmp_path, place, message):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "bestmodel-1.h5").write_text("x")
+    with pytest.raises(InvalidInputError, match=message):
+        CNNMass(weights=tmp_path / place).predict(mocks[:1])
+
+
+@pytest.mark.parametrize("kind", ["cnn", "cnn-deandres2022"])
+def test_weights_that_are_no_path(mocks, kind):
+    with pytest.raises(InvalidInputError, match="'weights' must be a path"):
+        ESTIMATORS[kind](weights=3).predict(mocks[:1])
 
 
 def test_the_card_that_ships_says_what_it_must():

@@ -173,6 +173,15 @@ def test_what_is_wrong_comes_up_before_anything_is_weighed(whole, tmp_path, monk
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_is_a_file_is_refused(whole, tmp_path):
+    file = tmp_path / "table.csv"
+    file.write_text("mine")
+    for folder in (file, file / "below"):
+        with pytest.raises(InvalidInputError, match="is a file|does not exist"):
+            estimate_in_pieces(whole, "scaling", folder=folder)
+    assert file.read_text() == "mine"
+
+
 def test_mixed_scales_are_told_once(whole):
     mixed = {"a": "scaling", "b": MatchedFilterMass(noise="planck", one_minus_b=0.8)}
     with pytest.warns(MixedScalesWarning) as caught:

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.networks import ErrorTable, ModelCard, published_card
+from szmass.networks import (
+    BinnedNetworks,
+    DensityNetworks,
+    ErrorTable,
+    ModelCard,
+    published_card,
+    shipped_card,
+)
 
 
 def write(path, **changes):
@@ -174,3 +181,38 @@ def test_values_of_other_kinds_are_refused(name, value):
     values = published_card().to_dict() | {name: value}
     with pytest.raises(FileFormatError, match=f"'{name}'"):
         ModelCard.from_dict(values)
+
+
+@pytest.mark.parametrize("value", [None, 3, np.nan, object(), [1], {"a": 1}, [[{}]]])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "shape",
+        "redshift_bins",
+        "normalisation",
+        "log10_mass_range",
+        "weights",
+    ],
+)
+def test_a_card_made_of_nonsense_names_the_field(field, value):
+    with pytest.raises(InvalidInputError, match=f"'{field}'"):
+        dataclasses.replace(published_card(), **{field: value})
+
+
+def test_a_card_that_is_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no model card"):
+        ModelCard.read(tmp_path / "card.json")
+    with pytest.raises(InvalidInputError, match="is no file"):
+        ModelCard.read(tmp_path)
+    with pytest.raises(InvalidInputError, match="'path' must be a path"):
+        ModelCard.read(3)
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", [1], {3: np.ones(2)}, object()])
+@pytest.mark.parametrize("networks", [DensityNetworks, BinnedNetworks])
+def test_networks_made_of_nonsense_say_so(networks, value):
+    with pytest.raises(InvalidInputError, match="'card' must be a ModelCard"):
+        networks(value, {})
+    card = shipped_card() if networks is DensityNetworks else published_card()
+    with pytest.raises(InvalidInputError, match="'arrays' must"):
+        networks(card, value)

@@ -355,6 +355,10 @@ def test_damaged_weights_and_cards_are_refused(trained, tmp_path):
         load_networks(folder)
     with pytest.raises(FileNotFoundError):
         load_networks(tmp_path / "nothing")
+    (folder / "model.npz").unlink()
+    (folder / "card.json").write_text(json.dumps(card | {"format_version": 1}))
+    with pytest.raises(InvalidInputError, match="has no file 'model.npz'"):
+        load_networks(folder)
 
 
 def test_the_shell_trains_and_goes_on(foreign, dataset, tmp_path):

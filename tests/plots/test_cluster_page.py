@@ -89,6 +89,16 @@ def test_posteriors_refuse():
         plot_mass_posteriors()
 
 
+def test_masses_and_posteriors_of_another_cluster_are_refused(sample, table):
+    posterior = LikelihoodMass().predict_posterior(sample)
+    with pytest.raises(InvalidInputError, match="posterior 'likelihood' must be of .* Received"):
+        plot_cluster(sample[1], posteriors={"likelihood": posterior[:1]})
+    with pytest.raises(InvalidInputError, match="posterior 'likelihood' must be of .* Received"):
+        plot_mass_posteriors(table[1], posteriors={"likelihood": posterior[:1]})
+    with pytest.raises(InvalidInputError, match="row of masses must be of .* Received"):
+        plot_cluster(sample[1], table[0])
+
+
 def test_page_has_all_panels(sample, table):
     likelihood = LikelihoodMass()
     saliency = np.abs(sample.cutouts.data[1])

@@ -450,6 +450,28 @@ def test_masses_that_cannot_be_are_left_out_and_told(tmp_path, table):
     assert alpha["values"][4:6] == [None, None]
 
 
+def test_redshifts_names_and_masses_that_cannot_be_are_told(tmp_path, table):
+    wrong = table.copy()
+    wrong["redshift"][2:4] = [-1, 99]
+    wrong["mass_alpha"][4] = 8.7e28 * u.solMass
+    wrong["flag_alpha"][5] = 2**30
+    wrong["name"][1] = wrong["name"][0]
+    write_report(wrong, tmp_path / "r", figures=False)
+    text = Page(tmp_path / "r" / "index.html").text
+    for said in (
+        "2 redshifts are negative or above 20; they are left out",
+        "1 masses in 'mass_alpha' are outside 1e+08 to 1e+18 solMass",
+        "1 flags in 'flag_alpha' are no sum of bits of MassFlag",
+        "1 clusters have the name of an earlier one",
+    ):
+        assert said in text
+    assert "redshift -1" not in text
+    assert " 99" not in text
+    columns = {c["key"]: c["values"] for c in data_of(tmp_path / "r")["columns"]}
+    assert columns["redshift"][2:4] == [None, None]
+    assert columns["alpha"][4] is None
+
+
 # What else is given
 
 

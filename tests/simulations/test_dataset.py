@@ -503,3 +503,9 @@ def test_records_of_shards_that_cannot_be(copy, files):
     file.write_text(json.dumps(record))
     with pytest.raises(IntegrityError, match="not complete"):
         SimulationDataset.open(copy)
+
+
+@pytest.mark.parametrize("arguments", [("x",), ("x", None, None), ("x", {}, []), (3, 3, 3)])
+def test_a_data_set_made_of_nonsense_says_how_to_open_one(arguments):
+    with pytest.raises(InvalidInputError, match="SimulationDataset.open"):
+        SimulationDataset(*arguments)

@@ -72,6 +72,13 @@ def test_cache_folder_that_cannot_be_made(tmp_path, monkeypatch):
         cache_folder("networks")
 
 
+def test_folder_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InvalidInputError, match="file' is a file. Choose another"):
+            fetch_file("http://localhost/x", "0" * 64, "x", folder=folder)
+
+
 def test_file_is_fetched_once(server, tmp_path):
     url, requests = server
     for _ in range(2):

@@ -9,14 +9,17 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.io.votable import from_table
 from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.time import Time
 
 from szmass._tables.files import read_table, write_table
+from szmass._tables.forms import parse_votable
 from szmass._tables.text import read_csv
 from szmass.catalogs import load_sample
 from szmass.clusters import ClusterSample
-from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 from szmass.simulations import import_maps
 
 NAMES = [
@@ -405,3 +408,42 @@ def test_rows_that_are_lost_are_told(tmp_path, form):
     path.write_text(text)
     with pytest.raises(FileFormatError, match="give no row|is open"):
         read_table(path)
+
+
+def two_tables(path):
+    """A file with a table of events before that of clusters; both have names and positions."""
+    first = sample_of(["a"]).table["name", "redshift"]
+    second = sample_of(["b", "c"]).table["name", "redshift"]
+    for table in (first, second):
+        table["ra"], table["dec"] = 10.0 * u.deg, 5.0 * u.deg
+    if path.suffix == ".fits":
+        hdus = [fits.table_to_hdu(first), fits.table_to_hdu(second)]
+        hdus[1].name = "CLUSTERS"
+        fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
+        return
+    document = from_table(first)
+    document.resources[0].tables.append(from_table(second).get_first_table())
+    document.to_xml(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "second"), [("x.fits", "HDU 2 'CLUSTERS'"), ("x.vot", "number 1 '1'")]
+)
+@pytest.mark.parametrize("read", [ClusterSample.read, load_sample])
+def test_a_file_with_several_tables_says_which_is_read(tmp_path, read, name, second):
+    two_tables(tmp_path / name)
+    with pytest.warns(SzmassWarning) as told:
+        sample = read(tmp_path / name)
+    assert sample.names.tolist() == ["a"]
+    (message,) = {str(warning.message) for warning in told}
+    for part in ("holds 2 tables", f"{second} (2 rows of name, redshift, ra, dec)", "The first is"):
+        assert part in message
+    assert "hdu=" in message
+    assert "from_table" in message
+
+
+def test_tables_of_one_name_in_a_votable_are_all_kept(tmp_path):
+    two_tables(tmp_path / "x.vot")
+    content = re.sub(rb"<TABLE\b", b'<TABLE name="T"', (tmp_path / "x.vot").read_bytes())
+    tables, _ = parse_votable(content)
+    assert [len(table) for table in tables.values()] == [1, 2]

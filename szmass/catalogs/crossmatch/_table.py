@@ -6,6 +6,7 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable
+from astropy.time import Time, TimeDelta
 
 from szmass._tables.columns import column_of, column_parts
 from szmass.exceptions import InvalidInputError
@@ -120,7 +121,13 @@ def _take(column, rows, name):
     none = rows < 0
     if not none.any():
         return column[rows]
-    if not isinstance(column, Column | u.Quantity):
+    if isinstance(column, Time | TimeDelta):
+        times = column if len(column) else type(column)([0.0], format="jd", scale=column.scale)
+        taken = times[np.where(none, 0, rows)].copy()
+        taken[none] = np.ma.masked
+        taken.info.description = column.info.description
+        return taken
+    if not isinstance(column, Column | u.Quantity) or column.dtype.names:
         raise InvalidInputError(
             f"The column {name!r} ({type(column).__name__}) cannot be masked where a row has no "
             "match. Remove it, or leave 'unmatched' out."

@@ -9,6 +9,7 @@ from astropy.table import MaskedColumn, Table
 
 from szmass._tables.columns import column_parts, parse_unit, stated_unit
 from szmass._utils.kinds import check_kind
+from szmass._utils.quantities import hint_of_h
 from szmass.catalogs._columns import CatalogColumn, catalog_columns
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.physics.cosmology import get_cosmology
@@ -211,7 +212,7 @@ def mass_unit(unit, cosmology):
         return u.Unit(u.Quantity(1, parsed).to(u.solMass, cu.with_H0(cosmology.H0)))
     except (ValueError, TypeError, u.UnitConversionError) as err:
         hint = (
-            " 'h' is an hour: write 'littleh' for H0 / (100 km/s/Mpc)." if "/h" in str(unit) else ""
+            " 'h' is an hour: write 'littleh' for H0 / (100 km/s/Mpc)." if hint_of_h(unit) else ""
         )
         raise InvalidUnitError(
             f"A unit of mass such as '1e14 solMass' is needed. Received: '{unit}'.{hint}"

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass._io.download import check_sha256, file_sha256
-from szmass._io.files import atomic_path, file_lock
+from szmass._io.files import atomic_path, file_lock, make_folder
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count, check_seed
@@ -195,7 +195,7 @@ def train_selection(
         free["min_clusters"] = min(n, 10, max(2, n // (2 * len(protocol.mass_bins) + 2)))
     if importlib.util.find_spec("keras") is None:
         import_optional("keras", extra="train", purpose="train a network")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with file_lock(folder / "selection"):
         _begin(protocol, free, resume)
         tasks = [

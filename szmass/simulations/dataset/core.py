@@ -3,8 +3,8 @@
 import hashlib
 import json
 import warnings
+from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from astropy.table import QTable
@@ -47,11 +47,22 @@ class SimulationDataset:
         What is on record of it.
     rows : ndarray of int
         Which rows of the files belong to it.
+
+    Raises
+    ------
+    InvalidInputError
+        It is made of something else than `open` gives it.
     """
 
-    def __init__(self, path, attributes, rows):
-        self.path = Path(path)
-        self._attributes, self._rows = attributes, rows
+    def __init__(self, path, attributes=None, rows=()):
+        if not isinstance(attributes, Mapping) or "layout" not in attributes:
+            raise InvalidInputError(
+                "'attributes' must be what is on record of a data set: "
+                "SimulationDataset.open(path) reads it. "
+                f"Received: a {type(attributes).__name__}"
+            )
+        self.path = as_path(path)
+        self._attributes, self._rows = attributes, np.asarray(rows)
         self._layout = attributes["layout"]
 
     @classmethod
