@@ -7,7 +7,8 @@ import sys
 
 def run():
     """Run the command line; Ctrl-C while it is imported, or ends, is one line and no traceback."""
-    signal.signal(signal.SIGINT, _end)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as nohup and scripts want it
+        signal.signal(signal.SIGINT, _end)
     from szmass.cli import main
 
     main()

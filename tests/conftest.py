@@ -5,7 +5,12 @@ import os
 # Threads beside the processes of the tests slow both down.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
 from pathlib import Path
+
+# Where tests run in the background Ctrl-C is not heard, and tests send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from hypothesis import settings

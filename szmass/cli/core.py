@@ -156,7 +156,8 @@ def _signals_raise():
         yield codes
         return
     former_hook, sys.unraisablehook = sys.unraisablehook, lost
-    former = {n: signal.signal(n, end) for n in (signal.SIGINT, signal.SIGTERM)}
+    heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    former = {n: signal.signal(n, end) for n in heard}
     try:
         yield codes
     finally:

@@ -23,6 +23,8 @@ _ARCMIN = np.pi / 180 / 60
 _THETA500 = 4.0
 # White noise that is added, in units of the rms: where the beam leaves less, there is no signal.
 _FLOOR = 0.01
+# What pixels wider than the beam have taken away is not there to be sharpened.
+_SHARPEST = 3.0
 # y [1] and N_l [sr] that are of order one for the network.
 _Y, _POWER = 1.64e-6, 1e-17
 # Signals beyond so many standard deviations are compressed: they range over four decades.
@@ -53,11 +55,11 @@ class NetworkInputs:
         ell = np.hypot(k[:, np.newaxis], k)
         power = noise.spectrum(ell).value
         smoothed, own, _ = (sampling or Sampling("point")).windows(pixel * u.arcmin)
-        power *= np.exp((ell * _ARCMIN) ** 2 * (smoothed - own))
+        square = 0.5 * (ell * _ARCMIN) ** 2
+        sharpened = np.minimum(np.exp(np.minimum(square * smoothed, 50.0)), _SHARPEST)
+        power *= sharpened**2 * np.exp(-2 * square * own)
         power += (_FLOOR * noise.rms() * side) ** 2
-        self._sharpened = None
-        if smoothed:
-            self._sharpened = np.exp(0.5 * (ell * _ARCMIN) ** 2 * smoothed).astype(np.float32)
+        self._sharpened = sharpened.astype(np.float32) if smoothed else None
         sigma = noise.beam.to_value("rad") / np.sqrt(8 * np.log(2))
         profile = get_pressure_profile("arnaud2010")
         signal = disc_transform(ell * _THETA500 * _ARCMIN, profile) * np.exp(

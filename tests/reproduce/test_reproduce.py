@@ -389,7 +389,7 @@ def test_training_figures():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"estimators": {}}, "'estimators' must be at least one"),
+        ({"estimators": {}}, "'estimators' must hold at least one"),
         ({"estimators": {"sz": Peak()}}, "none may be called .*'sz'"),
         ({"n": -1}, "'n' must be a number of at least 0"),
         ({"n": True}, "'n' must be a number of at least 0"),
