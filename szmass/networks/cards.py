@@ -332,7 +332,10 @@ class ModelCard:
         source = path if hasattr(path, "read_text") else as_path(path)
         try:
             text = source.read_text(encoding="utf-8")
-            return cls.from_dict(json.loads(text, object_pairs_hook=_once))
+            card = cls.from_dict(json.loads(text, object_pairs_hook=_once))
+            if not card.weights:
+                raise FileFormatError("'weights' must name at least one file.")
+            return card
         except FileNotFoundError:
             raise FileNotFoundError(f"There is no model card {str(path)!r}.") from None
         except (IsADirectoryError, NotADirectoryError):

@@ -128,6 +128,13 @@ _TRAININGS = {
         "threshold": (_POSITIVE, 0.05),
     },
 }
+_DENSITY_CNN = {
+    "filters": (
+        lambda v: isinstance(v, list | tuple) and v and all(_is_whole(n, 1) for n in v),
+        "a list of positive whole numbers",
+    ),
+    "components": _COUNT,
+}
 #: Architecture of each kind, where the recipe names none.
 _ARCHITECTURE = {"density": "density_cnn", "selection": "deandres2022"}
 
@@ -370,6 +377,11 @@ def _checked_architecture(kind, values):
             "'architecture.name' must be that of a density network, which takes "
             f"'log10_mass_range'. Received: {name!r}"
         )
+    for option, (test, expected) in _DENSITY_CNN.items() if name == "density_cnn" else ():
+        if option in values and not test(values[option]):
+            raise InvalidInputError(
+                f"'architecture.{option}' must be {expected}. Received: {values[option]!r}"
+            )
     for option in sorted(values.keys() - {"name"}):
         if option == "log10_mass_range" or (allowed is not None and option not in allowed):
             raise InvalidInputError(

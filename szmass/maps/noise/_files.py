@@ -25,7 +25,8 @@ NOISE_HDU = "NOISE"
 def _about(model):
     beam = None if model.beam is None else float(model.beam.to_value(u.arcmin))
     depth = model.depth and model.depth.to_dict()
-    return {"kind": _KIND, "beam_arcmin": beam, "depth": depth, "meta": model.meta}
+    nodes = len(model.ell)
+    return {"kind": _KIND, "beam_arcmin": beam, "depth": depth, "nodes": nodes, "meta": model.meta}
 
 
 def _depth_hdus(model):
@@ -35,6 +36,10 @@ def _depth_hdus(model):
 
 def _arguments(ell, spectrum, about, hdus, path):
     """Arguments of the model; ``hdus`` has the depth map, if there is one."""
+    if len(ell) != about.get("nodes", len(ell)):
+        raise FileFormatError(
+            f"{str(path)!r} has {len(ell)} rows of the {about['nodes']} that were written."
+        )
     values = None
     if about["depth"] is not None and about["depth"]["kind"] == "map":
         if _DEPTH not in hdus:

@@ -33,8 +33,13 @@ class ColumnSpec:
 
     @classmethod
     def from_dict(cls, values):
-        """Make a spec of what `dataclasses.asdict` gave, also by way of JSON."""
-        return cls(**{**values, "shape": tuple(values["shape"])})
+        """Make a spec of what `dataclasses.asdict` gave, also by way of JSON, or ValueError."""
+        spec = cls(**{**values, "shape": tuple(values["shape"])})
+        if not isinstance(spec.name, str) or spec.kind not in ("number", "text", "position"):
+            raise ValueError(f"no column: {spec}")
+        if spec.unit is not None:
+            u.Unit(spec.unit)
+        return spec
 
     def arrays(self):
         """Give name, dtype and shape of one entry of each of its arrays."""
