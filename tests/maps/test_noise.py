@@ -8,6 +8,7 @@ import healpy
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.table import QTable
 from astropy.wcs import WCS
 from hypothesis import given, settings
@@ -594,6 +595,11 @@ def test_files_that_are_something_else(tmp_path, total):
     total.write(path)
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(FileFormatError, match="truncated"):
+        NoiseModel.read(path)
+    total.write(path, overwrite=True)
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].header["NAXIS2"] -= 9
+    with pytest.raises(FileFormatError, match=r"has \d+ rows of the \d+ that were written"):
         NoiseModel.read(path)
     with pytest.raises(FileNotFoundError):
         NoiseModel.read(tmp_path / "none.ecsv")

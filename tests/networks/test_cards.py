@@ -81,6 +81,7 @@ def test_digest_is_of_the_content_not_of_the_layout(tmp_path):
         ({"normalisation": [[0, 1]] * 3 + [[0, 0]]}, "'normalisation'"),
         ({"redshift_bins": [[0, 1], [0.5, 2], [2, 3], [3, 4]]}, "'redshift_bins'"),
         ({"redshift_bins": []}, "'redshift_bins'"),
+        ({"weights": []}, "'weights' must name at least one file"),
         ({"log10_mass_range": [15, 14]}, "'log10_mass_range'"),
         ({"error_table": {"log10_mass": [14]}}, "cannot be used"),
     ],

@@ -141,6 +141,12 @@ def test_recipes_that_ship_can_be_read():
         ("domain = 1", "models = 2", "'training' of a recipe has no 'models'"),
         ('"tiny"', "3", "'name' must be a text"),
         ("filters", "filter", "'architecture' of a recipe has no 'filter'; 'density_cnn' has filt"),
+        (
+            "filters = [",
+            "filters = -1\nold = [",
+            "'architecture.filters' must be a list of positive",
+        ),
+        ("filters = [", "filters = [0, ", "'architecture.filters' must be a list of positive"),
         ("filters", 'name = "vit"\nfilters', "'architecture.name' must be one of .*'szmass.arch"),
         ("filters", 'name = "deandres2022"\nfilters', "'architecture.name' must be that of a dens"),
         ("filters", "log10_mass_range = [13, 16]\nfilters", "has no 'log10_mass_range'"),

@@ -343,6 +343,14 @@ def test_what_is_no_data_set(tmp_path, copy):
         SimulationDataset.open(tmp_path / "none")
     with pytest.raises(FileFormatError, match="is no data set of szmass"):
         SimulationDataset.open(tmp_path)
+    about = json.loads((copy / "zarr.json").read_text())
+    for key, value in (("name", None), ("unit", "é" * 9), ("kind", "picture")):
+        odd = json.loads(json.dumps(about))
+        odd["attributes"]["szmass"]["layout"]["columns"][-1][key] = value
+        (tmp_path / "odd").mkdir(exist_ok=True)
+        (tmp_path / "odd" / "zarr.json").write_text(json.dumps(odd))
+        with pytest.raises(FileFormatError, match="is no data set of szmass"):
+            SimulationDataset.open(tmp_path / "odd")
     for name, content in (("redshift", None), ("mass_true", "{")):
         file = copy / "truth" / name / "zarr.json"
         file.unlink() if content is None else file.write_text(content)
