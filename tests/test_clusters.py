@@ -767,6 +767,11 @@ def test_cutouts_follow_a_table_that_is_sorted(sample):
     sample.table.sort("snr", reverse=True)
     assert rows_in(sample) == [4, 3, 2, 1, 0]
     assert [cluster.cutout.name for cluster in sample] == sample.names.tolist()
+    # Also where their positions are those of the table, which are sorted in place.
+    sample.cutouts = CutoutStack(sample.cutouts.data, None, sample.coord, names=sample.names)
+    sample.table.sort("snr")
+    assert rows_in(sample) == [0, 1, 2, 3, 4]
+    assert np.all(sample.cutouts.coord.separation(sample.coord) < 1 * u.arcsec)
     sample.table.remove_row(0)
     with pytest.raises(InvalidInputError, match="one cutout per cluster"):
         sample[0]

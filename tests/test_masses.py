@@ -494,6 +494,14 @@ class TestReader:
         with pytest.raises(InvalidInputError, match="one entry per row"):
             add_method(make_table("a"), masses)
 
+    def test_masses_of_clusters_in_another_order_are_not_added(self):
+        table = table_of_two()
+        masses = masses_of(table[::-1], "wl")
+        with pytest.raises(InvalidInputError, match="in their order: in row 0 is 'a'. .*: 'b'"):
+            add_method(table, masses)
+        back = masses_of(add_method(table, masses_of(table, "wl")), "wl")
+        np.testing.assert_array_equal(back.mass, masses.mass[::-1])
+
 
 class TestScale:
     def test_what_a_scale_says(self):

@@ -256,7 +256,7 @@ class CutoutStack(DescribedPixels):
             self.footprint &= bool_array(footprint, masked=False).astype(bool)
         if not isinstance(coord, SkyCoord):
             raise InvalidInputError(f"'coord' must be a SkyCoord. Received: {coord!r}")
-        self.coord = coord
+        self.coord = coord.copy()  # a table that has it may be sorted in place
         self.names = check_names(names, n)
         self._describe(beam, noise, sampling, interpolation)
         self.angular_scale = check_scale(angular_scale, n, self.geometry)

@@ -14,6 +14,7 @@ import numpy as np
 from szmass._utils.html import density_points, svg_dot, svg_line, svg_scale, svg_text
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
+from szmass.exceptions import InvalidInputError
 from szmass.report._content import LABELS, match_rows
 from szmass.report._pictures import AXIS, COLOURS, TOP, WIDTH, svg_element
 from szmass.results import MassFlag
@@ -28,6 +29,8 @@ _SHOWN = {"snr"}
 # Values of words beyond this are kept on the clusters' pages only.
 _LONGEST = 60
 _SLUG_LENGTH = 40
+# Redshifts of one cluster in two tables differ by rounding at most.
+_SAME_REDSHIFT = 1e-3
 
 
 def environment():
@@ -170,6 +173,14 @@ def as_posteriors(posteriors, content, count):
         number = numbers[0] if numbers else len(content.methods) + len(curves)
         if not any(posterior.names) and len(posterior) == len(content):
             rows = np.arange(len(content))
+            apart = np.abs(posterior.redshift - content.redshift) > _SAME_REDSHIFT
+            if apart.any():
+                first = int(np.argmax(apart))
+                raise InvalidInputError(
+                    f"'posteriors[{label!r}]' has no names and another order than the table: in "
+                    f"row {first} its redshift is {posterior.redshift[first]:g}, that of "
+                    f"{str(content.names[first])!r} is {content.redshift[first]:g}. Give it names."
+                )
         else:
             rows = match_rows(content.names, posterior.names, f"posteriors[{label!r}]")
         log_mass = posterior.log10_mass - 14.0

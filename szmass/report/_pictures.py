@@ -5,7 +5,9 @@ from html import escape
 
 import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
 
+from szmass._tables.samples import cutout_rows
 from szmass._utils.html import svg_dot, svg_line, svg_points, svg_scale, svg_text
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
@@ -47,7 +49,7 @@ class CutoutViews:
             )
         unnamed = not any(str(name).strip() for name in stack.names)
         if unnamed and len(stack) == len(content):
-            rows = np.arange(len(content))
+            rows = cutout_rows(stack, content.names, SkyCoord(content.ra, content.dec, unit="deg"))
         else:
             rows = match_rows(content.names, stack.names, "cutouts")
         rows = rows[: len(slugs)]

@@ -71,6 +71,8 @@ class MethodMasses:
         What the table says of the method.
     mean : `~numpy.ndarray` or None
         Mean of M [solMass], where the table has it.
+    names : `~numpy.ndarray` of str or None
+        Names of the clusters, where the table has them.
 
     Examples
     --------
@@ -90,6 +92,7 @@ class MethodMasses:
     samples: np.ndarray | None = None
     about: dict = field(default_factory=dict)
     mean: np.ndarray | None = None
+    names: np.ndarray | None = None
 
     @property
     def kind(self):
@@ -264,8 +267,9 @@ def masses_of(table, method):
         flag = flags_in(table[columns["flag"]], columns["flag"])
     nan = np.full(len(table), np.nan)
     errors = floats("errn", nan), floats("errp", nan.copy())
+    names = np.array(table["name"], dtype=str) if "name" in table.colnames else None
     return MethodMasses(
-        name, floats("mass"), *errors, flag, floats("samples"), about, floats("mean")
+        name, floats("mass"), *errors, flag, floats("samples"), about, floats("mean"), names
     )
 
 
@@ -291,8 +295,8 @@ def add_method(table, masses):
     Raises
     ------
     InvalidInputError
-        There is another number of masses than of rows, another method has the same column names,
-        or the table is one of a single method.
+        The masses are of other clusters or in another order, another method has the same column
+        names, or the table is one of a single method.
 
     Examples
     --------
@@ -311,6 +315,13 @@ def add_method(table, masses):
             f"'masses' must have one entry per row of 'table' ({len(table)}), a table that is not "
             f"that of one method. Received: {len(masses.mass)}"
         )
+    if masses.names is not None and "name" in table.colnames:
+        rows = np.flatnonzero(masses.names != np.array(table["name"], dtype=str))
+        if len(rows):
+            raise InvalidInputError(
+                f"'masses' must be of the clusters of 'table' in their order: in row {rows[0]} is "
+                f"{str(table['name'][rows[0]])!r}. Received: {str(masses.names[rows[0]])!r}"
+            )
     other = _of_suffix(recorded_methods(table), masses.method)
     if columns["mass"] in table.colnames and other not in (None, masses.method):
         raise InvalidInputError(f"Two methods would share the column name {columns['mass']!r}.")

@@ -520,6 +520,25 @@ def test_a_sample_in_another_order_gives_columns_and_cutouts(tmp_path, table):
     assert "No cutout of this cluster" in Page(next((tmp_path / "r/clusters").glob("01*"))).text
 
 
+def test_what_has_no_names_must_be_in_the_order_of_the_table(tmp_path, table):
+    stack = make_stack(table, np.arange(len(table))[::-1])
+    stack.names[:] = ""
+    with pytest.raises(InvalidInputError, match="not of the clusters in their order"):
+        write_report(table, tmp_path / "r", cutouts=stack, figures=False)
+    posterior = LogMassPosterior(
+        np.linspace(14, 15, 5), np.ones((len(table), 5)), np.ones(5), redshift=table["redshift"]
+    )
+    with pytest.raises(InvalidInputError, match="'posteriors.'alpha'.' .* row 0 its redshift"):
+        write_report(table, tmp_path / "r", posteriors={"alpha": posterior[::-1]}, figures=False)
+    assert not list(tmp_path.iterdir())
+    stack = make_stack(table)
+    stack.names[:] = ""
+    write_report(
+        table, tmp_path / "r", cutouts=stack, posteriors={"alpha": posterior}, figures=False
+    )
+    assert data_of(tmp_path / "r")["pictures"] == [1] * 30
+
+
 def test_cutouts_of_other_clusters_are_refused(tmp_path, table):
     other = make_table(names=["X", "Y"])
     with pytest.raises(InvalidInputError, match="'cutouts' holds none of the clusters"):
