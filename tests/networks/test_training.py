@@ -144,9 +144,9 @@ def test_recipes_that_ship_can_be_read():
         (
             "filters = [",
             "filters = -1\nold = [",
-            "'architecture.filters' must be a list of positive",
+            "'architecture.filters' must be a list",
         ),
-        ("filters = [", "filters = [0, ", "'architecture.filters' must be a list of positive"),
+        ("filters = [", "filters = [0, ", "'architecture.filters' must be a list"),
         ("filters", 'name = "vit"\nfilters', "'architecture.name' must be one of .*'szmass.arch"),
         ("filters", 'name = "deandres2022"\nfilters', "'architecture.name' must be that of a dens"),
         ("filters", "log10_mass_range = [13, 16]\nfilters", "has no 'log10_mass_range'"),
