@@ -340,6 +340,8 @@ def _check_centres(stack, rows, sure, names, coord):
     apart = clusters.separation(centres).to_value(u.arcmin)
     reach = stack.geometry.size.min() / 2
     if stack.geometry.relative:
+        if stack.angular_scale is None:  # as large as nobody knows
+            return
         reach = reach * stack.angular_scale[rows]
     bad = apart > reach.to_value(u.arcmin)
     off = apart > _SAME_CENTRE
