@@ -247,7 +247,8 @@ class CNNMass(NeedsDepth, NetworkMass):
             The cutouts are not what the networks were trained on.
         """
         self._check_weighable(sample)
-        return self._grid(), self._log_likelihood(sample)[0]
+        depth = self._depths(self._setup(sample.cutouts), sample)
+        return self._grid(), self._log_likelihood(sample, depth)[0]
 
     def _check_weighable(self, sample):
         flag = self._missing(sample)
@@ -257,10 +258,10 @@ class CNNMass(NeedsDepth, NetworkMass):
                 f"({MassFlag.describe(np.bitwise_or.reduce(flag))}): leave them out."
             )
 
-    def _log_likelihood(self, sample):
+    def _log_likelihood(self, sample, depth):
         """ln L (N, nodes), and ln of the networks' density at the redshifts of the sample."""
         networks, setup = self._networks(), self._setup(sample.cutouts)
-        data, depth = sample.cutouts.data, self._depths(setup, sample)
+        data = sample.cutouts.data
         grid = networks.log10_mass
         root = setup.log_root[..., np.newaxis]
         sigma_lny = get_scaling_relation(_RELATION).scatter(self.sigma_lny)
@@ -297,8 +298,8 @@ class CNNMass(NeedsDepth, NetworkMass):
 
     def _weigh(self, sample):
         networks, setup = self._networks(), self._setup(sample.cutouts)
-        log_l, density = self._log_likelihood(sample)
         grid, depth = networks.log10_mass, self._depths(setup, sample)
+        log_l, density = self._log_likelihood(sample, depth)
         expected = setup.expected_snr(*self._curve(grid, sample.redshift), depth)
         found = estimates_under(self.prior, self._cosmology(), grid, log_l, sample, expected)
         if networks.domain is not None:
