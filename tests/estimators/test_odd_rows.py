@@ -207,7 +207,7 @@ class TestSeveralEstimators:
             Few().predict(sample)
 
 
-def test_plug_ins_are_held_to_independence_to_the_bit():
+def test_plug_ins_are_held_to_independence():
     assert check_rows_are_independent in ESTIMATOR_CHECKS
     with pytest.raises(AssertionError, match="depend on the other clusters: column 'mass', by a"):
         check_rows_are_independent(Shape())
