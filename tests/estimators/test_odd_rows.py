@@ -34,9 +34,18 @@ class Shape(Stub):
     """Sums as it pleases: the mass of a cluster depends on how many there are."""
 
     tag = "shape"
+    change = 1e-12
 
     def _weigh(self, sample):
-        return MassEstimates(*(np.full(len(sample), 5e14 * (1 + 1e-12 * len(sample))),) * 3)
+        mass = 5e14 * (1 + self.change * len(sample))
+        return MassEstimates(*(np.full(len(sample), mass),) * 3)
+
+
+class LastBits(Shape):
+    """What powers do on some processors: the last bit depends on the place in the array."""
+
+    tag = "last-bits"
+    change = 1e-15
 
 
 @pytest.fixture
@@ -211,6 +220,7 @@ def test_plug_ins_are_held_to_independence():
     assert check_rows_are_independent in ESTIMATOR_CHECKS
     with pytest.raises(AssertionError, match="depend on the other clusters: column 'mass', by a"):
         check_rows_are_independent(Shape())
+    check_rows_are_independent(LastBits())
 
 
 @pytest.mark.parametrize("options", [{"search": "pos_err"}, {"depth": "field"}])
