@@ -1,10 +1,12 @@
-"""What density networks are worth, on clusters that no training or calibration has seen.
+"""What the networks are worth, on clusters that no training or calibration has seen.
 
     python benchmarks/networks.py domain [--number 70000]       errors, bias and coverage
     python benchmarks/networks.py told                          coverage for a scatter that is told
     python benchmarks/networks.py exchange                      bias after a change of the prior
     python benchmarks/networks.py sampling                      points, bilinear, nearest pixels
     python benchmarks/networks.py outside                       the out-of-domain score
+    python benchmarks/networks.py spectra [--data FOLDER]       spectra that nobody has trained on
+    python benchmarks/networks.py errors                        of redshifts and positions, told
     python benchmarks/networks.py estimators                    against matched filter and posterior
     python benchmarks/networks.py variants [--data FOLDER]      other physics, other noise, real sky
     python benchmarks/networks.py real --data FOLDER            the clusters of the Coma field
@@ -30,9 +32,10 @@ import numpy as np
 from szmass.estimators import CNNMass, LikelihoodMass, MassFunctionPrior, MatchedFilterMass
 from szmass.exceptions import UnweighedClustersWarning
 from szmass.maps import ComptonMap, NoiseModel
-from szmass.networks import Recipe, load_binned, load_networks
+from szmass.networks import AmplitudeNetworks, Recipe, load_binned, load_networks
 from szmass.physics.halos import theta500
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
+from szmass.results import MassFlag
 from szmass.simulations import (
     Environment,
     Observation,
@@ -45,6 +48,8 @@ from szmass.simulations import (
 COSMOLOGY = "PSZ2"
 BINS = (0.0, 0.1, 0.2, 0.4, 1.0)
 SEED = 90_000
+# Standard deviation per axis of the mocks' position error.
+CENTRING = 1 * u.arcmin
 CHUNK = 4096
 # Scatter of ln Y500 at given mass in the mocks.
 SIGMA_LNY = get_cluster_model("a10").sigma_lny
@@ -59,7 +64,7 @@ def population(n, seed, recipe=None):
 
 def observation(kind, **options):
     noise = None if kind is None else NoiseModel.planck(kind, depth=None)
-    values = {"name": "mock", "noise": noise, "centring": 1 * u.arcmin} | options
+    values = {"name": "mock", "noise": noise, "centring": CENTRING} | options
     return Observation(**values)
 
 
@@ -110,10 +115,17 @@ def truth_of(sample):
     return np.log10(sample.quantity("mass_true").value), sample.redshift
 
 
+def told_estimator(networks, noise, sigma_lny=SIGMA_LNY):
+    """The estimator 'cnn', told the noise, its depth in a column, and the mocks' position error."""
+    return CNNMass(
+        weights=networks, noise=noise, depth="told", sigma_lny=sigma_lny, centring=CENTRING
+    )
+
+
 def densities(networks, sample, noise, depth=None, sigma_lny=SIGMA_LNY):
     """ln of the likelihoods of 'cnn', with the depth of the sample or another."""
     depth = sample.quantity("depth").value if depth is None else depth
-    estimator = CNNMass(weights=networks, noise=noise, depth="told", sigma_lny=sigma_lny)
+    estimator = told_estimator(networks, noise, sigma_lny)
     sample.table["told"] = depth
     grid, log_l = estimator.log_likelihood(sample)
     return grid, log_l - log_l.max(axis=1, keepdims=True)
@@ -229,7 +241,7 @@ def exchange(arguments, networks):
         noise=noise,
         one_minus_b=0.8,
         sigma_lny=SIGMA_LNY,
-        centring=1 * u.arcmin,
+        centring=CENTRING,
         log10_mass=networks.log10_mass,
         cosmology=COSMOLOGY,
     )
@@ -295,9 +307,14 @@ def outside(arguments, networks):
     n, threshold = arguments.number, networks.domain.threshold
 
     def score(sample, told):
-        logs = networks.log_density(sample.cutouts.data, sample.redshift, noise=total, depth=told)
-        options = {"noise": total, "depth": told}
-        return networks.domain_score(sample.cutouts.data, sample.redshift, logs, **options)
+        options = {"noise": total, "depth": told, "sampling": sample.cutouts.sampling}
+        data = sample.cutouts.data
+        if isinstance(networks, AmplitudeNetworks):
+            centring = CENTRING.value
+            found = networks.amplitude(data, sample.redshift, centring=centring, **options)
+        else:
+            found = networks.log_density(data, sample.redshift, **options)
+        return networks.domain_score(data, sample.redshift, found, **options)
 
     known = {}
     for sampling in ("point", "nearest", "bilinear"):
@@ -338,6 +355,132 @@ def outside(arguments, networks):
             )
 
 
+def foreign_spectra(number, seed):
+    """Noise with spectra that no recipe draws: smooth random curves, about as deep as Planck's."""
+    rng = np.random.default_rng(seed)
+    total = NoiseModel.planck("total", depth=None)
+    ell, beam, size = total.ell, total.beam, 5 * u.arcmin
+    x = np.log(np.maximum(ell, 20.0) / 20.0)
+    window = np.exp(-ell * (ell + 1) * beam.to_value("rad") ** 2 / (8 * np.log(2)))
+    for i in range(number):
+        waves = [
+            rng.normal(0, 0.35 / k) * np.cos(np.pi * k * x / x.max() + rng.uniform(0, 2 * np.pi))
+            for k in range(1, 5)
+        ]
+        power = total.spectrum(ell, deconvolved=True).value * np.exp(sum(waves)) * window
+        model = NoiseModel(ell, power * u.sr, beam=beam)
+        ratio = total.sigma_y500(size) / model.sigma_y500(size)
+        yield f"random curve {i + 1}", model.scaled(float(ratio) * np.exp(rng.uniform(-0.2, 0.2)))
+
+
+def named_spectra(folder):
+    """Tilted noise, the mean of the two that were trained; with real data what that has."""
+    total, instrument = (NoiseModel.planck(kind, depth=None) for kind in ("total", "instrument"))
+    ell = total.ell
+    x = np.maximum(ell, 20.0) / 500
+    for tilt in (-0.3, 0.3):
+        yield f"tilt {tilt:+}", NoiseModel(ell, total.spectrum(ell) * x**tilt, beam=total.beam)
+    mean = np.sqrt(total.spectrum(ell).value * instrument.spectrum(ell).value)
+    yield "geometric mean", NoiseModel(ell, mean * u.sr, beam=total.beam)
+    if folder:
+        ymap, catalog = coma_field(folder)
+        yield (
+            "empty fields of Coma",
+            NoiseModel.from_empty_fields(
+                ymap, exclude=catalog.sample().coord, radius=30 * u.arcmin
+            ),
+        )
+        halves = [
+            ComptonMap.read(
+                Path(folder) / "milca_coma" / f"map2048_MILCA_Coma_20deg_{half}.fits",
+                beam=10 * u.arcmin,
+            )
+            for half in ("first", "last")
+        ]
+        yield "half difference of Coma", NoiseModel.from_half_difference(*halves)
+
+
+def spectra(arguments, networks):
+    """Noise of other spectral shapes than those of the training, told exactly."""
+    cases = [*foreign_spectra(10, arguments.seed), *named_spectra(arguments.data)]
+    geometry, worst = observation(None).geometry, 0.0
+    for i, (name, model) in enumerate(cases):
+        model = NoiseModel(model.ell, model.spectrum(model.ell), beam=model.beam)
+        parts, strange, snr = [], [], []
+        for sample in mocks(
+            arguments.number, None, seed=arguments.seed + 17_000 + 100 * i, depth=(0.8, 1.25)
+        ):
+            depth = sample.quantity("depth").value
+            sample.cutouts.data[:] += model.draw(
+                geometry, len(sample), np.random.default_rng([i, len(sample)]), depth=depth
+            )
+            sample.table["told"] = depth
+            table = told_estimator(networks, model).predict(sample)
+            strange.append(table["flag"] & MassFlag.OUT_OF_DOMAIN > 0)
+            parts += weigh(networks, [sample], model)
+            snr.append(expected_snr(sample, model))
+        found, strange = Weighed(parts), np.concatenate(strange)
+        every, seen = found.truth > 0, np.concatenate(snr) > 4.5
+        worst = max(worst, abs(found.error.mean()))
+        print(
+            f"  {name}: n = {len(found.truth)}, mean of log10 M / M_true {found.error.mean():+.4f} "
+            f"+- {found.error.std() / len(found.truth) ** 0.5:.4f}; 68 and 95 % intervals hold "
+            f"{100 * found.coverage(every, 0.68):.1f} {100 * found.coverage(every, 0.95):.1f}, of "
+            f"S/N > 4.5 {100 * found.coverage(seen, 0.68):.1f} "
+            f"{100 * found.coverage(seen, 0.95):.1f}; flagged {100 * strange.mean():.1f} %"
+        )
+    print(f"  largest mean: {worst:.4f} dex")
+
+
+def errors(arguments, networks):
+    """Intervals where redshifts and positions have errors, which are told."""
+    total = NoiseModel.planck("total", depth=None)
+    rng = np.random.default_rng(arguments.seed)
+    for name, redshift_err, centring in (
+        ("exact", 0.0, 0.0),
+        ("redshift error 0.05", 0.05, 0.0),
+        ("position error 2 arcmin", 0.0, 2.0),
+    ):
+        logs, truth, redshift, snr = [], [], [], []
+        for sample in mocks(
+            arguments.number,
+            "total",
+            seed=arguments.seed + 16_000,
+            centring=centring * u.arcmin,
+        ):
+            true = sample.redshift.copy()
+            truth.append(truth_of(sample)[0])
+            snr.append(expected_snr(sample, total))
+            # Those whose catalogued redshift is one: the error is symmetric about the truth.
+            said = true + redshift_err * rng.standard_normal(len(true))
+            good = (said > 0.02) & (said < 0.98)
+            sample = sample[good]
+            sample.table["redshift"] = said[good]
+            sample.table["redshift_err"] = np.full(good.sum(), redshift_err)
+            truth[-1], snr[-1] = truth[-1][good], snr[-1][good]
+            estimator = CNNMass(
+                weights=networks,
+                noise=total,
+                depth=1.0,
+                sigma_lny=SIGMA_LNY,
+                centring=centring * u.arcmin,
+            )
+            logs.append(estimator.log_likelihood(sample))
+            redshift.append(true[good])
+        depth = [np.ones(len(z)) for z in redshift]
+        found = Weighed(zip(logs, truth, redshift, depth, strict=True))
+        cells = []
+        for low, high in [(0, 1), *pairwise(BINS)]:
+            inside = found.bin(low, high)
+            seen = inside & (np.concatenate(snr) > 4.5)
+            cells.append(
+                f"z ({low}, {high}] {100 * found.coverage(inside, 0.68):.1f} "
+                f"{100 * found.coverage(inside, 0.95):.1f}, S/N > 4.5 "
+                f"{100 * found.coverage(seen, 0.68):.1f} {100 * found.coverage(seen, 0.95):.1f}"
+            )
+        print(f"  {name}: 68 and 95 % intervals hold " + "; ".join(cells))
+
+
 def estimators(arguments, networks):
     """Planck-like mocks with all ingredients, against matched filter and posterior."""
     kind = "instrument"
@@ -346,7 +489,7 @@ def estimators(arguments, networks):
     common |= {"cosmology": COSMOLOGY, "depth": "depth"}
     grid = networks.log10_mass
     likelihood = LikelihoodMass(
-        **common, sigma_lny=0.1, centring=1 * u.arcmin, prior="flat", log10_mass=grid
+        **common, sigma_lny=0.1, centring=CENTRING, prior="flat", log10_mass=grid
     )
     matched = MatchedFilterMass(**common)
     errors = {"cnn": [], "likelihood": [], "matched_filter": []}
@@ -498,13 +641,11 @@ def real(arguments, networks):
         )
     print(f"  ln(M_cnn x 0.8 / MSZ): median of the {np.sum(~coma)} outside Coma "
           f"{np.median(ratio[~coma]):+.3f}, of all {np.median(ratio):+.3f}")  # fmt: skip
-    stack = sample.cutouts
-    turned = []
+    turned, upright = [], sample.cutouts.data.copy()
     for k in range(8):
-        maps = stack.data.swapaxes(1, 2) if k & 4 else stack.data
-        maps = maps[:, :: -1 if k & 1 else 1, :: -1 if k & 2 else 1]
-        logs = networks.log_density(maps, sample.redshift, noise=NoiseModel.planck(), depth=1.0)
-        turned.append(networks.mean_log10_mass(logs))
+        maps = upright.swapaxes(1, 2) if k & 4 else upright
+        sample.cutouts.data[:] = maps[:, :: -1 if k & 1 else 1, :: -1 if k & 2 else 1]
+        turned.append(np.log10(cnn.predict(sample)["mass"].value))
     one = Cutout.read(folder / "deepplanck" / "PSZ2G359.07-32.12.fits")
     alone = catalog.sample(redshift=(0, 1))
     alone = alone[[list(alone.names).index("PSZ2 G359.07-32.12")]]
@@ -546,7 +687,7 @@ def efficiency(arguments, _):
         one_minus_b=0.8,
         cosmology=COSMOLOGY,
         sigma_lny=0.1,
-        centring=1 * u.arcmin,
+        centring=CENTRING,
         prior="flat",
         log10_mass=networks.log10_mass,
     )
@@ -597,6 +738,8 @@ PARTS = (
     exchange,
     sampling,
     outside,
+    spectra,
+    errors,
     estimators,
     variants,
     real,

@@ -1,4 +1,4 @@
-"""What the density networks look at: near and far clusters, one and many."""
+"""What the networks look at: near and far clusters, one and many."""
 
 import astropy.units as u
 import matplotlib.pyplot as plt

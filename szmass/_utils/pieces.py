@@ -4,7 +4,7 @@ import numpy as np
 
 
 def in_pieces(function, size, *arrays):
-    """Apply a function of rows to so many at a time, and join what it gives for each row.
+    """Apply a function of rows to so many at a time, and join what it gives: one array, or some.
 
     How products and networks are summed depends on the shapes of arrays. The last piece is filled
     up with its last row: each row gives the same to the bit in any company.
@@ -16,5 +16,8 @@ def in_pieces(function, size, *arrays):
         if 0 < count < size:
             fill = np.minimum(np.arange(size), count - 1)
             parts = [part[fill] for part in parts]
-        found.append(function(*parts)[:count])
-    return np.concatenate(found)
+        given = function(*parts)
+        several = isinstance(given, tuple)
+        found.append([array[:count] for array in (given if several else (given,))])
+    joined = tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    return joined if several else joined[0]

@@ -37,9 +37,20 @@ def train(recipe, folder, data, quick, **options):
 def _summary(card):
     """Lines on how well networks do, from the test in their card."""
     for row in card.metrics.get("test", []):
-        if row["n"] and row["log10_mass"] == [0.0, 99.0] and row["depth"] == [0.0, 99.0]:
+        if "amplitude" in row:
+            yield from _of_amplitude(row)
+        elif row["n"] and row["log10_mass"] == [0.0, 99.0] and row["depth"] == [0.0, 99.0]:
             low, high = row["redshift"]
             yield (
                 f"z in ({low:g}, {high:g}]: {row['n']} test maps, rmse {row['rmse']:.3f} dex, "
                 f"68 % interval holds {100 * row['coverage_68']:.1f} %"
             )
+
+
+def _of_amplitude(row):
+    if row["n"] and row["amplitude"] == [-1e9, 1e9]:
+        low, high = row["redshift"]
+        yield (
+            f"z in ({low:g}, {high:g}]: {row['n']} test maps, {100 * row['within_68']:.1f} % of "
+            "the amplitudes within one standard error"
+        )

@@ -3,6 +3,9 @@
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.quantities import as_floats
+from szmass.exceptions import InvalidInputError
+
 # Radius that holds 95 % of a two-dimensional normal distribution, in standard deviations.
 _R95 = np.sqrt(-2 * np.log(0.05))
 
@@ -25,6 +28,18 @@ def position_errors(sample):
     if "pos_err" not in sample.table.colnames:
         return np.zeros(len(sample))
     return np.nan_to_num(sample.quantity("pos_err").to_value(u.arcmin)) / _R95
+
+
+def centring_errors(centring, sample):
+    """Standard errors per axis [arcmin] (N,): those of the option, one angle, or of the sample."""
+    if centring is None:
+        return position_errors(sample)
+    sigma = as_floats(centring, u.arcmin, "centring", finite=True)
+    if sigma.ndim or sigma < 0:
+        raise InvalidInputError(
+            f"'centring' must be one angle of at least 0. Received: {centring!r}"
+        )
+    return np.full(len(sample), float(sigma))
 
 
 def over_redshifts(log_density, redshift, error, limits):

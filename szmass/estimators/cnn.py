@@ -5,13 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass._moved import moved_name
-from szmass.estimators._catalogue_errors import over_redshifts, redshift_errors
+from szmass.estimators._catalogue_errors import (
+    centring_errors,
+    over_redshifts,
+    redshift_errors,
+)
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelihood
 from szmass.estimators.filters._setup import MatchedFilters, NeedsDepth, depth_factors
 from szmass.estimators.filters._templates import SIZES
 from szmass.estimators.priors import estimates_under, prior_meta, redshifts_under
 from szmass.exceptions import InvalidInputError
+from szmass.networks.amplitude import AmplitudeNetworks
 from szmass.networks.density import DensityNetworks
 from szmass.networks.saliency import occlusion_map
 from szmass.networks.shipped import load_networks
@@ -94,16 +99,16 @@ class NetworkMass(MassEstimator):
 @register_estimator
 @dataclass(kw_only=True, eq=False, repr=False)
 class CNNMass(NeedsDepth, NetworkMass):
-    """Posterior of log M from networks that look at cutout, redshift and noise level.
+    """Posterior of log M from networks that look at the cutout, and are told what is known of it.
 
-    An ensemble of convolutional networks gives the density of the true log M500c of clusters that
-    look like this one in the simulations it was trained on. Its maximum says how strong the signal
-    is in units of the noise. The likelihood of that signal is written down: Gaussian noise, and a
-    lognormal scatter of Y500 at given mass, which is told. So the prior can be exchanged.
+    An ensemble of convolutional networks gives the amplitude of the signal in units of its noise.
+    It is told redshift, noise spectrum, depth, how pixels hold the sky, and position error. The
+    likelihood of the amplitude is written down: Gaussian noise, and a lognormal scatter of Y500 at
+    given mass, which is told. So the prior can be exchanged.
 
     Parameters
     ----------
-    weights : path-like or `~szmass.networks.DensityNetworks`, optional
+    weights : path-like, `~szmass.networks.AmplitudeNetworks` or `~szmass.networks.DensityNetworks`
         Folder that `szmass.networks.train`, or the command ``szmass train``, wrote, or the networks
         themselves; by default those that ship.
     noise : `~szmass.maps.NoiseModel` or {"planck"}, optional
@@ -120,6 +125,9 @@ class CNNMass(NeedsDepth, NetworkMass):
     sigma_lny : float, optional
         Intrinsic scatter of ln Y500 at given mass; that of Planck 2015, 0.173, by default, as for
         the other estimators. The mocks of the training have 0.10.
+    centring : `~astropy.units.Quantity`, optional
+        Standard deviation per axis of the cluster's distance from the middle, as in
+        `LikelihoodMass`.
     batch_size : int, optional
         Number of cutouts that are made ready for the networks at once, in memory; it changes no
         masses.
@@ -133,15 +141,20 @@ class CNNMass(NeedsDepth, NetworkMass):
     `LogMassPosterior.mean_mass <szmass.results.LogMassPosterior.mean_mass>`, or a column of
     `estimate_masses` with ``mean=True``.
 
-    Profiles, shapes and substructure scatter the signal further, by 0.04 at redshifts below 0.1 to
-    0.08 above 0.4, as they do on own mocks.
+    Profiles, shapes and substructure scatter the signal further, by what
+    `AmplitudeNetworks.response <szmass.networks.AmplitudeNetworks.response>` says of own mocks.
 
     Where the sample has ``redshift_err``, a standard error, the likelihood is averaged over a
     normal distribution of redshifts about the catalogue's; 0, negative and unknown ones count as
-    exact. The training holds position errors of about an arcmin, and ``pos_err`` is not looked at.
+    exact.
+
+    With `~szmass.networks.DensityNetworks`, which shipped before, the maximum of the density says
+    how strong the signal is. Their training holds position errors of about an arcmin, and what is
+    told of positions is not looked at.
 
     Flags: ``EXTRAPOLATED`` for a posterior that an end of the prior cuts off, ``OUT_OF_DOMAIN`` for
-    a cutout unlike those of the training, ``REDSHIFT_OUT_OF_RANGE``.
+    a cutout unlike those of the training, or noise or a position error beyond those of the
+    training; ``REDSHIFT_OUT_OF_RANGE``.
     """
 
     tag = "cnn"
@@ -155,11 +168,12 @@ class CNNMass(NeedsDepth, NetworkMass):
     depth: object = None
     prior: object = "flat"
     sigma_lny: float | None = None
+    centring: object = None
     batch_size: int = 256
     _loaded = None
 
     def _networks(self):
-        if isinstance(self.weights, DensityNetworks):
+        if isinstance(self.weights, AmplitudeNetworks | DensityNetworks):
             return self.weights
         if self._loaded is None or self._loaded[0] != self.weights:
             self._loaded = (self.weights, load_networks(self.weights))
@@ -209,18 +223,18 @@ class CNNMass(NeedsDepth, NetworkMass):
         """
         self._check_weighable(sample)
         networks, setup = self._networks(), self._setup(sample.cutouts)
-        depth = self._depths(setup, sample)
+        known = self._known(setup, sample)
 
         def log10_mass(maps, rows):
-            found = networks.log_density(
-                maps,
-                sample.redshift[rows],
-                noise=setup.noise,
-                depth=depth[rows],
-                sampling=setup.sampling,
-                batch_size=self.batch_size,
+            found = self._found(maps, sample.redshift[rows], rows, known)
+            if isinstance(networks, DensityNetworks):
+                return networks.mean_log10_mass(found)
+            slope, _, _ = networks.response(sample.redshift[rows])
+            curve = self._curve(self._grid(), sample.redshift[rows])
+            expected = slope[:, np.newaxis] * setup.expected_snr(*curve, known["depth"][rows])
+            return np.array(
+                [np.interp(a, row, self._grid()) for a, row in zip(found, expected, strict=True)]
             )
-            return networks.mean_log10_mass(found)
 
         return occlusion_map(log10_mass, sample.cutouts, **options)
 
@@ -247,8 +261,8 @@ class CNNMass(NeedsDepth, NetworkMass):
             The cutouts are not what the networks were trained on.
         """
         self._check_weighable(sample)
-        depth = self._depths(self._setup(sample.cutouts), sample)
-        return self._grid(), self._log_likelihood(sample, depth)[0]
+        known = self._known(self._setup(sample.cutouts), sample)
+        return self._grid(), self._log_likelihood(sample, known)[0]
 
     def _check_weighable(self, sample):
         flag = self._missing(sample)
@@ -258,75 +272,95 @@ class CNNMass(NeedsDepth, NetworkMass):
                 f"({MassFlag.describe(np.bitwise_or.reduce(flag))}): leave them out."
             )
 
-    def _log_likelihood(self, sample, depth):
-        """ln L (N, nodes), and ln of the networks' density at the redshifts of the sample."""
+    def _known(self, setup, sample):
+        """What networks are told of clusters, by the names of their arguments; all (N,) or one."""
+        n = len(sample)
+        return {
+            "noise": setup.noise,
+            "sampling": setup.sampling,
+            "depth": np.broadcast_to(depth_factors(self.depth, setup, sample), n),
+            "centring": centring_errors(self.centring, sample),
+        }
+
+    def _found(self, data, redshift, rows, known):
+        """What the networks find in cutouts of some rows: amplitudes (n,) or densities."""
+        networks, told = self._networks(), known | {"depth": known["depth"][rows]}
+        told["centring"] = known["centring"][rows]
+        if isinstance(networks, DensityNetworks):
+            del told["centring"]
+            return networks.log_density(data, redshift, **told, batch_size=self.batch_size)
+        return networks.amplitude(data, redshift, **told, batch_size=self.batch_size)
+
+    def _signal(self, setup, found, redshift, depth):
+        """What was found: amplitude in units of its noise, how deep that is, scatter, all (n,)."""
+        networks = self._networks()
+        if isinstance(networks, DensityNetworks):
+            curve = self._curve(networks.mode(found)[:, np.newaxis], redshift)
+            shapes = np.interp(np.log(redshift), np.log(_REDSHIFTS), _SHAPES)
+            return setup.expected_snr(*curve, depth)[:, 0], depth, shapes
+        slope, noise, shapes = networks.response(redshift)
+        return found / noise, depth * noise / slope, shapes
+
+    def _log_likelihood(self, sample, known):
+        """ln L (N, nodes), and what the networks find at the redshifts of the sample."""
         networks, setup = self._networks(), self._setup(sample.cutouts)
-        data = sample.cutouts.data
-        grid = networks.log10_mass
+        data, grid = sample.cutouts.data, networks.log10_mass
         root = setup.log_root[..., np.newaxis]
         sigma_lny = get_scaling_relation(_RELATION).scatter(self.sigma_lny)
-        central = np.empty((len(sample), len(grid)))
+        central = {}
 
         def at_redshift(redshift, rows):
-            density = networks.log_density(
-                data[rows],
-                redshift,
-                noise=setup.noise,
-                depth=depth[rows],
-                sampling=setup.sampling,
-                batch_size=self.batch_size,
-            )
+            found = self._found(data[rows], redshift, rows, known)
             same = redshift == sample.redshift[rows]
-            central[rows[same]] = density[same]
-            snr = setup.expected_snr(
-                *self._curve(networks.mode(density)[:, np.newaxis], redshift), depth[rows]
-            )
+            central.update(zip(rows[same], found[same], strict=True))
+            snr, depth, shapes = self._signal(setup, found, redshift, known["depth"][rows])
             # Filters of all sizes would find the same.
-            found = np.repeat(snr, len(SIZES), axis=1)[..., np.newaxis]
-            reduced = Reduced(found, root, depth[rows])
-            shapes = np.interp(np.log(redshift), np.log(_REDSHIFTS), _SHAPES)
+            snrs = np.repeat(snr[:, np.newaxis], len(SIZES), axis=1)[..., np.newaxis]
             scatter = np.hypot(sigma_lny, shapes)
-            log_l = marginal_log_likelihood(reduced, *self._curve(grid, redshift), scatter)
+            log_l = marginal_log_likelihood(
+                Reduced(snrs, root, depth), *self._curve(grid, redshift), scatter
+            )
             # Of the signal found, and not relative to none: networks do not weigh redshifts.
-            return log_l - 0.5 * snr**2
+            return log_l - 0.5 * snr[:, np.newaxis] ** 2
 
         bins = networks.card.redshift_bins
         limits = bins[0][0] + _ABOVE, bins[-1][1]
-        return over_redshifts(
-            at_redshift, sample.redshift, redshift_errors(sample), limits
-        ), central
+        log_l = over_redshifts(at_redshift, sample.redshift, redshift_errors(sample), limits)
+        return log_l, np.array([central[row] for row in range(len(sample))])
 
     def _weigh(self, sample):
         networks, setup = self._networks(), self._setup(sample.cutouts)
-        grid, depth = networks.log10_mass, self._depths(setup, sample)
-        log_l, density = self._log_likelihood(sample, depth)
-        expected = setup.expected_snr(*self._curve(grid, sample.redshift), depth)
+        grid, known = networks.log10_mass, self._known(setup, sample)
+        log_l, central = self._log_likelihood(sample, known)
+        expected = setup.expected_snr(*self._curve(grid, sample.redshift), known["depth"])
         found = estimates_under(self.prior, self._cosmology(), grid, log_l, sample, expected)
+        centring = known.pop("centring")
         if networks.domain is not None:
-            score = networks.domain_score(
-                sample.cutouts.data,
-                sample.redshift,
-                density,
-                noise=setup.noise,
-                depth=depth,
-                sampling=setup.sampling,
-            )
+            score = networks.domain_score(sample.cutouts.data, sample.redshift, central, **known)
             # What has no score is not in domain either.
             found.flag[~(score <= networks.domain.threshold)] |= MassFlag.OUT_OF_DOMAIN
+        if isinstance(networks, AmplitudeNetworks):
+            beyond = networks.beyond(sample.redshift, centring=centring, **known)
+            found.flag[beyond] |= MassFlag.OUT_OF_DOMAIN
         return found
 
     def _curve(self, log10_mass, redshift):
         cosmology = get_cosmology(self._cosmology())
         return mass_curve(log10_mass, redshift, _RELATION, self._one_minus_b(1.0), cosmology)
 
-    def _depths(self, setup, sample):
-        return np.broadcast_to(depth_factors(self.depth, setup, sample), len(sample))
-
     def _extra_meta(self, sample):
         card = self._card()
-        redshift = ["redshift"] if np.any(redshift_errors(sample) > 0) else []
+        told = {
+            "noise": True,
+            "scatter": True,
+            "profile": True,
+            # The training of density networks holds position errors.
+            "centring": isinstance(self._networks(), DensityNetworks)
+            or np.any(centring_errors(self.centring, sample) > 0),
+            "redshift": np.any(redshift_errors(sample) > 0),
+        }
         return super()._extra_meta(sample) | {
-            "errors_hold": [*self.errors_hold, *redshift],
+            "errors_hold": [what for what, inside in told.items() if inside],
             "references": list(card.references),
             **prior_meta(self.prior),
             "relation": _RELATION,

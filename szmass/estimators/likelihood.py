@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.estimators._catalogue_errors import (
+    centring_errors,
     over_redshifts,
-    position_errors,
     redshift_errors,
 )
 from szmass.estimators.core import MassEstimator, register_estimator
@@ -140,7 +139,7 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
             "noise": True,
             "scatter": scatter > 0,
             "profile": self.diversity is not None,
-            "centring": np.any(self._centring(sample) > 0),
+            "centring": np.any(centring_errors(self.centring, sample) > 0),
             "redshift": np.any(redshift_errors(sample) > 0),
             "calibration": self._bias_error > 0,
         }
@@ -181,16 +180,6 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
             )
         return grid
 
-    def _centring(self, sample):
-        if self.centring is not None:
-            sigma = as_floats(self.centring, u.arcmin, "centring", finite=True)
-            if sigma.ndim or sigma < 0:
-                raise InvalidInputError(
-                    f"'centring' must be one angle of at least 0. Received: {self.centring!r}"
-                )
-            return np.full(len(sample), float(sigma))
-        return position_errors(sample)
-
     def log_likelihood(self, sample):
         """Give ln L of the cutouts of clusters on the grid of masses.
 
@@ -220,7 +209,7 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
 
     def _log_likelihood(self, sample):
         setup, relation = self._setup(sample.cutouts), get_scaling_relation(self.relation)
-        grid, centring = self._grid(), self._centring(sample)
+        grid, centring = self._grid(), centring_errors(self.centring, sample)
         nodes, shifts, weights = self._with_bias(grid)
         data, footprint = sample.cutouts.data, sample.cutouts.footprint
         depth = np.asarray(depth_factors(self.depth, setup, sample))

@@ -4,10 +4,15 @@ Keras and its backend are loaded only when a network is built. Weights are kept 
 a `ModelCard` says what they were trained on and what they give.
 """
 
+from szmass.networks.amplitude import AmplitudeNetworks
 from szmass.networks.architectures import (
     ARCHITECTURES,
+    amplitude_head,
+    amplitude_inputs,
+    build_amplitude_cnn,
     build_deandres2022,
     build_density_cnn,
+    check_amplitude_network,
     check_density_network,
     density_head,
     density_inputs,
@@ -25,6 +30,7 @@ from szmass.networks.training import make_training_data, train
 
 __all__ = [
     "ARCHITECTURES",
+    "AmplitudeNetworks",
     "BinnedNetworks",
     "DensityNetworks",
     "DomainScore",
@@ -33,8 +39,12 @@ __all__ = [
     "Recipe",
     "SaliencyStack",
     "WeightsFile",
+    "amplitude_head",
+    "amplitude_inputs",
+    "build_amplitude_cnn",
     "build_deandres2022",
     "build_density_cnn",
+    "check_amplitude_network",
     "check_density_network",
     "density_head",
     "density_inputs",

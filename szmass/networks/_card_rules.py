@@ -7,8 +7,9 @@ import numpy as np
 
 from szmass.exceptions import FileFormatError, InvalidInputError
 
-#: What networks may give: a number, or a density of it.
-TARGETS = ("log10_mass", "log10_mass_density")
+#: What networks may give: a number, a density of it, or the amplitude of the signal.
+TARGETS = ("log10_mass", "log10_mass_density", "amplitude")
+_KINDS = {TARGETS[1]: "density networks", TARGETS[2]: "amplitude networks"}
 
 # Rounding of header values passes; 1.718' against 1.7' and 7' against 10' do not.
 _SCALE_TOLERANCE, _BEAM_TOLERANCE = 1e-3, 1e-2
@@ -100,18 +101,19 @@ def _is_file(entry):
     return named and "/" not in entry.file and "\\" not in entry.file
 
 
-def check_density_card(card):
-    """Refuse a card that says of density networks what they cannot be: none of it is ignored."""
+def check_ensemble_card(card, target):
+    """Refuse a card that says of an ensemble what it cannot be: none of it is ignored."""
     (low, high), options = card.log10_mass_range, card.architecture_options
-    built = options.get("log10_mass_range")
+    # Amplitudes know of no masses.
+    built = options.get("log10_mass_range") if target == TARGETS[1] else (low, high)
     rules = {
-        "target": (card.target == TARGETS[1], repr(TARGETS[1])),
-        "h": (card.h is None, "None: densities are of log10(M / Msun)"),
+        "target": (card.target == target, repr(target)),
+        "h": (card.h is None, "None: masses are log10(M / Msun)"),
         "normalisation": (
             card.normalisation == ((0.0, 1.0),),
             "((0, 1),): the networks see y in units of the noise",
         ),
-        "error_table": (card.error_table is None, "None: errors are those of the density"),
+        "error_table": (card.error_table is None, "None: errors are those of the posterior"),
         "log10_mass_range": (
             isinstance(built, list | tuple)
             and len(built) == 2
@@ -122,7 +124,7 @@ def check_density_card(card):
     for name, (kept, expectation) in rules.items():
         if not kept:
             raise FileFormatError(
-                f"'{name}' of the model card {card.name!r} of density networks must be "
+                f"'{name}' of the model card {card.name!r} of {_KINDS[target]} must be "
                 f"{expectation}. Received: {getattr(card, name)!r:.200}"
             )
 

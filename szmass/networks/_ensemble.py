@@ -9,41 +9,27 @@ import numpy as np
 
 from szmass.networks._densities import Calibration
 from szmass.networks._fit import best_arrays
-from szmass.networks._inputs import NetworkInputs, pooled, redshift_and_level
+from szmass.networks._inputs import pooled, redshift_and_level
+from szmass.networks._mocks import domain_mocks
 from szmass.networks._weights import save_arrays
 from szmass.networks.architectures import ARCHITECTURES, architecture_source
 from szmass.networks.binned import CARD
 from szmass.networks.cards import ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import FEWEST, DomainScore
+from szmass.networks.shipped import load_networks
 from szmass.physics.cosmology import get_cosmology
-from szmass.simulations import Observation, draw_flat, get_environment, simulate
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.version import __version__
 
 WEIGHTS_FILE = "model.npz"
 
-# Realisations of the noise with which validation clusters are seen for the calibration.
-_PASSES = 3
-_BATCH = 256
-# Redshifts in each bin of a recipe, evenly spaced, that clusters are drawn from.
-_PER_BIN = 1000
-# Mocks in domain: how they are sampled, how many at a time, and what is added to the recipe's seed,
-# since nobody is to have trained on them.
-_SAMPLINGS, _CHUNK, _OFFSET = ("point", "nearest", "bilinear"), 1024, 1_000_003
+#: Realisations of the noise with which validation clusters are seen for the calibration.
+PASSES = 3
 # Masses of simulations, learned by convolutional networks from maps like Planck's.
 _IDEA = "2022NatAs...6.1325D"
 # Bins of the report.
 _REDSHIFT, _LOG10_MASS, _DEPTH = (0.0, 0.1, 0.2, 0.4, 1.0), (0.0, 14.7, 99.0), (0.0, 1.0, 99.0)
-
-
-def draw_population(recipe, n, seed):
-    """Draw clusters as a recipe says: even in log M, as many in each redshift bin."""
-    data = recipe.data
-    redshift = np.concatenate(
-        [np.linspace(*pair, _PER_BIN) for pair in itertools.pairwise(data["redshift"])]
-    )
-    return draw_flat(n, mass=data["mass"] * u.solMass, redshift=redshift, seed=seed)
 
 
 def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
@@ -52,15 +38,12 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     ``encoder(part)`` turns batches of that part of the data into inputs and targets; ``streams``
     are of noisy maps for validation and test.
     """
-    arrays = {}
-    for number in range(recipe.training["members"]):
-        for name, array in best_arrays(folder / f"member-{number}").items():
-            # What ships is half as large; calibration and test see the rounded weights.
-            arrays[f"member-{number}/{name}"] = array.astype(np.float16)
-    card = _card(recipe, dataset)
+    arrays = rounded_members(recipe, folder)
+    loss = "minus the mean of ln p(log10 M_true)"
+    card = make_card(recipe, dataset, DensityNetworks.target, loss)
     networks = DensityNetworks(card, arrays)
     validation, test = streams
-    passes = [_evaluated(networks, encoder, validation, number) for number in range(_PASSES)]
+    passes = [evaluated(networks, encoder, validation, number) for number in range(PASSES)]
     log_density, context, truth, _ = map(np.concatenate, zip(*passes, strict=True))
     calibration = Calibration.fit(
         log_density, networks.log10_mass, *redshift_and_level(context), truth
@@ -68,28 +51,39 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     arrays["calibration/coefficients"] = calibration.coefficients
     networks = DensityNetworks(card, arrays)
     if recipe.training["domain"] >= FEWEST:
-        planes, context, log10_mass = _in_domain(networks, recipe, dataset, noise)
-        domain = DomainScore.fit(planes, context, log10_mass, seed=recipe.seed)
-        arrays |= {f"domain/{name}": array for name, array in domain.to_arrays().items()}
+
+        def seen(mocks, model, told, centring):
+            inputs = networks.inputs(model)
+            planes = inputs.planes(pooled(mocks.cutouts.data), told)
+            context = inputs.context(mocks.redshift, told)
+            found = networks.calibrated(networks.from_planes(planes, context), context)
+            return planes, context, networks.mean_log10_mass(found)
+
+        arrays |= fitted_domain(recipe, dataset, noise, seen)
         networks = DensityNetworks(card, arrays)
-    log_density, context, truth, depth = _evaluated(networks, encoder, test, 0)
+    log_density, context, truth, depth = evaluated(networks, encoder, test, 0)
     log_density = networks.calibrated(log_density, context)
     redshift, _ = redshift_and_level(context)
     metrics = {
-        "data": f"{len(test.dataset)} maps of clusters that no training or calibration has seen",
+        "data": data_of(test),
         "estimate": "mean of M under the prior; relative error (M_CNN - M_true) / M_CNN",
         "test": density_report(log_density, networks.log10_mass, truth, redshift, depth),
     }
-    path = folder / WEIGHTS_FILE
-    save_arrays(path, arrays)
-    weights = WeightsFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
-    card = dataclasses.replace(card, metrics=metrics, weights=(weights,))
-    card.write(folder / CARD, overwrite=True)
-    return DensityNetworks(card, arrays)
+    write_ensemble(folder, card, arrays, metrics)
+    return load_networks(folder)
 
 
-def _evaluated(networks, encoder, stream, number):
-    """ln of densities before calibration, numbers of the context, true log10 M, depths."""
+def rounded_members(recipe, folder):
+    """Weights of trained members, as they ship: half as large. All that follows sees these."""
+    return {
+        f"member-{number}/{name}": array.astype(np.float16)
+        for number in range(recipe.training["members"])
+        for name, array in best_arrays(folder / f"member-{number}").items()
+    }
+
+
+def evaluated(networks, encoder, stream, number):
+    """What the networks give, numbers of the context, targets and depths, of a whole stream."""
     encode = encoder(stream.dataset)
     found = []
     for parts in stream.epoch(number, in_order=True):
@@ -99,55 +93,29 @@ def _evaluated(networks, encoder, stream, number):
     return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
 
 
-def domain_inputs(recipe, geometry, beam, noise, n):
-    """Planes and context of about n clusters in domain, as `NetworkInputs` gives them, in parts.
+def fitted_domain(recipe, dataset, noise, seen):
+    """Arrays of a `DomainScore` of mocks in domain.
 
-    Each noise model and each sampling of a map has its share; the seed is the recipe's, moved.
+    ``seen(mocks, model, told, centring)`` gives planes, context and what stands for the mass.
     """
-    data, seen = recipe.data, recipe.observation
-    environment = get_environment(data["environment"], cosmology=data["cosmology"])
-    cases = list(itertools.product(noise, _SAMPLINGS))
-    rng = np.random.default_rng([recipe.seed, _OFFSET])
-    for number, (model, sampling) in enumerate(cases):
-        inputs = NetworkInputs(geometry.shape, geometry.pixel_scale.to_value(u.arcmin), model)
-        observation = Observation(
-            name=f"domain-{sampling}",
-            geometry=geometry,
-            beam=beam,
-            sampling=sampling,
-            noise=model,
-            centring=seen["centring"] * u.arcmin,
-        )
-        for start in range(0, -(-n // len(cases)), _CHUNK):
-            seed = recipe.seed + _OFFSET + 100 * number + start // _CHUNK
-            sample = draw_population(recipe, min(_CHUNK, -(-n // len(cases)) - start), seed)
-            depth = np.exp(rng.uniform(*np.log(seen["depth"]), len(sample)))
-            sample.table["depth"] = depth
-            mocks = simulate(
-                sample,
-                observation,
-                model=data["model"],
-                cosmology=data["cosmology"],
-                environment=environment,
-                seed=seed,
-            )
-            told = depth * np.exp(seen["depth_error"] * rng.standard_normal(len(depth)))
-            planes = inputs.planes(pooled(mocks.cutouts.data), told)
-            yield planes, inputs.context(mocks.redshift, told)
+    mocks = domain_mocks(recipe, dataset.geometry, dataset.beam, noise, recipe.training["domain"])
+    found = [np.concatenate(arrays) for arrays in zip(*(seen(*m) for m in mocks), strict=True)]
+    domain = DomainScore.fit(*found, seed=recipe.seed)
+    return {f"domain/{name}": array for name, array in domain.to_arrays().items()}
 
 
-def _in_domain(networks, recipe, dataset, noise):
-    """Inputs of clusters in domain, sampled as maps are, and what the networks give for them."""
-    found = []
-    mocks = domain_inputs(recipe, dataset.geometry, dataset.beam, noise, recipe.training["domain"])
-    for planes, context in mocks:
-        parts = [
-            networks.from_planes(planes[start : start + _BATCH], context[start : start + _BATCH])
-            for start in range(0, len(planes), _BATCH)
-        ]
-        log_density = networks.calibrated(np.concatenate(parts), context)
-        found.append((planes, context, networks.mean_log10_mass(log_density)))
-    return map(np.concatenate, zip(*found, strict=True))
+def data_of(test):
+    """What the test of a card was made on, in words."""
+    return f"{len(test.dataset)} maps of clusters that no training or calibration has seen"
+
+
+def write_ensemble(folder, card, arrays, metrics):
+    """Write weights, and the card with their test."""
+    path = folder / WEIGHTS_FILE
+    save_arrays(path, arrays)
+    weights = WeightsFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    card = dataclasses.replace(card, metrics=metrics, weights=(weights,))
+    card.write(folder / CARD, overwrite=True)
 
 
 def density_report(log_density, grid, truth, redshift, depth):
@@ -165,7 +133,7 @@ def density_report(log_density, grid, truth, redshift, depth):
     relative = 1 - 10**truth / mean
     rows = []
     for (z0, z1), (m0, m1), (d0, d1) in itertools.product(
-        _with_all(_REDSHIFT), _with_all(_LOG10_MASS), _with_all(_DEPTH)
+        with_all(_REDSHIFT), with_all(_LOG10_MASS), with_all(_DEPTH)
     ):
         inside = (redshift > z0) & (redshift <= z1)
         inside &= (np.log10(mean) > m0) & (np.log10(mean) <= m1) & (depth > d0) & (depth <= d1)
@@ -184,11 +152,13 @@ def density_report(log_density, grid, truth, redshift, depth):
     return rows
 
 
-def _with_all(edges):
+def with_all(edges):
+    """All of a range, and its bins."""
     return [(edges[0], edges[-1]), *itertools.pairwise(edges)]
 
 
-def _card(recipe, dataset):
+def make_card(recipe, dataset, target, loss):
+    """Card of the networks of a recipe, before their test."""
     geometry, data = dataset.geometry, recipe.data
     architecture, options = recipe.architecture["name"], recipe.network_options
     model = ARCHITECTURES[architecture](geometry.shape, **options)
@@ -206,10 +176,10 @@ def _card(recipe, dataset):
         beam_fwhm_arcmin=dataset.beam.to_value(u.arcmin),
         redshift_bins=((data["redshift"][0] * (1 - 1e-9), data["redshift"][-1]),),
         normalisation=((0.0, 1.0),),
-        target="log10_mass_density",
+        target=target,
         mass_definition="500c",
         h=None,
-        log10_mass_range=tuple(options["log10_mass_range"]),
+        log10_mass_range=tuple(recipe.log10_mass_range),
         training={
             "recipe": recipe.to_dict(),
             "architecture_source": architecture_source(architecture),
@@ -217,7 +187,7 @@ def _card(recipe, dataset):
             "data_digest": dataset.digest,
             "maps": len(dataset),
             "cosmology": str(get_cosmology(data["cosmology"]).name),
-            "loss": "minus the mean of ln p(log10 M_true)",
+            "loss": loss,
             "szmass": __version__,
         },
         split="by cluster, in each redshift bin; fractions and seed as in the recipe",

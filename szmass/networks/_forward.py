@@ -7,7 +7,7 @@ from numpy.lib.stride_tricks import as_strided
 from scipy.special import erf
 
 from szmass.exceptions import FileFormatError
-from szmass.networks._inputs import CHANNELS, CONTEXT
+from szmass.networks._inputs import CHANNELS, CONTEXT, FOUND, TOLD
 
 
 def network_of(card, arrays):
@@ -120,7 +120,7 @@ def _gelu(x):
     return 0.5 * x * (1 + erf(x * np.float32(np.sqrt(0.5))))
 
 
-def _density_cnn(layers, planes, context, *, log10_mass_range, filters=(32, 48, 64), components=4):
+def _towers(layers, planes, context, filters):
     known = _gelu(layers.dense("context1", context, 48))
     features = [known]
     for i, tower in enumerate(("core", "field")):
@@ -131,7 +131,19 @@ def _density_cnn(layers, planes, context, *, log10_mass_range, filters=(32, 48, 
         features.append(layers.dense(f"{tower}_dense", x.reshape(len(x), -1), 96))
     x = _gelu(layers.dense("dense1", np.concatenate(features, axis=1), 192))
     x = _gelu(layers.dense("dense2", np.concatenate([x, known], axis=1), 192))
-    x = _gelu(layers.dense("dense3", x, 64))
+    return _gelu(layers.dense("dense3", x, 64))
+
+
+def _amplitude_cnn(layers, planes, context, *, filters=(32, 48, 64)):
+    x = _towers(layers, planes, context, filters)
+    weights = layers.dense("sizes", x, len(FOUND))
+    weights = np.exp(weights - weights.max(axis=1, keepdims=True))
+    found = (weights * context[:, len(TOLD) :]).sum(axis=1) / weights.sum(axis=1)
+    return 10 * found[:, np.newaxis] + 3 * layers.dense("amplitude", x, 1)
+
+
+def _density_cnn(layers, planes, context, *, log10_mass_range, filters=(32, 48, 64), components=4):
+    x = _towers(layers, planes, context, filters)
     x = layers.dense("mixture", x, 3 * components).reshape(-1, 3, components)
     low, high = log10_mass_range
     start = np.linspace(-1.5, 1.5, components).astype(np.float32)
@@ -154,11 +166,13 @@ def _deandres2022(layers, maps, *, dropout=None):
     return layers.dense("dense4", x, 1)
 
 
+def _planes(shape):
+    return shape[0] // 4, shape[1] // 4, len(CHANNELS)
+
+
 #: What runs a network, and the shapes of its inputs by rows and columns of a cutout.
 PASSES = {
-    "density_cnn": (
-        _density_cnn,
-        lambda shape: ((shape[0] // 4, shape[1] // 4, len(CHANNELS)), (len(CONTEXT),)),
-    ),
+    "amplitude_cnn": (_amplitude_cnn, lambda shape: (_planes(shape), (len(TOLD) + len(FOUND),))),
+    "density_cnn": (_density_cnn, lambda shape: (_planes(shape), (len(CONTEXT),))),
     "deandres2022": (_deandres2022, lambda shape: ((*shape, 1),)),
 }

@@ -18,6 +18,19 @@ _MULTIPOLES = (150.0, 450.0, 900.0, 1500.0)
 #: Numbers that come with each map.
 CONTEXT = ("redshift", "log10 redshift", *(f"noise at l = {ell:.0f}" for ell in _MULTIPOLES))
 
+# Sizes theta500 [arcmin] of matched filters in the middle of the field, and of the clusters whose
+# detection limits tell the network of the noise.
+_FILTERS, _LIMITS = (1.5, 3.0, 6.0, 12.0, 24.0, 48.0), (2.0, 5.0, 12.0, 30.0)
+
+#: More numbers, for networks that give amplitudes: what is told of noise and position, and what
+#: filters found.
+TOLD = (
+    *CONTEXT,
+    *(f"noise at theta500 = {size:g} arcmin" for size in _LIMITS),
+    "position error",
+)
+FOUND = tuple(f"filter of theta500 = {size:g} arcmin" for size in _FILTERS)
+
 _ARCMIN = np.pi / 180 / 60
 # Size of the cluster that the filter is made for [arcmin]: small, so that it loses nothing.
 _THETA500 = 4.0
@@ -27,8 +40,16 @@ _FLOOR = 0.01
 _SHARPEST = 3.0
 # y [1] and N_l [sr] that are of order one for the network.
 _Y, _POWER = 1.64e-6, 1e-17
+# Y500 [arcmin2] whose logarithm is subtracted from those of detection limits.
+_LIMIT = 6e-4
 # Signals beyond so many standard deviations are compressed: they range over four decades.
 _KNEE = 3.0
+# The same for amplitudes, in units of the noise, which are compressed further.
+_BEND = 0.15
+# Factor of compressed amplitudes in the context, which makes them of order one.
+_ORDER_ONE = 0.1
+# Sizes between which detection limits are interpolated [arcmin].
+_SIZES = np.geomspace(0.2, 250.0, 80)
 # Half-width [pixels] of the interpolating kernel.
 _LANCZOS = 4
 
@@ -62,10 +83,12 @@ class NetworkInputs:
         self._sharpened = sharpened.astype(np.float32) if smoothed else None
         sigma = noise.beam.to_value("rad") / np.sqrt(8 * np.log(2))
         profile = get_pressure_profile("arnaud2010")
-        signal = disc_transform(ell * _THETA500 * _ARCMIN, profile) * np.exp(
-            -0.5 * (ell * sigma) ** 2
-        )
-        weights = signal / power
+        beam = np.exp(-0.5 * (ell * sigma) ** 2)
+
+        def signal(theta500):
+            return disc_transform(ell * theta500 * _ARCMIN, profile) * beam
+
+        weights = signal(_THETA500) / power
         # A constant offset tells nothing.
         weights[0, 0] = 0.0
         # Unit variance of the filtered noise at depth 1.
@@ -73,15 +96,37 @@ class NetworkInputs:
         self._weights = (weights / np.sqrt(variance)).astype(np.float32)
         levels = noise.spectrum(np.array(_MULTIPOLES), deconvolved=True).value
         self._levels = 0.5 * np.log(levels / _POWER)
+        # Modes of cosines that are even about the middle, of a cluster with Y500 = 1 arcmin2.
+        even = np.cos(np.pi * np.arange(n) / 2).round()
+        even *= np.where(np.arange(n), np.sqrt(2 / n), np.sqrt(1 / n))
+        even *= np.sinc(k * side / (2 * np.pi))
+        middle = np.multiply.outer(even, even) * (_ARCMIN / side) ** 2
+        templates = np.array([(signal(size) * middle).ravel() for size in _FILTERS])
+        filters = templates * side**2 / power.ravel()
+        filters[:, 0] = 0.0
+        filters /= np.sqrt((filters * templates).sum(axis=1))[:, np.newaxis]
+        self._filters = filters.T.astype(np.float32)
+        limits = noise.sigma_y500(_SIZES * u.arcmin, profile=profile).to_value(u.arcmin**2)
+        self._limits = np.log(limits)
+        self._told = np.interp(np.log(_LIMITS), np.log(_SIZES), self._limits) - np.log(_LIMIT)
+
+    def error(self, theta500):
+        """Standard error of Y500 [arcmin2] of filters for sizes theta500 [arcmin], at depth 1."""
+        return np.exp(np.interp(np.log(theta500), np.log(_SIZES), self._limits))
 
     def planes(self, blocks, depth):
         """Planes, float32 (N, n / 2, n / 2, 4), of `pooled` y (N, n, n) at depths (N,)."""
+        return self.seen(blocks, depth)[0]
+
+    def seen(self, blocks, depth):
+        """`planes`, and compressed S/N in the middle of filters of all sizes, float32 (N, 6)."""
         blocks = np.asarray(blocks, dtype=np.float32)
         depth = np.asarray(depth, dtype=np.float32).reshape(-1, 1, 1)
         modes = fft.dctn(blocks, axes=(1, 2), norm="ortho", overwrite_x=False)
         if self._sharpened is not None:
             modes *= self._sharpened
             blocks = fft.idctn(modes, axes=(1, 2), norm="ortho", overwrite_x=False)
+        found = compressed((modes.reshape(len(modes), -1) @ self._filters) / depth[:, 0])
         modes *= self._weights
         filtered = fft.idctn(modes, axes=(1, 2), norm="ortho", overwrite_x=True)
         filtered /= depth
@@ -91,7 +136,7 @@ class NetworkInputs:
         for channel, (image, scale) in enumerate(((blocks, _Y), (filtered, 1.0))):
             for wide, part in ((0, image[:, inner, inner]), (2, pooled(image))):
                 result[..., channel + wide] = np.arcsinh(part / (_KNEE * scale))
-        return result
+        return result, np.float32(_ORDER_ONE) * found
 
     def context(self, redshift, depth):
         """Numbers that go with the planes, float32 (N, 6), at redshifts and depths (N,)."""
@@ -99,6 +144,23 @@ class NetworkInputs:
         levels = self._levels + np.log(np.asarray(depth, dtype=float))[:, np.newaxis]
         own = np.stack([4 * redshift - 2, 2 * np.log10(redshift) + 1], axis=1)
         return np.concatenate([own, levels], axis=1).astype(np.float32)
+
+    def told(self, redshift, depth, centring):
+        """All that is told, float32 (N, 11); ``centring`` are position errors per axis [arcmin]."""
+        limits = self._told + np.log(np.asarray(depth, dtype=float))[:, np.newaxis]
+        centring = np.asarray(centring, dtype=float)[:, np.newaxis] - 1
+        more = np.concatenate([limits, centring], axis=1).astype(np.float32)
+        return np.concatenate([self.context(redshift, depth), more], axis=1)
+
+
+def compressed(amplitude):
+    """Amplitudes in units of the noise, compressed so that those of all clusters count alike."""
+    return np.arcsinh(_BEND * amplitude) / _BEND
+
+
+def expanded(value):
+    """Amplitudes that `compressed` compressed."""
+    return np.sinh(_BEND * value) / _BEND
 
 
 def redshift_and_level(context):

@@ -14,30 +14,51 @@ from szmass.networks._inputs import displaced, pooled, turned
 # Maps that are read, or noise that is drawn, at a time.
 _CHUNK = 2048
 
+# Part of clusters whose position is exact, where position errors are told.
+_EXACT = 0.1
+# Noise models in a batch.
+_KINDS = 8
+
 
 @dataclass(frozen=True)
 class MapBatch:
     """Noisy maps of y (N, ny, nx), of rows of the data set, and the number of their noise model.
 
-    ``depth`` are factors of the noise amplitude as they are told, (N,).
+    ``depth`` are factors of the noise amplitude as they are told, ``centring`` position errors per
+    axis [pixels], ``factor`` what the clusters' own signals were multiplied by, all (N,).
     """
 
     rows: np.ndarray
     maps: np.ndarray
     noise: int
     depth: np.ndarray
+    centring: np.ndarray
+    factor: np.ndarray
+
+
+@dataclass(frozen=True)
+class OwnSignals:
+    """Maps of the clusters of a data set alone, so that their signals can be changed.
+
+    Signals are multiplied by factors of that standard deviation of the logarithm; half of those
+    that may be turned, (N,), are negative.
+    """
+
+    dataset: object
+    spread: float
+    turned: np.ndarray
 
 
 class MapStream:
     """Clean maps with fresh noise, in random order and orientation, from seed and epoch alone.
 
-    Noise models take turns; None stands for no noise. An epoch consists of whole batches.
-    ``centring`` is the standard deviation per axis of the displacement [pixels]; ``depth`` the
-    range of the factor of the noise amplitude, even in its logarithm; ``depth_error`` the standard
-    deviation of ln of the factor that is told. ``blocks`` averages 2 x 2 pixels. ``fields`` noise
-    maps are drawn per epoch and noise model, each used in random orientations and with either sign.
-    Maps that take no more ``memory`` than so many bytes are kept, others are read from disk in
-    every epoch.
+    Noise models take turns, at most eight in a batch; None stands for no noise. An epoch consists
+    of whole batches. ``centring`` is the standard deviation per axis of the displacement [pixels];
+    with ``own`` signals it is the largest, and each map has its own. ``depth`` is the range of the
+    factor of the noise amplitude, even in its logarithm; ``depth_error`` the standard deviation of
+    ln of the factor that is told. ``blocks`` averages 2 x 2 pixels. ``fields`` noise maps are drawn
+    per epoch and noise model, each used in random orientations and with either sign. Maps that take
+    no more ``memory`` than so many bytes are kept, others are read from disk in every epoch.
     """
 
     def __init__(
@@ -53,6 +74,7 @@ class MapStream:
         blocks=True,
         fields=8192,
         memory=6e9,
+        own=None,
     ):
         if not len(dataset):
             raise InvalidInputError("The data set has no maps to train on.")
@@ -61,11 +83,11 @@ class MapStream:
         self.dataset, self.noise, self.seed = dataset, tuple(noise), seed
         self.batch_size = min(batch_size, len(dataset))
         self.centring, self.depth, self.depth_error = centring, depth, depth_error
-        self.blocks = blocks
+        self.blocks, self.own = blocks, own
         self.fields = min(fields, 2 * math.ceil(len(dataset) / len(self.noise)))
         side = dataset.geometry.shape[0] // (2 if blocks else 1)
         self._kept = None
-        self._keep = 4 * side**2 * len(dataset) <= memory
+        self._keep = 4 * side**2 * len(dataset) * (1 if own is None else 2) <= memory
 
     @property
     def steps(self):
@@ -82,33 +104,46 @@ class MapStream:
         """Batches of one epoch; in order, all maps once and upright, as for validation."""
         rng = np.random.default_rng([self.seed, number])
         banks = [self._bank(model, rng) for model in self.noise]
-        for rows, maps in self._clean(number, in_order):
-            parts = []
-            # Which noise comes first changes, so that in validation all models have their share.
-            for kind, share in enumerate(np.array_split(np.arange(len(rows)), len(self.noise))):
+        for rows, maps, alone in self._clean(number, in_order):
+            parts, kinds = [], np.arange(len(banks))
+            if len(kinds) > _KINDS and not in_order:
+                kinds = rng.choice(kinds, _KINDS, replace=False)
+            for kind, share in zip(
+                kinds, np.array_split(np.arange(len(rows)), len(kinds)), strict=True
+            ):
                 if len(share):
-                    parts.append(self._noisy(rows[share], maps[share], kind, banks, rng, in_order))
+                    own = None if alone is None else alone[share]
+                    given = rows[share], maps[share], own, int(kind)
+                    parts.append(self._noisy(*given, banks, rng, in_order))
             yield parts
 
     def _clean(self, number, in_order):
         size = self.batch_size
         if self._keep:
             if self._kept is None:
-                self._kept = np.concatenate(
-                    [self._reduced(part) for _, part in self.dataset.batches(_CHUNK)]
-                )
+                self._kept = [
+                    np.concatenate([self._reduced(part) for _, part in dataset.batches(_CHUNK)])
+                    for dataset in self._datasets
+                ]
             order = np.arange(len(self.dataset))
             if not in_order:
                 order = np.random.default_rng([self.seed, number, 1]).permutation(order)
             end = len(order) if in_order else self.steps * size
             for start in range(0, end, size):
                 rows = order[start : start + size]
-                yield rows, self._kept[rows]
+                maps = [kept[rows] for kept in self._kept]
+                yield rows, maps[0], maps[1] if self.own else None
             return
         seed = None if in_order else self.seed
-        for rows, maps in self.dataset.batches(size, seed=seed, epoch=number):
+        batches = [d.batches(size, seed=seed, epoch=number) for d in self._datasets]
+        for (rows, maps), *alone in zip(*batches, strict=True):
             if in_order or len(rows) == size:
-                yield rows, self._reduced(maps)
+                own = self._reduced(alone[0][1]) if alone else None
+                yield rows, self._reduced(maps), own
+
+    @property
+    def _datasets(self):
+        return [self.dataset, *([self.own.dataset] if self.own else [])]
 
     def _reduced(self, maps):
         if not np.isfinite(maps).all():
@@ -129,13 +164,19 @@ class MapStream:
             parts.append(pooled(fields) if self.blocks else fields)
         return np.concatenate(parts)
 
-    def _noisy(self, rows, maps, kind, banks, rng, in_order):
+    def _noisy(self, rows, maps, alone, kind, banks, rng, in_order):
         n = len(rows)
         low, high = np.log(self.depth)
         depth = np.exp(rng.uniform(low, high, n))
+        centring, factor = np.full(n, self.centring), np.ones(n)
+        if self.own is not None:
+            centring *= rng.random(n) * (rng.random(n) > _EXACT)
+            factor = np.exp(self.own.spread * rng.standard_normal(n))
+            factor[self.own.turned[rows] & (rng.random(n) < 0.5)] *= -1
+            maps = maps + (factor - 1).astype(np.float32)[:, np.newaxis, np.newaxis] * alone
         if self.centring:
             # Positions do not depend on the size of the pixels that have been averaged.
-            shift = rng.normal(0.0, self.centring / 2, (n, 2))
+            shift = rng.normal(0.0, 0.5, (n, 2)) * centring[:, np.newaxis]
             maps = displaced(maps, shift)
         if banks[kind] is not None:
             field = rng.integers(0, len(banks[kind]), n)
@@ -145,7 +186,7 @@ class MapStream:
         if not in_order:
             maps = turned(maps, int(rng.integers(8)))
         told = depth * np.exp(self.depth_error * rng.standard_normal(n))
-        return MapBatch(rows, maps, kind, told)
+        return MapBatch(rows, maps, kind, told, centring, factor)
 
 
 def check_noise(noise, dataset):

@@ -8,21 +8,25 @@ import numpy as np
 from szmass._utils.optional import import_optional
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, MissingDependencyError
-from szmass.networks._inputs import CHANNELS, CONTEXT
+from szmass.networks._inputs import CHANNELS, CONTEXT, FOUND, TOLD
 from szmass.networks._weights import named_weights
 
 __all__ = [
     "ARCHITECTURES",
+    "amplitude_head",
+    "amplitude_inputs",
+    "build_amplitude_cnn",
     "build_deandres2022",
     "build_density_cnn",
+    "check_amplitude_network",
     "check_density_network",
     "density_head",
     "density_inputs",
 ]
 
 #: Functions that build a network, by the name that recipes and model cards give. Other packages
-#: add theirs under the entry-point group ``szmass.architectures``; `check_density_network` says
-#: what `train` needs of them.
+#: add theirs under the entry-point group ``szmass.architectures``; `check_amplitude_network` and
+#: `check_density_network` say what `train` needs of them.
 ARCHITECTURES = Registry("network architecture", "szmass.architectures")
 
 
@@ -77,16 +81,68 @@ def check_density_network(name, shape, *, log10_mass_range, **options):
     MissingDependencyError
         Keras, its backend, or what the architecture needs is not installed.
     """
+    options = {"log10_mass_range": log10_mass_range, **options}
+    network = _built_twice(name, shape, options, CONTEXT)
+    found = tuple(network.output_shape)
+    if len(found) != 3 or found[1] != 3 or not found[2]:
+        raise InvalidInputError(
+            f"The architecture {name!r} must give (None, 3, components), as density_head does. It "
+            f"gives {found}."
+        )
+    return network
+
+
+def check_amplitude_network(name, shape, **options):
+    """Build an architecture, and refuse it if networks that give amplitudes cannot be made of it.
+
+    An architecture is a function ``build(shape, **options)``: rows and columns of a cutout, and
+    options of plain numbers, texts and lists, which recipes set under ``[architecture]`` and model
+    cards keep. It gives a ``keras.Model`` that takes what `amplitude_inputs` gives and gives what
+    `amplitude_head` gives. All its layers with weights have names, since by these the weights are
+    found again.
+
+    Parameters
+    ----------
+    name : str
+        Name in `ARCHITECTURES`.
+    shape : tuple of int
+        Rows and columns of a cutout.
+    **options
+        Options of the architecture.
+
+    Returns
+    -------
+    keras.Model
+        The network, untrained.
+
+    Raises
+    ------
+    InvalidInputError
+        It cannot be built, takes or gives something else, or its layers have no names.
+    UnknownNameError
+        There is no such architecture.
+    MissingDependencyError
+        Keras, its backend, or what the architecture needs is not installed.
+    """
+    network = _built_twice(name, shape, options, (*TOLD, *FOUND))
+    if tuple(network.output_shape) != (None, 1):
+        raise InvalidInputError(
+            f"The architecture {name!r} must give (None, 1), as amplitude_head does. It gives "
+            f"{tuple(network.output_shape)}."
+        )
+    return network
+
+
+def _built_twice(name, shape, options, context):
+    """Build a network that takes planes and that context, with the same weights each time."""
     build = ARCHITECTURES[name]
     if shape[0] != shape[1] or shape[0] % 8:
         raise InvalidInputError(
             f"'shape' must be that of squares whose side is divisible by 8. Received: {shape!r}"
         )
     try:
-        network, again = (
-            build(shape, log10_mass_range=log10_mass_range, **options) for _ in range(2)
-        )
-        found = [tuple(t.shape) for t in network.inputs], tuple(network.output_shape)
+        network, again = (build(shape, **options) for _ in range(2))
+        found = [tuple(t.shape) for t in network.inputs]
         names, others = (list(named_weights(n)) for n in (network, again))
     except MissingDependencyError:
         raise
@@ -95,11 +151,11 @@ def check_density_network(name, shape, *, log10_mass_range, **options):
             f"The architecture {name!r} cannot be built for cutouts of {shape[0]} x {shape[1]} "
             f"pixels with {options!r}: {err}"
         ) from err
-    inputs = [(None, shape[0] // 4, shape[1] // 4, len(CHANNELS)), (None, len(CONTEXT))]
-    if found[0] != inputs or len(found[1]) != 3 or found[1][1] != 3 or not found[1][2]:
+    inputs = [(None, shape[0] // 4, shape[1] // 4, len(CHANNELS)), (None, len(context))]
+    if found != inputs:
         raise InvalidInputError(
-            f"The architecture {name!r} must take {inputs} and give (None, 3, components), as "
-            f"density_inputs and density_head do. It takes {found[0]} and gives {found[1]}."
+            f"The architecture {name!r} must take {inputs}, as density_inputs or amplitude_inputs "
+            f"give them. It takes {found}."
         )
     if names != others or len(names) < len(network.weights):
         raise InvalidInputError(
@@ -126,9 +182,57 @@ def density_inputs(shape):
     context : keras.KerasTensor
         Numbers, shape (N, 6): redshift and noise.
     """
+    return _inputs(shape, CONTEXT)
+
+
+def amplitude_inputs(shape):
+    """Give the inputs of a network that gives an amplitude.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of a cutout.
+
+    Returns
+    -------
+    planes : keras.KerasTensor
+        As for `density_inputs`.
+    context : keras.KerasTensor
+        Numbers, shape (N, 17): redshift, noise, position error, and compressed signal-to-noise
+        ratios of six matched filters in the middle of the field.
+    """
+    return _inputs(shape, (*TOLD, *FOUND))
+
+
+def _inputs(shape, context):
     keras = import_optional("keras", extra="train", purpose="build a network")
     planes = keras.Input((shape[0] // 4, shape[1] // 4, len(CHANNELS)), name="planes")
-    return planes, keras.Input((len(CONTEXT),), name="context")
+    return planes, keras.Input((len(context),), name="context")
+
+
+def amplitude_head(features, context):
+    """Give the output of a network that gives an amplitude.
+
+    The features weigh what the filters found, and correct it.
+
+    Parameters
+    ----------
+    features : keras.KerasTensor
+        What the last layer gives, shape (N, features).
+    context : keras.KerasTensor
+        The numbers that `amplitude_inputs` gave.
+
+    Returns
+    -------
+    keras.KerasTensor
+        Shape (N, 1): the amplitude in units of its noise, compressed by an inverse hyperbolic sine.
+    """
+    keras = import_optional("keras", extra="train", purpose="build a network")
+    layers, ops = keras.layers, keras.ops
+    weights = ops.softmax(layers.Dense(len(FOUND), dtype="float32", name="sizes")(features))
+    correction = layers.Dense(1, dtype="float32", name="amplitude")(features)
+    found = ops.cast(context[:, len(TOLD) :], "float32")
+    return 10 * ops.sum(weights * found, axis=-1, keepdims=True) + 3 * correction
 
 
 def density_head(features, log10_mass_range, components=4):
@@ -244,10 +348,51 @@ def build_density_cnn(shape=(96, 96), *, log10_mass_range, filters=(32, 48, 64),
         nx / 4, 4), and numbers, shape (N, 6), as in `density_inputs`. Gives shape (N, 3,
         components): logarithms of the weights, means and standard deviations.
     """
+    planes, context = density_inputs(shape)
+    mixture = density_head(_towers(planes, context, filters), log10_mass_range, components)
+    return _model([planes, context], mixture, "density_cnn")
+
+
+ARCHITECTURES.add("density_cnn", build_density_cnn)
+
+
+def build_amplitude_cnn(shape=(96, 96), *, filters=(32, 48, 64)):
+    """Build the network that gives the amplitude of a cluster in units of its noise.
+
+    The towers are those of `build_density_cnn`. Their features weigh what matched filters of six
+    sizes find in the middle of the field, and correct it.
+
+    Parameters
+    ----------
+    shape : tuple of int, optional
+        Rows and columns of a cutout.
+    filters : sequence of int, optional
+        Filters of the convolutions of a tower, the first of 5 x 5 and the others of 3 x 3 pixels.
+
+    Returns
+    -------
+    keras.Model
+        Takes what `szmass.networks.AmplitudeNetworks` makes of cutouts, as in `amplitude_inputs`,
+        and gives shape (N, 1), as `amplitude_head` does.
+    """
+    planes, context = amplitude_inputs(shape)
+    amplitude = amplitude_head(_towers(planes, context, filters), context)
+    return _model([planes, context], amplitude, "amplitude_cnn")
+
+
+ARCHITECTURES.add("amplitude_cnn", build_amplitude_cnn)
+
+
+def _model(inputs, output, name):
+    keras = import_optional("keras", extra="train", purpose="build a network")
+    return keras.Model(inputs, output, name=name)
+
+
+def _towers(planes, context, filters):
+    """What two towers of convolutions see, with the context, as features (N, 64)."""
     keras = import_optional("keras", extra="train", purpose="build a network")
     layers = keras.layers
     channels = {"data_format": "channels_last", "padding": "same", "activation": "relu"}
-    planes, context = density_inputs(shape)
     known = layers.Dense(48, activation="gelu", name="context1")(context)
     features = [known]
     for i, tower in enumerate(("core", "field")):
@@ -263,9 +408,4 @@ def build_density_cnn(shape=(96, 96), *, log10_mass_range, filters=(32, 48, 64),
         features.append(layers.Dense(96, name=f"{tower}_dense")(layers.Flatten()(x)))
     x = layers.Dense(192, activation="gelu", name="dense1")(layers.concatenate(features))
     x = layers.Dense(192, activation="gelu", name="dense2")(layers.concatenate([x, known]))
-    x = layers.Dense(64, activation="gelu", name="dense3")(x)
-    mixture = density_head(x, log10_mass_range, components)
-    return keras.Model([planes, context], mixture, name="density_cnn")
-
-
-ARCHITECTURES.add("density_cnn", build_density_cnn)
+    return layers.Dense(64, activation="gelu", name="dense3")(x)

@@ -103,22 +103,30 @@ _OBSERVATION = {
     "depth_error": (_NUMBER, 0.0),
     "centring": (_NUMBER, 0.0),
 }
+# What else networks that give amplitudes see.
+_AMPLITUDE_OBSERVATION = {
+    "spectra": (_COUNT, 1),
+    "lowest": (_NUMBER, 3.0),
+    "sigma_lny": (_NUMBER, 0.2),
+}
 _EITHER_TRAINING = {
     "epochs": (_COUNT, _REQUIRED),
     "learning_rate": (_POSITIVE, 1e-3),
     "patience": (_COUNT_OR_NONE, None),
     "split": (_SPLIT, (0.8, 0.1, 0.1)),
 }
+_ENSEMBLE = {
+    "members": (_COUNT, 1),
+    **_EITHER_TRAINING,
+    "batch_size": (_COUNT, 256),
+    "weight_decay": (_NUMBER, 1e-4),
+    "precision": (_one_of(("float32", "mixed_float16", "mixed_bfloat16")), "float32"),
+    "domain": ((lambda v: _is_whole(v, 0), "a whole number"), 12_000),
+}
 _TRAININGS = {
-    # An ensemble of density networks.
-    "density": {
-        "members": (_COUNT, 1),
-        **_EITHER_TRAINING,
-        "batch_size": (_COUNT, 256),
-        "weight_decay": (_NUMBER, 1e-4),
-        "precision": (_one_of(("float32", "mixed_float16", "mixed_bfloat16")), "float32"),
-        "domain": ((lambda v: _is_whole(v, 0), "a whole number"), 12_000),
-    },
+    # Ensembles of density networks, and of networks that give amplitudes.
+    "density": _ENSEMBLE,
+    "amplitude": _ENSEMBLE,
     # Trainings of the published architecture, of which one per redshift bin is chosen.
     "selection": {
         "models": (_COUNT, 100),
@@ -128,15 +136,20 @@ _TRAININGS = {
         "threshold": (_POSITIVE, 0.05),
     },
 }
-_DENSITY_CNN = {
-    "filters": (
-        lambda v: isinstance(v, list | tuple) and v and all(_is_whole(n, 1) for n in v),
-        "a list of positive whole numbers",
-    ),
-    "components": _COUNT,
+_FILTERS = (
+    lambda v: isinstance(v, list | tuple) and v and all(_is_whole(n, 1) for n in v),
+    "a list of positive whole numbers",
+)
+_OWN_OPTIONS = {
+    "density_cnn": {"filters": _FILTERS, "components": _COUNT},
+    "amplitude_cnn": {"filters": _FILTERS},
 }
 #: Architecture of each kind, where the recipe names none.
-_ARCHITECTURE = {"density": "density_cnn", "selection": "deandres2022"}
+_ARCHITECTURE = {
+    "amplitude": "amplitude_cnn",
+    "density": "density_cnn",
+    "selection": "deandres2022",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +158,10 @@ class Recipe:
 
     Parameters
     ----------
-    kind : {"density", "selection"}
-        "density" trains an ensemble of density networks; "selection" follows the protocol of de
-        Andres et al. (2022).
+    kind : {"amplitude", "density", "selection"}
+        "amplitude" trains an ensemble of networks that give the amplitude of the signal;
+        "density" one of networks that give densities of log M, for any maps of known mass;
+        "selection" follows the protocol of de Andres et al. (2022).
     name : str
         Name of the trained networks.
     seed : int
@@ -158,16 +172,21 @@ class Recipe:
         (or a table with options of `~szmass.simulations.Environment`).
     observation : dict
         ``noise`` (kinds of `~szmass.maps.NoiseModel.planck` or files), ``depth`` (range of the
-        factor of the noise amplitude), ``depth_error``, ``centring`` [arcmin].
+        factor of the noise amplitude), ``depth_error``, ``centring`` [arcmin]: the standard
+        deviation per axis, or for "amplitude" the largest one, since it is told. For "amplitude"
+        also ``spectra``, the number of noise spectra drawn between and about those of ``noise``,
+        these in their number; ``lowest``, the amplitude down to whose negative training goes; and
+        ``sigma_lny``, by which signals are scattered beyond the scatter of the simulation.
     training : dict
-        For "density" ``members``, ``epochs``, ``batch_size``, ``learning_rate``, ``weight_decay``,
-        ``patience``, ``split``, ``precision``, ``domain`` (mocks that the `DomainScore` is fitted
-        to; fewer than 1000 for none); for "selection" ``models``, ``epochs``,
+        For "amplitude" and "density" ``members``, ``epochs``, ``batch_size``, ``learning_rate``,
+        ``weight_decay``, ``patience``, ``split``, ``precision``, ``domain`` (mocks that the
+        `DomainScore` is fitted to; fewer than 1000 for none); for "selection" ``models``,
+        ``epochs``,
         ``batch_size``, ``learning_rate``, ``patience``, ``split``, ``redshift_bins``,
         ``threshold``.
     architecture : dict, optional
-        ``name`` in ``szmass.networks.ARCHITECTURES``, by default "density_cnn", and options of the
-        function of that name. For "selection" there is nothing to choose.
+        ``name`` in ``szmass.networks.ARCHITECTURES``, by default "amplitude_cnn" or "density_cnn",
+        and options of the function of that name. For "selection" there is nothing to choose.
     quick : dict, optional
         What is different for a laptop minute, by dotted name.
 
@@ -198,9 +217,10 @@ class Recipe:
             raise InvalidInputError(f"'seed' must be an integer >= 0. Received: {self.seed!r}")
         if not isinstance(self.name, str) or not self.name:
             raise InvalidInputError(f"'name' must be a text. Received: {self.name!r}")
+        tells = self.kind == "amplitude"
         for section, keys in (
             ("data", _DATA),
-            ("observation", _OBSERVATION),
+            ("observation", _OBSERVATION | (_AMPLITUDE_OBSERVATION if tells else {})),
             ("training", _TRAININGS[self.kind]),
         ):
             object.__setattr__(self, section, _checked(section, keys, getattr(self, section)))
@@ -293,10 +313,16 @@ class Recipe:
 
     @property
     def network_options(self):
-        """Keyword arguments of the architecture: its options, and ``log10_mass_range``."""
+        """Keyword arguments of the architecture: options, for densities ``log10_mass_range``."""
         options = {key: value for key, value in self.architecture.items() if key != "name"}
-        low, high = map(math.log10, self.data["mass"])
-        return {"log10_mass_range": [low, high], **options}
+        if self.kind == "amplitude":
+            return options
+        return {"log10_mass_range": self.log10_mass_range, **options}
+
+    @property
+    def log10_mass_range(self):
+        """Ends of the grid of masses, as log10 of M500c [Msun]."""
+        return [math.log10(mass) for mass in self.data["mass"]]
 
     def quickly(self):
         """Give the recipe for a laptop minute.
@@ -372,12 +398,13 @@ def _checked_architecture(kind, values):
             f"{_hint(name, ARCHITECTURES)}"
         )
     allowed = architecture_options(name)
-    if allowed is not None and "log10_mass_range" not in signature(ARCHITECTURES[name]).parameters:
+    takes = "log10_mass_range" in signature(ARCHITECTURES[name]).parameters
+    if allowed is not None and takes != (kind == "density"):
         raise InvalidInputError(
-            "'architecture.name' must be that of a density network, which takes "
-            f"'log10_mass_range'. Received: {name!r}"
+            f"'architecture.name' must be that of a {kind} network, which takes "
+            f"{'' if kind == 'density' else 'no '}'log10_mass_range'. Received: {name!r}"
         )
-    for option, (test, expected) in _DENSITY_CNN.items() if name == "density_cnn" else ():
+    for option, (test, expected) in _OWN_OPTIONS.get(name, {}).items():
         if option in values and not test(values[option]):
             raise InvalidInputError(
                 f"'architecture.{option}' must be {expected}. Received: {values[option]!r}"

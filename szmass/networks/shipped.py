@@ -8,6 +8,7 @@ from szmass._io.download import check_sha256
 from szmass._utils.kinds import as_path
 from szmass.exceptions import FileFormatError
 from szmass.networks._weights import load_arrays
+from szmass.networks.amplitude import AmplitudeNetworks
 from szmass.networks.binned import CARD, card_in
 from szmass.networks.cards import ModelCard
 from szmass.networks.density import DensityNetworks
@@ -30,7 +31,7 @@ def shipped_card():
 
 
 def load_networks(folder=None):
-    """Load networks that give densities.
+    """Load networks that give amplitudes, or densities.
 
     Parameters
     ----------
@@ -40,8 +41,8 @@ def load_networks(folder=None):
 
     Returns
     -------
-    DensityNetworks
-        The networks.
+    AmplitudeNetworks or DensityNetworks
+        The networks, by the target of their card.
 
     Raises
     ------
@@ -56,11 +57,12 @@ def load_networks(folder=None):
         if folder is None:
             folder = stack.enter_context(importlib.resources.as_file(_SHIPPED))
         card, folder = card_in(folder), as_path(folder).expanduser()
-        if card.target != "log10_mass_density" or len(card.weights) != 1:
+        kinds = {kind.target: kind for kind in (AmplitudeNetworks, DensityNetworks)}
+        if card.target not in kinds or len(card.weights) != 1:
             raise FileFormatError(
                 f"The networks {card.name!r} give {card.target!r}, no densities: use the estimator "
                 "'cnn-deandres2022' with weights=... for networks of the published architecture."
             )
         file = folder / card.weights[0].file
         check_sha256(file, card.weights[0].sha256, remedy="Train or install the networks again.")
-        return DensityNetworks(card, load_arrays(file))
+        return kinds[card.target](card, load_arrays(file))

@@ -15,13 +15,20 @@ from szmass._utils.optional import import_optional
 from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
+from szmass.networks._amplitudes import AmplitudeEncoder, finish_amplitudes
 from szmass.networks._densities import mixture_loss
-from szmass.networks._ensemble import draw_population, finish_ensemble
+from szmass.networks._ensemble import finish_ensemble
 from szmass.networks._fit import GO_ON, fit_network, seed_everything, use_one_thread
-from szmass.networks._inputs import NetworkInputs
-from szmass.networks._stream import MapStream, check_noise, prefetched
+from szmass.networks._inputs import NetworkInputs, compressed
+from szmass.networks._mocks import draw_population, only_clusters
+from szmass.networks._spectra import family_of
+from szmass.networks._stream import MapStream, OwnSignals, check_noise, prefetched
 from szmass.networks._weights import write_json
-from szmass.networks.architectures import ARCHITECTURES, check_density_network
+from szmass.networks.architectures import (
+    ARCHITECTURES,
+    check_amplitude_network,
+    check_density_network,
+)
 from szmass.networks.protocol.core import train_selection
 from szmass.networks.recipes import Recipe
 from szmass.simulations import SimulationDataset, get_environment, get_observation, make_dataset
@@ -31,9 +38,15 @@ __all__ = ["make_training_data", "train"]
 # How the maps of a recipe show the clusters; noise is drawn afresh in the training.
 _OBSERVATION = "clean"
 
+# Noise maps of each of many models in an epoch.
+_FIELDS = 1024
+
 
 def make_training_data(recipe, path, *, workers=1):
     """Make the mock maps of a recipe.
+
+    For networks that give amplitudes these are two data sets: beside ``mocks.zarr``
+    ``mocks-alone.zarr`` with the same clusters and nothing else in the field.
 
     Parameters
     ----------
@@ -62,17 +75,46 @@ def make_training_data(recipe, path, *, workers=1):
 
 def _make_data(recipe, path, workers):
     data = recipe.data
-    return make_dataset(
-        path,
-        draw_population(recipe, data["clusters"], recipe.seed),
-        _OBSERVATION,
-        model=data["model"],
-        cosmology=data["cosmology"],
-        seed=recipe.seed,
-        projections=data["projections"],
-        environment=get_environment(data["environment"], cosmology=data["cosmology"]),
-        workers=workers,
-    )
+    environment = get_environment(data["environment"], cosmology=data["cosmology"])
+    places = {Path(path): environment}
+    if recipe.kind == "amplitude":
+        places[_alone(path)] = only_clusters(environment)
+    made = [
+        make_dataset(
+            place,
+            draw_population(recipe, data["clusters"], recipe.seed, get_noise_models(recipe)[0]),
+            _OBSERVATION,
+            model=data["model"],
+            cosmology=data["cosmology"],
+            seed=recipe.seed,
+            projections=data["projections"],
+            environment=around,
+            workers=workers,
+        )
+        for place, around in places.items()
+    ]
+    return made[0]
+
+
+def _alone(path):
+    """Where the data set of the same clusters alone is."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}-alone{path.suffix}")
+
+
+def _open_alone(dataset):
+    """The data set of the same clusters alone."""
+    path = _alone(dataset.path)
+    if not path.exists():
+        raise InvalidInputError(
+            f"Networks that give amplitudes need the clusters alone beside {dataset.path.name!r}, "
+            f"as {path.name!r}: make both with make_training_data, or train with a recipe of kind "
+            "'density', which takes any maps."
+        )
+    alone = SimulationDataset.open(path)
+    if not np.array_equal(alone.cluster_id, dataset.cluster_id):
+        raise InvalidInputError(f"{path.name!r} holds other clusters than {dataset.path.name!r}.")
+    return alone
 
 
 def _check_feasible(recipe, dataset, build=True):
@@ -81,7 +123,7 @@ def _check_feasible(recipe, dataset, build=True):
     noise = get_noise_models(recipe)
     if dataset is not None:
         check_noise(noise, dataset)
-    for name, model in zip(recipe.observation["noise"], noise, strict=True):
+    for name, model in zip(recipe.observation["noise"], noise, strict=False):
         if model.beam is None or not np.isclose(model.beam, seen.beam, rtol=0.01):
             raise InvalidInputError(
                 f"'observation.noise' must have the beam of the maps, {seen.beam:g}. Received: "
@@ -90,7 +132,7 @@ def _check_feasible(recipe, dataset, build=True):
     edges = _redshift_bins(recipe)
     if dataset is None:
         clusters, parts = recipe.data["clusters"], len(recipe.training["split"])
-        sample = draw_population(recipe, clusters, recipe.seed)
+        sample = draw_population(recipe, clusters, recipe.seed, noise[0])
         number = np.bincount(np.searchsorted(edges, sample.redshift) - 1, minlength=len(edges) - 1)
         if number.min() < parts:
             low, high = edges[number.argmin() :][:2]
@@ -98,9 +140,10 @@ def _check_feasible(recipe, dataset, build=True):
                 f"'data.clusters' must be more: {number.min()} of {clusters} have redshifts in "
                 f"({low:g}, {high:g}], and 'training.split' makes {parts} parts that need one each."
             )
-    if build and recipe.kind == "density":
+    check = {"amplitude": check_amplitude_network, "density": check_density_network}
+    if build and recipe.kind in check:
         try:
-            check_density_network(
+            check[recipe.kind](
                 recipe.architecture["name"], seen.geometry.shape, **recipe.network_options
             )
         except InvalidInputError as err:
@@ -133,7 +176,7 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
 
     Returns
     -------
-    DensityNetworks or BinnedNetworks
+    AmplitudeNetworks, DensityNetworks or BinnedNetworks
         The trained networks, as `load_networks` reads them from the folder.
 
     Raises
@@ -175,9 +218,15 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
             tensorboard=tensorboard,
             **options,
         )
-    parts = dataset.split(
-        recipe.training["split"], seed=recipe.seed, redshift_bins=_redshift_bins(recipe)
-    )
+
+    def divided(dataset):
+        return dataset.split(
+            recipe.training["split"], seed=recipe.seed, redshift_bins=_redshift_bins(recipe)
+        )
+
+    parts = divided(dataset)
+    alone = divided(_open_alone(dataset)) if recipe.kind == "amplitude" else [None] * len(parts)
+    parts = [Part(*pair) for pair in zip(parts, alone, strict=True)]
     builder = ARCHITECTURES[recipe.architecture["name"]]
     job = MemberJob(recipe, builder, *parts[:2], folder, resume, tensorboard, workers > 1)
     members = [(number,) for number in range(recipe.training["members"])]
@@ -187,8 +236,9 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
         pass
     noise = get_noise_models(recipe)
     streams = [make_stream(recipe, part, noise, recipe.seed) for part in parts[1:]]
-    return finish_ensemble(
-        recipe, folder, dataset, lambda part: Encoder(part, noise), streams, noise
+    finish = {"amplitude": finish_amplitudes, "density": finish_ensemble}[recipe.kind]
+    return finish(
+        recipe, folder, dataset, lambda part: make_encoder(recipe, part, noise), streams, noise
     )
 
 
@@ -239,14 +289,23 @@ def _with_depths(recipe):
 
 
 def get_noise_models(recipe):
-    """Noise models of a recipe, in its order."""
+    """Noise models of a recipe, in its order, and then those drawn about them."""
     try:
-        return [
+        measured = [
             NoiseModel.planck(kind, depth=None) if not Path(kind).suffix else NoiseModel.read(kind)
             for kind in recipe.observation["noise"]
         ]
     except (OSError, ValueError) as err:
         raise InvalidInputError(f"'observation.noise' cannot be read: {err}") from err
+    return family_of(measured, recipe.observation.get("spectra", 0), recipe.seed)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the data, and the same clusters alone if they are needed."""
+
+    dataset: SimulationDataset
+    alone: SimulationDataset | None
 
 
 @dataclass(frozen=True)
@@ -255,8 +314,8 @@ class MemberJob:
 
     recipe: Recipe
     builder: Callable
-    training: SimulationDataset
-    validation: SimulationDataset
+    training: Part
+    validation: Part
     folder: Path
     resume: bool
     tensorboard: bool
@@ -276,7 +335,7 @@ def train_member(job, number):
     keras.config.set_dtype_policy(options["precision"])
     try:
         with _all_devices(keras):
-            model = job.builder(job.training.geometry.shape, **recipe.network_options)
+            model = job.builder(job.training.dataset.geometry.shape, **recipe.network_options)
             steps = stream.steps * options["epochs"]
             rate = keras.optimizers.schedules.CosineDecay(
                 options["learning_rate"] / 20,
@@ -287,11 +346,11 @@ def train_member(job, number):
             )
             model.compile(
                 optimizer=keras.optimizers.AdamW(rate, weight_decay=options["weight_decay"]),
-                loss=mixture_loss(recipe.network_options["log10_mass_range"]),
+                loss=_loss(recipe),
                 jit_compile=False,
             )
-        encoder = Encoder(job.training, noise)
-        validation = Encoder(job.validation, noise).whole(
+        encoder = make_encoder(recipe, job.training.dataset, noise)
+        validation = make_encoder(recipe, job.validation.dataset, noise).whole(
             make_stream(recipe, job.validation, noise, recipe.seed)
         )
         fit_network(
@@ -311,10 +370,28 @@ def train_member(job, number):
     return number
 
 
-def make_stream(recipe, dataset, noise, seed):
-    """Noisy maps of a data set as a recipe wants them."""
-    observation = recipe.observation
+def _loss(recipe):
+    if recipe.kind == "amplitude":
+        return "mse"
+    return mixture_loss(recipe.network_options["log10_mass_range"])
+
+
+def make_encoder(recipe, dataset, noise):
+    """What turns batches of noisy maps of a data set into inputs and targets."""
+    if recipe.kind == "amplitude":
+        return AmplitudeEncoder(recipe, dataset, noise)
+    return Encoder(dataset, noise)
+
+
+def make_stream(recipe, part, noise, seed):
+    """Noisy maps of a part of the data as a recipe wants them."""
+    observation, dataset, more = recipe.observation, part.dataset, {}
     pixel = dataset.geometry.pixel_scale.to_value(u.arcmin)
+    if recipe.kind == "amplitude":
+        amplitude = AmplitudeEncoder(recipe, dataset, noise[:1]).amplitude[0]
+        weak = compressed(amplitude) < observation["lowest"]
+        more["own"] = OwnSignals(part.alone, observation["sigma_lny"], weak)
+        more["fields"] = _FIELDS
     return MapStream(
         dataset,
         noise,
@@ -323,6 +400,7 @@ def make_stream(recipe, dataset, noise, seed):
         centring=observation["centring"] / pixel,
         depth=observation["depth"],
         depth_error=observation["depth_error"],
+        **more,
     )
 
 

@@ -16,7 +16,7 @@ from szmass.estimators import (
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.exceptions import CardMismatchError, InvalidInputError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, NoiseModel, Sampling
-from szmass.networks import load_networks, shipped_card
+from szmass.networks import Recipe, load_networks, shipped_card
 from szmass.results import MassFlag
 from szmass.simulations import Observation, draw_flat, from_masses, simulate
 
@@ -33,7 +33,7 @@ def mocks():
 
 @pytest.fixture(scope="module")
 def cnn():
-    return CNNMass()
+    return CNNMass(centring=1 * u.arcmin)
 
 
 @pytest.mark.parametrize("check", ESTIMATOR_CHECKS, ids=lambda check: check.__name__)
@@ -42,7 +42,7 @@ def test_contract(check):
 
 
 def test_masses_of_mocks_are_true_and_as_good_as_the_exact_posterior(cnn, mocks):
-    posterior = CNNMass(sigma_lny=0.1).predict_posterior(mocks)
+    posterior = CNNMass(sigma_lny=0.1, centring=1 * u.arcmin).predict_posterior(mocks)
     truth = mocks.quantity("mass_true")
     error = np.log10((posterior.mean() / truth).value)
     exact = LikelihoodMass(noise=NOISE, relation="arnaud2010", one_minus_b=0.8, sigma_lny=0.1)
@@ -171,6 +171,25 @@ def test_flips_do_not_change_masses(cnn, mocks):
     np.testing.assert_allclose(after, before, atol=1e-3)
 
 
+def test_position_errors_are_told(cnn, mocks):
+    some = mocks[:12]
+    plain = CNNMass().predict_posterior(some)
+    some.table["pos_err"] = np.full(12, 2.4477) * u.arcmin
+    by_column, by_option = CNNMass().predict_posterior(some), cnn.predict_posterior(some)
+    np.testing.assert_allclose(by_column.median(), by_option.median(), rtol=1e-3)
+    assert np.abs(np.log(by_column.median() / plain.median())).max() > 1e-3
+    assert "centring" in by_column.meta["errors_hold"]
+    assert "centring" not in plain.meta["errors_hold"]
+    some.table["pos_err"] = np.full(12, 12.0) * u.arcmin
+    far = CNNMass().predict(some)["flag"]
+    assert np.all(np.asarray(far) & MassFlag.OUT_OF_DOMAIN > 0)
+
+
+def test_noise_of_another_level_than_any_of_the_training_is_flagged(mocks):
+    quiet = CNNMass(noise=NOISE.scaled(0.1)).predict(mocks[:4])["flag"]
+    assert np.all(np.asarray(quiet) & MassFlag.OUT_OF_DOMAIN > 0)
+
+
 def test_noisier_fields_give_wider_posteriors(cnn, mocks):
     told = [CNNMass(depth=factor).predict_posterior(mocks).std().mean() for factor in (0.75, 1.3)]
     assert told[1] > 1.05 * told[0]
@@ -255,12 +274,15 @@ def test_weights_that_are_no_path(mocks, kind):
 
 def test_the_card_that_ships_says_what_it_must():
     card = shipped_card()
-    assert card.training["maps"] * card.training["recipe"]["training"]["split"][0] >= 100_000
+    assert card.target == "amplitude"
+    assert card.training["maps"] * card.training["recipe"]["training"]["split"][0] >= 60_000
+    assert Recipe.from_dict(card.training["recipe"]) == Recipe.read("default")
     assert card.mass_definition == "500c"
     assert card.h is None
     assert load_networks().domain is not None
     rows = card.metrics["test"]
     everything = rows[0]
-    assert everything["n"] > 10_000
-    assert 0.66 <= everything["coverage_68"] <= 0.70
-    assert 0.94 <= everything["coverage_95"] <= 0.96
+    assert everything["n"] > 7000
+    assert 0.66 <= everything["within_68"] <= 0.70
+    assert 0.94 <= everything["within_95"] <= 0.96
+    assert abs(everything["bias"]) < 0.05

@@ -128,12 +128,18 @@ def test_second_cluster(score, mocks):
     assert auc(score.parts(*mocks.seen())["pair"][strong], pair[strong]) > 0.9
 
 
-def test_a_point_source_makes_a_hole(score, mocks):
+def test_a_point_source_makes_a_hole_where_it_changes_the_mass(score, mocks):
     y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
-    square = (x - 15) ** 2 + (y + 4) ** 2
-    source = 2e-5 * np.exp(-square / 2 / (10 / 2.3548 / PIXEL) ** 2)
-    parts = score.parts(*mocks.seen(mocks.clean + mocks.noise - source))
-    assert auc(score.parts(*mocks.seen())["holes"], parts["holes"]) > 0.95
+
+    def seen(arcmin):
+        square = (x - arcmin / PIXEL) ** 2 + (y + 2) ** 2
+        source = 2e-5 * np.exp(-square / 2 / (10 / 2.3548 / PIXEL) ** 2)
+        return mocks.seen(mocks.clean + mocks.noise - source)
+
+    plain = score.parts(*mocks.seen())["holes"]
+    assert auc(plain, score.parts(*seen(15))["holes"]) > 0.95
+    np.testing.assert_allclose(score.parts(*seen(60))["holes"], plain, atol=0.3)
+    assert np.mean(score.outside(*seen(60))) < np.mean(score.outside(*mocks.seen())) + 0.03
 
 
 def test_garbage(score, mocks):

@@ -49,9 +49,13 @@ _SHARES = np.concatenate([np.linspace(1, 0.1, 91), np.geomspace(0.1, _TAIL, 12)[
 
 
 class FieldStatistics:
-    """Statistics of planes of n x n blocks, as `NetworkInputs` makes them."""
+    """Statistics of planes of n x n blocks, as `NetworkInputs` makes them.
 
-    def __init__(self, n):
+    What is farther from the middle than the ``reach`` [blocks of the core] counts for typical noise
+    alone: radio holes and other clusters there change no mass.
+    """
+
+    def __init__(self, n, reach=np.inf):
         middle = np.arange(n) - (n - 1) / 2
         y, x = np.meshgrid(middle, middle, indexing="ij")
         self._radius, self._angle = np.hypot(x, y), np.arctan2(y, x)
@@ -60,6 +64,17 @@ class FieldStatistics:
 
         self._hats = self._rings_between((*_CORE, n / 2)).astype(np.float32)
         self._ring_means = np.linalg.pinv(self._hats).astype(np.float32)
+        self._reach = reach
+        self._edges = [edge for edge in _RINGS if edge <= reach]
+        # Of a finite field the last ring is what lies beyond, and blocks of the field are twice as
+        # large.
+        self._kept = [
+            (
+                np.count_nonzero(np.array((*_CORE, n / 2))[first:] <= reach),
+                np.count_nonzero(2 * np.array((*_FIELD, n / 2)) <= reach),
+            )
+            for first in _FIRST
+        ]
 
     def _rings_between(self, nodes):
         """Overlapping hats in radius (nodes, n^2); the corners belong to the last."""
@@ -91,7 +106,10 @@ class FieldStatistics:
         else:
             field = field.reshape(len(field), -1)
             outer = [field @ weights for weights in self._rings]
-        return [np.concatenate(pair, axis=1) for pair in zip(inner, outer, strict=True)]
+        return [
+            np.concatenate([near[:, :i], far[:, :j]], axis=1)
+            for near, far, (i, j) in zip(inner, outer, self._kept, strict=True)
+        ]
 
     def amplitude(self, core):
         """Mean of the filtered core in the middle: how bright the cluster is."""
@@ -132,7 +150,7 @@ class FieldStatistics:
         square, radius = _laplacian(image) ** 2, self._radius[1:-1, 1:-1]
         rings = [
             square[:, (radius >= low) & (radius < high)].mean(axis=1)
-            for low, high in pairwise(_RINGS)
+            for low, high in pairwise(self._edges)
         ]
         return np.log(np.stack(rings, axis=1).astype(float) + _TINY)
 
@@ -140,11 +158,11 @@ class FieldStatistics:
         """Highest or lowest values of field and core away from the cluster, and in the middle."""
         radius = self._radius.ravel()
         parts = (
-            field[:, radius > _BEYOND[1]],
-            core[:, radius > _BEYOND[0]],
+            field[:, (radius > _BEYOND[1]) & (2 * radius <= self._reach)],
+            core[:, (radius > _BEYOND[0]) & (radius <= self._reach)],
             core[:, radius < _CENTRE],
         )
-        found = [function(part, axis=1) for part in parts]
+        found = [function(part, axis=1) for part in parts if part.shape[1]]
         return np.arcsinh(np.stack(found, axis=1).astype(float))
 
     def _uneven(self, flat):

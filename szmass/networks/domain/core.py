@@ -30,6 +30,8 @@ _REAL = ("noise", "peaks", "holes", "texture")
 # units of the noise.
 _KEPT = (6, 5, 5, 3, 2)
 _DEGREE, _SLOPES = 3, 1
+# Blocks of the core, of 3.4 arcmin, from the middle to where the field is looked at: 20 arcmin.
+_REACH = 6.0
 # Levels of noise that differ by less than this, in ln, are one.
 _SAME_NOISE = 0.02
 #: Mocks that a score needs.
@@ -46,14 +48,14 @@ _LARGEST = 1e12
 class DomainScore:
     """Score of how unlike its training what a network sees is.
 
-    Seven parts are held against what they are in domain for clusters of that mass, redshift and
-    noise: evidence for a second cluster of equal mass within 10 arcmin ("pair"), typical
-    small-scale differences away from the cluster ("noise"), highest and lowest values ("peaks",
-    "holes"), mean at each radius ("profile"), multipoles about the middle ("shape"), and
-    small-scale energy by radius ("texture"). Means and covariances are regressions on log mass,
-    log redshift and noise. Nothing is fitted to anything out of domain. The score is that of the
-    most anomalous part, where the last three count as one and pairs count double, turned into a
-    rate of false alarms.
+    It looks at the inner 20 arcmin, and at the noise of the whole field. Seven parts are held
+    against what they are in domain for clusters of that mass, redshift and noise: evidence for a
+    second cluster of equal mass within 10 arcmin ("pair"), typical small-scale differences away
+    from the cluster ("noise"), highest and lowest values ("peaks", "holes"), mean at each radius
+    ("profile"), multipoles about the middle ("shape"), and small-scale energy by radius
+    ("texture"). Means and covariances are regressions on log mass, log redshift and noise. Nothing
+    is fitted to anything out of domain. The score is that of the most anomalous part, where the
+    last three count as one and pairs count double, turned into a rate of false alarms.
 
     Made by `fit` or `from_arrays`.
 
@@ -65,7 +67,7 @@ class DomainScore:
 
     def __init__(self, state):
         self._state = state
-        self._statistics = FieldStatistics(state["side"])
+        self._statistics = FieldStatistics(state["side"], state["reach"])
 
     @classmethod
     def fit(cls, planes, context, log10_mass, *, false_alarm=0.01, seed=0):
@@ -115,7 +117,7 @@ class DomainScore:
         x = _variables(context, log10_mass, noise)
         low, high = x[first].min(axis=0), x[first].max(axis=0)
         basis, few = (SmoothBasis(low, high, degree) for degree in (_DEGREE, _SLOPES))
-        statistics = FieldStatistics(planes.shape[1])
+        statistics = FieldStatistics(planes.shape[1], _REACH)
         found = _in_chunks(statistics, planes[first])
         directions = [
             _directions(rings, found["amplitude"], kept)
@@ -128,6 +130,7 @@ class DomainScore:
         terms = basis(x[first])
         state = {
             "side": planes.shape[1],
+            "reach": _REACH,
             "false_alarm": float(false_alarm),
             "noise_directions": noise,
             "basis": basis,
@@ -296,6 +299,7 @@ class DomainScore:
         state = self._state
         arrays = {
             "side": np.array(state["side"]),
+            "reach": np.array(state["reach"]),
             "false_alarm": np.array(state["false_alarm"]),
             "noise_directions": state["noise_directions"],
             "range": np.stack([state["basis"].low, state["basis"].high]),
@@ -377,6 +381,7 @@ def _state(arrays):
     low, high = np.asarray(arrays["range"])
     for name, kept in {
         "side": np.ndim(arrays["side"]) == 0 and 4 <= arrays["side"] <= _LARGEST_SIDE,
+        "reach": np.ndim(arrays.get("reach", 1.0)) == 0 and arrays.get("reach", 1.0) > 0,
         "false_alarm": np.ndim(arrays["false_alarm"]) == 0 and 0 < arrays["false_alarm"] < 1,
         "range": low.ndim == 1 and np.all(low <= high),
         "quantiles": np.all(np.diff(arrays["quantiles"], axis=1) >= 0),
@@ -390,6 +395,8 @@ def _state(arrays):
     ]
     return {
         "side": int(arrays["side"]),
+        # Scores without look at the whole field.
+        "reach": float(arrays.get("reach", np.inf)),
         "false_alarm": float(arrays["false_alarm"]),
         "noise_directions": np.asarray(arrays["noise_directions"]),
         "basis": basis,

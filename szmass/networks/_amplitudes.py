@@ -1,0 +1,140 @@
+"""Training of networks that give amplitudes: targets, response, card and files."""
+
+import astropy.units as u
+import numpy as np
+
+from szmass.networks._ensemble import (
+    PASSES,
+    data_of,
+    evaluated,
+    fitted_domain,
+    make_card,
+    rounded_members,
+    with_all,
+    write_ensemble,
+)
+from szmass.networks._inputs import (
+    TOLD,
+    NetworkInputs,
+    compressed,
+    expanded,
+    pooled,
+    redshift_and_level,
+)
+from szmass.networks._mocks import median_amplitude
+from szmass.networks._responses import Response
+from szmass.networks.amplitude import AmplitudeNetworks
+from szmass.networks.domain import FEWEST
+from szmass.networks.shipped import load_networks
+
+_REDSHIFT = (0.0, 0.1, 0.2, 0.4, 1.0)
+_AMPLITUDE = (-1e9, 4.5, 10.0, 1e9)
+
+
+class AmplitudeEncoder:
+    """Turns batches of noisy maps of a data set into inputs and targets of such networks."""
+
+    def __init__(self, recipe, dataset, noise):
+        self.pixel = float(dataset.geometry.pixel_scale.to_value(u.arcmin))
+        self.inputs = [NetworkInputs(dataset.geometry.shape, self.pixel, model) for model in noise]
+        self.redshift = dataset.redshift
+        table = dataset.table(["mass_true", "ln_y"])
+        log10_mass = np.log10(table["mass_true"].to_value(u.solMass))[:, np.newaxis]
+        scatter = np.exp(np.asarray(table["ln_y"], dtype=float))
+        #: True amplitudes at depth 1, (models, N).
+        self.amplitude = np.stack(
+            [
+                median_amplitude(recipe, inputs, log10_mass, self.redshift)[:, 0] * scatter
+                for inputs in self.inputs
+            ]
+        )
+
+    def __call__(self, parts):
+        planes, context, target = [], [], []
+        for part in parts:
+            inputs, rows = self.inputs[part.noise], part.rows
+            seen, found = inputs.seen(part.maps, part.depth)
+            told = inputs.told(self.redshift[rows], part.depth, part.centring * self.pixel)
+            planes.append(seen)
+            context.append(np.concatenate([told, found], axis=1))
+            target.append(compressed(self.amplitude[part.noise, rows] * part.factor / part.depth))
+        inputs = np.concatenate(planes), np.concatenate(context)
+        return inputs, np.concatenate(target).astype(np.float32)
+
+    def whole(self, stream):
+        """All of a stream's data set, once and in order."""
+        batches = [self(parts) for parts in stream.epoch(0, in_order=True)]
+        inputs = tuple(np.concatenate([batch[0][i] for batch in batches]) for i in range(2))
+        return inputs, np.concatenate([batch[1] for batch in batches])
+
+
+def finish_amplitudes(recipe, folder, dataset, encoder, streams, noise):
+    """Fit the response of trained members on the validation set, test them, write card and weights.
+
+    Arguments are those of `finish_ensemble`.
+    """
+    arrays = rounded_members(recipe, folder)
+    loss = "mean square of the difference of compressed amplitudes"
+    card = make_card(recipe, dataset, AmplitudeNetworks.target, loss)
+    networks = AmplitudeNetworks(card, arrays)
+    validation, test = streams
+    passes = [evaluated(networks, encoder, validation, number) for number in range(PASSES)]
+    found, context, target, _ = map(np.concatenate, zip(*passes, strict=True))
+    redshift, _ = redshift_and_level(context)
+    response = Response.fit(found, expanded(target.astype(float)), redshift)
+    arrays["response/values"] = response.values
+    told = context[:, : len(TOLD)]
+    arrays |= {"range/low": told.min(axis=0), "range/high": told.max(axis=0)}
+    if recipe.training["domain"] >= FEWEST:
+        arrays |= domain_of(AmplitudeNetworks(card, arrays), recipe, dataset, noise)
+    found, context, target, _ = evaluated(networks, encoder, test, 0)
+    redshift, _ = redshift_and_level(context)
+    metrics = {
+        "data": data_of(test),
+        "estimate": "Y500 in units of its standard error",
+        "test": amplitude_report(response, found, expanded(target.astype(float)), redshift),
+    }
+    write_ensemble(folder, card, arrays, metrics)
+    return load_networks(folder)
+
+
+def domain_of(networks, recipe, dataset, noise):
+    """Arrays of the `DomainScore` of networks, whose mocks are of the noise of the training."""
+
+    def seen(mocks, model, depth, centring):
+        sampling = mocks.cutouts.sampling
+        inputs = networks.inputs(model, sampling)
+        options = {"noise": model, "depth": depth, "centring": centring, "sampling": sampling}
+        amplitude = networks.amplitude(mocks.cutouts.data, mocks.redshift, **options)
+        planes = inputs.planes(pooled(mocks.cutouts.data), depth)
+        context = inputs.context(mocks.redshift, depth)
+        return planes, context, networks.domain_variable(amplitude)
+
+    return fitted_domain(recipe, dataset, noise, seen)
+
+
+def amplitude_report(response, found, true, redshift):
+    """Errors in bins of redshift and true amplitude, a dict for each.
+
+    ``rmse`` is that of compressed amplitudes; ``bias`` the mean of what the response leaves, and
+    ``within_68`` and ``within_95`` the parts of clusters within 1 and 1.96 of its standard
+    deviations.
+    """
+    pull, _ = response.pull(found, true, redshift)
+    square = (compressed(found) - compressed(true)) ** 2
+    rows = []
+    for z0, z1 in with_all(_REDSHIFT):
+        for low, high in with_all(_AMPLITUDE):
+            inside = (redshift > z0) & (redshift <= z1) & (true > low) & (true <= high)
+            row = {"redshift": [z0, z1], "amplitude": [low, high], "n": int(inside.sum())}
+            if inside.any():
+                size = np.abs(pull[inside])
+                values = {
+                    "rmse": np.sqrt(square[inside].mean()),
+                    "bias": pull[inside].mean(),
+                    "within_68": np.mean(size < 1),
+                    "within_95": np.mean(size < 1.96),
+                }
+                row |= {name: round(float(value), 4) for name, value in values.items()}
+            rows.append(row)
+    return rows

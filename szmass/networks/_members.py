@@ -1,0 +1,144 @@
+"""What ensembles of networks that look at planes and a context have in common."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from szmass._utils.kinds import check_kind
+from szmass._utils.pieces import in_pieces
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.networks._card_rules import check_ensemble_card, check_inputs
+from szmass.networks._forward import network_of
+from szmass.networks._inputs import NetworkInputs, pooled
+from szmass.networks.domain import DomainScore
+
+# Steps of the grid of masses.
+_NODES = 361
+
+#: Clusters that networks see at a time.
+AT_ONCE = 8
+
+
+def _finite(name, array):
+    """An array of weights, which holds finite numbers."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiuc" or not np.all(np.isfinite(array)):
+        raise FileFormatError(
+            f"The weights {name!r} must be finite numbers. Received: dtype {array.dtype}"
+        )
+    return array
+
+
+class Members:
+    """Networks of one model card that see the same, with a `DomainScore` beside them.
+
+    Subclasses say what the card's ``target`` must be, and which ``groups`` of arrays there are
+    beside members and domain.
+    """
+
+    target = None
+    groups = ()
+
+    def __init__(self, card, arrays):
+        check_ensemble_card(check_kind(card, "ModelCard", "card"), self.target)
+        if not isinstance(arrays, Mapping) or not all(isinstance(name, str) for name in arrays):
+            raise InvalidInputError(
+                "'arrays' must be a dict of arrays by name, as load_networks(folder) reads it. "
+                f"Received: {arrays!r:.80}"
+            )
+        card.check_architecture()
+        self.card = card
+        self.log10_mass = np.linspace(*card.log10_mass_range, _NODES)
+        groups = {}
+        for name, array in arrays.items():
+            group, _, rest = name.partition("/")
+            groups.setdefault(group, {})[rest] = _finite(name, array)
+        self._take({name: groups.pop(name, {}) for name in self.groups})
+        domain = groups.pop("domain", None)
+        self.domain = None if domain is None else DomainScore.from_arrays(domain)
+        unknown = sorted(name for name in groups if not name.startswith("member-"))
+        if unknown or not groups:
+            known = ", ".join(f"'{name}/...'" for name in ("member-0", *self.groups))
+            raise FileFormatError(
+                f"The weights of {card.target} networks must be named {known} and 'domain/...'. "
+                f"Received: {', '.join(unknown) or 'no member'}"
+            )
+        self._arrays = [
+            {name: array.astype(np.float32) for name, array in member.items()}
+            for member in groups.values()
+        ]
+        self._networks = None
+        self._inputs = None
+
+    def _take(self, groups):
+        """Keep arrays beside those of members and domain, by group and name."""
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.card.name!r}, {len(self)} members>"
+
+    def __len__(self):
+        return len(self._arrays)
+
+    def __getstate__(self):
+        return self.__dict__ | {"_networks": None}
+
+    @property
+    def models(self):
+        """The members as Keras models, to look into; weighing needs none."""
+        return [self.card.build(arrays) for arrays in self._arrays]
+
+    @property
+    def _passes(self):
+        """The members as functions of planes and context."""
+        if self._networks is None:
+            self._networks = [network_of(self.card, arrays) for arrays in self._arrays]
+        return self._networks
+
+    def inputs(self, noise, sampling=None):
+        """Give what turns cutouts with this noise into what the networks see.
+
+        Parameters
+        ----------
+        noise : `~szmass.maps.NoiseModel`
+            Noise of the map.
+        sampling : `~szmass.maps.Sampling`, optional
+            How the pixels hold the sky; by default they are taken as points.
+
+        Returns
+        -------
+        NetworkInputs
+            The same for the same noise model and sampling.
+        """
+        if self._inputs is None or self._inputs[0] is not noise or self._inputs[1] != sampling:
+            card = self.card
+            made = NetworkInputs(card.shape, card.pixel_scale_arcmin, noise, sampling)
+            self._inputs = (noise, sampling, made)
+        return self._inputs[2]
+
+    def _score(self, data, redshift, found, noise, depth, sampling, batch_size):
+        """Domain scores (N,) of cutouts for which the networks found that (N,)."""
+        data, redshift, depth = self._checked(data, redshift, depth, batch_size)
+        result = np.full(len(data), np.nan)
+        if self.domain is not None:
+            inputs = self.inputs(noise, sampling)
+            for start in range(0, len(data), batch_size):
+                part = slice(start, start + batch_size)
+                planes, _ = self._planes(inputs, data[part], depth[part])
+                context = inputs.context(redshift[part], depth[part])
+                result[part] = self.domain.score(planes, context, found[part])
+        return result
+
+    def _checked(self, data, redshift, depth, batch_size):
+        """Cutouts, redshifts and depths that the networks can take, as arrays."""
+        data, redshift = np.asarray(data), np.asarray(redshift, dtype=float)
+        depth = np.broadcast_to(np.asarray(depth, dtype=float), redshift.shape)
+        check_inputs(self.card, data, redshift, batch_size)
+        if not np.all((depth > 0) & np.isfinite(depth)):
+            raise InvalidInputError("'depth' must be positive and finite.")
+        return data, redshift, depth
+
+    @staticmethod
+    def _planes(inputs, data, depth):
+        """What the networks see of cutouts, and what filters find in their middle."""
+        maps = pooled(data.astype(np.float32))
+        return in_pieces(inputs.seen, AT_ONCE, maps, depth)

@@ -1,0 +1,237 @@
+"""Ensembles of networks that give the amplitude of a cluster in units of its noise."""
+
+import numpy as np
+
+from szmass._utils.pieces import in_pieces
+from szmass._utils.progress import progress_bar
+from szmass._utils.quantities import as_floats
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.networks._inputs import TOLD, compressed, expanded, turned
+from szmass.networks._members import AT_ONCE, Members
+from szmass.networks._responses import Response
+
+__all__ = ["AmplitudeNetworks"]
+
+# Orientations in which members see a cutout, one each: eight of each are no better.
+_TURNS = (0, 7, 3, 4, 1, 6, 2, 5)
+# Numbers of the context that say what the noise is, and the position error.
+_NOISE = slice(2, len(TOLD))
+# What is told may be that much beyond what the training had.
+_MARGIN = 0.02
+
+
+class AmplitudeNetworks(Members):
+    """An ensemble of trained networks that gives the amplitude of a cluster in units of its noise.
+
+    The amplitude is Y500 over its standard error for a matched filter of the true size. Networks
+    are trained through zero to negative values, so that what they give is normal about the truth:
+    its likelihood can be written down, with the noise for its tails. Cutouts are turned so that
+    their brighter half comes first: the result does not depend on how they are turned.
+
+    Parameters
+    ----------
+    card : ModelCard
+        What the networks are.
+    arrays : dict of str to `~numpy.ndarray`
+        Weights named ``member-0/layer/weight``; ``response/values``, ``range/low`` and
+        ``range/high`` of what networks are told, and the arrays of a `DomainScore` as
+        ``domain/...``, if there are any.
+
+    Attributes
+    ----------
+    card : ModelCard
+        As given.
+    log10_mass : ndarray
+        Grid of masses, from one end of the prior to the other.
+    domain : DomainScore or None
+        What tells cutouts that are unlike those of the training.
+
+    Raises
+    ------
+    InvalidInputError
+        ``card`` is no ModelCard, or ``arrays`` no dict of arrays by name.
+    FileFormatError
+        The card is none of such networks, or an array holds something else than finite numbers.
+    MissingDependencyError
+        No installed package registers the architecture.
+
+    Notes
+    -----
+    The networks are built when they are needed for the first time: then weights that are not those
+    of the architecture raise FileFormatError.
+    """
+
+    target = "amplitude"
+    groups = ("response", "range")
+
+    def _take(self, groups):
+        self._response = Response.from_arrays(groups["response"])
+        limits = groups["range"] or {"low": np.full(len(TOLD), -np.inf), "high": np.inf}
+        if limits.keys() != {"low", "high"} or np.shape(limits["low"]) != (len(TOLD),):
+            raise FileFormatError(
+                f"The range of what networks are told must be 'low' and 'high' of {len(TOLD)} "
+                f"numbers. Received: { {name: np.shape(array) for name, array in limits.items()} }"
+            )
+        self._low, self._high = limits["low"], limits["high"]
+
+    def amplitude(
+        self, data, redshift, *, noise, depth, centring=0.0, sampling=None, batch_size=256
+    ):
+        """Give the amplitudes of clusters.
+
+        Parameters
+        ----------
+        data : ndarray
+            Compton-y, shape (N, ny, nx), in the geometry of the card.
+        redshift : array-like of float
+            Redshifts, shape (N,), inside the range of the card.
+        noise : `~szmass.maps.NoiseModel`
+            Noise of the map, of its beam.
+        depth : array-like of float
+            Factors of the noise amplitude, shape (N,).
+        centring : array-like of float, optional
+            Standard errors of the position per axis [arcmin], shape (N,).
+        sampling : `~szmass.maps.Sampling`, optional
+            How the pixels hold the sky; by default they are taken as points.
+        batch_size : int, optional
+            Clusters whose inputs are made at a time; it does not change the amplitudes.
+
+        Returns
+        -------
+        ndarray
+            Y500 in units of its standard error, as `response` relates it to the truth, shape (N,).
+
+        Raises
+        ------
+        InvalidInputError
+            A shape is wrong, a pixel is not finite, or a redshift is out of range.
+        """
+        data, redshift, depth = self._checked(data, redshift, depth, batch_size)
+        centring = np.broadcast_to(as_floats(centring, "", "centring", finite=True), len(data))
+        if np.any(centring < 0):
+            raise InvalidInputError("'centring' must not be negative.")
+        result, inputs = np.empty(len(data)), self.inputs(noise, sampling)
+        with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
+            for start in range(0, len(data), batch_size):
+                part = slice(start, start + batch_size)
+                planes, found = self._planes(inputs, data[part], depth[part])
+                told = inputs.told(redshift[part], depth[part], centring[part])
+                result[part] = self.from_planes(planes, np.concatenate([told, found], axis=1))
+                bar.update(len(planes))
+        return result
+
+    def from_planes(self, planes, context):
+        """Give the amplitudes that belong to inputs of the networks.
+
+        Parameters
+        ----------
+        planes : ndarray
+            What `NetworkInputs` makes of cutouts, shape (N, n, n, 4).
+        context : ndarray
+            Numbers that go with them, shape (N, 17).
+
+        Returns
+        -------
+        ndarray
+            Y500 in units of its standard error, shape (N,).
+        """
+        return expanded(in_pieces(self._averaged, AT_ONCE, _upright(planes), context))
+
+    def _averaged(self, planes, context):
+        seen = [
+            network(np.ascontiguousarray(turned(planes, turn)), context)[:, 0]
+            for network, turn in zip(self._passes, np.resize(_TURNS, len(self)), strict=True)
+        ]
+        return np.mean(seen, axis=0, dtype=float)
+
+    def response(self, redshift):
+        """Say how amplitudes that are found are distributed about the truth.
+
+        Parameters
+        ----------
+        redshift : array-like of float
+            Redshifts, shape (N,).
+
+        Returns
+        -------
+        slope, noise, shapes : ndarray
+            Shape (N,): of a true amplitude nu, ``slope * nu`` is found on average, with the
+            standard deviation ``noise`` and a scatter of ln nu of ``shapes``, for profiles, shapes,
+            substructure and neighbours.
+        """
+        return self._response.at(redshift)
+
+    def beyond(self, redshift, *, noise, depth, centring=0.0, sampling=None):
+        """Say for which clusters noise or position errors are beyond those of the training.
+
+        Parameters
+        ----------
+        redshift, noise, depth, centring, sampling
+            As for `amplitude`.
+
+        Returns
+        -------
+        ndarray of bool
+            Shape (N,).
+        """
+        redshift = np.asarray(redshift, dtype=float)
+        depth, centring = (np.broadcast_to(x, redshift.shape) for x in (depth, centring))
+        told = self.inputs(noise, sampling).told(redshift, depth, centring)[:, _NOISE]
+        low, high = np.broadcast_arrays(self._low, self._high)
+        outside = (told < low[_NOISE] - _MARGIN) | (told > high[_NOISE] + _MARGIN)
+        return outside.any(axis=1)
+
+    def domain_score(
+        self, data, redshift, amplitude, *, noise, depth, sampling=None, batch_size=1024
+    ):
+        """Score how unlike those of the training cutouts are.
+
+        Parameters
+        ----------
+        data : ndarray
+            Compton-y, as for `amplitude`.
+        redshift : array-like of float
+            Redshifts, shape (N,).
+        amplitude : ndarray
+            What `amplitude` gave.
+        noise : `~szmass.maps.NoiseModel`
+            Noise of the map.
+        depth : array-like of float
+            Factors of the noise amplitude, shape (N,).
+        sampling : `~szmass.maps.Sampling`, optional
+            How the pixels hold the sky; by default they are taken as points.
+        batch_size : int, optional
+            Clusters at a time; it does not change the scores.
+
+        Returns
+        -------
+        ndarray
+            Shape (N,), -log10 of the share of clusters in domain that are as far off; NaN where
+            the networks have no `DomainScore`.
+
+        Raises
+        ------
+        InvalidInputError
+            As `amplitude` raises it.
+        """
+        found = self.domain_variable(amplitude)
+        return self._score(data, redshift, found, noise, depth, sampling, batch_size)
+
+    @staticmethod
+    def domain_variable(amplitude):
+        """Give what the `DomainScore` takes for the mass: the amplitude, compressed."""
+        return compressed(np.asarray(amplitude, dtype=float))
+
+
+def _upright(planes):
+    """Planes in the one of their eight orientations that the filtered core asks for."""
+    place = np.arange(planes.shape[1]) - (planes.shape[1] - 1) / 2
+    core = planes[..., 1].astype(float)
+    across, down = core.sum(axis=1) @ place, core.sum(axis=2) @ place
+
+    def where(condition, changed):
+        return np.where(condition[:, np.newaxis, np.newaxis, np.newaxis], changed, planes)
+
+    planes = where(across < 0, planes[:, :, ::-1])
+    planes = where(down < 0, planes[:, ::-1])
+    return where(np.abs(down) > np.abs(across), planes.swapaxes(1, 2))
