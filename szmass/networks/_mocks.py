@@ -16,6 +16,7 @@ _PER_BIN = 1000
 # Mocks in domain: how they are sampled, how many at a time, and what is added to the recipe's seed,
 # since nobody is to have trained on them.
 _SAMPLINGS, _CHUNK, _OFFSET = ("point", "nearest", "bilinear"), 1024, 1_000_003
+_MANY = 9
 # Relation of the amplitudes, lowest mass [Msun] and how far the highest is beyond the prior.
 _RELATION, _LIGHTEST, _BEYOND = "planck2015", 1e13, 1.4
 _NODES = 120
@@ -69,12 +70,15 @@ def only_clusters(environment):
 def domain_mocks(recipe, geometry, beam, noise, n):
     """About n clusters in domain, in parts: samples with cutouts, noise, depths, position errors.
 
-    Each noise model and each sampling of a map has its share; the seed is the recipe's, moved.
+    Each noise model and each sampling of a map has its share, many models one sampling each; the
+    seed is the recipe's, moved.
     Depths are as they are told, (N,), position errors those per axis [arcmin], (N,).
     """
     data, seen = recipe.data, recipe.observation
     environment = get_environment(data["environment"], cosmology=data["cosmology"])
     cases = list(itertools.product(noise, _SAMPLINGS))
+    if len(noise) >= _MANY:
+        cases = list(zip(noise, itertools.cycle(_SAMPLINGS), strict=False))
     rng = np.random.default_rng([recipe.seed, _OFFSET])
     for number, (model, sampling) in enumerate(cases):
         told_errors = recipe.kind == "amplitude" and seen["centring"] > 0
