@@ -23,12 +23,15 @@ from szmass.networks._inputs import (
 )
 from szmass.networks._mocks import median_amplitude
 from szmass.networks._responses import Response
+from szmass.networks._spectra import family_of
 from szmass.networks.amplitude import AmplitudeNetworks
 from szmass.networks.domain import FEWEST
 from szmass.networks.shipped import load_networks
 
 _REDSHIFT = (0.0, 0.1, 0.2, 0.4, 1.0)
 _AMPLITUDE = (-1e9, 4.5, 10.0, 1e9)
+# Spectra of mocks that tell what is in domain, of each at least so many.
+_SPECTRA, _FEWEST_OF_EACH = 96, 150
 
 
 class AmplitudeEncoder:
@@ -99,7 +102,13 @@ def finish_amplitudes(recipe, folder, dataset, encoder, streams, noise):
 
 
 def domain_of(networks, recipe, dataset, noise):
-    """Arrays of the `DomainScore` of networks, whose mocks are of the noise of the training."""
+    """Arrays of the `DomainScore` of networks.
+
+    Its mocks are of the noise of the training; where that is a family, of more about them.
+    """
+    if "spectra" in recipe.observation:
+        most = min(_SPECTRA, recipe.training["domain"] // _FEWEST_OF_EACH)
+        noise = family_of(noise, max(len(noise), most), recipe.seed + 1)
 
     def seen(mocks, model, depth, centring):
         sampling = mocks.cutouts.sampling
@@ -107,7 +116,7 @@ def domain_of(networks, recipe, dataset, noise):
         options = {"noise": model, "depth": depth, "centring": centring, "sampling": sampling}
         amplitude = networks.amplitude(mocks.cutouts.data, mocks.redshift, **options)
         planes = inputs.planes(pooled(mocks.cutouts.data), depth)
-        context = inputs.context(mocks.redshift, depth)
+        context = networks.domain_context(inputs, mocks.redshift, depth)
         return planes, context, networks.domain_variable(amplitude)
 
     return fitted_domain(recipe, dataset, noise, seen)

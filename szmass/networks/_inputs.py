@@ -79,6 +79,7 @@ class NetworkInputs:
         square = 0.5 * (ell * _ARCMIN) ** 2
         sharpened = np.minimum(np.exp(np.minimum(square * smoothed, 50.0)), _SHARPEST)
         power *= sharpened**2 * np.exp(-2 * square * own)
+        there = power / side**2
         power += (_FLOOR * noise.rms() * side) ** 2
         self._sharpened = sharpened.astype(np.float32) if smoothed else None
         sigma = noise.beam.to_value("rad") / np.sqrt(8 * np.log(2))
@@ -94,6 +95,7 @@ class NetworkInputs:
         # Unit variance of the filtered noise at depth 1.
         variance = (weights**2 * power).mean() / side**2
         self._weights = (weights / np.sqrt(variance)).astype(np.float32)
+        self._rms = _log_rms(there, self._weights)
         levels = noise.spectrum(np.array(_MULTIPOLES), deconvolved=True).value
         self._levels = 0.5 * np.log(levels / _POWER)
         # Modes of cosines that are even about the middle, of a cluster with Y500 = 1 arcmin2.
@@ -145,12 +147,48 @@ class NetworkInputs:
         own = np.stack([4 * redshift - 2, 2 * np.log10(redshift) + 1], axis=1)
         return np.concatenate([own, levels], axis=1).astype(np.float32)
 
+    def domain_context(self, redshift, depth):
+        """Numbers that a `DomainScore` takes: those of redshift, and ln of rms of noise, (N, 10).
+
+        The rms are those of values and differences of y and of filtered y, in small and large
+        blocks.
+        """
+        redshift, depth = np.asarray(redshift, dtype=float), np.asarray(depth, dtype=float)
+        in_y, filtered = self._rms
+        levels = np.log(depth)[:, np.newaxis] + in_y
+        constant = np.broadcast_to(filtered, (len(depth), len(filtered)))
+        return np.concatenate([self.context(redshift, depth)[:, :2], levels, constant], axis=1)
+
     def told(self, redshift, depth, centring):
         """All that is told, float32 (N, 11); ``centring`` are position errors per axis [arcmin]."""
         limits = self._told + np.log(np.asarray(depth, dtype=float))[:, np.newaxis]
         centring = np.asarray(centring, dtype=float)[:, np.newaxis] - 1
         more = np.concatenate([limits, centring], axis=1).astype(np.float32)
         return np.concatenate([self.context(redshift, depth), more], axis=1)
+
+
+def _log_rms(power, weights):
+    """ln of the rms of y, and of filtered y, of noise of that power in modes (n, n) of cosines.
+
+    Of both in large blocks their Laplacians and mixed differences, in small ones the Laplacian; of
+    filtered y also the values in either.
+    """
+    half = np.pi * np.arange(len(power)) / (2 * len(power))
+    small, large = (4 * np.sin(half * size) ** 2 for size in (1, 2))
+    averaged = np.multiply.outer(np.cos(half), np.cos(half))
+    differences = [
+        np.add.outer(small, small),
+        averaged * np.add.outer(large, large),
+        averaged * np.multiply.outer(large, large),
+    ]
+    values = [np.ones_like(power), averaged]
+    return [
+        np.array([0.5 * np.log((square * seen**2).mean()) for seen in all_seen])
+        for square, all_seen in (
+            (power, differences),
+            (power * weights**2, [*differences, *values]),
+        )
+    ]
 
 
 def compressed(amplitude):

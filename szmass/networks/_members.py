@@ -115,6 +115,10 @@ class Members:
             self._inputs = (noise, sampling, made)
         return self._inputs[2]
 
+    def domain_context(self, inputs, redshift, depth):
+        """Give the numbers that the `DomainScore` takes, as `NetworkInputs` makes them."""
+        return inputs.context(redshift, depth)
+
     def _score(self, data, redshift, found, noise, depth, sampling, batch_size):
         """Domain scores (N,) of cutouts for which the networks found that (N,)."""
         data, redshift, depth = self._checked(data, redshift, depth, batch_size)
@@ -124,7 +128,7 @@ class Members:
             for start in range(0, len(data), batch_size):
                 part = slice(start, start + batch_size)
                 planes, _ = self._planes(inputs, data[part], depth[part])
-                context = inputs.context(redshift[part], depth[part])
+                context = self.domain_context(inputs, redshift[part], depth[part])
                 result[part] = self.domain.score(planes, context, found[part])
         return result
 

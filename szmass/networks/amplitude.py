@@ -217,6 +217,10 @@ class AmplitudeNetworks(Members):
         found = self.domain_variable(amplitude)
         return self._score(data, redshift, found, noise, depth, sampling, batch_size)
 
+    def domain_context(self, inputs, redshift, depth):
+        """Give the numbers that the `DomainScore` takes: here what noise does in its statistics."""
+        return inputs.domain_context(redshift, depth)
+
     @staticmethod
     def domain_variable(amplitude):
         """Give what the `DomainScore` takes for the mass: the amplitude, compressed."""

@@ -255,14 +255,18 @@ class PairTemplates:
 
 
 class SmoothBasis:
-    """Polynomials up to a total degree, of variables that are moved into the range low to high."""
+    """Polynomials up to a total degree, of variables that are moved into the range low to high.
 
-    def __init__(self, low, high, degree):
+    Variables beyond the first ``full`` are there in pairs alone, or once in each term.
+    """
+
+    def __init__(self, low, high, degree, full):
         self.low, self.high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
         self._terms = [
             list(term)
             for order in range(degree + 1)
             for term in combinations_with_replacement(range(len(self.low)), order)
+            if sum(variable >= full for variable in term) <= (2 if order == 2 else 1)
         ]
 
     def __len__(self):

@@ -116,7 +116,7 @@ class DomainScore:
         noise = _noise_directions(context[first, 2:])
         x = _variables(context, log10_mass, noise)
         low, high = x[first].min(axis=0), x[first].max(axis=0)
-        basis, few = (SmoothBasis(low, high, degree) for degree in (_DEGREE, _SLOPES))
+        basis, few = _bases(low, high, _REACH)
         statistics = FieldStatistics(planes.shape[1], _REACH)
         found = _in_chunks(statistics, planes[first])
         directions = [
@@ -345,7 +345,8 @@ class DomainScore:
             # Arrays that do not go together are told now, not when clusters are weighed.
             side = score._state["side"]
             with np.errstate(all="ignore"):
-                score._scores(np.zeros((1, side, side, 4)), np.zeros((1, 6)), np.full(1, 14.5))
+                context = np.zeros((1, 2 + len(score._state["noise_directions"])))
+                score._scores(np.zeros((1, side, side, 4)), context, np.full(1, 14.5))
             return score
         except (KeyError, ValueError, IndexError, TypeError, OverflowError) as error:
             raise FileFormatError(
@@ -354,9 +355,17 @@ class DomainScore:
             ) from error
 
 
+def _bases(low, high, reach):
+    """What everything, and what slopes on other numbers, depend on mass, redshift and noise by."""
+    full = 2 if np.isfinite(reach) else len(low)
+    return [SmoothBasis(low, high, degree, full) for degree in (_DEGREE, _SLOPES)]
+
+
 def _state(arrays):
     low, high = arrays["range"]
-    basis, few = (SmoothBasis(low, high, degree) for degree in (_DEGREE, _SLOPES))
+    # Scores without look at the whole field.
+    reach = float(arrays.get("reach", np.inf))
+    basis, few = _bases(low, high, reach)
     densities = {}
     for name in (*(f"m{m}" for m in MULTIPOLES), *_REAL):
         variances = np.reshape(arrays[f"{name}_variances"], (-1, len(basis)))
@@ -395,8 +404,7 @@ def _state(arrays):
     ]
     return {
         "side": int(arrays["side"]),
-        # Scores without look at the whole field.
-        "reach": float(arrays.get("reach", np.inf)),
+        "reach": reach,
         "false_alarm": float(arrays["false_alarm"]),
         "noise_directions": np.asarray(arrays["noise_directions"]),
         "basis": basis,
