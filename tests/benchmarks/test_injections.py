@@ -24,6 +24,7 @@ from szmass.results import MassFlag
 
 pytestmark = pytest.mark.real_data
 
+NUMBER = 600
 NSIDE, BEAM = 2048, 10.0
 ARCMIN = np.pi / 180 / 60
 SCATTER, ONE_MINUS_B = 0.173, 0.8
@@ -55,10 +56,10 @@ def pressure(x):
 
 def transform():
     """Spline of the transform of the projected profile to 5 R500, of unit Y500, in l theta500."""
-    x = np.geomspace(1e-4, 5, 6000)
+    x = np.geomspace(1e-4, 5, 3000)
     inside = np.geomspace(1e-6, 1, 20_000)
     unit = 4 * np.pi * integrate.trapezoid(inside**2 * pressure(inside), inside)
-    k = np.concatenate([[0], np.geomspace(1e-2, 2000, 700)])
+    k = np.concatenate([[0], np.geomspace(1e-2, 2000, 400)])
     values = [integrate.trapezoid(4 * np.pi * x**2 * pressure(x) * np.sinc(q * x / np.pi), x)
               for q in k]  # fmt: skip
     return CubicSpline(k, np.array(values) / unit)
@@ -66,12 +67,12 @@ def transform():
 
 def radial(theta, y500, profile):
     """Spline of y over the angle [arcmin], behind the beam and in the mean over pixels."""
-    ell = np.arange(1.0, 9000.0, 2.0)
+    ell = np.arange(3.0, 6000.0, 6.0)
     variance = BEAM**2 / (8 * np.log(2)) + (healpy.nside2resol(NSIDE, arcmin=True) ** 2) / 12
     weight = ell * profile(ell * theta * ARCMIN) * np.exp(-0.5 * ell**2 * variance * ARCMIN**2)
-    angle = np.linspace(0, 130, 400)
-    y = [np.sum(weight * j0(ell * a * ARCMIN)) * 2 / (2 * np.pi) for a in angle]
-    return CubicSpline(angle, np.array(y) * y500 * ARCMIN**2)
+    angle = np.linspace(0, 130, 200)
+    y = j0(np.multiply.outer(angle * ARCMIN, ell)) @ weight * 6 / (2 * np.pi)
+    return CubicSpline(angle, y * y500 * ARCMIN**2)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def injected(real_data):
         noise="planck",
     )
     rng = np.random.default_rng(20)
-    n, known = 1600, catalog.sample().coord.galactic
+    n, known = NUMBER, catalog.sample().coord.galactic
     middle = known[list(catalog.sample().names).index("PSZ2 G057.80+88.00")]
     coord = []
     while len(coord) < n:
@@ -150,7 +151,7 @@ def test_errors_are_those_of_the_likelihood(injected, found, record_property):
     cnn, exact, snr = found
     truth = np.log10(injected.quantity("mass_true").value)
     seen = snr > 4.5
-    rmse = [np.sqrt(np.mean((p.mean() - truth)[seen] ** 2)) for p in (cnn, exact)]
+    rmse = [np.sqrt(np.mean((np.log10(p.median().value) - truth)[seen] ** 2)) for p in (cnn, exact)]
     inside = np.abs(cnn.cdf(injected.quantity("mass_true")) - 0.5)[seen]
     strange = (cnn.flag & MassFlag.OUT_OF_DOMAIN) > 0
     values = *rmse, np.mean(inside < 0.34), strange.mean(), strange[seen].mean()
@@ -161,8 +162,7 @@ def test_errors_are_those_of_the_likelihood(injected, found, record_property):
 
 
 def test_the_filter_finds_the_signal(injected):
-    snr = MatchedFilterMass(one_minus_b=ONE_MINUS_B)
-    mass = snr.predict(injected)["mass"]
-    bright = injected.quantity("mass_true") > 1e15 * u.solMass
-    ratio = np.log((mass / injected.quantity("mass_true")).value[bright])
+    bright = injected[injected.quantity("mass_true") > 1e15 * u.solMass]
+    mass = MatchedFilterMass(one_minus_b=ONE_MINUS_B).predict(bright)["mass"]
+    ratio = np.log((mass / bright.quantity("mass_true")).value)
     assert abs(np.nanmedian(ratio)) < 0.03

@@ -200,6 +200,7 @@ def test_nobody_reads_the_output():
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_leave_nothing_behind(tmp_path, number, code):
+    pytest.importorskip("matplotlib")
     output = tmp_path / "demo"
     with _start(
         "demo", "--folder", output, "--nside", 1024, stdout=subprocess.PIPE, stderr=subprocess.PIPE
