@@ -144,23 +144,6 @@ class AmplitudeNetworks(Members):
         ]
         return np.mean(seen, axis=0, dtype=float)
 
-    def response(self, redshift):
-        """Say how amplitudes that are found are distributed about the truth.
-
-        Parameters
-        ----------
-        redshift : array-like of float
-            Redshifts, shape (N,).
-
-        Returns
-        -------
-        slope, noise, shapes : ndarray
-            Shape (N,): of a true amplitude nu, ``slope * nu`` is found on average, with the
-            standard deviation ``noise`` and a scatter of ln nu of ``shapes``, for profiles, shapes,
-            substructure and neighbours.
-        """
-        return self._response.at(redshift)
-
     def beyond(self, redshift, *, noise, depth, centring=0.0, sampling=None):
         """Say for which clusters noise or position errors are beyond those of the training.
 
