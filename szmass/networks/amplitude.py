@@ -66,8 +66,10 @@ class AmplitudeNetworks(Members):
 
     def _take(self, groups):
         self._response = Response.from_arrays(groups["response"])
-        limits = groups["range"] or {"low": np.full(len(TOLD), -np.inf), "high": np.inf}
-        if limits.keys() != {"low", "high"} or np.shape(limits["low"]) != (len(TOLD),):
+        everything = np.full(len(TOLD), np.inf)
+        limits = groups["range"] or {"low": -everything, "high": everything}
+        shapes = {np.shape(limits.get(name)) for name in ("low", "high")}
+        if limits.keys() != {"low", "high"} or shapes != {(len(TOLD),)}:
             raise FileFormatError(
                 f"The range of what networks are told must be 'low' and 'high' of {len(TOLD)} "
                 f"numbers. Received: { {name: np.shape(array) for name, array in limits.items()} }"
@@ -160,8 +162,8 @@ class AmplitudeNetworks(Members):
         redshift = np.asarray(redshift, dtype=float)
         depth, centring = (np.broadcast_to(x, redshift.shape) for x in (depth, centring))
         told = self.inputs(noise, sampling).told(redshift, depth, centring)[:, _NOISE]
-        low, high = np.broadcast_arrays(self._low, self._high)
-        outside = (told < low[_NOISE] - _MARGIN) | (told > high[_NOISE] + _MARGIN)
+        low, high = self._low[_NOISE] - _MARGIN, self._high[_NOISE] + _MARGIN
+        outside = (told < low) | (told > high)
         return outside.any(axis=1)
 
     def domain_score(
