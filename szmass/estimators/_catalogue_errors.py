@@ -17,17 +17,19 @@ _NODES = np.array([5, 9, 17, 33, 65])
 
 def redshift_errors(sample):
     """Standard errors of redshifts (N,); 0 where there is none, it is not known or negative."""
-    if "redshift_err" not in sample.table.colnames:
-        return np.zeros(len(sample))
-    error = sample.quantity("redshift_err").to_value(u.one)
-    return np.where(np.isfinite(error) & (error > 0), error, 0.0)
+    return _errors(sample, "redshift_err", u.one)
 
 
 def position_errors(sample):
-    """Standard errors of positions per axis [arcmin] (N,), from ``pos_err``, a 95 % radius."""
-    if "pos_err" not in sample.table.colnames:
+    """Standard errors per axis [arcmin] (N,), from ``pos_err``, a 95 % radius; 0 as above."""
+    return _errors(sample, "pos_err", u.arcmin) / _R95
+
+
+def _errors(sample, column, unit):
+    if column not in sample.table.colnames:
         return np.zeros(len(sample))
-    return np.nan_to_num(sample.quantity("pos_err").to_value(u.arcmin)) / _R95
+    error = sample.quantity(column).to_value(unit)
+    return np.where(np.isfinite(error) & (error > 0), error, 0.0)
 
 
 def centring_errors(centring, sample):

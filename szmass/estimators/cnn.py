@@ -39,9 +39,6 @@ _ABOVE = 1e-4
 
 # Relation along which signals belong to masses, and its scatter.
 _RELATION = "planck2015"
-# Scatter of ln of the signal that the networks find at given Y500, for profiles, shapes,
-# substructure and neighbours, at these redshifts: of highest likelihood on own mocks.
-_REDSHIFTS, _SHAPES = (0.055, 0.15, 0.3, 0.7), (0.04, 0.05, 0.068, 0.08)
 
 
 class NetworkMass(MassEstimator):
@@ -158,7 +155,7 @@ class CNNMass(NeedsDepth, NetworkMass):
     """
 
     tag = "cnn"
-    description = "posterior from density networks that look at Compton-y cutouts"
+    description = "posterior from networks that look at Compton-y cutouts"
     point_estimate = "median of the posterior"
     gives_posterior = True
     at_a_time = 1024
@@ -284,8 +281,8 @@ class CNNMass(NeedsDepth, NetworkMass):
 
     def _found(self, data, redshift, rows, known):
         """What the networks find in cutouts of some rows: amplitudes (n,) or densities."""
-        networks, told = self._networks(), known | {"depth": known["depth"][rows]}
-        told["centring"] = known["centring"][rows]
+        networks = self._networks()
+        told = known | {name: known[name][rows] for name in ("depth", "centring")}
         if isinstance(networks, DensityNetworks):
             del told["centring"]
             return networks.log_density(data, redshift, **told, batch_size=self.batch_size)
@@ -296,8 +293,7 @@ class CNNMass(NeedsDepth, NetworkMass):
         networks = self._networks()
         if isinstance(networks, DensityNetworks):
             curve = self._curve(networks.mode(found)[:, np.newaxis], redshift)
-            shapes = np.interp(np.log(redshift), np.log(_REDSHIFTS), _SHAPES)
-            return setup.expected_snr(*curve, depth)[:, 0], depth, shapes
+            found = setup.expected_snr(*curve, depth)[:, 0]
         slope, noise, shapes = networks.response(redshift)
         return found / noise, depth * noise / slope, shapes
 
@@ -307,11 +303,13 @@ class CNNMass(NeedsDepth, NetworkMass):
         data, grid = sample.cutouts.data, networks.log10_mass
         root = setup.log_root[..., np.newaxis]
         sigma_lny = get_scaling_relation(_RELATION).scatter(self.sigma_lny)
-        central = {}
+        bins, central = networks.card.redshift_bins, {}
+        limits = bins[0][0] + _ABOVE, bins[-1][1]
 
         def at_redshift(redshift, rows):
             found = self._found(data[rows], redshift, rows, known)
-            same = redshift == sample.redshift[rows]
+            # Those of the catalogue may be nearer to the ends than redshifts with errors go.
+            same = np.equal(*np.clip([redshift, sample.redshift[rows]], *limits))
             central.update(zip(rows[same], found[same], strict=True))
             snr, depth, shapes = self._signal(setup, found, redshift, known["depth"][rows])
             # Filters of all sizes would find the same.
@@ -323,8 +321,6 @@ class CNNMass(NeedsDepth, NetworkMass):
             # Of the signal found, and not relative to none: networks do not weigh redshifts.
             return log_l - 0.5 * snr[:, np.newaxis] ** 2
 
-        bins = networks.card.redshift_bins
-        limits = bins[0][0] + _ABOVE, bins[-1][1]
         log_l = over_redshifts(at_redshift, sample.redshift, redshift_errors(sample), limits)
         return log_l, np.array([central[row] for row in range(len(sample))])
 

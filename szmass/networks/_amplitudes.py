@@ -64,12 +64,6 @@ class AmplitudeEncoder:
         inputs = np.concatenate(planes), np.concatenate(context)
         return inputs, np.concatenate(target).astype(np.float32)
 
-    def whole(self, stream):
-        """All of a stream's data set, once and in order."""
-        batches = [self(parts) for parts in stream.epoch(0, in_order=True)]
-        inputs = tuple(np.concatenate([batch[0][i] for batch in batches]) for i in range(2))
-        return inputs, np.concatenate([batch[1] for batch in batches])
-
 
 def finish_amplitudes(recipe, folder, dataset, encoder, streams, noise):
     """Fit the response of trained members on the validation set, test them, write card and weights.

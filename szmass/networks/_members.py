@@ -71,7 +71,7 @@ class Members:
         self._inputs = None
 
     def _take(self, groups):
-        """Keep arrays beside those of members and domain, by group and name."""
+        """Keep arrays beside those of members and domain, by group and name, and the response."""
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.card.name!r}, {len(self)} members>"
@@ -118,6 +118,23 @@ class Members:
     def domain_context(self, inputs, redshift, depth):
         """Give the numbers that the `DomainScore` takes, as `NetworkInputs` makes them."""
         return inputs.context(redshift, depth)
+
+    def response(self, redshift):
+        """Say how amplitudes that are found are distributed about the truth.
+
+        Parameters
+        ----------
+        redshift : array-like of float
+            Redshifts, shape (N,).
+
+        Returns
+        -------
+        slope, noise, shapes : ndarray
+            Shape (N,): of a true amplitude nu, ``slope * nu`` is found on average, with the
+            standard deviation ``noise`` and a scatter of ln nu of ``shapes``, for profiles, shapes,
+            substructure and neighbours.
+        """
+        return self._response.at(redshift)
 
     def _score(self, data, redshift, found, noise, depth, sampling, batch_size):
         """Domain scores (N,) of cutouts for which the networks found that (N,)."""

@@ -16,7 +16,7 @@ _CHUNK = 2048
 
 # Part of clusters whose position is exact, where position errors are told.
 _EXACT = 0.1
-# Noise models in a batch.
+# Noise models in a batch, at most; for validation there are all.
 _KINDS = 8
 
 
@@ -52,13 +52,14 @@ class OwnSignals:
 class MapStream:
     """Clean maps with fresh noise, in random order and orientation, from seed and epoch alone.
 
-    Noise models take turns, at most eight in a batch; None stands for no noise. An epoch consists
-    of whole batches. ``centring`` is the standard deviation per axis of the displacement [pixels];
-    with ``own`` signals it is the largest, and each map has its own. ``depth`` is the range of the
-    factor of the noise amplitude, even in its logarithm; ``depth_error`` the standard deviation of
-    ln of the factor that is told. ``blocks`` averages 2 x 2 pixels. ``fields`` noise maps are drawn
-    per epoch and noise model, each used in random orientations and with either sign. Maps that take
-    no more ``memory`` than so many bytes are kept, others are read from disk in every epoch.
+    A batch has equal parts of all noise models, or of eight drawn anew; None stands for no noise.
+    An epoch consists of whole batches. ``centring`` is the standard deviation per axis of the
+    displacement [pixels]; with ``own`` signals it is the largest, and each map has its own.
+    ``depth`` is the range of the factor of the noise amplitude, even in its logarithm;
+    ``depth_error`` the standard deviation of ln of the factor that is told. ``blocks`` averages 2 x
+    2 pixels. ``fields`` noise maps are drawn per epoch and noise model, each used in random
+    orientations and with either sign. Maps that take no more ``memory`` than so many bytes are
+    kept, others are read from disk in every epoch.
     """
 
     def __init__(
@@ -108,14 +109,19 @@ class MapStream:
             parts, kinds = [], np.arange(len(banks))
             if len(kinds) > _KINDS and not in_order:
                 kinds = rng.choice(kinds, _KINDS, replace=False)
-            for kind, share in zip(
-                kinds, np.array_split(np.arange(len(rows)), len(kinds)), strict=True
-            ):
+            shares = np.array_split(np.arange(len(rows)), len(kinds))
+            for kind, share in zip(kinds, shares, strict=True):
                 if len(share):
                     own = None if alone is None else alone[share]
                     given = rows[share], maps[share], own, int(kind)
                     parts.append(self._noisy(*given, banks, rng, in_order))
             yield parts
+
+    def whole(self, encoder):
+        """Inputs, a pair, and targets of all maps once and in order, as an encoder gives them."""
+        batches = [encoder(parts) for parts in self.epoch(0, in_order=True)]
+        inputs = tuple(np.concatenate([batch[0][i] for batch in batches]) for i in range(2))
+        return inputs, np.concatenate([batch[1] for batch in batches])
 
     def _clean(self, number, in_order):
         size = self.batch_size

@@ -66,8 +66,10 @@ class AmplitudeNetworks(Members):
 
     def _take(self, groups):
         self._response = Response.from_arrays(groups["response"])
-        limits = groups["range"] or {"low": np.full(len(TOLD), -np.inf), "high": np.inf}
-        if limits.keys() != {"low", "high"} or np.shape(limits["low"]) != (len(TOLD),):
+        everything = np.full(len(TOLD), np.inf)
+        limits = groups["range"] or {"low": -everything, "high": everything}
+        shapes = {np.shape(limits.get(name)) for name in ("low", "high")}
+        if limits.keys() != {"low", "high"} or shapes != {(len(TOLD),)}:
             raise FileFormatError(
                 f"The range of what networks are told must be 'low' and 'high' of {len(TOLD)} "
                 f"numbers. Received: { {name: np.shape(array) for name, array in limits.items()} }"
@@ -144,23 +146,6 @@ class AmplitudeNetworks(Members):
         ]
         return np.mean(seen, axis=0, dtype=float)
 
-    def response(self, redshift):
-        """Say how amplitudes that are found are distributed about the truth.
-
-        Parameters
-        ----------
-        redshift : array-like of float
-            Redshifts, shape (N,).
-
-        Returns
-        -------
-        slope, noise, shapes : ndarray
-            Shape (N,): of a true amplitude nu, ``slope * nu`` is found on average, with the
-            standard deviation ``noise`` and a scatter of ln nu of ``shapes``, for profiles, shapes,
-            substructure and neighbours.
-        """
-        return self._response.at(redshift)
-
     def beyond(self, redshift, *, noise, depth, centring=0.0, sampling=None):
         """Say for which clusters noise or position errors are beyond those of the training.
 
@@ -177,8 +162,8 @@ class AmplitudeNetworks(Members):
         redshift = np.asarray(redshift, dtype=float)
         depth, centring = (np.broadcast_to(x, redshift.shape) for x in (depth, centring))
         told = self.inputs(noise, sampling).told(redshift, depth, centring)[:, _NOISE]
-        low, high = np.broadcast_arrays(self._low, self._high)
-        outside = (told < low[_NOISE] - _MARGIN) | (told > high[_NOISE] + _MARGIN)
+        low, high = self._low[_NOISE] - _MARGIN, self._high[_NOISE] + _MARGIN
+        outside = (told < low) | (told > high)
         return outside.any(axis=1)
 
     def domain_score(

@@ -181,8 +181,7 @@ class Recipe:
         For "amplitude" and "density" ``members``, ``epochs``, ``batch_size``, ``learning_rate``,
         ``weight_decay``, ``patience``, ``split``, ``precision``, ``domain`` (mocks that the
         `DomainScore` is fitted to; fewer than 1000 for none); for "selection" ``models``,
-        ``epochs``,
-        ``batch_size``, ``learning_rate``, ``patience``, ``split``, ``redshift_bins``,
+        ``epochs``, ``batch_size``, ``learning_rate``, ``patience``, ``split``, ``redshift_bins``,
         ``threshold``.
     architecture : dict, optional
         ``name`` in ``szmass.networks.ARCHITECTURES``, by default "amplitude_cnn" or "density_cnn",
@@ -401,7 +400,7 @@ def _checked_architecture(kind, values):
     takes = "log10_mass_range" in signature(ARCHITECTURES[name]).parameters
     if allowed is not None and takes != (kind == "density"):
         raise InvalidInputError(
-            f"'architecture.name' must be that of a {kind} network, which takes "
+            f"'architecture.name' must be one for recipes of kind {kind!r}, which takes "
             f"{'' if kind == 'density' else 'no '}'log10_mass_range'. Received: {name!r}"
         )
     for option, (test, expected) in _OWN_OPTIONS.get(name, {}).items():

@@ -60,7 +60,7 @@ def load_networks(folder=None):
         kinds = {kind.target: kind for kind in (AmplitudeNetworks, DensityNetworks)}
         if card.target not in kinds or len(card.weights) != 1:
             raise FileFormatError(
-                f"The networks {card.name!r} give {card.target!r}, no densities: use the estimator "
+                f"The networks {card.name!r} give {card.target!r}: use the estimator "
                 "'cnn-deandres2022' with weights=... for networks of the published architecture."
             )
         file = folder / card.weights[0].file

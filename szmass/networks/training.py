@@ -123,6 +123,8 @@ def _check_feasible(recipe, dataset, build=True):
     noise = get_noise_models(recipe)
     if dataset is not None:
         check_noise(noise, dataset)
+        if recipe.kind == "amplitude":
+            _open_alone(dataset)
     for name, model in zip(recipe.observation["noise"], noise, strict=False):
         if model.beam is None or not np.isclose(model.beam, seen.beam, rtol=0.01):
             raise InvalidInputError(
@@ -164,9 +166,9 @@ def train(recipe, folder, *, dataset=None, resume=False, workers=1, tensorboard=
         The recipe, its file, or the name of one that ships.
     folder : path-like
         Where to write: ``model.npz`` and ``card.json`` in the end, before that a folder per network
-        with its check-point and log, and ``data.zarr`` if no data set is given.
+        with its check-point and log, and the data if no data set is given.
     dataset : `~szmass.simulations.SimulationDataset` or path-like, optional
-        Clean maps to train on. By default those of the recipe are made.
+        Clean maps to train on, as `make_training_data` makes them; by default those of the recipe.
     resume : bool, optional
         Go on with what an interrupted call left in the folder; the result is the same.
     workers : int, optional
@@ -350,8 +352,8 @@ def train_member(job, number):
                 jit_compile=False,
             )
         encoder = make_encoder(recipe, job.training.dataset, noise)
-        validation = make_encoder(recipe, job.validation.dataset, noise).whole(
-            make_stream(recipe, job.validation, noise, recipe.seed)
+        validation = make_stream(recipe, job.validation, noise, recipe.seed).whole(
+            make_encoder(recipe, job.validation.dataset, noise)
         )
         fit_network(
             model,
@@ -422,12 +424,6 @@ class Encoder:
             context.append(inputs.context(self.redshift[part.rows], part.depth))
             target.append(self.log10_mass[part.rows])
         return (np.concatenate(planes), np.concatenate(context)), np.concatenate(target)
-
-    def whole(self, stream):
-        """All of a stream's data set, once and in order."""
-        batches = [self(parts) for parts in stream.epoch(0, in_order=True)]
-        inputs = tuple(np.concatenate([batch[0][i] for batch in batches]) for i in range(2))
-        return inputs, np.concatenate([batch[1] for batch in batches])
 
 
 def _all_devices(keras):

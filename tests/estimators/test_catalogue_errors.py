@@ -102,7 +102,7 @@ def test_no_error_changes_nothing(estimator):
     sample = make_check_sample(4)
     expected = estimator.predict(sample)
     sample.table["redshift_err"] = [0.0, np.nan, -1.0, 0.05]
-    sample.table["pos_err"] = [0.0, np.nan, 0.0, 0.0] * u.arcmin
+    sample.table["pos_err"] = [-1.0, np.nan, np.inf, 0.0] * u.arcmin
     found = estimator.predict(sample)
     for name in ("mass", "mass_errn", "mass_errp", "flag"):
         np.testing.assert_array_equal(found[name][:3], expected[name][:3])

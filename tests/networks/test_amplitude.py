@@ -165,6 +165,7 @@ class TestNetworks:
         [
             ("response/values", np.zeros((3, 4)), "must be positive 'values'"),
             ("range/low", np.zeros(6), "'low' and 'high' of 11 numbers"),
+            ("range/high", np.zeros(()), "'low' and 'high' of 11 numbers"),
             ("calibration/coefficients", np.zeros((2, 16)), "must be named 'member-0/"),
         ],
     )
@@ -314,10 +315,11 @@ class TestTraining:
         moved.symlink_to(dataset.path)
         with pytest.raises(InvalidInputError, match="need the clusters alone beside 'other.zarr'"):
             train(recipe_of(), tmp_path / "out", dataset=type(dataset).open(moved))
+        assert not (tmp_path / "out").exists()
         make_training_data(recipe_of(data={"clusters": 40}), tmp_path / "few.zarr")
         (tmp_path / "other-alone.zarr").symlink_to(tmp_path / "few-alone.zarr")
         with pytest.raises(InvalidInputError, match="holds other clusters than 'other.zarr'"):
-            train(recipe_of(), tmp_path / "out2", dataset=type(dataset).open(moved))
+            train(recipe_of(), tmp_path / "out", dataset=type(dataset).open(moved))
 
 
 @pytest.mark.parametrize(
@@ -326,8 +328,8 @@ class TestTraining:
         ("density", "observation", {"spectra": 3}, "'observation' of a recipe has no 'spectra'"),
         ("amplitude", "observation", {"sigma_lny": -1}, "'observation.sigma_lny' must be a number"),
         ("amplitude", "architecture", {"components": 4}, "has no 'components'"),
-        ("amplitude", "architecture", {"name": "density_cnn"}, "must be that of a amplitude netw"),
-        ("density", "architecture", {"name": "amplitude_cnn"}, "must be that of a density network"),
+        ("amplitude", "architecture", {"name": "density_cnn"}, "for recipes of kind 'amplitude'"),
+        ("density", "architecture", {"name": "amplitude_cnn"}, "for recipes of kind 'density'"),
     ],
 )
 def test_recipes_that_make_no_sense(kind, section, changes, message):

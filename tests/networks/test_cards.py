@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks import (
+    AmplitudeNetworks,
     BinnedNetworks,
     DensityNetworks,
     ErrorTable,
@@ -213,10 +214,13 @@ def test_a_card_that_is_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("value", [None, 3, "x", [1], {3: np.ones(2)}, object()])
-@pytest.mark.parametrize("networks", [DensityNetworks, BinnedNetworks])
+@pytest.mark.parametrize("networks", [AmplitudeNetworks, DensityNetworks, BinnedNetworks])
 def test_networks_made_of_nonsense_say_so(networks, value):
     with pytest.raises(InvalidInputError, match="'card' must be a ModelCard"):
         networks(value, {})
-    card = shipped_card() if networks is DensityNetworks else published_card()
+    card = published_card() if networks is BinnedNetworks else shipped_card()
+    if networks is DensityNetworks:
+        options = {"log10_mass_range": list(card.log10_mass_range)}
+        card = dataclasses.replace(card, target=networks.target, architecture_options=options)
     with pytest.raises(InvalidInputError, match="'arrays' must"):
         networks(card, value)

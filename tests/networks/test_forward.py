@@ -28,7 +28,11 @@ def card_of(architecture, shape, options, n_parameters):
     """A model card of an architecture."""
     card = published_card() if architecture == "deandres2022" else shipped_card()
     return dataclasses.replace(
-        card, shape=shape, architecture_options=options, n_parameters=n_parameters
+        card,
+        architecture=architecture,
+        shape=shape,
+        architecture_options=options,
+        n_parameters=n_parameters,
     )
 
 

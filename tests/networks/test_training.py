@@ -82,7 +82,7 @@ def trained(tmp_path_factory, recipe, dataset):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('kind = "density"', "kind = [[1], [2]]"),
+        ('kind = "amplitude"', "kind = [[1], [2]]"),
         ("[data]", "[data]\nx = " + "[" * 5000 + "]" * 5000),
         ("seed = ", "seed = " + "1" * 5000),
         ("filters = [", "filters = [nan, "),
@@ -148,7 +148,7 @@ def test_recipes_that_ship_can_be_read():
         ),
         ("filters = [", "filters = [0, ", "'architecture.filters' must be a list"),
         ("filters", 'name = "vit"\nfilters', "'architecture.name' must be one of .*'szmass.arch"),
-        ("filters", 'name = "deandres2022"\nfilters', "'architecture.name' must be that of a dens"),
+        ("filters", 'name = "deandres2022"\nfilters', "'architecture.name' .* kind 'density', wh"),
         ("filters", "log10_mass_range = [13, 16]\nfilters", "has no 'log10_mass_range'"),
         ("training.epochs = 1", "training.epoch = 1", "'quick' of the recipe: 'training' of a r"),
         ("training.epochs = 1", "training = 1", "'quick' must hold values by section"),

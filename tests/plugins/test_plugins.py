@@ -27,7 +27,7 @@ NEEDS = {"szmass.architectures": ("keras", "zarr")}
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """Folder that the package is installed in."""
-    pytest.importorskip("setuptools")
+    pytest.importorskip("setuptools", minversion="70.1")  # brings bdist_wheel
     folder = tmp_path_factory.mktemp("plugins")
     shutil.copytree(PACKAGE, folder / "source")  # building leaves files in it
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
