@@ -151,8 +151,14 @@ class AmplitudeNetworks(Members):
 
         Parameters
         ----------
-        redshift, noise, depth, centring, sampling
-            As for `amplitude`.
+        redshift : array-like of float
+            Redshifts, shape (N,).
+        noise : `~szmass.maps.NoiseModel`
+            Noise of the map.
+        depth, centring : array-like of float
+            As for `amplitude`, shape (N,) or one for all.
+        sampling : `~szmass.maps.Sampling`, optional
+            How the pixels hold the sky; by default they are taken as points.
 
         Returns
         -------
@@ -208,7 +214,18 @@ class AmplitudeNetworks(Members):
 
     @staticmethod
     def domain_variable(amplitude):
-        """Give what the `DomainScore` takes for the mass: the amplitude, compressed."""
+        """Give what the `DomainScore` takes for the mass: the amplitude, compressed.
+
+        Parameters
+        ----------
+        amplitude : array-like of float
+            What `amplitude` gave, shape (N,).
+
+        Returns
+        -------
+        ndarray
+            Shape (N,).
+        """
         return compressed(np.asarray(amplitude, dtype=float))
 
 
