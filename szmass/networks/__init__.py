@@ -26,7 +26,7 @@ from szmass.networks.published import load_published, published_card
 from szmass.networks.recipes import Recipe
 from szmass.networks.saliency import SaliencyStack, occlusion_map, stack_saliency
 from szmass.networks.shipped import load_networks, shipped_card
-from szmass.networks.training import make_training_data, train
+from szmass.networks.training.core import make_training_data, train
 
 __all__ = [
     "ARCHITECTURES",

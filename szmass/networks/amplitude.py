@@ -209,7 +209,20 @@ class AmplitudeNetworks(Members):
         return self._score(data, redshift, found, noise, depth, sampling, batch_size)
 
     def domain_context(self, inputs, redshift, depth):
-        """Give the numbers that the `DomainScore` takes: here what noise does in its statistics."""
+        """Give the numbers that the `DomainScore` takes: what noise does in its statistics.
+
+        Parameters
+        ----------
+        inputs : NetworkInputs
+            What makes the planes of the cutouts.
+        redshift, depth : array-like of float
+            Redshifts and factors of the noise amplitude, shape (N,).
+
+        Returns
+        -------
+        ndarray
+            Two numbers of redshift and eight of noise, shape (N, 10).
+        """
         return inputs.domain_context(redshift, depth)
 
     @staticmethod

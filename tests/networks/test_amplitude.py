@@ -24,11 +24,11 @@ from szmass.networks import (
     shipped_card,
     train,
 )
-from szmass.networks._fit import model_arrays
 from szmass.networks._inputs import NetworkInputs, compressed, expanded, pooled, turned
 from szmass.networks._responses import Response
-from szmass.networks._spectra import family_of
-from szmass.networks._stream import MapStream, OwnSignals
+from szmass.networks.training._fit import model_arrays
+from szmass.networks.training._spectra import family_of
+from szmass.networks.training._stream import MapStream, OwnSignals
 from szmass.simulations import Observation, from_masses, simulate
 
 NOISE = NoiseModel.planck(depth=None)

@@ -10,8 +10,8 @@ from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry, NoiseModel
 from szmass.networks import DensityNetworks, ModelCard, build_density_cnn, published_card
 from szmass.networks._densities import Calibration, log_density, mixture_loss, normalised
-from szmass.networks._fit import model_arrays
 from szmass.networks._inputs import pooled, turned
+from szmass.networks.training._fit import model_arrays
 
 keras = pytest.importorskip("keras")
 

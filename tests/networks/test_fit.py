@@ -8,8 +8,8 @@ import pytest
 from astropy.table import Table
 
 from szmass.exceptions import FileFormatError, MissingDependencyError, TrainingError
-from szmass.networks._fit import best_arrays, fit_network, model_arrays, seed_everything
 from szmass.networks._weights import load_arrays
+from szmass.networks.training._fit import best_arrays, fit_network, model_arrays, seed_everything
 
 pytest.importorskip("keras")
 

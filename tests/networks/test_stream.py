@@ -9,7 +9,7 @@ import pytest
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry, NoiseModel
 from szmass.networks._inputs import pooled, turned
-from szmass.networks._stream import MapStream, prefetched
+from szmass.networks.training._stream import MapStream, prefetched
 from szmass.simulations import Observation, SimulationDataset, draw_flat, make_dataset
 
 pytest.importorskip("zarr")

@@ -28,7 +28,7 @@ from szmass.networks import (
     train,
 )
 from szmass.networks._weights import load_arrays
-from szmass.networks.training import train_member
+from szmass.networks.training.core import train_member
 from szmass.results import MassFlag
 
 pytest.importorskip("keras")
@@ -308,7 +308,7 @@ def test_an_interrupted_training_gives_the_same_networks(
         return train_member(job, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr("szmass.networks.training.train_member", until_killed)
+        patch.setattr("szmass.networks.training.core.train_member", until_killed)
         with pytest.raises(KeyboardInterrupt):
             train(Recipe.read(recipe), folder, dataset=dataset)
     assert not (folder / "model.npz").exists()
@@ -323,7 +323,7 @@ def test_the_folder_is_looked_at_first(tmp_path, recipe, dataset, monkeypatch):
     def fail(*args):
         raise AssertionError("the folder was not looked at first")
 
-    monkeypatch.setattr("szmass.networks.training._check_feasible", fail)
+    monkeypatch.setattr("szmass.networks.training.core._check_feasible", fail)
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InvalidInputError, match="no training of szmass"):
         train(recipe, tmp_path, dataset=dataset)

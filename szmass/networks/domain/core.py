@@ -82,7 +82,8 @@ class DomainScore:
             least 1000, better 20 000, since rates in each bin of mass and redshift are learned from
             them. Make them as cutouts will be: with the same interpolation.
         context : array-like
-            Numbers that go with them, shape (N, 6).
+            Numbers that go with them: two of redshift, the second its logarithm, and any of the
+            noise, shape (N, 2 + k).
         log10_mass : array-like
             What the network gives: posterior means of log10 of M500c [solMass], shape (N,).
         false_alarm : float, optional
@@ -175,7 +176,8 @@ class DomainScore:
         planes : array-like
             What the network sees, shape (N, n, n, 4).
         context : array-like
-            Numbers that go with them, shape (N, 6).
+            Numbers that go with them: two of redshift, the second its logarithm, and any of the
+            noise, shape (N, 2 + k).
         log10_mass : array-like
             What the network gives: posterior means of log10 of M500c [solMass], shape (N,).
 
@@ -230,6 +232,12 @@ class DomainScore:
             raise InvalidInputError(
                 f"'planes' must have {state['side']} blocks along a side, as those that the score "
                 f"was fitted to. Received: shape {planes.shape}"
+            )
+        known = 2 + len(state["noise_directions"])
+        if context.shape[1] != known:
+            raise InvalidInputError(
+                f"'context' must have {known} columns, as that which the score was fitted to. "
+                f"Received: shape {context.shape}"
             )
         good = _finite(planes, context, log10_mass)
         found = np.full((len(planes), 1 + len(_PARTS)), np.inf)
@@ -427,7 +435,7 @@ def _checked(planes, context, log10_mass):
     square = planes.ndim == 4 and planes.shape[1] == planes.shape[2] and planes.shape[3] == 4
     if not square or len(planes) != n or context.ndim != 2 or len(context) != n:
         raise InvalidInputError(
-            "'planes', 'context' and 'log10_mass' must have the shapes (N, n, n, 4), (N, 6) and "
+            "'planes', 'context' and 'log10_mass' must have the shapes (N, n, n, 4), (N, k) and "
             f"(N,). Received: {planes.shape}, {context.shape} and {log10_mass.shape}"
         )
     return planes, context, log10_mass

@@ -13,11 +13,11 @@ from szmass._io.download import file_sha256
 from szmass._tables.files import write_table
 from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError, TrainingError
-from szmass.networks._fit import fit_network, model_arrays, seed_everything, use_one_thread
-from szmass.networks._stream import MapStream
 from szmass.networks._weights import save_arrays, write_json
 from szmass.networks.architectures import build_deandres2022
 from szmass.networks.cards import ErrorTable
+from szmass.networks.training._fit import fit_network, model_arrays, seed_everything, use_one_thread
+from szmass.networks.training._stream import MapStream
 
 _RECORD, WEIGHTS = "record.json", "weights.npz"
 _PARTS = ("train", "validation", "test")

@@ -17,8 +17,6 @@ from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count, check_seed
 from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError, SzmassWarning, TrainingError
-from szmass.networks._fit import GO_ON
-from szmass.networks._stream import check_noise
 from szmass.networks._weights import write_json
 from szmass.networks.binned import CARD, load_binned
 from szmass.networks.protocol._outcome import (
@@ -37,6 +35,8 @@ from szmass.networks.protocol._training import (
     train_in_own_process,
     training_folder,
 )
+from szmass.networks.training._fit import GO_ON
+from szmass.networks.training._stream import check_noise
 from szmass.simulations.dataset import SimulationDataset
 from szmass.simulations.dataset.origin import array_digest, differences, plain
 

@@ -15,14 +15,8 @@ from szmass._utils.optional import import_optional
 from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
-from szmass.networks._amplitudes import AmplitudeEncoder, finish_amplitudes
 from szmass.networks._densities import mixture_loss
-from szmass.networks._ensemble import finish_ensemble
-from szmass.networks._fit import GO_ON, fit_network, seed_everything, use_one_thread
 from szmass.networks._inputs import NetworkInputs, compressed
-from szmass.networks._mocks import draw_population, only_clusters
-from szmass.networks._spectra import family_of
-from szmass.networks._stream import MapStream, OwnSignals, check_noise, prefetched
 from szmass.networks._weights import write_json
 from szmass.networks.architectures import (
     ARCHITECTURES,
@@ -31,6 +25,12 @@ from szmass.networks.architectures import (
 )
 from szmass.networks.protocol.core import train_selection
 from szmass.networks.recipes import Recipe
+from szmass.networks.training._amplitudes import AmplitudeEncoder, finish_amplitudes
+from szmass.networks.training._ensemble import finish_ensemble
+from szmass.networks.training._fit import GO_ON, fit_network, seed_everything, use_one_thread
+from szmass.networks.training._mocks import draw_population, only_clusters
+from szmass.networks.training._spectra import family_of
+from szmass.networks.training._stream import MapStream, OwnSignals, check_noise, prefetched
 from szmass.simulations import SimulationDataset, get_environment, get_observation, make_dataset
 
 __all__ = ["make_training_data", "train"]

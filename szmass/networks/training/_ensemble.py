@@ -8,9 +8,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass.networks._densities import Calibration
-from szmass.networks._fit import best_arrays
 from szmass.networks._inputs import pooled, redshift_and_level
-from szmass.networks._mocks import domain_mocks
 from szmass.networks._weights import save_arrays
 from szmass.networks.architectures import ARCHITECTURES, architecture_source
 from szmass.networks.binned import CARD
@@ -18,6 +16,8 @@ from szmass.networks.cards import ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import FEWEST, DomainScore
 from szmass.networks.shipped import load_networks
+from szmass.networks.training._fit import best_arrays
+from szmass.networks.training._mocks import domain_mocks
 from szmass.physics.cosmology import get_cosmology
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.version import __version__

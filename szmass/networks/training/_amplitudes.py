@@ -3,7 +3,19 @@
 import astropy.units as u
 import numpy as np
 
-from szmass.networks._ensemble import (
+from szmass.networks._inputs import (
+    TOLD,
+    NetworkInputs,
+    compressed,
+    expanded,
+    pooled,
+    redshift_and_level,
+)
+from szmass.networks._responses import Response
+from szmass.networks.amplitude import AmplitudeNetworks
+from szmass.networks.domain import FEWEST
+from szmass.networks.shipped import load_networks
+from szmass.networks.training._ensemble import (
     PASSES,
     data_of,
     evaluated,
@@ -13,20 +25,8 @@ from szmass.networks._ensemble import (
     with_all,
     write_ensemble,
 )
-from szmass.networks._inputs import (
-    TOLD,
-    NetworkInputs,
-    compressed,
-    expanded,
-    pooled,
-    redshift_and_level,
-)
-from szmass.networks._mocks import median_amplitude
-from szmass.networks._responses import Response
-from szmass.networks._spectra import family_of
-from szmass.networks.amplitude import AmplitudeNetworks
-from szmass.networks.domain import FEWEST
-from szmass.networks.shipped import load_networks
+from szmass.networks.training._mocks import median_amplitude
+from szmass.networks.training._spectra import family_of
 
 _REDSHIFT = (0.0, 0.1, 0.2, 0.4, 1.0)
 _AMPLITUDE = (-1e9, 4.5, 10.0, 1e9)
