@@ -240,7 +240,7 @@ def test_errors_of_logarithms_are_no_masses(tmp_path):
     table = QTable({"name": ["a"], "mass": [14.5] * u.dex(u.solMass), "flag": [0]})
     table["mass_errn"] = [0.1] * u.dex(u.solMass)
     table.write(tmp_path / "m.ecsv")
-    with pytest.raises(InvalidUnitError, match="'mass_errn' is in dex.solMass."):
+    with pytest.raises(InvalidUnitError, match="'mass_errn' is in dex.(solMass|Msun)."):
         read_masses(tmp_path / "m.ecsv")
 
 

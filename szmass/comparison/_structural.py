@@ -5,6 +5,8 @@ true ordinates N(alpha + beta (xi - pivot), sigma^2), and both are measured with
 Everything is in natural logarithms; the marginal likelihood is analytic.
 """
 
+import warnings
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_ndtr, ndtr, stdtrit
@@ -171,14 +173,17 @@ class LineLikelihood:
 
         start = np.clip(theta[free], lower, upper)
         # L-BFGS-B needs as many steps, and its threads get into each other's way.
-        found = minimize(
-            fall,
-            start,
-            jac=True,
-            method="SLSQP",
-            bounds=list(zip(lower, upper, strict=True)),
-            options={"ftol": 1e-8, "maxiter": 200},
-        )
+        with warnings.catch_warnings():
+            # That of SciPy before 1.16 says so where rounding carries it out of bounds.
+            warnings.filterwarnings("ignore", "Values in x were outside bounds", RuntimeWarning)
+            found = minimize(
+                fall,
+                start,
+                jac=True,
+                method="SLSQP",
+                bounds=list(zip(lower, upper, strict=True)),
+                options={"ftol": 1e-8, "maxiter": 200},
+            )
         result = theta.copy()
         result[free] = found.x
         return result, -found.fun

@@ -318,6 +318,13 @@ def test_depth_measured_in_the_field():
     assert np.all(factor.std(axis=1) / factor.mean(axis=1) < 0.2)
 
 
+def test_clusters_that_fill_the_field_are_no_noise():
+    sample = mock([1.5e15] * 8, [0.02] * 8)
+    found = MatchedFilterMass(noise=NOISE, depth="field").scan(sample).y500_err
+    plain = MatchedFilterMass(noise=NOISE).scan(sample).y500_err
+    assert np.all((found / plain).value[:, 0] < 1.3)
+
+
 # Flags
 
 

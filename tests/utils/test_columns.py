@@ -126,7 +126,7 @@ def test_logarithms_of_masses(text):
     np.testing.assert_allclose(values, [10**14.5, 1e15])
     column = Column([14.5, 15.0], unit=parse_unit(text))
     np.testing.assert_allclose(number_column(column, "msz", u.solMass)[0], values)
-    with pytest.raises(InvalidUnitError, match="'msz_errn' is in dex.solMass.*10..-error"):
+    with pytest.raises(InvalidUnitError, match="'msz_errn' is in dex.(sol)?M(ass|sun).*10..-error"):
         number_column([0.1], "msz_errn", u.solMass, unit=text)
 
 
@@ -135,7 +135,7 @@ def test_other_logarithms():
     assert parse_unit("[-]") == u.dex(u.Unit("---", format="cds"))
     assert parse_unit("mag(AB)") == u.mag(u.AB)
     assert isinstance(parse_unit("[what]"), u.UnrecognizedUnit)
-    for unit, hint in (("dex", "in 'dex.solMass.'"), ("mag(AB)", "mag.AB"), ("mag", "mag")):
+    for unit, hint in (("dex", "in .dex.(solMass|Msun).."), ("mag(AB)", "mag.AB"), ("mag", "mag")):
         with pytest.raises(InvalidUnitError, match=f"'msz' must have a unit .* solMass.*{hint}"):
             number_column([14.5], "msz", u.solMass, unit=unit)
 

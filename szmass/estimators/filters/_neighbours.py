@@ -16,8 +16,9 @@ from szmass.simulations.bodies.models import get_cluster_model
 _NEIGHBOUR_SIZES = np.array([0.8, 1.6])
 _STEP = 2
 
-# The noise of a field is measured with this size [arcmin], so many arcmin from its middle.
-_NOISE_SIZE, _AWAY = 8.0, 25.0
+# The noise of a field is measured with this size [arcmin], so many arcmin from its middle, beside
+# what is smooth between rings of so many radii.
+_NOISE_SIZE, _AWAY, _NOISE_RINGS = 8.0, 25.0, 6
 
 # What may be wrong with the template of the cluster, as standard deviations: coefficients of its
 # profile; ln of its size, of which there is a grid; centre in beams; ellipticity.
@@ -87,18 +88,28 @@ class NeighbourBank:
 
     @cached_property
     def _noise_filters(self):
-        """Weights (blocks, positions) and 1 / sigma of the filters that measure the noise."""
+        """Weights (blocks, positions) of filters of unit noise, which the cluster leaves alone.
+
+        It may fill the field: what is smooth in radius, to the quadrupole, is taken out.
+        """
         positions, templates = self._shifted(np.array([_NOISE_SIZE]), _STEP)
-        templates = templates[:, np.hypot(*positions.T) > _AWAY, 0]
-        weights = self.field.inverse.astype(np.float32) @ templates
-        return weights, np.sqrt(np.einsum("bp,bp->p", templates, weights, dtype=float))
+        distance = np.hypot(*positions.T)
+        away = distance > _AWAY
+        distance, templates = distance[away], templates[:, away, 0].astype(float)
+        weights = self.field.inverse @ templates
+        nodes = np.linspace(distance.min(), distance.max(), _NOISE_RINGS)
+        rings = np.array([np.interp(distance, nodes, row) for row in np.eye(len(nodes))])
+        angle = np.arctan2(*positions[away].T)
+        waves = [wave(m * angle) for m in (1, 2) for wave in (np.cos, np.sin)]
+        smooth = np.concatenate([rings, *(rings[::2] * wave for wave in waves)])
+        weights = weights @ (np.eye(len(distance)) - np.linalg.pinv(smooth) @ smooth)
+        variance = np.einsum("bp,bp->p", weights, np.linalg.solve(self.field.inverse, weights))
+        return (weights / np.sqrt(variance)).astype(np.float32)
 
     def depth(self, data, footprint):
         """Noise of each field in units of the model's: robust spread of a filter's output."""
-        weights, root = self._noise_filters
-        snr = project(self._blocks(data, footprint), weights).astype(float) / root
-        middle = np.median(snr, axis=1, keepdims=True)
-        spread = 1.4826 * np.median(np.abs(snr - middle), axis=1)
+        snr = project(self._blocks(data, footprint), self._noise_filters).astype(float)
+        spread = 1.4826 * np.median(np.abs(snr), axis=1)
         return np.where(spread > 0, spread, 1.0)
 
     def blended(self, data, footprint, size, depth, centring):
