@@ -22,19 +22,20 @@ import astropy.units as u
 import numpy as np
 from astropy.table import Table
 from scipy.special import logit, ndtr
-from scipy.stats import rankdata
 
 from szmass.physics import chi_ds, is_relaxed
 from szmass.simulations import StateModel, draw_states, from_masses
-from szmass.simulations.bodies.states import QUANTITIES
+from szmass.simulations.bodies.states import QUANTITIES, spread_score
 
 H = 0.6777
-REDSHIFT_NODES = (0.0, 0.07, 0.15, 0.25, 0.35, 0.52, 0.75, 1.03, 1.25)
+REDSHIFT_NODES = (0.0, 0.045, 0.14, 0.25, 0.35, 0.52, 0.75, 1.03, 1.25)
+SLOPE_NODES = (0.0, 0.5, 1.25)
 SCORES = (-2.75, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.75)
 CHECKED = (0.0, 0.25, 0.52, 1.03)
 PUBLISHED_RELAXED = (0.210, 0.151, 0.117, 0.052)
 FOLDS, SEED, BOOTSTRAPS = 5, 300, 1000
 LEVELS = (16, 50, 84)
+SPREAD = (2, 3)  # of QUANTITIES
 PAIRS = [(i, j) for i in range(4) for j in range(i + 1, 4)]
 REFERENCES = ("2018MNRAS.480.2898C",)
 
@@ -133,17 +134,43 @@ def fit(data, regions, concentration):
         rows = [quantile_regression(basis, rest, level) for level in ndtr(SCORES)]
         quantiles.append(np.maximum.accumulate(np.array(rows).T + 1e-9 * np.arange(len(SCORES)), 1))
         ranks[k][known] = score(rest, basis @ quantiles[-1])
-    nodes = [correlation(ranks, redshift, node) for node in range(len(REDSHIFT_NODES))]
-    c, q = concentration[regions], values[3, -1]
-    return {
+    matrices, spread = copula(ranks, redshift)
+    numbers = {
         "redshift": list(REDSHIFT_NODES),
         "log_mass": log_mass,
         "scores": list(SCORES),
         "quantiles": np.moveaxis(quantiles, 0, 1),
         "slopes": np.array(slopes).T,
-        "correlation": np.array(nodes),
-        "concentration": concentration_relation(c, q),
+        "correlation": matrices,
+        "spread": spread,
+        "concentration": concentration_relation(concentration[regions], values[3, -1]),
     }
+    return match(numbers, data["m500c"][:, regions], redshift, values)
+
+
+def match(numbers, mass, redshift, values):
+    """Move the correlations until those of draws are those measured.
+
+    Correlations of logarithms hang on the tails more than those of normal scores do.
+    """
+    known = np.isfinite(values).all(axis=0)
+    mass, redshift, values = (np.tile(x[..., known], 4) for x in (mass, redshift, values))
+    weights = hat(redshift, REDSHIFT_NODES).T
+    uniform = np.random.default_rng(SEED).random((mass.size, len(values) + 1))
+    wanted = np.array([correlation(observables(values), weight) for weight in weights])
+    for _ in range(5):
+        model = StateModel(name="trial", **numbers)
+        drawn = model.transform(uniform, mass * u.solMass, redshift)
+        drawn["half_mass_scale"] *= 1 + redshift
+        rows = observables(np.array([drawn[name] for name in QUANTITIES]))
+        got = np.array([correlation(rows, weight) for weight in weights])
+        numbers["correlation"] = numbers["correlation"] + wanted - got
+    return numbers
+
+
+def observables(values):
+    """What correlations are compared of: ln Delta_r, ln f_s, ln eta, and the rest as they are."""
+    return np.vstack([np.log(values[:3]), values[3:]])
 
 
 def score(values, quantiles):
@@ -155,11 +182,30 @@ def score(values, quantiles):
     return np.clip(scores[left] + step * (values - low) / (high - low), -3.5, 3.5)
 
 
-def correlation(ranks, redshift, node):
-    """Correlation of normal scores, weighted by the hat function of a node."""
+def copula(ranks, redshift):
+    """Correlations at the nodes, and how the scatter of eta and M500/M200 grows."""
     known = np.isfinite(ranks).all(axis=0)
-    weight = hat(redshift[known], REDSHIFT_NODES)[:, node]
-    matrix = np.cov(ranks[:, known], aweights=weight)
+    ranks, weights = ranks[:, known], hat(redshift[known], REDSHIFT_NODES)
+    spread, latent = np.zeros(len(ranks)), ranks.copy()
+    grid = np.linspace(-6, 6, 2001)
+    for _ in range(8):
+        matrices = np.array([correlation(latent, weight) for weight in weights.T])
+        each = np.tensordot(weights, matrices, axes=1)
+        norm = np.sqrt(2 * (1 + each[:, 0, 1]))
+        disturbance = (latent[0] + latent[1]) / norm
+        for k in SPREAD:
+            with_it = (each[:, k, 0] + each[:, k, 1]) / norm
+            rest = latent[k] - with_it * disturbance
+            spread[k] += np.polyfit(disturbance, np.log(np.abs(rest) + 1e-3), 1)[0]
+            # Undo the spreading at the mean correlation, which changes little with redshift.
+            wide = spread_score(grid, 0.0, with_it.mean(), spread[k])
+            latent[k] = np.interp(ranks[k], wide, grid) * np.exp(-spread[k] * disturbance)
+    return matrices, spread
+
+
+def correlation(scores, weights):
+    """Weighted correlation matrix of rows."""
+    matrix = np.cov(scores, aweights=weights)
     scale = np.sqrt(np.diag(matrix))
     return matrix / np.outer(scale, scale)
 
@@ -196,7 +242,7 @@ def statistics(states):
         for level, value in zip(LEVELS, np.percentile(row, LEVELS), strict=True)
     }
     result["relaxed"] = is_relaxed(delta_r, f_s, eta).mean()
-    matrix = np.corrcoef(np.vstack([np.log(states[:3]), states[3:]]))
+    matrix = np.corrcoef(observables(states))
     names = ("ln Delta_r", "ln f_s", "ln eta", "M500/M200")
     return result | {f"r({names[i]}, {names[j]})": matrix[i, j] for i, j in PAIRS}
 
@@ -241,14 +287,11 @@ def check(data, concentration, draws):
                 f"{name:24s}{value:10.3f}{error:8.3f}{theirs[name]:8.3f}"
                 f"{(theirs[name] - value) / error:7.1f}{'  outside' if outside else ''}"
             )
-        joined = np.vstack([np.log(states[:3]), data["joined"][row, known]])
-        matrix = np.corrcoef(joined)[3]
+        joined = np.vstack([states[:3], data["joined"][row, known]])
+        matrix = np.corrcoef(observables(joined))[3]
         print(f"with M200 of the joined table: {' '.join(f'{r:.3f}' for r in matrix[:3])}")
     print(f"\n{missed} of {total} lie outside.")
     return missed
-
-
-SLOPE_NODES = (0.0, 0.5, 1.25)
 
 
 def main():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
-from scipy.special import expit, logit, ndtri
+from scipy.special import expit, logit, ndtr, ndtri
 
 from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
@@ -32,14 +32,32 @@ QUANTITIES = {
 }
 
 
+_D_NODES, _D_WEIGHTS = np.polynomial.hermite_e.hermegauss(24)
+_D_WEIGHTS = _D_WEIGHTS / _D_WEIGHTS.sum()
+
+
+def spread_score(score, disturbance, correlation, growth):
+    """Make the scatter of normal scores grow with the disturbance, and them normal again."""
+    if growth == 0:
+        return score
+    wide = score * np.exp(growth * disturbance)
+    rest = np.sqrt(1 - correlation**2)
+    share = sum(
+        weight * ndtr((wide * np.exp(-growth * node) - correlation * node) / rest)
+        for node, weight in zip(_D_NODES, _D_WEIGHTS, strict=True)
+    )
+    return ndtri(np.clip(share, 1e-15, 1 - 1e-15))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StateModel:
     """Distribution of dynamical states at given M500c and redshift.
 
     Each quantity has quantiles that are linear in redshift between nodes and move with log M, on
-    a logarithmic or logistic scale; a Gaussian copula joins them, with correlations that are linear
-    in redshift as well. The concentration follows from M500/M200 with a scatter. Beyond the nodes
-    and masses of the fit the nearest of them is taken.
+    a logarithmic or logistic scale. A Gaussian copula joins them, with correlations that are linear
+    in redshift as well, and with a scatter of some that grows with the disturbance d, the
+    normalised sum of the scores of Delta_r and f_s. The concentration follows from M500/M200 with a
+    scatter. Beyond the nodes and masses of the fit the nearest of them is taken.
 
     Parameters
     ----------
@@ -57,7 +75,9 @@ class StateModel:
     slopes : array-like
         How they change per dex of mass, shape (Z, 5).
     correlation : array-like
-        Of the normal scores of the five, shape (Z, 5, 5).
+        Of the normal scores of the five, before they are spread; shape (Z, 5, 5).
+    spread : array-like
+        g of the factors exp(g d) on the scores of the five, 0 for none. The quantiles stay.
     concentration : array-like
         c0, c1, s, c_min of the concentration max(c_min, exp(c0 + c1 logit(M500/M200) +- s)).
     references : tuple of str, optional
@@ -80,6 +100,7 @@ class StateModel:
     quantiles: object = field(repr=False)
     slopes: object = field(repr=False)
     correlation: object = field(repr=False)
+    spread: object = field(repr=False)
     concentration: object = field(repr=False)
     references: tuple = field(default=(), repr=False)
 
@@ -92,6 +113,7 @@ class StateModel:
             "quantiles": (nodes, n, levels),
             "slopes": (nodes, n),
             "correlation": (nodes, n, n),
+            "spread": (n,),
             "concentration": (4,),
         }.items():
             array = as_floats(getattr(self, name), u.dimensionless_unscaled, name, finite=True)
@@ -195,13 +217,12 @@ class StateModel:
         log_mass, normal = np.log10(mass), ndtri(uniform)
         lowest, middle, highest = self._at(self.log_mass, redshift).T
         offset = np.clip(log_mass, lowest, highest) - middle
-        root = np.linalg.cholesky(self._at(self.correlation, redshift))
+        scores = self._scores(normal, self._at(self.correlation, redshift))
         quantiles, slopes = self._at(self.quantiles, redshift), self._at(self.slopes, redshift)
         result = QTable()
         for i, (name, (_, back)) in enumerate(QUANTITIES.items()):
-            # Term by term: the last bits do not depend on the number of rows.
-            score = sum(root[:, i, j] * normal[:, j] for j in range(i + 1))
-            result[name] = back(self._quantile(score, quantiles[:, i]) + slopes[:, i] * offset)
+            value = self._quantile(scores[i], quantiles[:, i]) + slopes[:, i] * offset
+            result[name] = back(value)
         result["half_mass_scale"] /= 1 + redshift
         c0, c1, scatter, lowest_c = self.concentration
         log_c = c0 + c1 * logit(result["m500_m200"]) + scatter * normal[:, -1]
@@ -214,6 +235,18 @@ class StateModel:
             | (redshift > self.redshift[-1])
         )
         return result
+
+    def _scores(self, normal, correlation):
+        """Join rows of independent normal numbers; all sums do not depend on the other rows."""
+        root, n = np.linalg.cholesky(correlation), len(QUANTITIES)
+        joined = [sum(root[:, i, j] * normal[:, j] for j in range(i + 1)) for i in range(n)]
+        norm = np.sqrt(2 * (1 + correlation[:, 0, 1]))
+        disturbance = (joined[0] + joined[1]) / norm
+        with_it = (correlation[:, 0] + correlation[:, 1]) / norm[:, np.newaxis]
+        return [
+            spread_score(score, disturbance, with_it[:, i], self.spread[i])
+            for i, score in enumerate(joined)
+        ]
 
     def _quantile(self, score, values):
         """Interpolate rows of quantiles, with the last slopes beyond their ends."""
