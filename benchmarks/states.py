@@ -25,12 +25,12 @@ from scipy.special import logit, ndtr
 
 from szmass.physics import chi_ds, is_relaxed
 from szmass.simulations import StateModel, draw_states, from_masses
-from szmass.simulations.bodies.states import QUANTITIES, spread_score
+from szmass.simulations.bodies.states import QUANTITIES, spread_score, widened
 
 H = 0.6777
-REDSHIFT_NODES = (0.0, 0.045, 0.14, 0.25, 0.35, 0.52, 0.75, 1.03, 1.25)
+REDSHIFT_NODES = (0.0, 0.022, 0.12, 0.25, 0.4, 0.52, 0.65, 0.85, 1.03, 1.25)
 SLOPE_NODES = (0.0, 0.5, 1.25)
-SCORES = (-2.75, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.75)
+SCORES = (-2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
 CHECKED = (0.0, 0.25, 0.52, 1.03)
 PUBLISHED_RELAXED = (0.210, 0.151, 0.117, 0.052)
 FOLDS, SEED, BOOTSTRAPS = 5, 300, 1000
@@ -183,10 +183,11 @@ def score(values, quantiles):
 
 
 def copula(ranks, redshift):
-    """Correlations at the nodes, and how the scatter of eta and M500/M200 grows."""
+    """Correlations at the nodes, and by maximum likelihood how the scatter of some grows."""
     known = np.isfinite(ranks).all(axis=0)
     ranks, weights = ranks[:, known], hat(redshift[known], REDSHIFT_NODES)
-    spread, latent = np.zeros(len(ranks)), ranks.copy()
+    slopes = hat(redshift[known], SLOPE_NODES)
+    spread, latent = np.zeros((len(ranks), len(SLOPE_NODES))), ranks.copy()
     grid = np.linspace(-6, 6, 2001)
     for _ in range(8):
         matrices = np.array([correlation(latent, weight) for weight in weights.T])
@@ -195,12 +196,15 @@ def copula(ranks, redshift):
         disturbance = (latent[0] + latent[1]) / norm
         for k in SPREAD:
             with_it = (each[:, k, 0] + each[:, k, 1]) / norm
-            rest = latent[k] - with_it * disturbance
-            spread[k] += np.polyfit(disturbance, np.log(np.abs(rest) + 1e-3), 1)[0]
-            # Undo the spreading at the mean correlation, which changes little with redshift.
-            wide = spread_score(grid, 0.0, with_it.mean(), spread[k])
-            latent[k] = np.interp(ranks[k], wide, grid) * np.exp(-spread[k] * disturbance)
-    return matrices, spread
+            mean = with_it * disturbance
+            excess = (latent[k] - mean) ** 2 / (1 - with_it**2) - 1
+            basis = slopes * disturbance[:, np.newaxis]
+            spread[k] += np.linalg.solve(2 * basis.T @ basis, basis.T @ excess)
+            growth = slopes @ spread[k]
+            # Undo the spreading at the mean correlation and growth, which change little.
+            normal = spread_score(grid, 0.0, with_it.mean(), growth.mean())
+            latent[k] = widened(np.interp(ranks[k], normal, grid), mean, -growth * disturbance)
+    return matrices, hat(REDSHIFT_NODES, SLOPE_NODES) @ spread.T
 
 
 def correlation(scores, weights):

@@ -38,15 +38,20 @@ _D_WEIGHTS = _D_WEIGHTS / _D_WEIGHTS.sum()
 
 def spread_score(score, disturbance, correlation, growth):
     """Make the scatter of normal scores grow with the disturbance, and them normal again."""
-    if growth == 0:
+    if not np.any(growth):
         return score
-    wide = score * np.exp(growth * disturbance)
+    wide = widened(score, correlation * disturbance, growth * disturbance)
     rest = np.sqrt(1 - correlation**2)
     share = sum(
-        weight * ndtr((wide * np.exp(-growth * node) - correlation * node) / rest)
+        weight * ndtr((wide - correlation * node) * np.exp(-growth * node) / rest)
         for node, weight in zip(_D_NODES, _D_WEIGHTS, strict=True)
     )
     return ndtri(np.clip(share, 1e-15, 1 - 1e-15))
+
+
+def widened(score, mean, log_factor):
+    """Stretch distances from a mean."""
+    return mean + (score - mean) * np.exp(log_factor)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,7 +82,8 @@ class StateModel:
     correlation : array-like
         Of the normal scores of the five, before they are spread; shape (Z, 5, 5).
     spread : array-like
-        g of the factors exp(g d) on the scores of the five, 0 for none. The quantiles stay.
+        g of the factors exp(g d) on the scatter of the scores of the five at given d, 0 for none.
+        The quantiles stay. Shape (Z, 5).
     concentration : array-like
         c0, c1, s, c_min of the concentration max(c_min, exp(c0 + c1 logit(M500/M200) +- s)).
     references : tuple of str, optional
@@ -113,7 +119,7 @@ class StateModel:
             "quantiles": (nodes, n, levels),
             "slopes": (nodes, n),
             "correlation": (nodes, n, n),
-            "spread": (n,),
+            "spread": (nodes, n),
             "concentration": (4,),
         }.items():
             array = as_floats(getattr(self, name), u.dimensionless_unscaled, name, finite=True)
@@ -217,7 +223,7 @@ class StateModel:
         log_mass, normal = np.log10(mass), ndtri(uniform)
         lowest, middle, highest = self._at(self.log_mass, redshift).T
         offset = np.clip(log_mass, lowest, highest) - middle
-        scores = self._scores(normal, self._at(self.correlation, redshift))
+        scores = self._scores(normal, redshift)
         quantiles, slopes = self._at(self.quantiles, redshift), self._at(self.slopes, redshift)
         result = QTable()
         for i, (name, (_, back)) in enumerate(QUANTITIES.items()):
@@ -236,15 +242,17 @@ class StateModel:
         )
         return result
 
-    def _scores(self, normal, correlation):
-        """Join rows of independent normal numbers; all sums do not depend on the other rows."""
+    def _scores(self, normal, redshift):
+        """Join rows of independent normal numbers; no sum depends on the number of rows."""
+        correlation = self._at(self.correlation, redshift)
+        spread = self._at(self.spread, redshift)
         root, n = np.linalg.cholesky(correlation), len(QUANTITIES)
         joined = [sum(root[:, i, j] * normal[:, j] for j in range(i + 1)) for i in range(n)]
         norm = np.sqrt(2 * (1 + correlation[:, 0, 1]))
         disturbance = (joined[0] + joined[1]) / norm
         with_it = (correlation[:, 0] + correlation[:, 1]) / norm[:, np.newaxis]
         return [
-            spread_score(score, disturbance, with_it[:, i], self.spread[i])
+            spread_score(score, disturbance, with_it[:, i], spread[:, i])
             for i, score in enumerate(joined)
         ]
 
