@@ -25,7 +25,7 @@ from scipy.special import logit, ndtr
 
 from szmass.physics import chi_ds, is_relaxed
 from szmass.simulations import StateModel, draw_states, from_masses
-from szmass.simulations.bodies.states import QUANTITIES, spread_score, widened
+from szmass.simulations.bodies.states import QUANTITIES
 
 H = 0.6777
 REDSHIFT_NODES = (0.0, 0.022, 0.12, 0.25, 0.4, 0.52, 0.65, 0.85, 1.03, 1.25)
@@ -121,28 +121,42 @@ def fit(data, regions, concentration):
     log_mass = np.array(
         [quantile_regression(basis, log_m[known], level) for level in (0.01, 0.5, 0.99)]
     ).T
-    quantiles, slopes, ranks = [], [], np.full(values.shape, np.nan)
+    quantiles, slopes, rests = [], [], np.full(values.shape, np.nan)
     for k, (forth, _) in enumerate(QUANTITIES.values()):
         known = np.isfinite(log_m + values[k])
         y, basis = forth(values[k][known]), hat(redshift[known], REDSHIFT_NODES)
         low, middle, high = (basis @ log_mass).T
         offset = np.clip(log_m[known], low, high) - middle
-        both = np.hstack([basis, offset[:, np.newaxis] * hat(redshift[known], SLOPE_NODES)])
+        coarse = hat(redshift[known], SLOPE_NODES)
+        both = np.hstack([basis, offset[:, np.newaxis] * coarse])
         slope = quantile_regression(both, y, 0.5)[basis.shape[1] :]
         slopes.append(hat(REDSHIFT_NODES, SLOPE_NODES) @ slope)
-        rest = y - (basis @ slopes[-1]) * offset
+        rests[k][known] = y - (basis @ slopes[-1]) * offset
+    known = np.isfinite(rests).all(axis=0)
+    rests, basis = rests[:, known], hat(redshift[known], REDSHIFT_NODES)
+    coarse = hat(redshift[known], SLOPE_NODES)
+    scores, spread = [], np.zeros((len(rests), len(SLOPE_NODES)))
+    for k, rest in enumerate(rests):
+        if k in SPREAD:
+            # How the scatter grows: its core, not its tails.
+            d = scores[0] + scores[1]
+            d /= np.sqrt(basis @ [np.average(d**2, weights=weight) for weight in basis.T])
+            median = basis @ quantile_regression(basis, rest, 0.5)
+            distance = np.log(np.maximum(np.abs(rest - median), 1e-4))
+            both = np.hstack([coarse, coarse * d[:, np.newaxis]])
+            spread[k] = quantile_regression(both, distance, 0.6)[coarse.shape[1] :]
+            rest = median + (rest - median) * np.exp(-(coarse @ spread[k]) * d)
         rows = [quantile_regression(basis, rest, level) for level in ndtr(SCORES)]
         quantiles.append(np.maximum.accumulate(np.array(rows).T + 1e-9 * np.arange(len(SCORES)), 1))
-        ranks[k][known] = score(rest, basis @ quantiles[-1])
-    matrices, spread = copula(ranks, redshift)
+        scores.append(score(rest, basis @ quantiles[-1]))
     numbers = {
         "redshift": list(REDSHIFT_NODES),
         "log_mass": log_mass,
         "scores": list(SCORES),
         "quantiles": np.moveaxis(quantiles, 0, 1),
         "slopes": np.array(slopes).T,
-        "correlation": matrices,
-        "spread": spread,
+        "correlation": np.array([correlation(scores, weight) for weight in basis.T]),
+        "spread": hat(REDSHIFT_NODES, SLOPE_NODES) @ spread.T,
         "concentration": concentration_relation(concentration[regions], values[3, -1]),
     }
     return match(numbers, data["m500c"][:, regions], redshift, values)
@@ -180,31 +194,6 @@ def score(values, quantiles):
     low, high = quantiles[rows, left], quantiles[rows, left + 1]
     step = scores[left + 1] - scores[left]
     return np.clip(scores[left] + step * (values - low) / (high - low), -3.5, 3.5)
-
-
-def copula(ranks, redshift):
-    """Correlations at the nodes, and by maximum likelihood how the scatter of some grows."""
-    known = np.isfinite(ranks).all(axis=0)
-    ranks, weights = ranks[:, known], hat(redshift[known], REDSHIFT_NODES)
-    slopes = hat(redshift[known], SLOPE_NODES)
-    spread, latent = np.zeros((len(ranks), len(SLOPE_NODES))), ranks.copy()
-    grid = np.linspace(-6, 6, 2001)
-    for _ in range(8):
-        matrices = np.array([correlation(latent, weight) for weight in weights.T])
-        each = np.tensordot(weights, matrices, axes=1)
-        norm = np.sqrt(2 * (1 + each[:, 0, 1]))
-        disturbance = (latent[0] + latent[1]) / norm
-        for k in SPREAD:
-            with_it = (each[:, k, 0] + each[:, k, 1]) / norm
-            mean = with_it * disturbance
-            excess = (latent[k] - mean) ** 2 / (1 - with_it**2) - 1
-            basis = slopes * disturbance[:, np.newaxis]
-            spread[k] += np.linalg.solve(2 * basis.T @ basis, basis.T @ excess)
-            growth = slopes @ spread[k]
-            # Undo the spreading at the mean correlation and growth, which change little.
-            normal = spread_score(grid, 0.0, with_it.mean(), growth.mean())
-            latent[k] = widened(np.interp(ranks[k], normal, grid), mean, -growth * disturbance)
-    return matrices, hat(REDSHIFT_NODES, SLOPE_NODES) @ spread.T
 
 
 def correlation(scores, weights):

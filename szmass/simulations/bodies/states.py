@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
-from scipy.special import expit, logit, ndtr, ndtri
+from scipy.special import expit, logit, ndtri
 
 from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
@@ -32,37 +32,16 @@ QUANTITIES = {
 }
 
 
-_D_NODES, _D_WEIGHTS = np.polynomial.hermite_e.hermegauss(24)
-_D_WEIGHTS = _D_WEIGHTS / _D_WEIGHTS.sum()
-
-
-def spread_score(score, disturbance, correlation, growth):
-    """Make the scatter of normal scores grow with the disturbance, and them normal again."""
-    if not np.any(growth):
-        return score
-    wide = widened(score, correlation * disturbance, growth * disturbance)
-    rest = np.sqrt(1 - correlation**2)
-    share = sum(
-        weight * ndtr((wide - correlation * node) * np.exp(-growth * node) / rest)
-        for node, weight in zip(_D_NODES, _D_WEIGHTS, strict=True)
-    )
-    return ndtri(np.clip(share, 1e-15, 1 - 1e-15))
-
-
-def widened(score, mean, log_factor):
-    """Stretch distances from a mean."""
-    return mean + (score - mean) * np.exp(log_factor)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StateModel:
     """Distribution of dynamical states at given M500c and redshift.
 
     Each quantity has quantiles that are linear in redshift between nodes and move with log M, on
     a logarithmic or logistic scale. A Gaussian copula joins them, with correlations that are linear
-    in redshift as well, and with a scatter of some that grows with the disturbance d, the
-    normalised sum of the scores of Delta_r and f_s. The concentration follows from M500/M200 with a
-    scatter. Beyond the nodes and masses of the fit the nearest of them is taken.
+    in redshift as well. Scatter may grow with the disturbance d, the normalised sum of the scores
+    of Delta_r and f_s: distances from the median have the factor exp(g d). The concentration
+    follows from M500/M200 with a scatter. Beyond the nodes and masses of the fit the nearest of
+    them is taken.
 
     Parameters
     ----------
@@ -76,14 +55,13 @@ class StateModel:
         Quantiles that are tabulated, in standard deviations of a normal distribution; rising.
     quantiles : array-like
         Their values for ln Delta_r, logit f_s, ln eta, logit M500/M200 and logit of the half-mass
-        scale over the scale of the cluster, at the middle mass; shape (Z, 5, K).
+        scale over the scale of the cluster, at the middle mass and d = 0; shape (Z, 5, K).
     slopes : array-like
         How they change per dex of mass, shape (Z, 5).
     correlation : array-like
-        Of the normal scores of the five, before they are spread; shape (Z, 5, 5).
+        Of the normal scores of the five, shape (Z, 5, 5).
     spread : array-like
-        g of the factors exp(g d) on the scatter of the scores of the five at given d, 0 for none.
-        The quantiles stay. Shape (Z, 5).
+        g of the five, 0 for none; shape (Z, 5).
     concentration : array-like
         c0, c1, s, c_min of the concentration max(c_min, exp(c0 + c1 logit(M500/M200) +- s)).
     references : tuple of str, optional
@@ -223,12 +201,20 @@ class StateModel:
         log_mass, normal = np.log10(mass), ndtri(uniform)
         lowest, middle, highest = self._at(self.log_mass, redshift).T
         offset = np.clip(log_mass, lowest, highest) - middle
-        scores = self._scores(normal, redshift)
+        correlation, spread = self._at(self.correlation, redshift), self._at(self.spread, redshift)
+        root = np.linalg.cholesky(correlation)
         quantiles, slopes = self._at(self.quantiles, redshift), self._at(self.slopes, redshift)
+        # Sums term by term: their last bits do not depend on the number of rows.
+        scores = [
+            sum(root[:, i, j] * normal[:, j] for j in range(i + 1)) for i in range(len(QUANTITIES))
+        ]
+        disturbance = (scores[0] + scores[1]) / np.sqrt(2 * (1 + correlation[:, 0, 1]))
         result = QTable()
         for i, (name, (_, back)) in enumerate(QUANTITIES.items()):
-            value = self._quantile(scores[i], quantiles[:, i]) + slopes[:, i] * offset
-            result[name] = back(value)
+            median = self._quantile(np.zeros(len(mass)), quantiles[:, i])
+            distance = self._quantile(scores[i], quantiles[:, i]) - median
+            value = median + distance * np.exp(spread[:, i] * disturbance)
+            result[name] = back(value + slopes[:, i] * offset)
         result["half_mass_scale"] /= 1 + redshift
         c0, c1, scatter, lowest_c = self.concentration
         log_c = c0 + c1 * logit(result["m500_m200"]) + scatter * normal[:, -1]
@@ -241,20 +227,6 @@ class StateModel:
             | (redshift > self.redshift[-1])
         )
         return result
-
-    def _scores(self, normal, redshift):
-        """Join rows of independent normal numbers; no sum depends on the number of rows."""
-        correlation = self._at(self.correlation, redshift)
-        spread = self._at(self.spread, redshift)
-        root, n = np.linalg.cholesky(correlation), len(QUANTITIES)
-        joined = [sum(root[:, i, j] * normal[:, j] for j in range(i + 1)) for i in range(n)]
-        norm = np.sqrt(2 * (1 + correlation[:, 0, 1]))
-        disturbance = (joined[0] + joined[1]) / norm
-        with_it = (correlation[:, 0] + correlation[:, 1]) / norm[:, np.newaxis]
-        return [
-            spread_score(score, disturbance, with_it[:, i], spread[:, i])
-            for i, score in enumerate(joined)
-        ]
 
     def _quantile(self, score, values):
         """Interpolate rows of quantiles, with the last slopes beyond their ends."""
