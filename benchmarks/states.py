@@ -37,6 +37,7 @@ CHECKED = (0.0, 0.25, 0.52, 1.03)
 PUBLISHED_RELAXED = (0.210, 0.151, 0.117, 0.052)
 FOLDS, SEED, BOOTSTRAPS = 5, 300, 1000
 LEVELS = (16, 50, 84)
+LOGIT_NODES = (-0.2, 0.35, 0.65, 0.85, 1.05, 1.4)
 SPREAD = (2, 3)  # of QUANTITIES
 PAIRS = [(i, j) for i in range(4) for j in range(i + 1, 4)]
 REFERENCES = ("2018MNRAS.480.2898C",)
@@ -163,8 +164,7 @@ def fit(data, regions, concentration):
         "slopes": np.array(slopes).T,
         "correlation": np.array([correlation(scores, weight) for weight in basis.T]),
         "spread": hat(REDSHIFT_NODES, SLOPE_NODES) @ spread.T,
-        "concentration": concentration_relation(concentration[regions], values[3, -1]),
-    }
+    } | concentration_relation(concentration[regions], values[3, -1])
     return match(numbers, data["m500c"][:, regions], redshift, values)
 
 
@@ -218,12 +218,15 @@ def correlation(scores, weights):
 
 
 def concentration_relation(c, q):
-    """ln c by logit M500/M200 at z = 0, above the floor of the measured concentrations."""
-    floor = np.nanmin(c)
-    known = (c > 1.001 * floor) & np.isfinite(q)
-    slope, constant = np.polyfit(logit(q[known]), np.log(c[known]), 1)
-    rest = np.log(c[known]) - constant - slope * logit(q[known])
-    return [constant, slope, np.diff(np.percentile(rest, (16, 84)))[0] / 2, floor]
+    """ln c by logit M500/M200 at z = 0."""
+    known = np.isfinite(c + q)
+    basis, y = hat(logit(q[known]), LOGIT_NODES), np.log(c[known])
+    middle = quantile_regression(basis, y, 0.5)
+    scatter = np.diff(np.percentile(y - basis @ middle, (16, 84)))[0] / 2
+    return {
+        "concentration": np.array([LOGIT_NODES, middle]),
+        "sigma_ln_concentration": scatter,
+    }
 
 
 def predict(model, mass, redshift, draws, seed):

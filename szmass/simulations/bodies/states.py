@@ -63,7 +63,9 @@ class StateModel:
     spread : array-like
         g of the five, 0 for none; shape (Z, 5).
     concentration : array-like
-        c0, c1, s, c_min of the concentration max(c_min, exp(c0 + c1 logit(M500/M200) +- s)).
+        Values of logit(M500/M200), rising, and ln c200c there, shape (2, C); constant beyond.
+    sigma_ln_concentration : float
+        Scatter of ln c200c at given M500/M200.
     references : tuple of str, optional
         Papers to cite.
 
@@ -86,6 +88,7 @@ class StateModel:
     correlation: object = field(repr=False)
     spread: object = field(repr=False)
     concentration: object = field(repr=False)
+    sigma_ln_concentration: float = field(repr=False)
     references: tuple = field(default=(), repr=False)
 
     def __post_init__(self):
@@ -98,7 +101,8 @@ class StateModel:
             "slopes": (nodes, n),
             "correlation": (nodes, n, n),
             "spread": (nodes, n),
-            "concentration": (4,),
+            "concentration": (2, np.size(self.concentration) // 2),
+            "sigma_ln_concentration": (),
         }.items():
             array = as_floats(getattr(self, name), u.dimensionless_unscaled, name, finite=True)
             self._check(name, array.shape == shape, f"an array of the shape {shape}")
@@ -110,37 +114,13 @@ class StateModel:
         fine = np.allclose(matrices, np.swapaxes(matrices, 1, 2), rtol=0, atol=1e-12)
         fine = fine and np.allclose(np.diagonal(matrices, axis1=1, axis2=2), 1, rtol=0, atol=1e-12)
         fine = fine and np.linalg.eigvalsh(matrices).min() > 0
+        self._check("concentration", np.all(np.diff(self.concentration[0]) > 0), "rising")
         self._check("correlation", fine, "symmetric and positive definite, with a diagonal of 1")
         object.__setattr__(self, "references", tuple(self.references))
 
     def _check(self, name, fine, expected):
         if not fine:
             raise InvalidInputError(f"'{name}' must be {expected}. Received: {getattr(self, name)}")
-
-    @classmethod
-    def read(cls, path):
-        """Read a model from a file.
-
-        Parameters
-        ----------
-        path : path-like
-            A JSON file with the parameters by name; others are left alone.
-
-        Returns
-        -------
-        StateModel
-            The model.
-
-        Raises
-        ------
-        InvalidInputError
-            The file is no JSON object, a parameter is missing, or one is not as it must be.
-        """
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{name: content[name] for name in cls.__dataclass_fields__})
-        except (ValueError, KeyError, TypeError) as err:
-            raise InvalidInputError(f"'{path}' is no file of a state model: {err!r}") from err
 
     def mass_range(self, redshift):
         """Give the masses of the fit.
@@ -152,8 +132,8 @@ class StateModel:
 
         Returns
         -------
-        lowest, highest : `~astropy.units.Quantity`
-            M500c between which 98 % of the clusters lie that the model was fitted to.
+        tuple of `~astropy.units.Quantity`
+            Lowest and highest M500c, between which 98 % of the clusters of the fit lie.
         """
         lowest, _, highest = np.moveaxis(self._at(self.log_mass, check_redshift(redshift)), -1, 0)
         return 10**lowest * u.solMass, 10**highest * u.solMass
@@ -216,9 +196,8 @@ class StateModel:
             value = median + distance * np.exp(spread[:, i] * disturbance)
             result[name] = back(value + slopes[:, i] * offset)
         result["half_mass_scale"] /= 1 + redshift
-        c0, c1, scatter, lowest_c = self.concentration
-        log_c = c0 + c1 * logit(result["m500_m200"]) + scatter * normal[:, -1]
-        result["concentration"] = np.maximum(lowest_c, np.exp(log_c))
+        log_c = np.interp(logit(result["m500_m200"]), *self.concentration)
+        result["concentration"] = np.exp(log_c + self.sigma_ln_concentration * normal[:, -1])
         result["relaxed"] = is_relaxed(*(result[name] for name in ("delta_r", "f_s", "eta")))
         result["extrapolated"] = (
             (log_mass < lowest)
@@ -238,7 +217,9 @@ class StateModel:
 
 
 def _the300():
-    return StateModel.read(importlib.resources.files("szmass") / "data" / "states_the300.json")
+    path = importlib.resources.files("szmass") / "data" / "states_the300.json"
+    numbers = json.loads(path.read_text(encoding="utf-8"))
+    return StateModel(**{name: value for name, value in numbers.items() if name != "source"})
 
 
 STATE_MODELS.add_lazily("the300-gadget-x", _the300)
@@ -299,6 +280,8 @@ def draw_states(sample, model="the300-gadget-x", *, seed):
         relaxed               `~szmass.physics.is_relaxed` of the first three
         extrapolated          outside the masses and redshifts of the fit
         ====================  =================================================================
+
+        Outside, the distribution is that of the nearest mass and redshift of the fit.
 
     Raises
     ------
