@@ -35,6 +35,7 @@ SLOPE_NODES = (0.0, 0.5, 1.25)
 SCORES = (-2.5, -2.0, -1.5, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5)
 CHECKED = (0.0, 0.25, 0.52, 1.03)
 PUBLISHED_RELAXED = (0.210, 0.151, 0.117, 0.052)
+FLAGS = 0.5  # weight of the relaxed corner in the correlation of Delta_r and f_s
 FOLDS, SEED, BOOTSTRAPS = 5, 300, 1000
 LEVELS = (16, 50, 84)
 LOGIT_NODES = (-0.2, 0.35, 0.65, 0.85, 1.05, 1.4)
@@ -174,7 +175,7 @@ def match(numbers, mass, redshift, values):
     Correlations of logarithms hang on the tails more than those of normal scores do.
     """
     known = np.isfinite(values).all(axis=0)
-    mass, redshift, values = (np.tile(x[..., known], 4) for x in (mass, redshift, values))
+    mass, redshift, values = (np.tile(x[..., known], 12) for x in (mass, redshift, values))
     weights = hat(redshift, REDSHIFT_NODES).T
     uniform = np.random.default_rng(SEED).random((mass.size, len(values) + 1))
     wanted = np.array([joint(values, weight) for weight in weights])
@@ -189,10 +190,11 @@ def match(numbers, mass, redshift, values):
 
 
 def joint(values, weight):
-    """Correlations, of Delta_r and f_s that of being below what is called relaxed."""
+    """Correlations; of Delta_r and f_s the mean with that of being below what is called relaxed."""
     matrix = correlation(observables(values), weight)
     below = [values[k] < RELAXED_LIMITS[name] for k, name in enumerate(("delta_r", "f_s"))]
-    matrix[0, 1] = matrix[1, 0] = correlation(np.array(below, dtype=float), weight)[0, 1]
+    flags = correlation(np.array(below, dtype=float), weight)
+    matrix[:2, :2] = (1 - FLAGS) * matrix[:2, :2] + FLAGS * flags
     return matrix
 
 
