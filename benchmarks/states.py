@@ -35,7 +35,8 @@ SLOPE_NODES = (0.0, 0.5, 1.25)
 SCORES = (-2.5, -2.0, -1.5, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5)
 CHECKED = (0.0, 0.25, 0.52, 1.03)
 PUBLISHED_RELAXED = (0.210, 0.151, 0.117, 0.052)
-FLAGS = 0.5  # weight of the relaxed corner in the correlation of Delta_r and f_s
+# Weight of the flags "below the limit of relaxed clusters" in the correlations of the first three.
+FLAGS = np.array([[0, 0.6, 0.1], [0.6, 0, 0.1], [0.1, 0.1, 0]])
 FOLDS, SEED, BOOTSTRAPS = 5, 300, 1000
 LEVELS = (16, 50, 84)
 LOGIT_NODES = (-0.2, 0.35, 0.65, 0.85, 1.05, 1.4)
@@ -190,11 +191,12 @@ def match(numbers, mass, redshift, values):
 
 
 def joint(values, weight):
-    """Correlations; of Delta_r and f_s the mean with that of being below what is called relaxed."""
+    """Correlations, moved by FLAGS to those of being below what is called relaxed."""
     matrix = correlation(observables(values), weight)
-    below = [values[k] < RELAXED_LIMITS[name] for k, name in enumerate(("delta_r", "f_s"))]
-    flags = correlation(np.array(below, dtype=float), weight)
-    matrix[:2, :2] = (1 - FLAGS) * matrix[:2, :2] + FLAGS * flags
+    deviation = np.vstack([values[:2], np.abs(values[2:3] - 1)])
+    below = deviation < np.array([*RELAXED_LIMITS.values()])[:, np.newaxis]
+    flags = correlation(below.astype(float), weight)
+    matrix[:3, :3] += FLAGS * (flags - matrix[:3, :3])
     return matrix
 
 
