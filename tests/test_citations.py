@@ -33,16 +33,24 @@ from szmass.physics import (
     cosmology_references,
     get_pressure_profile,
 )
-from szmass.simulations import CLUSTER_MODELS, draw_flat
+from szmass.simulations import CLUSTER_MODELS, STATE_MODELS, draw_flat
 
 ROOT = Path(szmass.__file__).parent
 BIBCODE = re.compile(r"\b(?:19|20)\d\d[A-Z][A-Za-z&.]{4}[\w.]{9}[A-Z]\b")
+REGISTRIES = (
+    ESTIMATORS,
+    CATALOGS,
+    MAP_PRODUCTS,
+    PRESSURE_PROFILES,
+    SCALING_RELATIONS,
+    STATE_MODELS,
+)
 ASTROPY = "2022ApJ...935..167A"
 
 
 def all_references():
     """Yield (who, bibcode) for everything that is registered."""
-    for registry in (ESTIMATORS, CATALOGS, MAP_PRODUCTS, PRESSURE_PROFILES, SCALING_RELATIONS):
+    for registry in REGISTRIES:
         for name, entry in registry.items():
             yield from ((f"{registry.kind} {name}", key) for key in entry.references)
     for name, model in CLUSTER_MODELS.items():
@@ -73,7 +81,7 @@ def test_every_paper_that_is_named_is_in_the_bibliography():
 
 @pytest.mark.parametrize(
     "registry",
-    [ESTIMATORS, CATALOGS, MAP_PRODUCTS, PRESSURE_PROFILES, SCALING_RELATIONS],
+    REGISTRIES,
     ids=lambda r: r.kind,
 )
 def test_everything_registered_names_its_papers(registry):

@@ -17,6 +17,7 @@ _PURPOSES = {
     "sky": 9,
     "neighbours": 10,
     "ingredient": 11,
+    "states": 12,
 }
 
 

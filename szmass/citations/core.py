@@ -169,7 +169,7 @@ def _registries():
     from szmass.maps.products import MAP_PRODUCTS
     from szmass.networks.published import published_card
     from szmass.physics import COSMOLOGIES, PRESSURE_PROFILES, SCALING_RELATIONS
-    from szmass.simulations import CLUSTER_MODELS
+    from szmass.simulations import CLUSTER_MODELS, STATE_MODELS
 
     cards = Registry("network")
     cards.add(published_card().name, published_card())
@@ -180,6 +180,7 @@ def _registries():
         "scaling relation": (SCALING_RELATIONS, ("relation",)),
         "pressure profile": (PRESSURE_PROFILES, ("profile",)),
         "cluster model": (CLUSTER_MODELS, ("model", "diversity")),
+        "state model": (STATE_MODELS, ("state_model",)),
         "cosmology": (COSMOLOGIES, ("cosmology",)),
         "network": (cards, ("model_card",)),
     }

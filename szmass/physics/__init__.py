@@ -24,10 +24,13 @@ from szmass.physics.scaling import (
     y_to_arcmin2,
     y_to_mpc2,
 )
+from szmass.physics.states import CHI_FORMS, RELAXED_LIMITS, chi_ds, is_relaxed
 
 __all__ = [
+    "CHI_FORMS",
     "COSMOLOGIES",
     "PRESSURE_PROFILES",
+    "RELAXED_LIMITS",
     "SCALING_RELATIONS",
     "Arnaud2010",
     "Battaglia2012Profile",
@@ -37,11 +40,13 @@ __all__ = [
     "Planck2015",
     "PressureProfile",
     "ScalingRelation",
+    "chi_ds",
     "convert_mass",
     "cosmology_references",
     "get_cosmology",
     "get_pressure_profile",
     "get_scaling_relation",
+    "is_relaxed",
     "overdensity_radius",
     "planck_theta500",
     "theta500",

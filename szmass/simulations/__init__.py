@@ -8,6 +8,12 @@ of it and gives a sample with cutouts and truth; `simulate_sky` puts a sample on
 
 from szmass.simulations.bodies.models import CLUSTER_MODELS, ClusterModel, get_cluster_model
 from szmass.simulations.bodies.painting import ClusterPainter, draw_clusters
+from szmass.simulations.bodies.states import (
+    STATE_MODELS,
+    StateModel,
+    draw_states,
+    get_state_model,
+)
 from szmass.simulations.dataset import SimulationDataset
 from szmass.simulations.dataset.foreign import import_maps
 from szmass.simulations.dataset.mocks import make_dataset
@@ -34,6 +40,7 @@ __all__ = [
     "CLUSTER_MODELS",
     "INGREDIENTS",
     "OBSERVATIONS",
+    "STATE_MODELS",
     "ClusterModel",
     "ClusterPainter",
     "Environment",
@@ -42,9 +49,11 @@ __all__ = [
     "Observation",
     "SZSelection",
     "SimulationDataset",
+    "StateModel",
     "draw_clusters",
     "draw_flat",
     "draw_mass_function",
+    "draw_states",
     "empty_fields",
     "empty_positions",
     "from_masses",
@@ -52,6 +61,7 @@ __all__ = [
     "get_environment",
     "get_ingredient",
     "get_observation",
+    "get_state_model",
     "import_maps",
     "inject",
     "iter_simulate",

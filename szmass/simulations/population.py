@@ -232,3 +232,22 @@ def even_positions(n, rng):
     lon = rng.uniform(0, 360, n)
     lat = np.degrees(np.arcsin(rng.uniform(-1, 1, n)))
     return SkyCoord(lon * u.deg, lat * u.deg, frame="galactic")
+
+
+def mass_columns(sample):
+    """Give mass [Msun], redshift and cluster_id of a sample that can be simulated, all known."""
+    check_kind(sample, "ClusterSample", "sample")
+    missing = [name for name in ("mass_true", "cluster_id") if name not in sample.table.colnames]
+    if missing:
+        raise InvalidInputError(
+            f"'sample' has no column {missing[0]!r}: make it with draw_flat, draw_mass_function, "
+            f"from_masses or twin. It has {', '.join(sample.table.colnames)}."
+        )
+    mass = check_mass(sample.quantity("mass_true"), "mass_true")
+    redshift = check_redshift(sample.redshift, positive=True)
+    if bad := np.count_nonzero(~np.isfinite(mass + redshift)):
+        raise InvalidInputError(
+            f"'mass_true' and 'redshift' must be known for every cluster; {bad} of {len(mass)} "
+            "lack one."
+        )
+    return mass, redshift, np.asarray(sample.table["cluster_id"], dtype=int)

@@ -5,17 +5,16 @@ import numpy as np
 from astropy.table import QTable
 from scipy.special import ndtri
 
-from szmass._utils.kinds import check_kind
 from szmass._utils.seeds import check_seed, uniforms
 from szmass.exceptions import InvalidInputError
 from szmass.maps.cutouts import check_beam
 from szmass.maps.geometry import CutoutGeometry
-from szmass.physics.checks import check_mass, check_redshift
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies import _substructure, _triaxial, profile_scatter
 from szmass.simulations.bodies._fourier import FieldGrid, Window
 from szmass.simulations.bodies.models import get_cluster_model
+from szmass.simulations.population import mass_columns
 
 __all__ = ["ClusterPainter", "draw_clusters"]
 
@@ -76,7 +75,7 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
         A column is missing, or a mass or redshift is out of range or not known.
     """
     model, cosmology = get_cluster_model(model), get_cosmology(cosmology)
-    mass, redshift, ids = _columns(sample)
+    mass, redshift, ids = mass_columns(sample)
     uniform = uniforms(check_seed(seed), "cluster", zip(ids, strict=True), _SUBHALOES[-1] + 1)
     normal = ndtri(uniform[:, : _NUMBER[0]])
     n = len(mass)
@@ -140,24 +139,6 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
         simulation_seed=int(seed),
     )
     return table
-
-
-def _columns(sample):
-    check_kind(sample, "ClusterSample", "sample")
-    missing = [name for name in ("mass_true", "cluster_id") if name not in sample.table.colnames]
-    if missing:
-        raise InvalidInputError(
-            f"'sample' has no column {missing[0]!r}: make it with draw_flat, draw_mass_function, "
-            f"from_masses or twin. It has {', '.join(sample.table.colnames)}."
-        )
-    mass = check_mass(sample.quantity("mass_true"), "mass_true")
-    redshift = check_redshift(sample.redshift, positive=True)
-    if bad := np.count_nonzero(~np.isfinite(mass + redshift)):
-        raise InvalidInputError(
-            f"'mass_true' and 'redshift' must be known for every cluster; {bad} of {len(mass)} "
-            "lack one."
-        )
-    return mass, redshift, np.asarray(sample.table["cluster_id"], dtype=int)
 
 
 class _Gas:

@@ -1,7 +1,9 @@
-"""A scaling relation, a pressure profile, and a model of clusters that uses it."""
+"""A scaling relation, a pressure profile, a model of clusters that uses it, and one of states."""
+
+import dataclasses
 
 from szmass.physics import GNFWProfile, ScalingRelation
-from szmass.simulations import ClusterModel
+from szmass.simulations import ClusterModel, get_state_model
 
 EXAMPLE_RELATION = ScalingRelation(
     name="example-relation",
@@ -28,4 +30,8 @@ EXAMPLE_MODEL = ClusterModel(
     one_minus_b=0.75,
     subhaloes=False,
     merging=0.0,
+)
+
+EXAMPLE_STATES = dataclasses.replace(
+    get_state_model("the300-gadget-x"), name="example-states", sigma_ln_concentration=0.2
 )

@@ -1,0 +1,97 @@
+"""Definitions of dynamical states."""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.table import MaskedColumn
+from hypothesis import given
+from hypothesis import strategies as st
+
+from szmass.exceptions import InvalidInputError, InvalidUnitError, UnknownNameError
+from szmass.physics import CHI_FORMS, chi_ds, is_relaxed
+
+offsets = st.floats(1e-3, 0.5)
+fractions = st.floats(1e-3, 0.9)
+ratios = st.floats(0.3, 3)
+
+
+@pytest.mark.parametrize(
+    ("delta_r", "f_s", "eta", "expected"),
+    [
+        (0.0399, 0.0999, 1.1499, True),
+        (0.0399, 0.0999, 0.8501, True),
+        (0.04, 0.05, 1.0, False),
+        (0.02, 0.1, 1.0, False),
+        (0.02, 0.05, 1.1501, False),
+        (0.02, 0.05, 0.8499, False),
+        (0.0, 0.0, 1.0, True),
+    ],
+)
+def test_limits_of_relaxed_clusters(delta_r, f_s, eta, expected):
+    assert is_relaxed(delta_r, f_s, eta) == expected
+
+
+def test_what_is_not_known_is_not_called_relaxed():
+    delta_r = MaskedColumn([0.01, 0.01, 0.01], mask=[False, True, False])
+    np.testing.assert_array_equal(
+        is_relaxed(delta_r, 0.05, [1.0, 1.0, np.nan]), [True, False, False]
+    )
+
+
+def test_forms_of_chi():
+    assert chi_ds(0.1, 0.1) == pytest.approx(1)
+    assert chi_ds(0.05, 0.2) == pytest.approx(np.sqrt(2 / 4.25))
+    assert chi_ds(0.04, 0.1, 1.15, form="haggar2020") == pytest.approx(1)
+    assert chi_ds(0.08, 0.05, 0.85, form="haggar2020") == pytest.approx(np.sqrt(3 / 5.25))
+
+
+def test_arrays_broadcast_and_gaps_stay():
+    chi = chi_ds([[0.1], [0.0]], [0.1, np.nan, 0.0])
+    assert chi.shape == (2, 3)
+    assert np.isnan(chi[:, 1]).all()
+    assert np.isinf(chi[1, 2])
+    assert chi[0, 2] == pytest.approx(np.sqrt(2))
+
+
+@given(offsets, fractions, ratios, st.floats(1.01, 3))
+def test_the_further_from_relaxed_the_smaller_chi(delta_r, f_s, eta, factor):
+    for form, scales in CHI_FORMS.items():
+        here = {"delta_r": delta_r, "f_s": f_s, "eta": 1 + abs(eta - 1)}
+        here = {name: here[name] for name in scales}
+        chi = chi_ds(**here, form=form)
+        for name, value in here.items():
+            there = 1 + (value - 1) * factor if name == "eta" else value * factor
+            assert chi_ds(**(here | {name: there}), form=form) <= chi
+
+
+@given(offsets, fractions, ratios)
+def test_relaxed_clusters_have_chi_above_one(delta_r, f_s, eta):
+    if is_relaxed(delta_r, f_s, eta):
+        assert chi_ds(delta_r, f_s) > 1
+        assert chi_ds(delta_r, f_s, eta, form="haggar2020") > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"delta_r": -1, "f_s": 0.1}, InvalidInputError, "'delta_r' must be at least 0.*not -1"),
+        ({"delta_r": 0.1, "f_s": [0.1, -1]}, InvalidInputError, "'f_s'.*1 such value"),
+        ({"delta_r": 90 * u.kpc, "f_s": 0.1}, InvalidUnitError, "'delta_r'.*plain number.*kpc"),
+        ({"delta_r": 0.1, "f_s": 0.1, "eta": 1}, InvalidInputError, "'eta' must not be given"),
+        (
+            {"delta_r": 0.1, "f_s": 0.1, "form": "haggar2020"},
+            InvalidInputError,
+            "'eta' must be given",
+        ),
+        ({"delta_r": 0.1, "f_s": 0.1, "form": "haggar"}, UnknownNameError, "haggar2020"),
+        ({"delta_r": [0.1, 0.2], "f_s": [0.1] * 3}, InvalidInputError, "do not broadcast"),
+    ],
+)
+def test_what_cannot_be_told(arguments, error, message):
+    with pytest.raises(error, match=message):
+        chi_ds(**arguments)
+
+
+def test_sentinel_of_eta_is_refused():
+    with pytest.raises(InvalidInputError, match="'eta'.*not -1"):
+        is_relaxed(0.01, 0.01, -1)
