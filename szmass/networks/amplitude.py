@@ -118,6 +118,8 @@ class AmplitudeNetworks(Members):
                 part = slice(start, start + batch_size)
                 planes, found = self._planes(inputs, data[part], depth[part])
                 told = inputs.told(redshift[part], depth[part], centring[part])
+                # What is beyond, as `beyond` says, would be extrapolated without bounds.
+                told[:, _NOISE] = np.clip(told, self._low, self._high)[:, _NOISE]
                 result[part] = self.from_planes(planes, np.concatenate([told, found], axis=1))
                 bar.update(len(planes))
         return result

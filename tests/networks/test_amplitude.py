@@ -339,3 +339,13 @@ def test_recipes_that_make_no_sense(kind, section, changes, message):
     values[section] |= changes
     with pytest.raises(InvalidInputError, match=message):
         Recipe.from_dict(values)
+
+
+def test_what_is_told_beyond_the_training_is_bounded():
+    networks = load_networks()
+    maps = np.zeros((3, 96, 96))
+    found = networks.amplitude(
+        maps, np.full(3, 0.2), noise=NOISE, depth=1.0, centring=[2.5, 50.0, 4e5]
+    )
+    assert np.all(np.isfinite(found))
+    assert found[1] == found[2]
