@@ -310,7 +310,7 @@ class ClusterPainter:
         matrix = matrix.reshape(n, m, 3, 3)
         for i, components in enumerate(self._components(clusters)):
             for j in range(m):
-                maps[i, j] = self._field(*components, matrix[i, j], shift[i, j])
+                maps[i, j] = self._grid.draw(*components, matrix[i, j], shift[i, j])
         return maps, quaternion.reshape(n, m, 4)
 
     def _components(self, clusters):
@@ -322,8 +322,12 @@ class ClusterPainter:
         base_table = transform_tables(gas.base[:1])
         for i in range(len(clusters)):
             there = np.flatnonzero(np.isfinite(gas.ratio[i]))
-            own = transform_tables(gas.shape[i : i + 1])
-            base = base_table if len(gas.base) == 1 else transform_tables(gas.base[i : i + 1])
+            # As far as twice their shortest length the tables lack nothing that can be seen.
+            length = self._grid.table_length(gas.theta[i] * axes[i].max(), slack=2.0)
+            own = transform_tables(gas.shape[i : i + 1], length)
+            base = base_table
+            if len(gas.base) > 1 or length > base.shape[1]:
+                base = transform_tables(gas.base[min(i, len(gas.base) - 1)][np.newaxis], length)
             inner = gas.base_inner[i if len(gas.base) > 1 else 0]
             norm = smooth[i] / (4 * np.pi / 3)
             amplitude = np.append(norm / gas.inner[i], norm / inner * gas.share[i, there])
@@ -334,17 +338,3 @@ class ClusterPainter:
                 size = np.append(size, self._halo[1] * gas.theta[i])
                 place = np.vstack([place, body[i] * gas.theta[i]])
             yield np.vstack([own, base]), amplitude, axes[i] * gas.theta[i], size, place
-
-    def _field(self, tables, amplitude, axes, size, place, matrix, shift):
-        stretch = np.zeros((len(amplitude), 3))
-        stretch[0] = _triaxial.projected_stretch(axes[np.newaxis], matrix[np.newaxis])[0]
-        stretch[1:, 0] = stretch[1:, 2] = size**2
-        offset = place @ matrix[:2].T + shift
-        longest = np.sqrt(
-            0.5 * (stretch[:, 0] + stretch[:, 2])
-            + np.hypot(0.5 * (stretch[:, 0] - stretch[:, 2]), stretch[:, 1])
-        )
-        reach = np.max(np.abs(offset).max(axis=1) + 5 * longest)
-        n = self._grid.size(reach)
-        row = np.minimum(np.arange(len(amplitude)), 1)
-        return self._grid.image(n, self._grid.spectrum(n, tables, row, amplitude, stretch, offset))
