@@ -14,6 +14,8 @@ __all__ = ["CoolingFunction", "TabulatedCooling"]
 # The spectrum of bremsstrahlung is E^-_GAUNT exp(-E / kT) with its Gaunt factor.
 _GAUNT = 0.4
 
+_RATE = u.erg * u.cm**3 / u.s
+
 # Share of a spectrum below E = e kT, tabulated: the incomplete gamma function is slow.
 _LN_E = np.linspace(-14.0, 5.0, 4001)
 _BELOW = gammainc(1 - _GAUNT, np.exp(_LN_E))
@@ -102,6 +104,7 @@ class CoolingFunction:
         return spectrum.sum(axis=-1) / (spectrum / energy).sum(axis=-1)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TabulatedCooling(CoolingFunction):
     """Emission in an observed band, from a table of one's own.
 
@@ -125,17 +128,23 @@ class TabulatedCooling(CoolingFunction):
         A value has no unit, or one of another kind.
     """
 
-    def __init__(self, temperature, rate, *, redshift=None, band=(0.5, 2.0) * u.keV):
-        super().__init__(band=band)
-        kt = as_floats(temperature, u.keV, "temperature", positive=True, finite=True)
-        rate = as_floats(rate, u.erg * u.cm**3 / u.s, "rate", positive=True, finite=True)
-        z = np.zeros(1) if redshift is None else as_floats(redshift, "", "redshift", finite=True)
-        rates = rate[np.newaxis] if redshift is None else rate
+    temperature: u.Quantity
+    rate: u.Quantity
+    redshift: np.ndarray | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        kt = as_floats(self.temperature, u.keV, "temperature", positive=True, finite=True)
+        rate = as_floats(self.rate, _RATE, "rate", positive=True, finite=True)
+        z = np.zeros(1)
+        if self.redshift is not None:
+            z = as_floats(self.redshift, "", "redshift", finite=True)
+        rates = rate[np.newaxis] if self.redshift is None else rate
         if kt.ndim != 1 or z.ndim != 1 or rates.shape != (len(z), len(kt)) or len(kt) < 2:
             raise InvalidInputError(
                 "'rate' must have an entry per 'temperature' (at least two), and a row per "
-                f"'redshift' if that is given. Received: shapes {rate.shape}, {kt.shape} and "
-                f"{z.shape if redshift is not None else None}"
+                f"'redshift' where that is given. Received: shapes {rate.shape} and {kt.shape}, "
+                f"and redshifts {self.redshift}"
             )
         if np.any(np.diff(kt) <= 0) or np.any(np.diff(z) <= 0):
             raise InvalidInputError("'temperature' and 'redshift' must increase.")

@@ -260,7 +260,7 @@ class ClusterPainter:
         self.beam = needed_beam(beam)
         self.window = Window(self.beam.to_value("arcmin"), box_variance)
         pixel = self.geometry.pixel_scale.to_value("arcmin")
-        self._grid = FieldGrid(self.geometry.shape, pixel, self.window)
+        self.grid = FieldGrid(self.geometry.shape, pixel, self.window)
         self._halo = halo if halo is not None and halo[0] != 0 else None
 
     def paint(self, clusters, *, projections=1, seed=None, shift=None):
@@ -310,7 +310,7 @@ class ClusterPainter:
         matrix = matrix.reshape(n, m, 3, 3)
         for i, components in enumerate(self._components(clusters)):
             for j in range(m):
-                maps[i, j] = self._grid.draw(*components, matrix[i, j], shift[i, j])
+                maps[i, j] = self.grid.draw(*components, matrix[i, j], shift[i, j])
         return maps, quaternion.reshape(n, m, 4)
 
     def _components(self, clusters):
@@ -323,7 +323,7 @@ class ClusterPainter:
         for i in range(len(clusters)):
             there = np.flatnonzero(np.isfinite(gas.ratio[i]))
             # As far as twice their shortest length the tables lack nothing that can be seen.
-            length = self._grid.table_length(gas.theta[i] * axes[i].max(), slack=2.0)
+            length = self.grid.table_length(gas.theta[i] * axes[i].max(), slack=2.0)
             own = transform_tables(gas.shape[i : i + 1], length)
             base = base_table
             if len(gas.base) > 1 or length > base.shape[1]:
