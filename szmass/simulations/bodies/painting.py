@@ -15,6 +15,7 @@ from szmass.physics.cosmology import get_cosmology
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies import _substructure, _triaxial, profile_scatter
 from szmass.simulations.bodies._fourier import FieldGrid, Window
+from szmass.simulations.bodies.fields import substructure
 from szmass.simulations.bodies.models import get_cluster_model
 
 __all__ = ["ClusterPainter", "draw_clusters"]
@@ -126,7 +127,7 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     table["subhalo_gas"] = sub_gas
     table["subhalo_position"] = sub_position
 
-    gas = _Gas(model, table, parameters)
+    gas = PressureBodies(model, table, parameters)
     table["shape_parameters"] = np.reshape(parameters, (len(parameters), n)).T
     table["y500_model"] = gas.y500_model(scale * np.exp(residual)) * u.arcmin**2
     y500, y5r500 = gas.integrals(table["y500_model"].value)
@@ -160,11 +161,13 @@ def _columns(sample):
     return mass, redshift, np.asarray(sample.table["cluster_id"], dtype=int)
 
 
-class _Gas:
-    """Profiles and bodies of the clusters of a table, as plain arrays."""
+class PressureBodies:
+    """Pressure of the clusters of a table from `draw_clusters`, as bodies on plain arrays."""
 
-    def __init__(self, model, table, parameters):
+    def __init__(self, model, table, parameters=None):
         self.model = model
+        if parameters is None:
+            parameters = np.asarray(table["shape_parameters"]).T
         self.theta = table["theta500_true"].to_value("arcmin")
         n = len(table)
         if model.profile.self_similar:
@@ -172,18 +175,14 @@ class _Gas:
         else:
             columns = [np.asarray(p).reshape(n, 1) for p in parameters]
             self.base = model.profile.shape(X_NODES, *columns)
-        state = np.array([profile_scatter.STATES.index(name) for name in table["state"]], dtype=int)
+        names = profile_scatter.STATES
+        self.state = np.array([names.index(name) for name in table["state"]], dtype=int)
         at_nodes = np.asarray(table["profile_deviation"])
-        self.shape = profile_scatter.scattered(self.base, state, at_nodes)
+        self.shape = profile_scatter.scattered(self.base, self.state, at_nodes)
         self.base_inner = _sum(self.base, 1.0)
         self.inner = _sum(self.shape, 1.0)
-        # Subhaloes and, last, the companion.
-        self.ratio = np.column_stack([table["subhalo_ratio"], table["companion_ratio"]])
-        self.share = np.column_stack([table["subhalo_gas"], np.ones(n)])
-        self.share = self.share * self.ratio**model.y_slope
-        self.position = np.concatenate(
-            [table["subhalo_position"], table["companion_position"][:, np.newaxis]], axis=1
-        )
+        self.ratio, share, self.position = substructure(table)
+        self.share = share * self.ratio**model.y_slope
 
     def y500_model(self, scale):
         """Y500 [arcmin2] of the mean profile from its scale of y."""
@@ -315,7 +314,7 @@ class ClusterPainter:
 
     def _components(self, clusters):
         """Yield tables, amplitudes, axes and places [arcmin] of the components of each cluster."""
-        gas = _Gas(self.model, clusters, np.asarray(clusters["shape_parameters"]).T)
+        gas = PressureBodies(self.model, clusters)
         smooth = gas.smooth(clusters["y500_model"].to_value("arcmin2"))
         axes = np.asarray(clusters["axes"])
         body = np.asarray(clusters["gas_offset"])
