@@ -1,10 +1,13 @@
 """Physics of the thermal Sunyaev-Zel'dovich effect of clusters.
 
 Electron-pressure profiles and their Compton y, relations between Y500 and M500c, and the mass
-definitions and radii that both rest on. Every function names the cosmology it uses.
+definitions and radii that both rest on; density, emission and mass of the gas. Every function names the cosmology it uses.
 """
 
+from szmass.physics.baryons import BARYON_RELATIONS, BaryonRelation, get_baryon_relation
+from szmass.physics.cooling import CoolingFunction, TabulatedCooling
 from szmass.physics.cosmology import COSMOLOGIES, cosmology_references, get_cosmology
+from szmass.physics.gas import GAS_DENSITY_PROFILES, GasDensityProfile, get_gas_density_profile
 from szmass.physics.halos import MassDefinition, convert_mass, overdensity_radius, theta500
 from szmass.physics.pressure import (
     PRESSURE_PROFILES,
@@ -26,20 +29,28 @@ from szmass.physics.scaling import (
 )
 
 __all__ = [
+    "BARYON_RELATIONS",
     "COSMOLOGIES",
+    "GAS_DENSITY_PROFILES",
     "PRESSURE_PROFILES",
     "SCALING_RELATIONS",
     "Arnaud2010",
+    "BaryonRelation",
     "Battaglia2012Profile",
+    "CoolingFunction",
     "GNFWProfile",
+    "GasDensityProfile",
     "MassDefinition",
     "Planck2013",
     "Planck2015",
     "PressureProfile",
     "ScalingRelation",
+    "TabulatedCooling",
     "convert_mass",
     "cosmology_references",
+    "get_baryon_relation",
     "get_cosmology",
+    "get_gas_density_profile",
     "get_pressure_profile",
     "get_scaling_relation",
     "overdensity_radius",

@@ -14,6 +14,7 @@ from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap
 from szmass.maps.sampling import Sampling, healpix_pixel
 from szmass.simulations import _pixels
+from szmass.simulations.bodies._fourier import FieldGrid, Window
 from szmass.simulations.bodies._triaxial import rotation_matrix
 from szmass.simulations.bodies.painting import ClusterPainter
 from szmass.simulations.field.environment import parts_of
@@ -22,6 +23,9 @@ from szmass.simulations.stacks import FieldStack
 
 # POS_ERR of PSZ2 [arcmin] for which ``centring`` holds: its median.
 _POS_ERR = 2.43
+
+# Fields are painted as far as their window is above exp(-_FIELD_CUT^2 / 2) = 1e-4.
+_FIELD_CUT = 4.3
 
 # Columns that each simulated sample has, beside those of `draw_clusters`.
 _OURS = ("name", "coord", "projection", "orientation", "shift", "depth", "sky_field")
@@ -41,14 +45,18 @@ class Observer:
             shape = tuple(n + 2 * _pixels.MARGIN for n in geometry.shape)
             geometry = dataclasses.replace(geometry, shape=shape)
         self.painted = geometry
+        box = _pixels.box_variance(observation.sampling, observation.nside)
         self.painter = ClusterPainter(
             model,
             geometry=geometry,
             beam=observation.beam,
-            box_variance=_pixels.box_variance(observation.sampling, observation.nside),
+            box_variance=box,
             halo=None if environment is None else (environment.cib_fraction, 1.5),
         )
         window = self.painter.window
+        pixel = geometry.pixel_scale.to_value("arcmin")
+        less = Window(observation.beam.to_value("arcmin"), box, cut=_FIELD_CUT)
+        self.grid = FieldGrid(geometry.shape, pixel, less)
         self.parts = [] if environment is None else parts_of(environment, geometry, window)
         for field in fields:
             if field.name in {part.name for part in self.parts}:
@@ -89,7 +97,7 @@ class Observer:
             seed=self.seed,
             model=self.painter.model,
             cosmology=self.cosmology,
-            grid=self.painter.grid,
+            grid=self.grid,
         )
         columns = {}
         for part in self.parts:

@@ -25,9 +25,9 @@ _KEPT, _AT_ONCE = 2**22, 2**22
 class Window:
     """Windows of beam [arcmin] and pixels [arcmin2 per axis], Gaussian as far as it matters."""
 
-    def __init__(self, fwhm, box_variance=0.0):
+    def __init__(self, fwhm, box_variance=0.0, cut=_CUT):
         self.sigma = np.sqrt(fwhm**2 / (8 * np.log(2)) + box_variance)
-        self.k_max = _CUT / self.sigma
+        self.k_max = cut / self.sigma
 
     def __call__(self, k_squared):
         return np.exp(-0.5 * self.sigma**2 * k_squared)

@@ -18,8 +18,8 @@ from szmass.simulations.bodies.fields import FIELDS, ClusterField, normals, subs
 
 __all__ = ["MassField", "Matter"]
 
-# Concentration of subhaloes and companions, which end at their R500.
-_BOUND = 4.0
+#: Concentration R500 / r_s of subhaloes and companions, which end at their R500.
+BOUND_C500 = 4.0
 
 # They hold no more of M500; heavier draws are scaled down.
 _MOST = 0.8
@@ -41,7 +41,7 @@ def nfw(c500, edge=5.0):
 @functools.cache
 def _bound_shells():
     """Masses of the shells at `X_NODES` of what ends at its R500."""
-    return 4 * np.pi / 3 * sphere_weights(5.0) * nfw(_BOUND, 1.0)[0]
+    return 4 * np.pi / 3 * sphere_weights(5.0) * nfw(BOUND_C500, 1.0)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,10 +207,12 @@ class MassField(ClusterField):
         Matter
             The bodies.
         """
-        clusters = fields.clusters
-        deviation = self.sigma_lnc * normals(self, fields, 1)[:, 0]
-        c500 = self._median(clusters, fields.cosmology) * np.exp(deviation)
-        return Matter.of(clusters, np.clip(c500, 0.5, 20.0), self.flattening)
+        if self not in fields.made:
+            deviation = self.sigma_lnc * normals(self, fields, 1)[:, 0]
+            c500 = self._median(fields.clusters, fields.cosmology) * np.exp(deviation)
+            c500 = np.clip(c500, 0.5, 20.0)
+            fields.made[self] = Matter.of(fields.clusters, c500, self.flattening)
+        return fields.made[self]
 
     def _median(self, clusters, cosmology):
         if not isinstance(self.concentration, str):
@@ -251,7 +253,7 @@ class MassField(ClusterField):
 
 @functools.lru_cache(maxsize=8)
 def _bound_table(length):
-    return transform_tables(nfw(_BOUND, 1.0), length)
+    return transform_tables(nfw(BOUND_C500, 1.0), length)
 
 
 FIELDS.add("mass", MassField)

@@ -2,7 +2,7 @@
 
 import abc
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.table import QTable
@@ -49,6 +49,8 @@ class FieldSet:
         The cosmology.
     grid : object, optional
         What paints on these maps; see `draw`.
+    made : dict, optional
+        What one of several fields has made for all of them.
     """
 
     clusters: QTable
@@ -60,6 +62,7 @@ class FieldSet:
     model: object = None
     cosmology: object = None
     grid: object = None
+    made: dict = field(default_factory=dict)
 
     def draw(self, bodies):
         """Paint bodies as the gas is painted, seen from the same directions.
