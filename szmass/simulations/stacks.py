@@ -46,7 +46,9 @@ class FieldStack:
     def __init__(self, name, data, unit, coord, *, geometry, names, beam=None, meta=None):
         self.name, self.unit = str(name), u.Unit(unit)
         self.data = np.ascontiguousarray(data, dtype=np.float32)
-        self.coord, self.geometry, self.beam = coord, geometry, check_beam(beam)
+        self.geometry, self.beam = geometry, check_beam(beam)
+        # A table that has the positions may be sorted in place.
+        self.coord = coord.copy() if isinstance(coord, SkyCoord) else coord
         self.names = np.array(names, dtype=str)
         self.meta = {} if meta is None else dict(meta)
         n = len(self.names)
