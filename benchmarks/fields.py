@@ -31,7 +31,7 @@ from szmass.simulations import (
     iter_simulate,
     simulate,
 )
-from szmass.simulations.bodies.matter import BOUND_C500, nfw_mass
+from szmass.simulations.bodies.matter import bound_radii, nfw_mass
 
 COSMOLOGY = get_cosmology("PSZ2")
 SPHERES = CLUSTER_MODELS["a10"].smooth()
@@ -55,23 +55,23 @@ def fine(beam, pixel, n):
 
 def points(matter, rng, n=400_000):
     """Places [R500] and masses of random points of the bodies of one cluster."""
-    table = np.linspace(0, 5, 20001)
     places, masses = [], []
 
-    def cloud(mass, c, edge, axes, size, place):
-        x = table[table <= edge]
-        held = nfw_mass(c * x)
-        radius = np.interp(rng.random(n) * held[-1], held, x)
+    def cloud(mass, radius, axes, place):
         direction = rng.standard_normal((n, 3))
-        direction *= radius[:, np.newaxis] / np.linalg.norm(direction, axis=1)[:, np.newaxis]
-        places.append(direction * axes * size + place)
+        direction *= (radius / np.linalg.norm(direction, axis=1))[:, np.newaxis]
+        places.append(direction * axes + place)
         masses.append(np.full(n, mass / n))
 
+    table = np.linspace(0, 5, 20001)
+    held = nfw_mass(matter.c500[0] * table)
     theta = matter.theta500[0]
-    cloud(matter.smooth[0], matter.c500[0], 5.0, matter.axes[0], 1.0, 0.0)
+    radius = np.interp(rng.random(n) * held[-1], held, table)
+    cloud(matter.smooth[0], radius, matter.axes[0], 0.0)
     for k in np.flatnonzero(np.isfinite(matter.bound[0])):
         size = matter.size[0, k] / theta
-        cloud(matter.bound[0, k], BOUND_C500, 1.0, 1.0, size, matter.place[0, k] / theta)
+        place = matter.place[0, k] / theta
+        cloud(matter.bound[0, k], size * bound_radii(rng.random(n)), 1.0, place)
     return np.concatenate(places), np.concatenate(masses)
 
 

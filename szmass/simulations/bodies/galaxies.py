@@ -12,7 +12,7 @@ from szmass.physics.cosmology import ARCMIN_PER_RADIAN, angular_diameter_distanc
 from szmass.physics.halos import M500C, MassDefinition, convert_floats
 from szmass.simulations.bodies import _substructure
 from szmass.simulations.bodies.fields import FIELDS, ClusterField
-from szmass.simulations.bodies.matter import BOUND_C500, MassField, nfw_mass
+from szmass.simulations.bodies.matter import MassField, bound_radii, nfw_mass
 from szmass.simulations.bodies.models import set_amounts
 
 __all__ = ["GalaxyField"]
@@ -166,7 +166,7 @@ class GalaxyField(ClusterField):
         place = radius * direction * matter.axes[i] * matter.theta500[i]
         bound = which > 0
         body = there[which[bound] - 1]
-        size = matter.size[i, body, np.newaxis] * _radii(uniform[bound, 3:], BOUND_C500)
+        size = matter.size[i, body, np.newaxis] * bound_radii(uniform[bound, 3:])
         place[bound] = matter.place[i, body] + size * direction[bound]
         return place
 

@@ -18,8 +18,8 @@ from szmass.simulations.bodies.fields import FIELDS, ClusterField, normals, subs
 
 __all__ = ["MassField", "Matter"]
 
-#: Concentration R500 / r_s of subhaloes and companions, which end at their R500.
-BOUND_C500 = 4.0
+# Concentration R500 / r_s of subhaloes and companions.
+_BOUND_C500 = 4.0
 
 # They hold no more of M500; heavier draws are scaled down.
 _MOST = 0.8
@@ -30,18 +30,26 @@ def nfw_mass(x):
     return np.log1p(x) - x / (1 + x)
 
 
-def nfw(c500, edge=5.0):
-    """Density (N, nodes) at `X_NODES` of haloes of concentration c500 with a mass of 1 in all."""
+def _nfw(c500):
+    """Density (N, nodes) at `X_NODES` of haloes of concentrations c500 with a mass of 1 in all."""
     c500 = np.reshape(c500, (-1, 1))
     x = c500 * X_NODES
-    norm = c500**3 / (4 * np.pi * nfw_mass(edge * c500))
-    return np.where(X_NODES < edge, norm / (x * (1 + x) ** 2), 0.0)
+    return c500**3 / (4 * np.pi * nfw_mass(5 * c500)) / (x * (1 + x) ** 2)
 
 
 @functools.cache
-def _bound_shells():
-    """Masses of the shells at `X_NODES` of what ends at its R500."""
-    return 4 * np.pi / 3 * sphere_weights(5.0) * nfw(BOUND_C500, 1.0)[0]
+def _bound():
+    """Density at `X_NODES` of a stripped halo with a mass of 1, and the masses of its shells."""
+    x = _BOUND_C500 * X_NODES
+    density = 1 / (x * (1 + x) ** 2 * (1 + X_NODES**2) ** 2)
+    shells = 4 * np.pi / 3 * sphere_weights(5.0) * density
+    return density / shells.sum(), shells / shells.sum()
+
+
+def bound_radii(uniform):
+    """Turn uniform numbers into radii [R500] of what is in subhaloes and companions."""
+    shells = _bound()[1]
+    return np.interp(uniform, np.cumsum(shells) - 0.5 * shells, X_NODES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +68,7 @@ class Matter:
         Its mass out to 5 R500 [Msun].
     bound, size : ndarray
         Masses [Msun] of subhaloes and, last, the companion, NaN where there is none, and their
-        angular R500, where they end [arcmin], shape (N, S).
+        angular R500 [arcmin], shape (N, S).
     place : ndarray
         Their places [arcmin], shape (N, S, 3).
     inside : ndarray
@@ -129,7 +137,7 @@ def _shares_inside(distance, size):
     there = np.isfinite(distance)
     d, r = distance[there][:, np.newaxis], size[there][:, np.newaxis] * X_NODES
     # A sum per row: in a matrix product the last bits depend on the number of rows.
-    share[there] = (_triaxial.shells_within_sphere(d, r, 1.0) * _bound_shells()).sum(axis=1)
+    share[there] = (_triaxial.shells_within_sphere(d, r, 1.0) * _bound()[1]).sum(axis=1)
     return share
 
 
@@ -139,8 +147,8 @@ class MassField(ClusterField):
 
     The smooth halo is in the middle of mass, has the axes of the gas, farther from a sphere, and
     ends at 5 R500. Subhaloes and companions stand where those of the gas do, with the mass ratios
-    that they were drawn with, and end at their own R500. All that lies inside the sphere of R500
-    adds up to ``mass_true``.
+    that they were drawn with; their density fades by (1 + r^2 / R500^2)^-2 beyond their own R500.
+    All that lies inside the sphere of R500 of the cluster adds up to ``mass_true``.
 
     Parameters
     ----------
@@ -165,8 +173,9 @@ class MassField(ClusterField):
 
     References
     ----------
-    Navarro, Frenk & White (1997); Ishiyama et al. 2021 (concentrations); Anbajagane et al. 2022
-    (their scatter); Lau et al. 2011, Bonamigo et al. 2015 (shapes of gas and matter).
+    Navarro, Frenk & White (1997); Baltz, Marshall & Oguri 2009 (stripped haloes); Ishiyama et al.
+    2021 (concentrations); Anbajagane et al. 2022 (their scatter); Lau et al. 2011, Bonamigo et al.
+    2015 (shapes of gas and matter).
     """
 
     concentration: str | float = "ishiyama21"
@@ -239,7 +248,7 @@ class MassField(ClusterField):
         redshift = np.asarray(fields.clusters["redshift"])
         distance = angular_diameter_distance(redshift, fields.cosmology)
         area = (distance / ARCMIN_PER_RADIAN) ** 2
-        for i, profile in enumerate(nfw(matter.c500)):
+        for i, profile in enumerate(_nfw(matter.c500)):
             there = np.flatnonzero(np.isfinite(matter.bound[i]))
             length = fields.grid.table_length(matter.theta500[i] * matter.axes[i].max())
             tables = np.vstack(
@@ -253,7 +262,7 @@ class MassField(ClusterField):
 
 @functools.lru_cache(maxsize=8)
 def _bound_table(length):
-    return transform_tables(nfw(BOUND_C500, 1.0), length)
+    return transform_tables(_bound()[0][np.newaxis], length)
 
 
 FIELDS.add("mass", MassField)
