@@ -124,7 +124,9 @@ def mass(data):
     )
     theta = field.matter(scene(m500, redshift, SPHERES)).theta500[0]
     found = in_cylinder(mocks.fields["mass"], theta, area)[0]
-    print(f"sphere, cylinder of R500 over the integral of NFW to 5 R500: {found / cylinder - 1:+.5f}")
+    print(
+        f"sphere, cylinder of R500 over the integral of NFW to 5 R500: {found / cylinder - 1:+.5f}"
+    )
 
 
 def gas(data):
@@ -201,7 +203,9 @@ def density(data):
         logs = np.log(drawn / (amplitude[:, np.newaxis] * profile.shape(X_NODES)))
         mean = np.interp(at, X_NODES, logs.mean(axis=0))
         scatter = np.interp(at, X_NODES, logs.std(axis=0))
-        print(f"{label}: x = {at}\n    mean ln ratio {mean.round(4)}\n    scatter {scatter.round(3)}")
+        print(
+            f"{label}: x = {at}\n    mean ln ratio {mean.round(4)}\n    scatter {scatter.round(3)}"
+        )
 
 
 def xray(data):

@@ -32,8 +32,20 @@ mocks = simulate(sample, sharp, fields=fields, **options)
 seen = simulate(sample, planck, **options)
 
 skies = (
-    ("Compton-$y$, 20 arcsec", mocks.cutouts.data * 1e6, AsinhNorm(3, vmin=0, vmax=200), "magma", [0, 5, 20, 100]),
-    ("Compton-$y$, Planck", seen.cutouts.data * 1e6, AsinhNorm(3, vmin=-5, vmax=100), "magma", [0, 5, 20, 100]),
+    (
+        "Compton-$y$, 20 arcsec",
+        mocks.cutouts.data * 1e6,
+        AsinhNorm(3, vmin=0, vmax=200),
+        "magma",
+        [0, 5, 20, 100],
+    ),
+    (
+        "Compton-$y$, Planck",
+        seen.cutouts.data * 1e6,
+        AsinhNorm(3, vmin=-5, vmax=100),
+        "magma",
+        [0, 5, 20, 100],
+    ),
     (
         r"mass [$M_\odot$ Mpc$^{-2}$]",
         mocks.fields["mass"].data,

@@ -1,7 +1,8 @@
 """Physics of the thermal Sunyaev-Zel'dovich effect of clusters.
 
 Electron-pressure profiles and their Compton y, relations between Y500 and M500c, and the mass
-definitions and radii that both rest on; density, emission and mass of the gas. Every function names the cosmology it uses.
+definitions and radii that both rest on; density, emission and mass of the gas. Every function names
+the cosmology it uses.
 """
 
 from szmass.physics.baryons import BARYON_RELATIONS, BaryonRelation, get_baryon_relation

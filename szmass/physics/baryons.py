@@ -48,8 +48,12 @@ class BaryonRelation:
 
         Returns
         -------
-        median, scatter, correlation : ndarray
-            Gas mass inside R500 [Msun], scatter of its logarithm, correlation with ln Y500.
+        median : ndarray
+            Gas mass inside R500 [Msun].
+        scatter : ndarray
+            Scatter of its logarithm.
+        correlation : ndarray
+            Its correlation with ln Y500.
         """
         log_m = np.log10(mass)
         zs = sorted(self.nodes)

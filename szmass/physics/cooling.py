@@ -110,6 +110,8 @@ class TabulatedCooling(CoolingFunction):
 
     Parameters
     ----------
+    band : `~astropy.units.Quantity`, optional
+        Lower and higher energy at the observer.
     temperature : `~astropy.units.Quantity`
         Temperatures kT, increasing, shape (n,).
     rate : `~astropy.units.Quantity`
@@ -117,8 +119,6 @@ class TabulatedCooling(CoolingFunction):
         or (m, n) for m redshifts.
     redshift : array-like, optional
         The m redshifts, increasing.
-    band : `~astropy.units.Quantity`, optional
-        Lower and higher energy at the observer.
 
     Raises
     ------

@@ -47,11 +47,37 @@ class GasDensityProfile(abc.ABC):
 
     @abc.abstractmethod
     def shape(self, x):
-        """Give the shape, float to float, at radii x > 0 in units of R500."""
+        """Give the shape of the profile.
+
+        Parameters
+        ----------
+        x : ndarray
+            Radius r / R500, > 0.
+
+        Returns
+        -------
+        ndarray
+            The density over its amplitude.
+        """
 
     @abc.abstractmethod
     def amplitude(self, mass, redshift, cosmology):
-        """Give what the shape is multiplied by [cm-3], for M500c [Msun]."""
+        """Give what the shape is multiplied by.
+
+        Parameters
+        ----------
+        mass : ndarray
+            M500c [Msun].
+        redshift : ndarray
+            Redshift.
+        cosmology : `~astropy.cosmology.FLRW`
+            The cosmology.
+
+        Returns
+        -------
+        ndarray
+            Electrons per cm3.
+        """
 
     def electron_density(self, x, mass, redshift, *, cosmology):
         """Compute the density of electrons.

@@ -62,7 +62,7 @@ class Observer:
             if field.name in {part.name for part in self.parts}:
                 raise InvalidInputError(
                     f"The field {field.name!r} has the name of an ingredient of the environment: "
-                    "both would have the random numbers of that name. Call the ingredient otherwise."
+                    "both would have the random numbers of that name. Rename the ingredient."
                 )
 
     def observe(self, sample, clusters, projections, *, patch=True):

@@ -216,7 +216,9 @@ def test_cylinder_mass_of_a_sphere():
     expected = mass * c**2 / nfw_mass(c) * np.sum(shells * (1 - beyond)) / 20_000
     at = (np.arange(96 * 8) - (96 * 8 - 1) / 2) * 0.15 / 8
     inside = (at[:, None] ** 2 + at**2 < theta**2).reshape(96, 8, 96, 8).mean(axis=(1, 3))
-    area = (0.15 / ARCMIN_PER_RADIAN * angular_diameter_distance(redshift, get_cosmology("PSZ2"))) ** 2
+    area = (
+        0.15 / ARCMIN_PER_RADIAN * angular_diameter_distance(redshift, get_cosmology("PSZ2"))
+    ) ** 2
     found = np.sum(inside * mocks.fields["mass"].data[0].astype(float)) * area
     assert found == pytest.approx(expected, rel=3e-3)
 

@@ -55,12 +55,12 @@ class FieldGrid:
         return fft.next_fast_len(int(np.ceil(needed)), real=True)
 
     def table_length(self, size, slack=1.0):
-        """Length of the tables of bodies of a size [arcmin]; ``slack``: how far they may fall short."""
+        """Length of tables for bodies of a size [arcmin]; ``slack``: how far they may fall short."""
         k_max = self.window.k_max * size
         return N_K if k_max <= slack * K_MAX else table_length(k_max)
 
     def draw(self, tables, amplitude, axes, size, place, matrix, shift):
-        """Map of C bodies: the first an ellipsoid with row 0 of ``tables``, the others spheres, row 1.
+        """Map of C bodies: an ellipsoid with row 0 of ``tables``, and spheres with row 1.
 
         Amplitudes (C,) are those of `spectrum`; semi-axes (3,) of the first, sizes (C - 1,) of the
         others, places (C, 3) in the frame of the ellipsoid and the shift (2,) are in arcmin.

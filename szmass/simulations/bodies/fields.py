@@ -35,6 +35,12 @@ class ClusterField(abc.ABC):
     unit = None
     smooth = True
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        for method in (vars(cls).get("paint"), vars(cls).get("observe")):
+            if method is not None:
+                method.__doc__ = method.__doc__ or getattr(ClusterField, method.__name__).__doc__
+
     @abc.abstractmethod
     def paint(self, fields):
         """Paint the field.
@@ -131,7 +137,7 @@ def normals(field, fields, n):
 
 
 def substructure(clusters):
-    """Mass ratios (N, S), shares of gas and places [R500 of the gas]: subhaloes, last companions."""
+    """Mass ratios (N, S), shares of gas, places [R500 of the gas]: subhaloes, last companions."""
     ratio = np.column_stack([clusters["subhalo_ratio"], clusters["companion_ratio"]])
     share = np.column_stack([clusters["subhalo_gas"], np.ones(len(clusters))])
     place = [clusters["subhalo_position"], clusters["companion_position"][:, np.newaxis]]

@@ -10,7 +10,7 @@ import numpy as np
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.physics.baryons import BaryonRelation, get_baryon_relation
+from szmass.physics.baryons import get_baryon_relation
 from szmass.physics.cooling import CoolingFunction
 from szmass.physics.cosmology import ARCMIN_PER_RADIAN, COMPTON, angular_diameter_distance
 from szmass.physics.gas import IONS, electrons, get_gas_density_profile
@@ -21,7 +21,7 @@ from szmass.simulations.bodies.models import set_amounts
 from szmass.simulations.bodies.painting import PressureBodies
 from szmass.simulations.bodies.profile_scatter import interpolated
 
-__all__ = ["Gas", "XRayField"]
+__all__ = ["XRayField"]
 
 # Density profile that each state has, over the mean one.
 _MEAN_PROFILE = "ghirardini2019"

@@ -16,7 +16,7 @@ from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies import _triaxial
 from szmass.simulations.bodies.fields import FIELDS, ClusterField, normals, substructure
 
-__all__ = ["MassField", "Matter"]
+__all__ = ["MassField"]
 
 # Concentration R500 / r_s of subhaloes and companions.
 _BOUND_C500 = 4.0

@@ -156,9 +156,7 @@ def make_dataset(
 class _Simulation:
     """What all shards are made from; it goes to every worker once."""
 
-    def __init__(
-        self, observation, model, environment, cosmology, seed, projections, fields=()
-    ):
+    def __init__(self, observation, model, environment, cosmology, seed, projections, fields=()):
         self.observation, self.model, self.environment = observation, model, environment
         self.cosmology, self.seed, self.projections = cosmology, seed, projections
         if fields:  # data sets without are recorded as before there were any
