@@ -55,7 +55,7 @@ class FieldGrid:
         return fft.next_fast_len(int(np.ceil(needed)), real=True)
 
     def table_length(self, size, slack=1.0):
-        """Length of tables for bodies of a size [arcmin]; ``slack``: how far they may fall short."""
+        """Length of tables for bodies of a size [arcmin], which may fall short by ``slack``."""
         k_max = self.window.k_max * size
         return N_K if k_max <= slack * K_MAX else table_length(k_max)
 
