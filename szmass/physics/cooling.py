@@ -52,9 +52,9 @@ class CoolingFunction:
 
     Notes
     -----
-    Against a table of an APEC model of 0.3 solar the bolometric function is right to 5 % from 2 to
-    12 keV; below, lines that the fit does not have make it too low: 10 % at 1.5 and 30 % at 1 keV.
-    Absorption by the Galaxy is left out.
+    From 2 to 12 keV the bolometric function agrees to 5 % with the table for 0.3 solar that the
+    package hydromass has, taken as per electron and proton; at 1 keV, where lines count, it is 30 %
+    lower. The share of the band is that of a continuum. Absorption by the Galaxy is left out.
     """
 
     band: u.Quantity = (0.5, 2.0) * u.keV

@@ -131,13 +131,14 @@ class GalaxyField(ClusterField):
         mean = self.richness(mass, redshift, cosmology)
         mpc = ARCMIN_PER_RADIAN / angular_diameter_distance(redshift, cosmology)
         maps = np.zeros((*fields.shift.shape[:2], *fields.geometry.shape), dtype=np.float32)
-        richness, members = np.empty(len(mean)), np.empty(len(mean), dtype=int)
-        for i, views in enumerate(maps):
-            stream = fields.generator(self, i)
-            richness[i] = mean[i] * np.exp(self.sigma_lnrichness * stream.standard_normal())
-            aperture = (richness[i] / 100) ** 0.2 / cosmology.h * mpc[i]
-            share = self._in_cylinder(aperture / matter.theta500[i])
-            members[i] = stream.poisson(richness[i] / share)
+        streams = [fields.generator(self, i) for i in range(len(clusters))]
+        normal = np.array([stream.standard_normal() for stream in streams])
+        richness = mean * np.exp(self.sigma_lnrichness * normal)
+        aperture = (richness / 100) ** 0.2 / cosmology.h * mpc
+        whole = richness / self._in_cylinder(aperture / matter.theta500)
+        members = np.empty(len(clusters), dtype=int)
+        for i, (views, stream) in enumerate(zip(maps, streams, strict=True)):
+            members[i] = stream.poisson(whole[i])
             place = np.vstack([np.zeros(3), self._members(matter, i, members[i], stream)])
             for j, image in enumerate(views):
                 x, y = (place @ fields.rotation[i, j, :2].T + fields.shift[i, j]).T
@@ -146,12 +147,12 @@ class GalaxyField(ClusterField):
         return maps, {"richness": richness, "members": members}
 
     def _in_cylinder(self, radius):
-        """Share of members within a projected radius [R500] of a round cluster."""
+        """Share of members within projected radii (N,) [R500] of a round cluster."""
         c = self.concentration * _EDGE
         shells = np.diff(nfw_mass(c * _X)) / nfw_mass(c)
         r = _EDGE * 0.5 * (_X[1:] + _X[:-1])
-        outside = np.sqrt(1 - np.minimum(1, radius / r) ** 2)
-        return np.sum(shells * (1 - outside))
+        outside = np.sqrt(1 - np.minimum(1, radius[:, np.newaxis] / r) ** 2)
+        return (shells * (1 - outside)).sum(axis=1)
 
     def _members(self, matter, i, n, stream):
         """Places of members [arcmin] in the frame of the body, shape (n, 3)."""
@@ -190,8 +191,7 @@ class GalaxyField(ClusterField):
         column = np.rint(x / pixel + (nx - 1) / 2).astype(int)
         row = np.rint(y / pixel + (ny - 1) / 2).astype(int)
         seen = (row >= 0) & (row < ny) & (column >= 0) & (column < nx)
-        flat = row[seen] * nx + column[seen]
-        image += np.bincount(flat, minlength=image.size).reshape(image.shape)
+        np.add.at(image, (row[seen], column[seen]), 1)
 
 
 FIELDS.add("galaxies", GalaxyField)
