@@ -142,7 +142,7 @@ def test_masses_are_true_in_each_redshift_bin(injected, found, record_property):
         other = (1 - truth / exact.mean_mass()).value[seen]
         error = relative.std() / np.sqrt(seen.sum())
         values = seen.sum(), relative.mean(), error, other.mean()
-        record_property(f"z ({low}, {high}]: n, bias, error, likelihood", values)
+        record_property(f"z ({low}, {high}]: n, bias, error, likelihood", list(map(float, values)))
         assert abs(relative.mean()) < 0.02 + 2 * error
 
 
@@ -154,7 +154,7 @@ def test_errors_are_those_of_the_likelihood(injected, found, record_property):
     inside = np.abs(cnn.cdf(injected.quantity("mass_true")) - 0.5)[seen]
     strange = (cnn.flag & MassFlag.OUT_OF_DOMAIN) > 0
     values = *rmse, np.mean(inside < 0.34), strange.mean(), strange[seen].mean()
-    record_property("rmse, likelihood, coverage, flagged, of those seen", values)
+    record_property("rmse, likelihood, coverage, flagged", list(map(float, values)))
     assert rmse[0] < 1.05 * rmse[1]
     assert 0.62 < np.mean(inside < 0.34) < 0.74
     assert strange.mean() < 0.05
