@@ -57,7 +57,8 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
     """Weigh mocks: those that are given, as for `_weigh_mocks`, else n simulated ones.
 
     Masses stand side by side with the truth, of noisy mocks, also by the methods "sz" and
-    "sz_blind", and of clean ones; last comes by column of Table 1 what the mocks are, or why there are none.
+    "sz_blind", and of clean ones; last comes by column of Table 1 what the mocks are, or why there
+    are none.
     """
     about = dict.fromkeys(
         ("clean", "planck_like", "planck_like_blind", "planck_like_sz"),
@@ -86,9 +87,7 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
     if planck_like is not None:
         named_sz = {**named, "sz": _sz_estimator(observation)}
         blind = _sz_estimator(observation, search=_SEARCH)
-        noisy, what = _weigh_mocks(
-            planck_like, named_sz, blind, n=n, seed=seed, name="planck_like"
-        )
+        noisy, what = _weigh_mocks(planck_like, named_sz, blind, n=n, seed=seed, name="planck_like")
         about["planck_like"] = what
         about["planck_like_blind"] = what + _SZ + _BLIND
         about["planck_like_sz"] = what + _SZ + _KNOWN
@@ -154,6 +153,8 @@ def _simulate_and_weigh(named, *, n, seed, observation, model, real, population,
     observation, model = get_observation(observation), get_cluster_model(model)
     sz, planck = _sz_estimator(observation), _as_planck(observation)
     blind = _sz_estimator(planck, search=_SEARCH)
+    same = {"beam": observation.beam, "geometry": observation.geometry}
+    noiseless = replace(get_observation("clean"), **same)
     population, what = _population(population, real, n, seed, model)
     options = {"model": model, "cosmology": _COSMOLOGY, "seed": seed}
     noisy, clean, found = [], [], 0
@@ -169,7 +170,7 @@ def _simulate_and_weigh(named, *, n, seed, observation, model, real, population,
                 continue
             noisy.append(_weigh(mocks[keep], {**named, "sz": sz}))
             _weigh_blind(noisy[-1], simulate(part[keep], planck, **options), blind)
-            clean.append(_weigh(simulate(part[keep], "clean", **options), named))
+            clean.append(_weigh(simulate(part[keep], noiseless, **options), named))
             found += len(keep)
             bar.update(len(keep))
             if found == n:
