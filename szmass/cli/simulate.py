@@ -24,6 +24,13 @@ __all__ = ["simulate"]
 @click.option("--observation", default="clean", help="How a map shows them.")
 @click.option("--cosmology", default="PSZ2", help="Name of the cosmology.")
 @click.option("--projections", default=1, help="Views of each cluster.")
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME",
+    help="Another field beside Compton-y: mass, xray or galaxies; may be repeated.",
+)
 @click.option("--seed", type=int, required=True, help="The same seed gives the same files.")
 @click.option("--workers", default=1, help="Number of processes.")
 @click.option("--scheduler", help="Address of a Dask scheduler, instead of --workers.")

@@ -70,7 +70,7 @@ class ClusterSample:
             )
         self.table = check_columns(columns, NUMBERS, {}, {}, table.meta)
         self._index = NameIndex(self.names)
-        self.cutouts = cutouts
+        self.cutouts, self.fields = cutouts, {}
         _warn_of_alike(self._index)
 
     @classmethod
@@ -160,11 +160,12 @@ class ClusterSample:
         return sample
 
     @classmethod
-    def _of(cls, table, cutouts):
+    def _of(cls, table, cutouts, fields=None):
         sample = cls.__new__(cls)
         sample.table = table
         sample._index = NameIndex(sample.names)
         sample._attach(cutouts)
+        sample._fields, sample._fields_for = fields or {}, sample.names
         return sample
 
     @classmethod
@@ -274,10 +275,39 @@ class ClusterSample:
             raise InvalidInputError(
                 f"'cutouts' must hold one cutout per cluster ({len(self)}). Received: {len(stack)}"
             )
-        if stack is not None and hasattr(stack, "coord"):
-            rows = cutout_rows(stack, self.names, self.coord)
-            stack = stack if np.array_equal(rows, np.arange(len(rows))) else stack[rows]
-        self._attach(stack)
+        if unit := getattr(stack, "unit", None):
+            raise InvalidInputError(
+                f"'cutouts' must be of Compton-y. Received: maps in {unit}, which go into 'fields'."
+            )
+        self._attach(self._ordered(stack))
+
+    def _ordered(self, stack):
+        """Maps in the order of the clusters."""
+        if stack is None or not hasattr(stack, "coord"):
+            return stack
+        rows = cutout_rows(stack, self.names, self.coord)
+        return stack if np.array_equal(rows, np.arange(len(rows))) else stack[rows]
+
+    @property
+    def fields(self):
+        """Maps of other fields than Compton-y by name, a dict: mass, X-rays, galaxies of mocks.
+
+        Each is a `~szmass.simulations.FieldStack`, in the order of the clusters as ``cutouts`` are.
+        """
+        if self._fields and not np.array_equal(self.table["name"], self._fields_for):
+            self.fields = self._fields
+        return self._fields
+
+    @fields.setter
+    def fields(self, stacks):
+        for name, stack in stacks.items():
+            if len(check_kind(stack, "FieldStack", "fields")) != len(self):
+                raise InvalidInputError(
+                    f"'fields' must hold a map per cluster ({len(self)}). Received: {len(stack)} "
+                    f"of {name!r}"
+                )
+        self._fields = {name: self._ordered(stack) for name, stack in stacks.items()}
+        self._fields_for = self.names
 
     def _attach(self, stack):
         self._cutouts, self._cut_for = stack, None if stack is None else self.names
@@ -350,7 +380,8 @@ class ClusterSample:
             return self._cluster(index, self.cutouts)
         table = self.table[index]
         table.meta = copy.deepcopy(self.table.meta)
-        return self._of(table, None if self.cutouts is None else self.cutouts[index])
+        fields = {name: stack[index] for name, stack in self.fields.items()}
+        return self._of(table, None if self.cutouts is None else self.cutouts[index], fields)
 
     def _names_index(self):
         if not np.array_equal(self._index.names, self.names):  # the table was edited

@@ -1,10 +1,14 @@
 """Physics of the thermal Sunyaev-Zel'dovich effect of clusters.
 
 Electron-pressure profiles and their Compton y, relations between Y500 and M500c, and the mass
-definitions and radii that both rest on. Every function names the cosmology it uses.
+definitions and radii that both rest on; density, emission and mass of the gas. Every function names
+the cosmology it uses.
 """
 
+from szmass.physics.baryons import BARYON_RELATIONS, BaryonRelation, get_baryon_relation
+from szmass.physics.cooling import CoolingFunction, TabulatedCooling
 from szmass.physics.cosmology import COSMOLOGIES, cosmology_references, get_cosmology
+from szmass.physics.gas import GAS_DENSITY_PROFILES, GasDensityProfile, get_gas_density_profile
 from szmass.physics.halos import MassDefinition, convert_mass, overdensity_radius, theta500
 from szmass.physics.pressure import (
     PRESSURE_PROFILES,
@@ -27,23 +31,31 @@ from szmass.physics.scaling import (
 from szmass.physics.states import CHI_FORMS, RELAXED_LIMITS, chi_ds, is_relaxed
 
 __all__ = [
+    "BARYON_RELATIONS",
     "CHI_FORMS",
     "COSMOLOGIES",
+    "GAS_DENSITY_PROFILES",
     "PRESSURE_PROFILES",
     "RELAXED_LIMITS",
     "SCALING_RELATIONS",
     "Arnaud2010",
+    "BaryonRelation",
     "Battaglia2012Profile",
+    "CoolingFunction",
     "GNFWProfile",
+    "GasDensityProfile",
     "MassDefinition",
     "Planck2013",
     "Planck2015",
     "PressureProfile",
     "ScalingRelation",
+    "TabulatedCooling",
     "chi_ds",
     "convert_mass",
     "cosmology_references",
+    "get_baryon_relation",
     "get_cosmology",
+    "get_gas_density_profile",
     "get_pressure_profile",
     "get_scaling_relation",
     "is_relaxed",

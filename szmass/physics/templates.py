@@ -22,6 +22,7 @@ __all__ = [
     "filter_weights",
     "get_scale_free_profile",
     "sphere_weights",
+    "table_length",
     "table_position",
     "transform_tables",
 ]
@@ -73,31 +74,73 @@ def _matrix():
     return (4 * np.pi * X_NODES**2 * _X_WEIGHTS)[:, np.newaxis] * matrix
 
 
-def transform_tables(profiles):
+def transform_tables(profiles, length=N_K):
     """Transform profiles of spheres.
 
     Parameters
     ----------
     profiles : ndarray
         p at `X_NODES`, shape (N, number of nodes).
+    length : int, optional
+        Number of values of k, at least `N_K`; see `table_length`.
 
     Returns
     -------
     ndarray
-        M(k) at `N_K` values of k, shape (N, N_K), float32.
+        M(k) at that many values of k, shape (N, length), float32.
     """
     # One product per profile: in a single large one the last bits depend on the number of rows.
     tables = [profile @ _matrix() for profile in profiles]
-    return np.array(tables, dtype=np.float32).reshape(-1, N_K)
+    tables = np.array(tables, dtype=np.float32).reshape(-1, N_K)
+    if length == N_K:
+        return tables
+    return np.hstack([tables, _of_centres(np.asarray(profiles), length)])
 
 
-def table_position(k_squared):
+def table_length(k_max):
+    """Give the number of values that a table needs to reach a wave number.
+
+    Parameters
+    ----------
+    k_max : float
+        Highest k times theta500.
+
+    Returns
+    -------
+    int
+        At least `N_K`.
+    """
+    return max(N_K, int(np.ceil((N_K - 1) * np.sqrt(k_max / K_MAX))) + 2)
+
+
+def _of_centres(profiles, length):
+    """Transforms beyond K_MAX, which the centre makes: as a convolution in ln x (FFTLog)."""
+    from scipy.fft import fht
+    from scipy.interpolate import CubicSpline
+
+    inner = (X_NODES > 1e-8) & (X_NODES < 1)
+    log_x = np.linspace(np.log(1e-8), np.log(1e2), 2048)
+    spline = CubicSpline(np.log(X_NODES[inner]), np.log(profiles[:, inner]), axis=1)
+    # What is smooth on a scale of 1 / k leaves nothing there: the outskirts fade out.
+    fade = np.clip((np.log(0.9) - log_x) / np.log(0.9 / 0.1), 0, 1)
+    fade = np.sin(0.5 * np.pi * fade) ** 2
+    shape = np.exp(spline(np.minimum(log_x, np.log(0.95)))) * fade
+    transform = fht(shape * np.exp(1.5 * log_x), log_x[1] - log_x[0], mu=0.5)
+    log_k = np.log(K_MAX) + 2 * np.log(np.arange(N_K, length) / (N_K - 1))
+    # The nodes of k are the inverse ones of x, in turn.
+    rows = [np.interp(log_k, -log_x[::-1], row) for row in transform]
+    return ((2 * np.pi) ** 1.5 * np.exp(-1.5 * log_k) * np.array(rows)).astype(np.float32)
+
+
+def table_position(k_squared, length=N_K):
     """Find wave numbers in the tables of `transform_tables`.
 
     Parameters
     ----------
     k_squared : ndarray
         Squares of k times theta500.
+    length : int, optional
+        Length of the tables.
 
     Returns
     -------
@@ -106,7 +149,7 @@ def table_position(k_squared):
     """
     position = np.sqrt(np.sqrt(k_squared))
     position *= np.float32((N_K - 1) / np.sqrt(K_MAX))
-    return np.minimum(position, np.float32(N_K - 1.001), out=position)
+    return np.minimum(position, np.float32(length - 1.001), out=position)
 
 
 # Gauss-Legendre nodes of the radial integral, in panels.

@@ -2,10 +2,14 @@
 
 Clusters are drawn (`draw_flat`, `draw_mass_function`, `twin`), given gas by a `ClusterModel`, and
 shown as an `Observation` does, in an `Environment` with its `Ingredient` objects or in a real map
-(`inject`). `simulate` does all
+(`inject`), and beside Compton-y in other fields: mass, X-rays, galaxies. `simulate` does all
 of it and gives a sample with cutouts and truth; `simulate_sky` puts a sample on a whole sky.
 """
 
+from szmass.simulations.bodies.fields import FIELDS, ClusterField
+from szmass.simulations.bodies.galaxies import GalaxyField
+from szmass.simulations.bodies.gas import XRayField
+from szmass.simulations.bodies.matter import MassField
 from szmass.simulations.bodies.models import CLUSTER_MODELS, ClusterModel, get_cluster_model
 from szmass.simulations.bodies.painting import ClusterPainter, draw_clusters
 from szmass.simulations.bodies.states import (
@@ -35,21 +39,28 @@ from szmass.simulations.observe import (
 from szmass.simulations.population import draw_flat, draw_mass_function, from_masses, twin
 from szmass.simulations.selection import SZSelection
 from szmass.simulations.sky import simulate_sky, write_sky
+from szmass.simulations.stacks import FieldStack
 
 __all__ = [
     "CLUSTER_MODELS",
+    "FIELDS",
     "INGREDIENTS",
     "OBSERVATIONS",
     "STATE_MODELS",
+    "ClusterField",
     "ClusterModel",
     "ClusterPainter",
     "Environment",
     "FieldSet",
+    "FieldStack",
+    "GalaxyField",
     "Ingredient",
+    "MassField",
     "Observation",
     "SZSelection",
     "SimulationDataset",
     "StateModel",
+    "XRayField",
     "draw_clusters",
     "draw_flat",
     "draw_mass_function",

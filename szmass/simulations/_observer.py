@@ -14,37 +14,56 @@ from szmass.maps.noise import NoiseModel
 from szmass.maps.noise.depth import DepthMap
 from szmass.maps.sampling import Sampling, healpix_pixel
 from szmass.simulations import _pixels
+from szmass.simulations.bodies._fourier import FieldGrid, Window
 from szmass.simulations.bodies._triaxial import rotation_matrix
 from szmass.simulations.bodies.painting import ClusterPainter
 from szmass.simulations.field.environment import parts_of
 from szmass.simulations.field.ingredients import FieldSet
+from szmass.simulations.stacks import FieldStack
 
 # POS_ERR of PSZ2 [arcmin] for which ``centring`` holds: its median.
 _POS_ERR = 2.43
+
+# Fields are painted as far as their window is above exp(-_FIELD_CUT^2 / 2) = 1e-4.
+_FIELD_CUT = 4.3
 
 # Columns that each simulated sample has, beside those of `draw_clusters`.
 _OURS = ("name", "coord", "projection", "orientation", "shift", "depth", "sky_field")
 
 
 class Observer:
-    """Shows clusters drawn from a model, with an environment or None, as an observation does."""
+    """Shows clusters drawn from a model, with an environment or None, as an observation does.
 
-    def __init__(self, observation, model, environment, seed):
+    ``fields`` are what is shown beside Compton-y.
+    """
+
+    def __init__(self, observation, model, environment, seed, *, cosmology=None, fields=()):
         self.observation, self.seed = observation, seed
+        self.fields, self.cosmology = fields, cosmology
         self.geometry = geometry = observation.geometry
         if observation.sampling == "nearest":
             shape = tuple(n + 2 * _pixels.MARGIN for n in geometry.shape)
             geometry = dataclasses.replace(geometry, shape=shape)
         self.painted = geometry
+        box = _pixels.box_variance(observation.sampling, observation.nside)
         self.painter = ClusterPainter(
             model,
             geometry=geometry,
             beam=observation.beam,
-            box_variance=_pixels.box_variance(observation.sampling, observation.nside),
+            box_variance=box,
             halo=None if environment is None else (environment.cib_fraction, 1.5),
         )
         window = self.painter.window
+        pixel = geometry.pixel_scale.to_value("arcmin")
+        less = Window(observation.beam.to_value("arcmin"), box, cut=_FIELD_CUT)
+        self.grid = FieldGrid(geometry.shape, pixel, less)
         self.parts = [] if environment is None else parts_of(environment, geometry, window)
+        for field in fields:
+            if field.name in {part.name for part in self.parts}:
+                raise InvalidInputError(
+                    f"The field {field.name!r} has the name of an ingredient of the environment: "
+                    "both would have the random numbers of that name. Rename the ingredient."
+                )
 
     def observe(self, sample, clusters, projections, *, patch=True):
         """Sample with cutouts and truth, a row per cluster and view; ``patch``: slow haloes too."""
@@ -76,6 +95,9 @@ class Observer:
             rotation=rotation_matrix(orientation).reshape(*views, 3, 3),
             shift=shift.reshape(*views, 2),
             seed=self.seed,
+            model=self.painter.model,
+            cosmology=self.cosmology,
+            grid=self.grid,
         )
         columns = {}
         for part in self.parts:
@@ -112,7 +134,40 @@ class Observer:
             sampling=self._cutout_sampling() if real is None else real.sampling,
             meta={"observation": self.observation.name, "model": clusters.meta["model"]},
         )
+        whole.fields = {
+            field.name: self._field(field, fields, whole, projections) for field in self.fields
+        }
         return whole
+
+    def _field(self, field, fields, sample, projections):
+        """Maps of one field; its columns go into the table of the sample."""
+        maps, columns = field.paint(fields)
+        for name, values in columns.items():
+            if name in sample.table.colnames:
+                raise InvalidInputError(
+                    f"The field {field.name!r} must give columns that are not there yet. "
+                    f"Received: {name!r}"
+                )
+            sample.table[name] = np.repeat(values, projections, axis=0)
+        shape = maps.shape[:2]
+        maps = maps.reshape(-1, *self.painted.shape)
+        if field.smooth:
+            maps = self._sampled(maps, sample)
+        else:
+            margin = (self.painted.shape[0] - self.geometry.shape[0]) // 2
+            maps = maps[:, margin : margin + self.geometry.shape[0]]
+            maps = maps[:, :, margin : margin + self.geometry.shape[1]]
+        maps = field.observe(maps.reshape(*shape, *self.geometry.shape), columns, fields)
+        return FieldStack(
+            field.name,
+            maps.reshape(-1, *self.geometry.shape),
+            field.unit,
+            sample.coord,
+            geometry=self.geometry,
+            names=sample.names,
+            beam=self.observation.beam if field.smooth else None,
+            meta=sample.cutouts.meta,
+        )
 
     def _cutout_sampling(self):
         kind, nside = self.observation.sampling, self.observation.nside

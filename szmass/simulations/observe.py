@@ -19,6 +19,7 @@ from szmass.maps.noise import NoiseModel
 from szmass.physics.cosmology import get_cosmology
 from szmass.simulations._observer import Observer, check_noise
 from szmass.simulations._pixels import box_variance
+from szmass.simulations.bodies.fields import get_fields
 from szmass.simulations.bodies.models import (
     get_cluster_model,
     name_without,
@@ -27,6 +28,7 @@ from szmass.simulations.bodies.models import (
 )
 from szmass.simulations.bodies.painting import draw_clusters, needed_beam
 from szmass.simulations.field.environment import get_environment
+from szmass.simulations.stacks import FieldStack
 
 __all__ = ["OBSERVATIONS", "Observation", "get_observation", "iter_simulate", "simulate"]
 
@@ -249,14 +251,14 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
     seed : int
         Seed. A cutout depends on it, on cluster_id and on the projection alone.
     **options : dict
-        ``projections`` (1 by default) and ``environment``, as in `iter_simulate`.
+        ``projections`` (1 by default), ``environment`` and ``fields``, as in `iter_simulate`.
 
     Returns
     -------
     `~szmass.clusters.ClusterSample`
         One row per cutout, with the cutouts, the columns of ``sample`` and the truth: those of
         `draw_clusters`, ``projection``, ``orientation``, ``shift`` and ``depth``. It goes into
-        estimators as it is.
+        estimators as it is. Other fields are in its attribute ``fields``, a `FieldStack` each.
 
     Raises
     ------
@@ -281,6 +283,9 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
         meta=stack.meta,
         **stack.facts,
     )
+    result.fields = {
+        name: FieldStack.joined([part.fields[name] for part in parts]) for name in parts[0].fields
+    }
     return result
 
 
@@ -293,6 +298,7 @@ def iter_simulate(
     seed,
     projections=1,
     environment=None,
+    fields=None,
     chunk_size=256,
 ):
     """Make mock cutouts of any number of clusters in bounded memory.
@@ -313,6 +319,9 @@ def iter_simulate(
         From how many random directions each cluster is seen; 27 in de Andres et al. (2022).
     environment : `Environment` or bool or dict, optional
         What else is in the field, as in `get_environment`.
+    fields : str or ClusterField or sequence of them or dict, optional
+        What is shown beside Compton-y: "mass" (`MassField`), "xray" (`XRayField`), "galaxies"
+        (`GalaxyField`), or these with options. None of them changes the cutouts.
     chunk_size : int, optional
         Number of clusters at a time; it does not change the cutouts.
 
@@ -332,7 +341,8 @@ def iter_simulate(
     environment = get_environment(environment, cosmology=cosmology)
     projections = check_count(projections, "projections")
     chunk_size = check_count(chunk_size, "chunk_size")
-    observer = Observer(observation, model, environment, seed)
+    fields = get_fields(fields)
+    observer = Observer(observation, model, environment, seed, cosmology=cosmology, fields=fields)
     with progress_bar(total=len(sample) * projections, desc="simulate", unit="map") as bar:
         for start in range(0, len(sample), chunk_size):
             part = sample[start : start + chunk_size]

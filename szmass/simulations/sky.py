@@ -197,8 +197,8 @@ def _check_nside(nside):
     return int(nside)
 
 
-class _Patches:
-    """Square grids of one pixel size: `FieldGrid` for whatever size a cluster needs."""
+class _Patches(FieldGrid):
+    """Square grids of one pixel size, of whatever size a cluster needs."""
 
     def __init__(self, pixel, window):
         self.pixel, self.window = pixel, window
@@ -238,7 +238,7 @@ class _PatchPainter(ClusterPainter):
             box_variance=box_variance,
         )
         self.pixel = _STEP * self.window.sigma
-        self._grid = _Patches(self.pixel, self.window)
+        self.grid = _Patches(self.pixel, self.window)
 
     def patches(self, clusters, seed):
         """Yield the image of each cluster, in its projection 0, on a square of its own size."""
@@ -246,7 +246,7 @@ class _PatchPainter(ClusterPainter):
         _, matrix = _triaxial.rotations(uniforms(seed, "projection", keys, 3))
         matrix = matrix.reshape(len(clusters), 3, 3)
         for components, turned in zip(self._components(clusters), matrix, strict=True):
-            yield self._field(*components, turned, np.zeros(2))
+            yield self.grid.draw(*components, turned, np.zeros(2))
 
 
 def _add_patch(sky, nside, image, pixel, lon, lat):

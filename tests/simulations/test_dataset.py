@@ -27,6 +27,7 @@ from szmass.exceptions import (
     IntegrityError,
     InvalidInputError,
     MissingDependencyError,
+    UnknownNameError,
     WorkerError,
 )
 from szmass.maps import CutoutGeometry
@@ -517,3 +518,27 @@ def test_records_of_shards_that_cannot_be(copy, files):
 def test_a_data_set_made_of_nonsense_says_how_to_open_one(arguments):
     with pytest.raises(InvalidInputError, match="SimulationDataset.open"):
         SimulationDataset(*arguments)
+
+
+def test_fields_lie_in_files_of_their_own(tmp_path, sample):
+    options = {"cosmology": "PSZ2", "seed": 3, "shard_size": 8}
+    fields = {"mass": {}, "xray": {"exposure": 10 * u.ks}}
+    path = tmp_path / "fields.zarr"
+    dataset = make_dataset(path, sample, SMALL, fields=fields, **options)
+    alone = make_dataset(tmp_path / "alone.zarr", sample, SMALL, **options)
+    mocks_ = simulate(sample, SMALL, cosmology="PSZ2", seed=3, fields=fields)
+    assert dataset.fields == {"mass": u.Unit("solMass / Mpc2"), "xray": u.ct}
+    assert alone.fields == {}
+    assert not (tmp_path / "alone.zarr" / "fields").exists()
+    assert "fields" not in json.dumps(alone.origin)
+    np.testing.assert_array_equal(dataset.maps(), alone.maps())
+    shutil.rmtree(path / "maps")
+    shutil.rmtree(path / "fields" / "xray")
+    found = SimulationDataset(path, dataset._attributes, dataset._rows).maps([3, 12], field="mass")
+    np.testing.assert_array_equal(found, mocks_.fields["mass"].data[[3, 12]])
+    table = dataset.table(["mgas500", "concentration500"])
+    np.testing.assert_array_equal(table["mgas500"], mocks_.table["mgas500"])
+    with pytest.raises(UnknownNameError, match="no field 'galaxies'.*mass, xray"):
+        dataset.maps(field="galaxies")
+    with pytest.raises(InvalidInputError, match="is another data set"):
+        make_dataset(path, sample, SMALL, fields="mass", **options)

@@ -22,7 +22,7 @@ from szmass.simulations import (
     from_masses,
 )
 from szmass.simulations.bodies import _substructure, _triaxial, profile_scatter
-from szmass.simulations.bodies.painting import _Gas
+from szmass.simulations.bodies.painting import PressureBodies
 
 SMOOTH = CLUSTER_MODELS["a10"].smooth()
 PIXEL_AREA = 1.7**2
@@ -185,7 +185,7 @@ def test_the_recipe_of_the_population_is_recovered():
     number = np.isfinite(clusters["subhalo_ratio"]).sum(axis=1)
     assert abs(number.mean() - _substructure._mass_function()[0]) < 0.15
 
-    gas = _Gas(model, clusters, np.empty((0, n)))
+    gas = PressureBodies(model, clusters, np.empty((0, n)))
     at = [np.argmin(np.abs(X_NODES - x)) for x in (0.03, 0.1, 0.3, 0.5, 1, 2)]
     log_p = np.log(gas.shape / gas.inner[:, np.newaxis])[:, at] + clusters["ln_y"][:, np.newaxis]
     # Y500 is fixed, which takes scatter off at the radii where Y500 comes from.

@@ -34,6 +34,18 @@ def test_flat(tmp_path):
     assert run(path, *args, "--redshift", 0.1, 0.3, "--overwrite").exit_code == 0
 
 
+def test_fields(tmp_path):
+    path = tmp_path / "data.zarr"
+    args = ("--population", "flat", "--number", 3, "--field", "mass", "--field", "galaxies")
+    assert run(path, *args).exit_code == 0
+    dataset = SimulationDataset.open(path)
+    assert list(dataset.fields) == ["mass", "galaxies"]
+    assert dataset.maps([2], field="mass").shape == (1, 96, 96)
+    result = run(path, *args, "--field", "light")
+    assert result.exit_code != 0
+    assert "mass, xray" in result.stderr
+
+
 def test_other_populations(tmp_path):
     args = ("--population", "mass-function", "--number", 4, "--observation", "planck-like")
     assert run(tmp_path / "a.zarr", *args, "--model", "he2021").exit_code == 0

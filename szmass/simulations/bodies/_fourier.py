@@ -5,13 +5,12 @@ down in Fourier space and transformed back are exact point samples of the convol
 finer grid. The period of the grid is so large that no component's periodic image reaches the field.
 """
 
-import functools
-
 import numpy as np
 from scipy import fft
 
 from szmass.exceptions import InvalidInputError
-from szmass.physics.templates import table_position
+from szmass.physics.templates import K_MAX, N_K, table_length, table_position
+from szmass.simulations.bodies._triaxial import projected_stretch
 
 # What the windows suppress below exp(-_CUT^2 / 2) = 8e-7 is left out.
 _CUT = 5.3
@@ -19,13 +18,16 @@ _CUT = 5.3
 # Finest grid that is tried for pixels wider than the beam.
 _FINEST = 8
 
+# Modes of grids that are kept, and modes times components that are worked on at a time.
+_KEPT, _AT_ONCE = 2**22, 2**22
+
 
 class Window:
     """Windows of beam [arcmin] and pixels [arcmin2 per axis], Gaussian as far as it matters."""
 
-    def __init__(self, fwhm, box_variance=0.0):
+    def __init__(self, fwhm, box_variance=0.0, cut=_CUT):
         self.sigma = np.sqrt(fwhm**2 / (8 * np.log(2)) + box_variance)
-        self.k_max = _CUT / self.sigma
+        self.k_max = cut / self.sigma
 
     def __call__(self, k_squared):
         return np.exp(-0.5 * self.sigma**2 * k_squared)
@@ -44,13 +46,46 @@ class FieldGrid:
                 f"most {widest:.3g} arcmin. Choose a finer 'pixel_scale' or a wider 'beam'."
             )
         self.shape, self.pixel, self.window = tuple(shape), pixel, window
-        self._modes = functools.lru_cache(maxsize=32)(self._make_modes)
+        self._kept = {}
 
     def size(self, reach):
         """Pixels of the period for components that reach so far [arcmin] from the middle."""
         longest = max(self.shape)
         needed = max(longest, longest / 2 + reach / self.pixel)
         return fft.next_fast_len(int(np.ceil(needed)), real=True)
+
+    def table_length(self, size, slack=1.0):
+        """Length of tables for bodies of a size [arcmin], which may fall short by ``slack``."""
+        k_max = self.window.k_max * size
+        return N_K if k_max <= slack * K_MAX else table_length(k_max)
+
+    def draw(self, tables, amplitude, axes, size, place, matrix, shift):
+        """Map of C bodies: an ellipsoid with row 0 of ``tables``, and spheres with row 1.
+
+        Amplitudes (C,) are those of `spectrum`; semi-axes (3,) of the first, sizes (C - 1,) of the
+        others, places (C, 3) in the frame of the ellipsoid and the shift (2,) are in arcmin.
+        """
+        stretch = np.zeros((len(amplitude), 3))
+        stretch[0] = projected_stretch(axes[np.newaxis], matrix[np.newaxis])[0]
+        stretch[1:, 0] = stretch[1:, 2] = size**2
+        offset = place @ matrix[:2].T + shift
+        longest = np.sqrt(
+            0.5 * (stretch[:, 0] + stretch[:, 2])
+            + np.hypot(0.5 * (stretch[:, 0] - stretch[:, 2]), stretch[:, 1])
+        )
+        reach = np.max(np.abs(offset).max(axis=1) + 5 * longest)
+        n = self.size(reach)
+        row = np.minimum(np.arange(len(amplitude)), 1)
+        return self.image(n, self.spectrum(n, tables, row, amplitude, stretch, offset))
+
+    def _modes(self, n):
+        if n not in self._kept:
+            made = self._make_modes(n)
+            room = _KEPT - made["flat"].size
+            while self._kept and sum(m["flat"].size for m in self._kept.values()) > room:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[n] = made
+        return self._kept[n]
 
     def _make_modes(self, n):
         """Wave numbers [1 / arcmin] within the window, their places in the half-plane, factors."""
@@ -84,11 +119,19 @@ class FieldGrid:
         in k_scaled^2 = k Q k [arcmin2], and its place right of and above the middle [arcmin].
         """
         modes = self._modes(n)
+        step = max(1, _AT_ONCE // modes["flat"].size)
+        total = 0
+        for start in range(0, len(amplitude), step):
+            i = slice(start, start + step)
+            total += self._sum(modes, tables, row[i], amplitude[i], stretch[i], offset[i])
+        return total * modes["factor"]
+
+    def _sum(self, modes, tables, row, amplitude, stretch, offset):
         stretch = stretch.astype(np.float32)[:, :, np.newaxis]
         square = stretch[:, 0] * modes["xx"]
         square += stretch[:, 1] * modes["xy"]
         square += stretch[:, 2] * modes["yy"]
-        position = table_position(np.maximum(square, 0, out=square))
+        position = table_position(np.maximum(square, 0, out=square), tables.shape[1])
         index = position.astype(np.int32)
         position -= index
         index += (row * tables.shape[1]).astype(np.int32)[:, np.newaxis]
@@ -102,7 +145,7 @@ class FieldGrid:
         phase = shift_x.take(modes["ix"], axis=1)
         phase *= shift_y.take(modes["iy"], axis=1)
         phase *= value
-        return phase.sum(axis=0) * modes["factor"]
+        return phase.sum(axis=0)
 
     def image(self, n, spectrum):
         """Transform the modes of one field to its map."""

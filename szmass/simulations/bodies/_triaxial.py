@@ -1,5 +1,7 @@
 """Shapes and orientations of triaxial gas bodies of similar shells, on plain arrays."""
 
+import functools
+
 import numpy as np
 from scipy.special import ndtr, ndtri
 
@@ -54,3 +56,27 @@ def projected_stretch(axes, matrix):
     plane = matrix[:, :2] * axes[:, np.newaxis]
     right, up = plane[:, 0], plane[:, 1]
     return np.stack([(right**2).sum(-1), (right * up).sum(-1), (up**2).sum(-1)], axis=1)
+
+
+@functools.cache
+def _octant():
+    """Unit vectors (144, 3) of one octant, all of the sphere for ellipsoids, and their shares."""
+    cos, weight = np.polynomial.legendre.leggauss(12)
+    cos, weight = np.repeat((cos + 1) / 2, 12), np.repeat(weight / 24, 12)
+    angle = np.tile((np.arange(12) + 0.5) * np.pi / 24, 12)
+    sin = np.sqrt(1 - cos**2)
+    return np.stack([sin * np.cos(angle), sin * np.sin(angle), cos], axis=1), weight
+
+
+def within_sphere(axes, radius, enclosed):
+    """What bodies of semi-axes (N, 3) hold in a sphere of radius (N,); ``enclosed`` as if round."""
+    vectors, weight = _octant()
+    length = np.sqrt(np.einsum("ni,ki->nk", axes**2, vectors**2))
+    return (enclosed(np.reshape(radius, (-1, 1)) / length) * weight).sum(axis=1)
+
+
+def shells_within_sphere(distance, shells, radius):
+    """Share of spherical shells, with their middle at a distance, inside a sphere of a radius."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (radius**2 - (distance - shells) ** 2) / (4 * distance * shells)
+    return np.where(distance > 0, np.clip(share, 0, 1), shells < radius)

@@ -13,6 +13,7 @@ from szmass.physics.cosmology import get_cosmology
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies import _substructure, _triaxial, profile_scatter
 from szmass.simulations.bodies._fourier import FieldGrid, Window
+from szmass.simulations.bodies.fields import substructure
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.simulations.population import mass_columns
 
@@ -125,7 +126,7 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     table["subhalo_gas"] = sub_gas
     table["subhalo_position"] = sub_position
 
-    gas = _Gas(model, table, parameters)
+    gas = PressureBodies(model, table, parameters)
     table["shape_parameters"] = np.reshape(parameters, (len(parameters), n)).T
     table["y500_model"] = gas.y500_model(scale * np.exp(residual)) * u.arcmin**2
     y500, y5r500 = gas.integrals(table["y500_model"].value)
@@ -141,11 +142,13 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     return table
 
 
-class _Gas:
-    """Profiles and bodies of the clusters of a table, as plain arrays."""
+class PressureBodies:
+    """Pressure of the clusters of a table from `draw_clusters`, as bodies on plain arrays."""
 
-    def __init__(self, model, table, parameters):
+    def __init__(self, model, table, parameters=None):
         self.model = model
+        if parameters is None:
+            parameters = np.asarray(table["shape_parameters"]).T
         self.theta = table["theta500_true"].to_value("arcmin")
         n = len(table)
         if model.profile.self_similar:
@@ -153,18 +156,14 @@ class _Gas:
         else:
             columns = [np.asarray(p).reshape(n, 1) for p in parameters]
             self.base = model.profile.shape(X_NODES, *columns)
-        state = np.array([profile_scatter.STATES.index(name) for name in table["state"]], dtype=int)
+        names = profile_scatter.STATES
+        self.state = np.array([names.index(name) for name in table["state"]], dtype=int)
         at_nodes = np.asarray(table["profile_deviation"])
-        self.shape = profile_scatter.scattered(self.base, state, at_nodes)
+        self.shape = profile_scatter.scattered(self.base, self.state, at_nodes)
         self.base_inner = _sum(self.base, 1.0)
         self.inner = _sum(self.shape, 1.0)
-        # Subhaloes and, last, the companion.
-        self.ratio = np.column_stack([table["subhalo_ratio"], table["companion_ratio"]])
-        self.share = np.column_stack([table["subhalo_gas"], np.ones(n)])
-        self.share = self.share * self.ratio**model.y_slope
-        self.position = np.concatenate(
-            [table["subhalo_position"], table["companion_position"][:, np.newaxis]], axis=1
-        )
+        self.ratio, share, self.position = substructure(table)
+        self.share = share * self.ratio**model.y_slope
 
     def y500_model(self, scale):
         """Y500 [arcmin2] of the mean profile from its scale of y."""
@@ -241,7 +240,7 @@ class ClusterPainter:
         self.beam = needed_beam(beam)
         self.window = Window(self.beam.to_value("arcmin"), box_variance)
         pixel = self.geometry.pixel_scale.to_value("arcmin")
-        self._grid = FieldGrid(self.geometry.shape, pixel, self.window)
+        self.grid = FieldGrid(self.geometry.shape, pixel, self.window)
         self._halo = halo if halo is not None and halo[0] != 0 else None
 
     def paint(self, clusters, *, projections=1, seed=None, shift=None):
@@ -291,20 +290,24 @@ class ClusterPainter:
         matrix = matrix.reshape(n, m, 3, 3)
         for i, components in enumerate(self._components(clusters)):
             for j in range(m):
-                maps[i, j] = self._field(*components, matrix[i, j], shift[i, j])
+                maps[i, j] = self.grid.draw(*components, matrix[i, j], shift[i, j])
         return maps, quaternion.reshape(n, m, 4)
 
     def _components(self, clusters):
         """Yield tables, amplitudes, axes and places [arcmin] of the components of each cluster."""
-        gas = _Gas(self.model, clusters, np.asarray(clusters["shape_parameters"]).T)
+        gas = PressureBodies(self.model, clusters)
         smooth = gas.smooth(clusters["y500_model"].to_value("arcmin2"))
         axes = np.asarray(clusters["axes"])
         body = np.asarray(clusters["gas_offset"])
         base_table = transform_tables(gas.base[:1])
         for i in range(len(clusters)):
             there = np.flatnonzero(np.isfinite(gas.ratio[i]))
-            own = transform_tables(gas.shape[i : i + 1])
-            base = base_table if len(gas.base) == 1 else transform_tables(gas.base[i : i + 1])
+            # As far as twice their shortest length the tables lack nothing that can be seen.
+            length = self.grid.table_length(gas.theta[i] * axes[i].max(), slack=2.0)
+            own = transform_tables(gas.shape[i : i + 1], length)
+            base = base_table
+            if len(gas.base) > 1 or length > base.shape[1]:
+                base = transform_tables(gas.base[min(i, len(gas.base) - 1)][np.newaxis], length)
             inner = gas.base_inner[i if len(gas.base) > 1 else 0]
             norm = smooth[i] / (4 * np.pi / 3)
             amplitude = np.append(norm / gas.inner[i], norm / inner * gas.share[i, there])
@@ -315,17 +318,3 @@ class ClusterPainter:
                 size = np.append(size, self._halo[1] * gas.theta[i])
                 place = np.vstack([place, body[i] * gas.theta[i]])
             yield np.vstack([own, base]), amplitude, axes[i] * gas.theta[i], size, place
-
-    def _field(self, tables, amplitude, axes, size, place, matrix, shift):
-        stretch = np.zeros((len(amplitude), 3))
-        stretch[0] = _triaxial.projected_stretch(axes[np.newaxis], matrix[np.newaxis])[0]
-        stretch[1:, 0] = stretch[1:, 2] = size**2
-        offset = place @ matrix[:2].T + shift
-        longest = np.sqrt(
-            0.5 * (stretch[:, 0] + stretch[:, 2])
-            + np.hypot(0.5 * (stretch[:, 0] - stretch[:, 2]), stretch[:, 1])
-        )
-        reach = np.max(np.abs(offset).max(axis=1) + 5 * longest)
-        n = self._grid.size(reach)
-        row = np.minimum(np.arange(len(amplitude)), 1)
-        return self._grid.image(n, self._grid.spectrum(n, tables, row, amplitude, stretch, offset))

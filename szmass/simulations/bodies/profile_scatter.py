@@ -7,7 +7,7 @@ import numpy as np
 from szmass.physics.pressure import get_pressure_profile
 from szmass.physics.templates import X_NODES
 
-__all__ = ["SCATTER_NODES", "STATES", "deviations", "draw_states", "scattered"]
+__all__ = ["SCATTER_NODES", "STATES", "deviations", "draw_states", "interpolated", "scattered"]
 
 #: Radii [R500] at which the scatter of ln p is given, and its standard deviation there: lowest
 #: near 0.5 R500 (Sayers et al. 2023), below 30 % beyond 0.2 R500 and rising inward (Arnaud et al.
@@ -110,7 +110,23 @@ def scattered(shapes, state, at_nodes):
     ndarray
         Pressure, shape (N, number of nodes).
     """
-    return shapes * _state_factors()[state] * np.exp(_product(at_nodes, _interpolation()))
+    return shapes * _state_factors()[state] * np.exp(interpolated(at_nodes))
+
+
+def interpolated(at_nodes):
+    """Interpolate deviations between `SCATTER_NODES`.
+
+    Parameters
+    ----------
+    at_nodes : ndarray
+        At `SCATTER_NODES`, shape (N, 6).
+
+    Returns
+    -------
+    ndarray
+        At `X_NODES`, linear in ln x, constant outside; shape (N, number of nodes).
+    """
+    return _product(at_nodes, _interpolation())
 
 
 def _product(rows, matrix):

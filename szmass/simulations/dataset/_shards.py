@@ -29,6 +29,7 @@ from szmass.version import __version__
 
 FORMAT = 1
 MAPS = "maps"
+FIELDS = "fields"
 NOISE = "noise.fits"
 _KEY = "szmass"
 _SHARDS, _PARTIAL = "shards", ".partial"
@@ -49,20 +50,28 @@ class Layout:
     shard: int
     chunk: int
     columns: tuple
+    fields: tuple = ()
 
     @classmethod
-    def plan(cls, n_maps, views, shape, shard, columns):
+    def plan(cls, n_maps, views, shape, shard, columns, fields=()):
         """Choose shards of about ``shard`` maps that part no cluster of ``views`` maps."""
         if views > 1:
             columns = with_longer_names(columns, len(f" p{views - 1}"))
         chunk = views * -(-16 // views)
-        return cls(n_maps, tuple(shape), chunk * max(1, shard // chunk), chunk, tuple(columns))
+        rows = chunk * max(1, shard // chunk)
+        return cls(n_maps, tuple(shape), rows, chunk, tuple(columns), tuple(fields))
 
     @classmethod
     def from_dict(cls, values):
         """Make a layout of what `dataclasses.asdict` gave, also by way of JSON."""
         columns = tuple(ColumnSpec.from_dict(spec) for spec in values["columns"])
-        return cls(**{**values, "shape": tuple(values["shape"]), "columns": columns})
+        made = {"shape": tuple(values["shape"]), "columns": columns}
+        return cls(**{**values, **made, "fields": tuple(values.get("fields", ()))})
+
+    def to_dict(self):
+        """Give what `from_dict` takes; without fields as it was before there were any."""
+        values = dataclasses.asdict(self)
+        return values if self.fields else {k: v for k, v in values.items() if k != "fields"}
 
     @property
     def n_shards(self):
@@ -72,7 +81,12 @@ class Layout:
     @property
     def nbytes(self):
         """Bytes of the maps of a full shard."""
-        return 4 * self.shard * int(np.prod(self.shape))
+        return self.shard * self.nbytes_of_row
+
+    @property
+    def nbytes_of_row(self):
+        """Bytes of the maps of one row."""
+        return 4 * (1 + len(self.fields)) * int(np.prod(self.shape))
 
     def rows(self, number):
         """First row of a shard, and the one after its last."""
@@ -84,7 +98,8 @@ class Layout:
 
     def arrays(self):
         """Yield name, dtype and shape of one entry of all arrays that have any entries."""
-        yield MAPS, "float32", self.shape
+        for node in (MAPS, *(f"{FIELDS}/{name}" for name in self.fields)):
+            yield node, "float32", self.shape
         for spec in self.columns:
             for node, dtype, shape in spec.arrays():
                 if 0 not in shape:
@@ -96,7 +111,7 @@ def _create_array(store, layout, node, dtype, shape, rows):
     crc = zarr.codecs.Crc32cCodec()
     options = {"compressors": [zarr.codecs.ZstdCodec(level=3), crc], "fill_value": 0}
     chunks = (layout.shard, *shape)
-    if node == MAPS:
+    if node == MAPS or node.startswith(FIELDS + "/"):
         # Noise-like mantissas: compression would gain a sixth and cost a third of the reading.
         options = {"compressors": [crc], "fill_value": np.nan, "shards": chunks}
         chunks = (layout.chunk, *shape)
@@ -156,6 +171,7 @@ def _own_files(layout):
     """Names of all files and folders that a data set may have, whole or not."""
     shards = range(layout.n_shards)
     own = {"zarr.json", NOISE, _PARTIAL, "truth/zarr.json", f"{_SHARDS}/zarr.json"}
+    own |= {f"{FIELDS}/zarr.json"} if layout.fields else set()
     own |= {f"{_SHARDS}/{number}/zarr.json" for number in shards}
     for node, _, shape in layout.arrays():
         own.add(f"{node}/zarr.json")
@@ -171,10 +187,12 @@ def _chunk_name(node, number, shape):
 def _create_folder(path, attributes, layout):
     zarr = import_zarr()
     store = zarr.storage.LocalStore(path)
-    everything = {**attributes, "layout": dataclasses.asdict(layout)}
+    everything = {**attributes, "layout": layout.to_dict()}
     root = zarr.create_group(store, attributes={_KEY: everything})
     root.create_group(_SHARDS)
     root.create_group("truth")
+    if layout.fields:
+        root.create_group(FIELDS)
     for node, dtype, shape in layout.arrays():
         _create_array(store, layout, node, dtype, shape, layout.n_maps)
 
@@ -197,11 +215,12 @@ def read_attributes(path):
     return {**attributes, "layout": layout}
 
 
-def write_shard(path, layout, number, maps, table):
-    """Write one shard of all arrays, and put it on record."""
+def write_shard(path, layout, number, maps, table, fields=None):
+    """Write one shard of all arrays, and put it on record; ``fields``: other maps by name."""
     zarr = import_zarr()
     start, stop = layout.rows(number)
-    columns = encode(table, layout.columns)
+    arrays = {f"truth/{node}": array for node, array in encode(table, layout.columns).items()}
+    arrays |= {MAPS: maps} | {f"{FIELDS}/{name}": data for name, data in (fields or {}).items()}
     partial = path / _PARTIAL
     files = {}
     with _disk_full_explained(path):
@@ -209,9 +228,8 @@ def write_shard(path, layout, number, maps, table):
         for node, dtype, shape in layout.arrays():
             chunks = {}
             store = zarr.storage.MemoryStore(chunks)
-            values = maps if node == MAPS else columns[node.removeprefix("truth/")]
             array = _create_array(store, layout, node, dtype, shape, stop - start)
-            array[:] = np.asarray(values)
+            array[:] = np.asarray(arrays[node])
             (key,) = (key for key in chunks if not key.endswith("zarr.json"))
             content = memoryview(chunks[key].as_numpy_array()).cast("B")
             name = _chunk_name(node, number, shape)
@@ -246,7 +264,7 @@ def _disk_full_explained(path):
 
 def _check_space(path, layout, todo):
     """Refuse to begin what the disk cannot hold."""
-    needed = len(todo) * min(layout.nbytes, 4 * layout.n_maps * int(np.prod(layout.shape)))
+    needed = len(todo) * min(layout.nbytes, layout.n_maps * layout.nbytes_of_row)
     free = shutil.disk_usage(path).free
     if needed > free:
         raise DiskSpaceError(

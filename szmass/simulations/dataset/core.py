@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from functools import cached_property
 
+import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
@@ -14,7 +15,7 @@ from szmass._utils.kinds import as_path
 from szmass._utils.quantities import as_doubles
 from szmass._utils.seeds import check_count, check_seed
 from szmass.clusters import ClusterSample
-from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError
+from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError, UnknownNameError
 from szmass.maps.cutouts import CutoutStack, check_beam
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
@@ -163,6 +164,12 @@ class SimulationDataset:
         """Names of the columns of the truth."""
         return [spec.name for spec in self._layout.columns]
 
+    @property
+    def fields(self):
+        """Units of the fields that are there beside Compton-y, by name."""
+        about = self._attributes["cutouts"].get("fields", {})
+        return {name: u.Unit(entry["unit"]) for name, entry in about.items()}
+
     @cached_property
     def cluster_id(self):
         """What cluster each map shows, an int array."""
@@ -236,25 +243,35 @@ class SimulationDataset:
             )
         return np.where(array < 0, array + len(self), array)
 
-    def maps(self, index=slice(None)):
-        """Read maps.
+    def maps(self, index=slice(None), field=None):
+        """Read maps of Compton-y or of one other field, and nothing else.
 
         Parameters
         ----------
         index : slice or array-like, optional
             Rows, or a mask.
+        field : str, optional
+            One of ``fields``; by default it is Compton-y.
 
         Returns
         -------
         ndarray
-            Compton-y, float32, shape (N, ny, nx); NaN where there is no valid value.
+            float32, shape (N, ny, nx), in the unit of the field; NaN where there is no valid value.
 
         Raises
         ------
+        UnknownNameError
+            The data set does not have that field.
         IntegrityError
             A shard is damaged.
         """
-        return self._read(_shards.MAPS, self._rows[self._positions(index)])
+        if field is not None and field not in self.fields:
+            raise UnknownNameError(
+                f"The data set has no field {field!r} beside Compton-y. It has "
+                f"{', '.join(self.fields) or 'none'}; make_dataset(fields=...) makes some."
+            )
+        node = _shards.MAPS if field is None else f"{_shards.FIELDS}/{field}"
+        return self._read(node, self._rows[self._positions(index)])
 
     def _read(self, node, rows):
         """Read rows of an array, each chunk once."""

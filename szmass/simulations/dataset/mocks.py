@@ -10,6 +10,7 @@ from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError
 from szmass.physics.cosmology import get_cosmology
 from szmass.simulations._observer import Observer
+from szmass.simulations.bodies.fields import get_fields
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.simulations.bodies.painting import draw_clusters
 from szmass.simulations.dataset import _shards
@@ -37,6 +38,7 @@ def make_dataset(
     seed,
     projections=1,
     environment=None,
+    fields=None,
     workers=1,
     scheduler=None,
     shard_size=2048,
@@ -66,6 +68,8 @@ def make_dataset(
         From how many random directions each cluster is seen; 27 in de Andres et al. (2022).
     environment : `Environment` or bool or dict, optional
         What else is in the field, as in `get_environment`.
+    fields : str or ClusterField or sequence of them or dict, optional
+        What is shown beside Compton-y, as in `iter_simulate`. Each field is in files of its own.
     workers : int, optional
         Number of processes.
     scheduler : str or `distributed.Client`, optional
@@ -105,6 +109,7 @@ def make_dataset(
         get_cosmology(cosmology),
         check_seed(seed),
         check_count(projections, "projections"),
+        get_fields(fields),
     )
     _check_ids(sample)
     mock = job.observe_first(sample)
@@ -116,6 +121,7 @@ def make_dataset(
         mock.cutouts.geometry.shape,
         check_count(shard_size, "shard_size"),
         columns,
+        mock.fields,
     )
     origin = {
         "kind": "simulation",
@@ -130,6 +136,10 @@ def make_dataset(
         "sampling": mock.cutouts.sampling.to_dict(),
         "meta": mock.cutouts.meta,
     }
+    if mock.fields:
+        cutouts["fields"] = {
+            name: {"unit": stack.unit.to_string()} for name, stack in mock.fields.items()
+        }
 
     def write_missing(folder, todo):
         step = layout.shard // job.projections
@@ -146,16 +156,19 @@ def make_dataset(
 class _Simulation:
     """What all shards are made from; it goes to every worker once."""
 
-    def __init__(self, observation, model, environment, cosmology, seed, projections):
+    def __init__(self, observation, model, environment, cosmology, seed, projections, fields=()):
         self.observation, self.model, self.environment = observation, model, environment
         self.cosmology, self.seed, self.projections = cosmology, seed, projections
+        if fields:  # data sets without are recorded as before there were any
+            self.fields = fields
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "_observer"}
 
     @cached_property
     def _observer(self):
-        return Observer(self.observation, self.model, self.environment, self.seed)
+        more = {"cosmology": self.cosmology, "fields": getattr(self, "fields", ())}
+        return Observer(self.observation, self.model, self.environment, self.seed, **more)
 
     def observe(self, part, projections=None, **options):
         """Make the maps of some clusters."""
@@ -169,7 +182,8 @@ class _Simulation:
 
 def _write_shard(job, folder, layout, number, part):
     mocks = job.observe(part)
-    _shards.write_shard(folder, layout, number, mocks.cutouts.data, mocks.table)
+    fields = {name: stack.data for name, stack in mocks.fields.items()}
+    _shards.write_shard(folder, layout, number, mocks.cutouts.data, mocks.table, fields)
     return number
 
 

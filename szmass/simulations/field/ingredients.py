@@ -2,7 +2,7 @@
 
 import abc
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.table import QTable
@@ -43,6 +43,14 @@ class FieldSet:
         Place of the clusters right of and above the middle [arcmin], shape (N, projections, 2).
     seed : int
         Seed of the simulation.
+    model : ClusterModel, optional
+        What the clusters are made of.
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        The cosmology.
+    grid : object, optional
+        What paints on these maps; see `draw`.
+    made : dict, optional
+        What one of several fields has made for all of them.
     """
 
     clusters: QTable
@@ -51,6 +59,31 @@ class FieldSet:
     rotation: np.ndarray
     shift: np.ndarray
     seed: int
+    model: object = None
+    cosmology: object = None
+    grid: object = None
+    made: dict = field(default_factory=dict)
+
+    def draw(self, bodies):
+        """Paint bodies as the gas is painted, seen from the same directions.
+
+        Parameters
+        ----------
+        bodies : iterable
+            For each cluster: transforms of the profile of its ellipsoid and of its spheres, the
+            amplitudes of these C bodies, semi-axes of the ellipsoid, sizes of the spheres, and the
+            places of all [arcmin] in the frame of the axes.
+
+        Returns
+        -------
+        ndarray
+            Maps, float32, shape (N, projections, ny, nx).
+        """
+        maps = np.empty((*self.shift.shape[:2], *self.geometry.shape), dtype=np.float32)
+        for views, body, matrix, shift in zip(maps, bodies, self.rotation, self.shift, strict=True):
+            for j, image in enumerate(views):
+                image[:] = self.grid.draw(*body, matrix[j], shift[j])
+        return maps
 
     def generator(self, ingredient, cluster, projection=None):
         """Give the stream of an ingredient for one cluster, or for one view of it.
