@@ -319,7 +319,7 @@ def reproduce(
     )  # fmt: skip
     about["planck"] = about_real
     methods = [*named, *(["published"] if published is not None else [])]
-    for column in COLUMNS.keys() - {"planck"}:
+    for column in [name for name in COLUMNS if name != "planck"]:
         about[column] = dict.fromkeys(named, about[column])
         if published is not None:
             about[column]["published"] = "no data: a table of masses weighs no mocks"
