@@ -31,7 +31,8 @@ from szmass.reproduce._tables import COLUMNS, LENSING, find_masses
 _REFERENCES = {
     "clean": ("mass_true", "true"),
     "planck_like": ("mass_true", "true"),
-    "planck_like_sz": ("sz", "SZ"),
+    "planck_like_blind": ("sz_blind", "SZ"),
+    "planck_like_sz": ("sz", "ideal SZ"),
     "planck": ("msz", "SZ"),
 }
 _WIDTH, _HEIGHT, _COLUMNS = 4.9, 4.0, 3
@@ -45,12 +46,12 @@ def draw_figures(result):
         "residuals": _panels(result, ["planck_like"], plot_residuals),
         "sz_masses": _panels(
             result,
-            ["planck_like_sz", "planck"],
+            ["planck_like_blind", "planck"],
             partial(plot_mass_comparison, median=True, colour="redshift"),
         ),
         "error_distributions": _panels(result, list(COLUMNS), plot_error_distribution),
         "relative_errors": _panels(
-            result, ["planck_like", "planck_like_sz", "planck"], plot_relative_error
+            result, ["planck_like", "planck_like_blind", "planck"], plot_relative_error
         ),
         "y500": _y500_panels(result),
         "lensing": _lensing_panels(result),

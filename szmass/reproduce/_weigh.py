@@ -19,9 +19,9 @@ from szmass.catalogs import (
     load_sample,
 )
 from szmass.clusters import ClusterSample
-from szmass.estimators import MatchedFilterMass, estimate_masses
+from szmass.estimators import MatchedFilterMass, ScalingRelationMass, estimate_masses
 from szmass.exceptions import InvalidInputError, MixedScalesWarning
-from szmass.maps import ComptonMap, open_map
+from szmass.maps import ComptonMap, NoiseModel, open_map
 from szmass.reproduce._tables import LENSING
 from szmass.results import MassEstimates, MassFlag, MethodMasses, add_method, masses_of, methods_of
 from szmass.simulations import (
@@ -45,18 +45,24 @@ _SIZES = (0.5, 200.0) * u.arcmin
 # Redshift bins of PSZ2 and its number of clusters with redshift and mass in them.
 _PSZ2 = ((0.01, 0.1, 228), (0.1, 0.2, 245), (0.2, 0.4, 443), (0.4, 1.0, 178))
 _TRUTH = ("mass_true", "theta500_true", "y500_true", "snr", "y500_blind")
+# How far from the middle a cluster that is weighed blind is looked for.
+_SEARCH = 5 * u.arcmin
 
 _SZ = "; M_SZ by a matched filter and the relation, 1-b = 1"
+_KNOWN = ", where position, noise and the relation of size to mass are known"
+_BLIND = f", of the position (within {_SEARCH:g}) and size of highest S/N"
 
 
 def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
     """Weigh mocks: those that are given, as for `_weigh_mocks`, else n simulated ones.
 
-    Masses stand side by side with the truth, of noisy mocks, also by the method "sz", and of clean
-    ones; last comes by column of Table 1 what the mocks are, or why there are none.
+    Masses stand side by side with the truth, of noisy mocks, also by the methods "sz" and
+    "sz_blind", and of clean ones; last comes by column of Table 1 what the mocks are, or why there
+    are none.
     """
     about = dict.fromkeys(
-        ("clean", "planck_like", "planck_like_sz"), "no data: no mocks were asked for"
+        ("clean", "planck_like", "planck_like_blind", "planck_like_sz"),
+        "no data: no mocks were asked for",
     )
     if n == 0:
         return None, None, about
@@ -70,17 +76,23 @@ def make_mocks(named, planck_like, clean, *, n, seed, observation, **options):
             f"{what}, then without noise; weighed in the same way (in the paper by networks that "
             "were trained without noise)"
         )
-        about["planck_like_sz"] += _SZ
+        about["planck_like_blind"] += (
+            f"{_SZ}{_BLIND}, in mocks of the noise "
+            f"{_as_planck(observation).noise.meta.get('source', 'user')!r}"
+        )
+        about["planck_like_sz"] += _SZ + _KNOWN
         return noisy, without, about
     noisy = without = None
     about = dict.fromkeys(about, "no data: mocks were given for another column")
     if planck_like is not None:
-        with_sz = {**named, "sz": _sz_estimator(observation)}
-        noisy, what = _weigh_mocks(planck_like, with_sz, n=n, seed=seed, name="planck_like")
+        named_sz = {**named, "sz": _sz_estimator(observation)}
+        blind = _sz_estimator(observation, search=_SEARCH)
+        noisy, what = _weigh_mocks(planck_like, named_sz, blind, n=n, seed=seed, name="planck_like")
         about["planck_like"] = what
-        about["planck_like_sz"] = what + _SZ
+        about["planck_like_blind"] = what + _SZ + _BLIND
+        about["planck_like_sz"] = what + _SZ + _KNOWN
     if clean is not None:
-        without, about["clean"] = _weigh_mocks(clean, named, n=n, seed=seed, name="clean")
+        without, about["clean"] = _weigh_mocks(clean, named, None, n=n, seed=seed, name="clean")
     return noisy, without, about
 
 
@@ -111,9 +123,25 @@ def _known_noise(observation):
     return {"noise": observation.noise, "map_pixel": pixel, "depth": "depth"}
 
 
-def _sz_estimator(observation):
+def _sz_estimator(observation, search=None):
     """Make the estimator that measures mocks as Planck measured MSZ: its 1-b is 1."""
-    return MatchedFilterMass(cosmology=_COSMOLOGY, **_known_noise(get_observation(observation)))
+    known = _known_noise(get_observation(observation))
+    return MatchedFilterMass(cosmology=_COSMOLOGY, search=search, **known)
+
+
+def _as_planck(observation):
+    """Give mocks the noise that MSZ was measured in, where they have the beam of that noise."""
+    observation, noise = get_observation(observation), NoiseModel.planck()
+    return replace(observation, noise=noise) if observation.beam == noise.beam else observation
+
+
+def _weigh_blind(table, sample, sz):
+    """Add the method "sz_blind": the relation's mass of the Y500 of highest S/N."""
+    found = sz.scan(sample).best()["name", "y500", "y500_err"]
+    found["coord"], found["redshift"] = sample.coord, sample.redshift
+    single = ScalingRelationMass(y="y500", cosmology=_COSMOLOGY).predict(ClusterSample(found))
+    masses = masses_of(single, *methods_of(single))
+    _add(table, "sz_blind", masses, {**single.meta, "y500": repr(sz)})
 
 
 def _simulate_and_weigh(named, *, n, seed, observation, model, real, population, min_snr):
@@ -123,7 +151,10 @@ def _simulate_and_weigh(named, *, n, seed, observation, model, real, population,
     mocks take after the clusters of ``real``, which may be None. See `make_mocks` for the rest.
     """
     observation, model = get_observation(observation), get_cluster_model(model)
-    sz = _sz_estimator(observation)
+    sz, planck = _sz_estimator(observation), _as_planck(observation)
+    blind = _sz_estimator(planck, search=_SEARCH)
+    same = {"beam": observation.beam, "geometry": observation.geometry}
+    noiseless = replace(get_observation("clean"), **same)
     population, what = _population(population, real, n, seed, model)
     options = {"model": model, "cosmology": _COSMOLOGY, "seed": seed}
     noisy, clean, found = [], [], 0
@@ -138,7 +169,8 @@ def _simulate_and_weigh(named, *, n, seed, observation, model, real, population,
             if not len(keep):
                 continue
             noisy.append(_weigh(mocks[keep], {**named, "sz": sz}))
-            clean.append(_weigh(simulate(part[keep], "clean", **options), named))
+            _weigh_blind(noisy[-1], simulate(part[keep], planck, **options), blind)
+            clean.append(_weigh(simulate(part[keep], noiseless, **options), named))
             found += len(keep)
             bar.update(len(keep))
             if found == n:
@@ -167,10 +199,10 @@ def _population(population, real, n, seed, model):
     return draw_flat(_DRAWN * n, mass=_MASS, redshift=redshift, seed=seed), what
 
 
-def _weigh_mocks(source, named, *, n, seed, name):
+def _weigh_mocks(source, named, blind, *, n, seed, name):
     """Weigh mocks that are there, at most n, chosen at random; and say what they are.
 
-    ``name`` is that of the argument, for errors.
+    ``blind`` is the filter of `_weigh_blind` or None, ``name`` is that of the argument, for errors.
     """
     if isinstance(source, str | os.PathLike):
         source = SimulationDataset.open(source)
@@ -191,12 +223,15 @@ def _weigh_mocks(source, named, *, n, seed, name):
     rows = np.sort(np.random.default_rng(seed).permutation(len(source))[:n])
     if "depth" not in columns:
         named = {key: _without_depth(estimator) for key, estimator in named.items()}
+        blind = blind and _without_depth(blind)
     parts = []
     for start in range(0, len(rows), _CHUNK):
         sample = source[rows[start : start + _CHUNK]]
-        if "sz" in named:
+        if blind is not None:
             _measure(sample, named["sz"])
         parts.append(_weigh(sample, named))
+        if blind is not None:
+            _weigh_blind(parts[-1], sample, blind)
     chosen = f"{len(rows)} of {len(source)}" if len(rows) < len(source) else f"{len(rows)}"
     return _stack(parts), f"{chosen} {what}; whether networks were trained on them is not known"
 

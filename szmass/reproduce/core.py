@@ -36,7 +36,7 @@ __all__ = ["Reproduction", "check_folder", "reproduce"]
 
 #: The file by which a folder is known to be ours.
 _MARKER = "provenance.json"
-_RESERVED = {"sz", "published", "msz", "mass_true"}
+_RESERVED = {"sz", "sz_blind", "published", "msz", "mass_true"}
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,15 @@ class Reproduction:
         Parameters
         ----------
         column : str
-            "clean", "planck_like", "planck_like_sz" or "planck".
+            "clean", "planck_like", "planck_like_blind", "planck_like_sz" or "planck".
 
         Returns
         -------
         `~astropy.table.QTable` or None
             Masses side by side, or None without data.
         """
-        return self.masses["planck_like" if column == "planck_like_sz" else column]
+        mocks = column in ("planck_like_blind", "planck_like_sz")
+        return self.masses["planck_like" if mocks else column]
 
     def summary(self):
         """Say what came out.
@@ -223,9 +224,9 @@ def reproduce(
     """Make Table 1 and the figures of de Andres et al. (2022) from the data at hand.
 
     Table 1 has four columns: masses of mock clusters without noise against the true ones; of
-    mocks as in a Planck map against the true ones, and against masses measured as Planck's MSZ; of
-    real clusters against MSZ. A column without data says so. Several estimators stand side
-    by side.
+    mocks as in a Planck map against the true ones, and against M_SZ, measured without knowing
+    position and size; of real clusters against MSZ. Beside them stand mocks against an M_SZ for
+    which all of it is known. A column without data says so. Several estimators stand side by side.
 
     Parameters
     ----------
@@ -318,7 +319,7 @@ def reproduce(
     )  # fmt: skip
     about["planck"] = about_real
     methods = [*named, *(["published"] if published is not None else [])]
-    for column in ("clean", "planck_like", "planck_like_sz"):
+    for column in [name for name in COLUMNS if name != "planck"]:
         about[column] = dict.fromkeys(named, about[column])
         if published is not None:
             about[column]["published"] = "no data: a table of masses weighs no mocks"

@@ -72,3 +72,22 @@ def test_networks_on_mocks_of_our_own(real_data):
     assert row["std"] == pytest.approx(row["published_std"], abs=0.08)
     row = rows_of(result, "cnn-deandres2022", "planck_like_sz")[-1]
     assert row["mean"] == pytest.approx(row["published_mean"], abs=0.1)
+
+
+def test_scatter_of_blind_masses(real_data):
+    """Published networks on twins of PSZ2: the scatter of M_SZ, and its mean but at both ends."""
+    result = reproduce(
+        DeAndres2022(weights=real_data("deepplanck/weights/bestmodel-1.h5").parent),
+        n=1094,
+        seed=1,
+        catalog=real_data("psz2/HFI_PCCS_SZ-union_R2.08.fits"),
+        population="twin",
+    )
+    rows = rows_of(result, "cnn-deandres2022", "planck_like_blind")
+    mean, std = rows["mean"] - rows["published_mean"], rows["std"]
+    assert np.average(std[:4], weights=rows["n"][:4]) > 0.22
+    assert std[-1] > 0.22
+    np.testing.assert_allclose(std / rows["published_std"], 0.95, atol=0.26)
+    np.testing.assert_allclose(mean[[1, 2, 4]], 0, atol=0.05)
+    # Nearest and farthest: guide/reproduce says why.
+    np.testing.assert_allclose(mean[[0, 3]], [0.06, -0.1], atol=0.05)
