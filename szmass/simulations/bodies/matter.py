@@ -21,6 +21,9 @@ __all__ = ["MassField"]
 # Concentration R500 / r_s of subhaloes and companions.
 _BOUND_C500 = 4.0
 
+#: R500 of diffuse matter beside the peak over that of the cluster.
+DIFFUSE_SIZE = 0.8
+
 # They hold no more of M500; heavier draws are scaled down.
 _MOST = 0.8
 
@@ -50,6 +53,21 @@ def bound_radii(uniform):
     """Turn uniform numbers into radii [R500] of what is in subhaloes and companions."""
     shells = _bound()[1]
     return np.interp(uniform, np.cumsum(shells) - 0.5 * shells, X_NODES)
+
+
+def bound_inside(distance, size, radius=1.0):
+    """Share of bound haloes at a distance inside a sphere, and mean place there times that share.
+
+    Places are along the line to their middle; NaN where there is no halo.
+    """
+    share, moment = np.full((2, *distance.shape), np.nan)
+    there = np.isfinite(distance)
+    d, r = distance[there][:, np.newaxis], size[there][:, np.newaxis] * X_NODES
+    shells = _triaxial.shells_within_sphere(d, r, radius)
+    # A sum per row: in a matrix product the last bits depend on the number of rows.
+    share[there] = (shells * _bound()[1]).sum(axis=1)
+    moment[there] = ((d - r * (1 - shells)) * shells * _bound()[1]).sum(axis=1)
+    return share, moment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +126,7 @@ class Matter:
         ratio, _, place = substructure(clusters)
         # Places are in units of the R500 that the gas is scaled by.
         distance = np.linalg.norm(place, axis=2) * scale[:, np.newaxis]
-        share = _shares_inside(distance, np.cbrt(ratio))
+        share, _ = bound_inside(distance, np.cbrt(ratio))
         inside = np.nansum(share * ratio, axis=1)
         fewer = np.minimum(1, _MOST / np.maximum(inside, _MOST))
         axes = np.asarray(clusters["axes"])
@@ -129,16 +147,6 @@ class Matter:
             place=place * gas_theta[:, np.newaxis, np.newaxis],
             inside=fewer * inside,
         )
-
-
-def _shares_inside(distance, size):
-    """Share inside R500 of the masses of bound haloes at a distance [R500], NaN where none is."""
-    share = np.full(distance.shape, np.nan)
-    there = np.isfinite(distance)
-    d, r = distance[there][:, np.newaxis], size[there][:, np.newaxis] * X_NODES
-    # A sum per row: in a matrix product the last bits depend on the number of rows.
-    share[there] = (_triaxial.shells_within_sphere(d, r, 1.0) * _bound()[1]).sum(axis=1)
-    return share
 
 
 @dataclass(frozen=True, kw_only=True)
