@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass.simulations.bodies._substructure import RADIUS_MAX
-from szmass.simulations.bodies.matter import DIFFUSE_SIZE, bound_inside
+from szmass.simulations.bodies.matter import DIFFUSE_SIZE, STEEPEST, bound_inside, nfw_mass
 
 __all__ = ["Assembly", "assemble"]
 
 # The heaviest halo stands between these distances [R200c], matter that is in no halo at the last.
 _NEAR, _FAR, _DIFFUSE = 0.1, 0.85, 0.55
 
-# What the smooth body has between R500c and R200c at least, over M500c.
-_BODY = 0.12
+# Where haloes reach out to [R200c]: all the way, or so far that the smooth body can be one.
+_REACH = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 # Masses, distances and shares inside R200c depend on each other; each round halves what is left.
 _ROUNDS = 12
@@ -66,21 +66,33 @@ def assemble(ratio, position, *, delta_r, f_s, m500_m200):
     Assembly
         What has these states.
     """
+    states = (delta_r, f_s, m500_m200)
+    made, body = _assembled(ratio, position, *states, _REACH[0])
+    for reach in _REACH[1:]:
+        rows = np.flatnonzero(~body)
+        if not rows.size:
+            break
+        again, body[rows] = _assembled(
+            ratio[rows], position[rows], *(state[rows] for state in states), reach
+        )
+        for name, values in vars(made).items():
+            values[rows] = getattr(again, name)
+    return made
+
+
+def _assembled(ratio, position, delta_r, f_s, m500_m200, reach):
+    """Assemble out to ``reach``, and whether what is left of the mass can be one body."""
     mass = 1 / m500_m200
     edge = np.cbrt(2.5 * mass)[:, np.newaxis]  # R200c over R500c
     radius = np.linalg.norm(position, axis=2)
     direction = position / radius[..., np.newaxis]
-    radius = radius / RADIUS_MAX  # from here in R200c
+    radius = reach / RADIUS_MAX * radius  # from here in R200c
+    far = reach * _FAR
     rows = np.arange(len(ratio))
     main = np.nanargmax(ratio, axis=1)
     others = np.isfinite(ratio)
     others[rows, main] = False
     wanted = delta_r * mass
-    # What little mass there is between R500c and R200c cannot be of haloes alone.
-    reach = np.clip((mass - 1 - _BODY) / (f_s * mass), 0.75, 1)
-    radius = radius * reach[:, np.newaxis]
-    far = _FAR * reach
-
     factor, distance = np.ones(len(ratio)), radius
     mean = None
     for _ in range(_ROUNDS):
@@ -109,17 +121,25 @@ def assemble(ratio, position, *, delta_r, f_s, m500_m200):
     total = pull + side[:, np.newaxis] * heading
     reached = np.linalg.norm(total, axis=1)
     lacking = wanted - reached
-    _, lever = bound_inside(_DIFFUSE * reach[:, np.newaxis], DIFFUSE_SIZE / edge)
+    beside = np.full(edge.shape, reach * _DIFFUSE)
+    share, lever = bound_inside(beside, DIFFUSE_SIZE / edge)
     diffuse = np.where(lacking > 0.005 * wanted, lacking / lever[:, 0], np.nan)
+    ratio = factor[:, np.newaxis] * ratio
+    outer = mass * (1 - f_s) - np.nan_to_num(diffuse) * share[:, 0]
+    inner = 1 - np.nansum(ratio * bound_inside(distance * edge, np.cbrt(ratio))[0], axis=1)
+    share, _ = bound_inside(beside * edge, np.full(edge.shape, DIFFUSE_SIZE))
+    inner -= np.nan_to_num(diffuse) * share[:, 0]
+    body = outer > inner * nfw_mass(STEEPEST * edge[:, 0]) / nfw_mass(STEEPEST)
     to_centre = total / reached[:, np.newaxis]
     there = np.isfinite(diffuse)[:, np.newaxis]
-    return Assembly(
-        ratio=factor[:, np.newaxis] * ratio,
+    made = Assembly(
+        ratio=ratio,
         position=(distance * edge)[..., np.newaxis] * turned,
         diffuse_ratio=diffuse,
-        diffuse_position=np.where(there, (_DIFFUSE * reach)[:, np.newaxis] * edge * to_centre, np.nan),
+        diffuse_position=np.where(there, beside * edge * to_centre, np.nan),
         centre=(delta_r[:, np.newaxis] * edge) * to_centre,
     )
+    return made, body
 
 
 def _others(weight, radius, direction, wanted, lever, far):

@@ -27,8 +27,8 @@ DIFFUSE_SIZE = 0.8
 # They hold no more of M500; heavier draws are scaled down. With states they are what they are.
 _MOST, _MOST_OF_STATES = 0.8, 0.95
 
-# Concentrations R500 / r_s of the smooth body where its mass inside R200c is given.
-_RANGE = (0.05, 30.0)
+#: Concentrations R500 / r_s of the smooth body where its mass inside R200c is given.
+SHALLOWEST, STEEPEST = 0.05, 30.0
 
 
 def nfw_mass(x):
@@ -174,7 +174,7 @@ def _held(axes, radius, c500):
 
 def _concentration(axes, edge, growth):
     """Concentrations of bodies whose mass grows by a factor from R500 to ``edge``; the nearest."""
-    low, high = (np.full(len(edge), np.log(end)) for end in _RANGE)
+    low, high = (np.full(len(edge), np.log(end)) for end in (SHALLOWEST, STEEPEST))
     for _ in range(24):
         middle = 0.5 * (low + high)
         c500 = np.exp(middle)
