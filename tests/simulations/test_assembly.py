@@ -20,6 +20,8 @@ from szmass.simulations import (
     draw_states,
     simulate,
 )
+from szmass.simulations.bodies.assembly import assemble
+from szmass.simulations.dataset.origin import plain
 
 MODEL = CLUSTER_MODELS["a10-the300"]
 OPTIONS = {"cosmology": "PSZ2", "seed": 4}
@@ -96,3 +98,123 @@ def measured(matter, mass, i):
         masses[radius < 1].sum() / m200,
         masses[radius < 1].sum(),
     )
+
+
+def test_states_are_measured_back_from_the_painted_matter(clusters):
+    mass = clusters["mass_true"].to_value("solMass")
+    matter = matter_of(clusters)
+    found = np.array([measured(matter, mass[i], i) for i in range(len(clusters))]).T
+    for name, values in zip(("delta_r", "f_s", "m500_m200"), found[:3], strict=True):
+        np.testing.assert_allclose(values, clusters[name], rtol=0.05)
+        assert abs(np.mean(values / clusters[name]) - 1) < 0.01
+    np.testing.assert_allclose(found[3], 1, rtol=0.01)
+    beside = np.isfinite(clusters["diffuse_ratio"])
+    assert 0.1 < beside.mean() < 0.5
+    # What haloes could not give, they were turned for first.
+    lopsided = np.asarray(clusters["delta_r"] / clusters["f_s"])
+    assert np.median(lopsided[beside]) > 1.5 * np.median(lopsided[~beside])
+
+
+def test_states_without_matter_to_match_are_as_near_as_can_be():
+    sample = draw_flat(1500, mass=(1e14, 2e15) * u.solMass, redshift=(0.02, 1.2), seed=8)
+    clusters = draw_clusters(sample, MODEL, **OPTIONS)
+    matter = matter_of(clusters)
+    assert np.all((matter.smooth > 0) & (matter.inside <= 0.95))
+    ends = (matter.c500 < 0.051) | (matter.c500 > 29.9)
+    assert ends.mean() < 0.02
+    # As many haloes as without states, but two at least.
+    plain = draw_clusters(sample, "a10", **OPTIONS)
+    many = np.isfinite(plain["subhalo_ratio"]).sum(axis=1)
+    now = np.isfinite(clusters["subhalo_ratio"]).sum(axis=1)
+    np.testing.assert_array_equal(now, np.maximum(many, 2))
+
+
+def test_one_heavy_halo_stands_where_the_centre_of_mass_wants_it():
+    ratio, position = np.full((3, 4), np.nan), np.full((3, 4, 3), np.nan)
+    ratio[:, 2], position[:, 2] = 0.3, [0.0, 1.0, 0.0]
+    states = {"delta_r": [0.03, 0.06, 0.15], "f_s": [0.1] * 3, "m500_m200": [0.7] * 3}
+    made = assemble(ratio, position, **{name: np.array(v) for name, v in states.items()})
+    edge = np.cbrt(2.5 / 0.7)
+    distance = np.linalg.norm(made.position[:, 2], axis=1) / edge
+    np.testing.assert_allclose(distance[:2], [0.3, 0.6], rtol=0.15)
+    assert np.isfinite(made.diffuse_ratio).tolist() == [False, False, True]
+    np.testing.assert_allclose(np.linalg.norm(made.centre, axis=1) / edge, states["delta_r"])
+    across = made.position[:, 2] - made.position[:, 2, 1:2] * [0, 1, 0]
+    np.testing.assert_allclose(across, 0, atol=1e-12)
+
+
+# ---- What follows, and what stays
+
+
+def test_clusters_with_states_do_not_depend_on_their_company(sample, clusters):
+    rows = np.array([41, 3])
+    part = draw_clusters(sample[rows], MODEL, **OPTIONS)
+    for name in part.colnames:
+        np.testing.assert_array_equal(part[name], clusters[name][rows], err_msg=name)
+    whole, few = matter_of(clusters), matter_of(part)
+    for name in ("smooth", "c500", "place", "bound"):
+        np.testing.assert_array_equal(getattr(few, name), getattr(whole, name)[rows])
+
+
+def test_states_are_those_that_draw_states_gives(sample, clusters):
+    states = draw_states(sample, seed=4)
+    for name in states.colnames:
+        np.testing.assert_array_equal(clusters[name], states[name])
+    calm = clusters["state"] == "relaxed"
+    wild = clusters["state"] == "disturbed"
+    for name in ("delta_r", "f_s"):
+        assert np.median(clusters[name][calm]) < np.median(clusters[name][wild])
+    assert np.max(clusters["disturbance"][calm]) < np.min(clusters["disturbance"][wild])
+
+
+def test_gas_follows_the_centre_of_mass(sample, clusters):
+    centre = np.asarray(clusters["mass_centre"])
+    np.testing.assert_allclose(clusters["gas_offset"], 0.4 * centre)
+    r200 = np.cbrt(2.5 / clusters["m500_m200"] / clusters["one_minus_b"])
+    np.testing.assert_allclose(np.linalg.norm(centre, axis=1), clusters["delta_r"] * r200)
+    still = draw_clusters(sample, MODEL.off("gas-offset"), **OPTIONS)
+    assert not np.any(still["gas_offset"])
+    np.testing.assert_array_equal(still["mass_centre"], centre)
+
+
+def test_y500_keeps_median_and_scatter(clusters):
+    np.testing.assert_allclose(clusters["y500_true"], clusters["y500_model"], rtol=1e-12)
+    outer = clusters["y5r500_true"] / clusters["y500_true"]
+    assert np.all(outer > 1.2)
+
+
+def test_without_states_nothing_is_new(sample):
+    clusters = draw_clusters(sample, "a10", **OPTIONS)
+    assert not {"delta_r", "diffuse_ratio", "mass_centre"} & set(clusters.colnames)
+    assert "state_model" not in clusters.meta
+    for model in (MODEL.off("states"), MODEL.off(), MODEL.smooth()):
+        assert model.states is None
+    assert "states" not in plain(CLUSTER_MODELS["a10"])
+    assert plain(MODEL)["states"]["name"] == "the300-gadget-x"
+    options = dict(vars(CLUSTER_MODELS["a10"]), states="the300-gadget-x", name="a10-the300")
+    assert dataclasses.replace(MODEL, **options) == MODEL
+
+
+def test_states_need_subhaloes():
+    with pytest.raises(InvalidInputError, match="'subhaloes' must be True with 'states'"):
+        MODEL.off("subhaloes")
+    with pytest.raises(InvalidInputError, match="a name such as 'the300-gadget-x'"):
+        dataclasses.replace(MODEL, states=3)
+    assert MODEL.off("subhaloes", "states").states is None
+
+
+def test_mocks_have_their_states(sample):
+    geometry = CutoutGeometry((32, 32), 1 * u.arcmin)
+    observation = Observation(name="small", beam=3 * u.arcmin, geometry=geometry)
+    fields = ("mass", "xray", "galaxies")
+    mocks = simulate(sample[:3], observation, model=MODEL, fields=fields, **OPTIONS)
+    states = draw_states(sample[:3], seed=4)
+    for name in ("delta_r", "f_s", "eta", "relaxed", "extrapolated"):
+        np.testing.assert_array_equal(mocks.table[name], states[name])
+    for stack in (mocks.cutouts, *mocks.fields.values()):
+        assert np.all(np.isfinite(stack.data))
+    assert "2018MNRAS.480.2898C" in {
+        paper.key for papers in find_papers(mocks).values() for paper in papers
+    }
+    alone = simulate(sample[:3], observation, model=MODEL, **OPTIONS)
+    np.testing.assert_array_equal(alone.cutouts.data, mocks.cutouts.data)

@@ -129,7 +129,7 @@ class ClusterModel:
     and companion have one factor, so that f_s of M200c is in them inside R200c, and are turned and
     moved until the centre of mass is Delta_r off the density peak, diffuse matter beside the peak
     giving what they cannot. The most relaxed and most disturbed have the profile shapes of their
-    kind, in the same fractions. The gas stands half of the way from the peak to the centre of
+    kind, in the same fractions. The gas stands at 0.4 of the way from the peak to the centre of
     mass, on it if both of ``gas_offset`` are 0. What substructure holds is taken from the smooth
     body, so that Y500 at given mass has the scatter ``sigma_lny``.
 

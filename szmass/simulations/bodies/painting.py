@@ -21,9 +21,9 @@ from szmass.simulations.population import mass_columns
 
 __all__ = ["ClusterPainter", "draw_clusters"]
 
-#: Distance of the gas from the density peak over that of the centre of mass, with states: its
-#: median then is that of the choice of `ClusterModel.gas_offset` without them.
-_GAS_SHARE = 0.5
+# Distance of the gas from the density peak over that of the centre of mass, with states: the
+# median then is about that of `ClusterModel.gas_offset` without them, 0.04 R500.
+_GAS_SHARE = 0.4
 
 # Uniform numbers of each cluster by what they are for; the order is part of what a seed means.
 _STATE, _LNY, _BIAS, _NODES, _AXES, _MERGING, _COMPANION, _OFFSET, _NUMBER, _SUBHALOES = np.split(
