@@ -7,7 +7,7 @@ import numpy as np
 from szmass.simulations.bodies._substructure import RADIUS_MAX
 from szmass.simulations.bodies.matter import DIFFUSE_SIZE, STEEPEST, bound_inside, nfw_mass
 
-__all__ = ["Assembly", "assemble"]
+__all__ = ["assemble"]
 
 # The heaviest halo stands between these distances [R200c], matter that is in no halo at the last.
 _NEAR, _FAR, _DIFFUSE = 0.1, 0.85, 0.55
@@ -121,10 +121,12 @@ def _assembled(ratio, position, delta_r, f_s, m500_m200, reach):
     total = pull + side[:, np.newaxis] * heading
     reached = np.linalg.norm(total, axis=1)
     lacking = wanted - reached
+    # Less than that is left by the rounds.
     beside = np.full(edge.shape, reach * _DIFFUSE)
     share, lever = bound_inside(beside, DIFFUSE_SIZE / edge)
     diffuse = np.where(lacking > 0.005 * wanted, lacking / lever[:, 0], np.nan)
     ratio = factor[:, np.newaxis] * ratio
+    # Smooth mass inside R200c and R500c.
     outer = mass * (1 - f_s) - np.nan_to_num(diffuse) * share[:, 0]
     inner = 1 - np.nansum(ratio * bound_inside(distance * edge, np.cbrt(ratio))[0], axis=1)
     share, _ = bound_inside(beside * edge, np.full(edge.shape, DIFFUSE_SIZE))

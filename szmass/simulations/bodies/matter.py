@@ -191,9 +191,9 @@ class MassField(ClusterField):
     ends at 5 R500. Subhaloes and companions stand where those of the gas do, with the mass ratios
     that they were drawn with; their density fades by (1 + r^2 / R500^2)^-2 beyond their own R500.
     All that lies inside the sphere of R500 of the cluster adds up to ``mass_true``. Where the model
-    of the clusters has states, the smooth halo stands on the density peak, its concentration follows
-    from M500/M200 of the state instead of ``concentration`` and ``sigma_lnc``, and diffuse matter
-    beside it may make it lopsided.
+    of the clusters has states, the smooth halo stands on the density peak, its concentration
+    follows from M500/M200 of the state instead of ``concentration`` and ``sigma_lnc``, and diffuse
+    matter beside it may make it lopsided.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from szmass.physics.cosmology import get_cosmology
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies import _substructure, _triaxial, profile_scatter
 from szmass.simulations.bodies._fourier import FieldGrid, Window
-from szmass.simulations.bodies.fields import substructure
 from szmass.simulations.bodies.assembly import assemble
+from szmass.simulations.bodies.fields import substructure
 from szmass.simulations.bodies.models import get_cluster_model
 from szmass.simulations.bodies.states import draw_states
 from szmass.simulations.population import mass_columns
@@ -72,18 +72,14 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
         y500_model            arcmin2 Y500 of the smooth body with mean substructure
         y500_true             arcmin2 spherical Y500: smooth body, subhaloes and companion
         y5r500_true           arcmin2 the same out to 5 R500
-        ====================  ======= ==========================================================
-
-        Places are in the frame of the body's axes. With states in the model there are the columns
-        of `draw_states` for the same seed as well, places are around the density peak instead of
-        the centre of mass, and there are
-
-        ====================  ======= ==========================================================
-        diffuse_ratio                 mass in no halo that stands beside the peak, over the
-                                      cluster's, or NaN
+        diffuse_ratio                 mass in no halo that stands beside the density peak, or NaN
         diffuse_position              its place [R500]
         mass_centre                   centre of mass of all that is inside R200c [R500]
         ====================  ======= ==========================================================
+
+        Places are in the frame of the body's axes. The last three are there with states in the
+        model, and so are the columns of `draw_states` for the same seed; places are around the
+        density peak then, not around the centre of mass.
 
     Raises
     ------
