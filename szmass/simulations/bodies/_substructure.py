@@ -45,13 +45,14 @@ def directions(uniform):
     return np.stack([sin * np.cos(angle), sin * np.sin(angle), cos], axis=-1)
 
 
-def subhaloes(number, uniform):
+def subhaloes(number, uniform, least=0):
     """Mass ratio, share of gas, place [R500]; NaN where there is none, (N, MAX_SUBHALOES, ...)."""
     _, share, log_ratio = _mass_function()
     ratio = np.exp(np.interp(uniform[..., 0], share, log_ratio))
     gas = _GAS[0] + (_GAS[1] - _GAS[0]) * uniform[..., 1]
     position = RADIUS_MAX * uniform[..., 2:3] * directions(uniform[..., 3:])
-    empty = np.arange(MAX_SUBHALOES) >= np.searchsorted(_poisson(), number)[:, np.newaxis]
+    number = np.maximum(np.searchsorted(_poisson(), number), least)
+    empty = np.arange(MAX_SUBHALOES) >= number[:, np.newaxis]
     for array in (ratio, gas, position):
         array[empty] = np.nan
     return ratio, gas, position

@@ -21,8 +21,14 @@ __all__ = ["MassField"]
 # Concentration R500 / r_s of subhaloes and companions.
 _BOUND_C500 = 4.0
 
-# They hold no more of M500; heavier draws are scaled down.
-_MOST = 0.8
+#: R500 of diffuse matter beside the peak over that of the cluster.
+DIFFUSE_SIZE = 0.8
+
+# They hold no more of M500; heavier draws are scaled down. With states they are what they are.
+_MOST, _MOST_OF_STATES = 0.8, 0.95
+
+#: Concentrations R500 / r_s of the smooth body where its mass inside R200c is given.
+SHALLOWEST, STEEPEST = 0.05, 30.0
 
 
 def nfw_mass(x):
@@ -52,6 +58,21 @@ def bound_radii(uniform):
     return np.interp(uniform, np.cumsum(shells) - 0.5 * shells, X_NODES)
 
 
+def bound_inside(distance, size, radius=1.0):
+    """Share of bound haloes at a distance inside a sphere, and mean place there times that share.
+
+    Places are along the line to their middle; NaN where there is no halo.
+    """
+    share, moment = np.full((2, *distance.shape), np.nan)
+    there = np.isfinite(distance)
+    d, r = distance[there][:, np.newaxis], size[there][:, np.newaxis] * X_NODES
+    shells = _triaxial.shells_within_sphere(d, r, radius)
+    # A sum per row: in a matrix product the last bits depend on the number of rows.
+    share[there] = (shells * _bound()[1]).sum(axis=1)
+    moment[there] = ((d - r * (1 - shells)) * shells * _bound()[1]).sum(axis=1)
+    return share, moment
+
+
 @dataclass(frozen=True, kw_only=True)
 class Matter:
     """Matter of clusters as bodies, on plain arrays.
@@ -67,8 +88,8 @@ class Matter:
     smooth : ndarray
         Its mass out to 5 R500 [Msun].
     bound, size : ndarray
-        Masses [Msun] of subhaloes and, last, the companion, NaN where there is none, and their
-        angular R500 [arcmin], shape (N, S).
+        Masses [Msun] of subhaloes, the companion and, with states, diffuse matter beside the
+        peak; NaN where there is none. And their angular R500 [arcmin], shape (N, S).
     place : ndarray
         Their places [arcmin], shape (N, S, 3).
     inside : ndarray
@@ -93,7 +114,7 @@ class Matter:
         clusters : `~astropy.table.QTable`
             From `draw_clusters`.
         c500 : ndarray
-            Concentrations, shape (N,).
+            Concentrations, shape (N,). With states they follow from M500 / M200.
         flattening : float
             See `MassField`.
 
@@ -106,39 +127,60 @@ class Matter:
         gas_theta = clusters["theta500_true"].to_value("arcmin")
         scale = np.cbrt(np.asarray(clusters["one_minus_b"]))
         ratio, _, place = substructure(clusters)
+        size, most = np.cbrt(ratio), _MOST
+        if states := "diffuse_ratio" in clusters.colnames:
+            most = _MOST_OF_STATES
+            ratio = np.column_stack([ratio, clusters["diffuse_ratio"]])
+            size = np.column_stack([size, np.full(len(size), DIFFUSE_SIZE)])
+            beside = np.asarray(clusters["diffuse_position"])[:, np.newaxis]
+            place = np.concatenate([place, beside], axis=1)
         # Places are in units of the R500 that the gas is scaled by.
         distance = np.linalg.norm(place, axis=2) * scale[:, np.newaxis]
-        share = _shares_inside(distance, np.cbrt(ratio))
+        share, _ = bound_inside(distance, size)
         inside = np.nansum(share * ratio, axis=1)
-        fewer = np.minimum(1, _MOST / np.maximum(inside, _MOST))
+        fewer = np.minimum(1, most / np.maximum(inside, most))
         axes = np.asarray(clusters["axes"])
         ratios = 1 - flattening * (1 - axes / axes[:, :1])
         axes = np.maximum(ratios, _triaxial.AXIS_RATIO_MIN)
         axes = axes / np.cbrt(axes.prod(axis=1, keepdims=True))
-        c = c500[:, np.newaxis]
-        held = _triaxial.within_sphere(
-            axes, np.ones(len(mass)), lambda x: nfw_mass(c * np.minimum(x, 5)) / nfw_mass(5 * c)
-        )
+        if states:
+            whole = 1 / np.asarray(clusters["m500_m200"])
+            edge = np.cbrt(2.5 * whole)
+            share, _ = bound_inside(distance / edge[:, np.newaxis], size / edge[:, np.newaxis])
+            outer = whole - fewer * np.nansum(share * ratio, axis=1)
+            c500 = _concentration(axes, edge, outer / (1 - fewer * inside))
+        held = _held(axes, np.ones(len(mass)), c500)
         return cls(
             theta500=gas_theta / scale,
             c500=c500,
             axes=axes,
             smooth=mass * (1 - fewer * inside) / held,
             bound=mass[:, np.newaxis] * ratio * fewer[:, np.newaxis],
-            size=(gas_theta / scale)[:, np.newaxis] * np.cbrt(ratio),
+            size=(gas_theta / scale)[:, np.newaxis] * size,
             place=place * gas_theta[:, np.newaxis, np.newaxis],
             inside=fewer * inside,
         )
 
 
-def _shares_inside(distance, size):
-    """Share inside R500 of the masses of bound haloes at a distance [R500], NaN where none is."""
-    share = np.full(distance.shape, np.nan)
-    there = np.isfinite(distance)
-    d, r = distance[there][:, np.newaxis], size[there][:, np.newaxis] * X_NODES
-    # A sum per row: in a matrix product the last bits depend on the number of rows.
-    share[there] = (_triaxial.shells_within_sphere(d, r, 1.0) * _bound()[1]).sum(axis=1)
-    return share
+def _held(axes, radius, c500):
+    """Share of the mass of triaxial NFW bodies inside spheres [R500]."""
+    c = np.reshape(c500, (-1, 1))
+
+    def enclosed(x):
+        return nfw_mass(c * np.minimum(x, 5)) / nfw_mass(5 * c)
+
+    return _triaxial.within_sphere(axes, radius, enclosed)
+
+
+def _concentration(axes, edge, growth):
+    """Concentrations of bodies whose mass grows by a factor from R500 to ``edge``; the nearest."""
+    low, high = (np.full(len(edge), np.log(end)) for end in (SHALLOWEST, STEEPEST))
+    for _ in range(24):
+        middle = 0.5 * (low + high)
+        c500 = np.exp(middle)
+        steep = _held(axes, edge, c500) < growth * _held(axes, np.ones(len(edge)), c500)
+        low, high = np.where(steep, low, middle), np.where(steep, middle, high)
+    return np.exp(middle)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +190,10 @@ class MassField(ClusterField):
     The smooth halo is in the middle of mass, has the axes of the gas, farther from a sphere, and
     ends at 5 R500. Subhaloes and companions stand where those of the gas do, with the mass ratios
     that they were drawn with; their density fades by (1 + r^2 / R500^2)^-2 beyond their own R500.
-    All that lies inside the sphere of R500 of the cluster adds up to ``mass_true``.
+    All that lies inside the sphere of R500 of the cluster adds up to ``mass_true``. Where the model
+    of the clusters has states, the smooth halo stands on the density peak, its concentration
+    follows from M500/M200 of the state instead of ``concentration`` and ``sigma_lnc``, and diffuse
+    matter beside it may make it lopsided.
 
     Parameters
     ----------
@@ -169,7 +214,7 @@ class MassField(ClusterField):
     Notes
     -----
     Columns: ``concentration500``, ``matter_axes``, and ``substructure500``, the share of M500 in
-    subhaloes and companion, which is at most 0.8.
+    subhaloes, companion and diffuse matter, which is at most 0.8, or 0.95 with states.
 
     References
     ----------

@@ -11,6 +11,8 @@ from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.pressure import get_pressure_profile
 from szmass.simulations.bodies._triaxial import AXIS_RATIO_MIN
+from szmass.simulations.bodies.states import StateModel, get_state_model
+from szmass.simulations.field.ingredients import UNRECORDED_DEFAULT
 
 __all__ = ["CLUSTER_MODELS", "ClusterModel", "get_cluster_model"]
 
@@ -28,7 +30,7 @@ _SUBHALOES = ("2010ApJ...719...88T",)
 _OFF = {
     "scatter": {"sigma_lny": 0.0, "sigma_ln_one_minus_b": 0.0},
     "bias-scatter": {"sigma_ln_one_minus_b": 0.0},
-    "states": {"relaxed": 0.0, "disturbed": 0.0},
+    "states": {"relaxed": 0.0, "disturbed": 0.0, "states": None},
     "profile-scatter": {"profile_scatter": 0.0},
     "triaxiality": {"axis_ratio_b": (1.0, 0.0), "axis_ratio_c": (1.0, 0.0)},
     "subhaloes": {"subhaloes": False},
@@ -99,15 +101,18 @@ class ClusterModel:
     gas_offset : (float, float), optional
         Standard deviation per axis [R500] of the distance of the gas from the centre of mass, for
         clusters that are not disturbed and for those that are.
+    states : str or StateModel, optional
+        Distribution of dynamical states, as in `draw_states`. None for substructure and offsets
+        that are drawn each by itself.
     references : tuple of str, optional
         Papers to cite.
 
     Raises
     ------
     InvalidInputError
-        A fraction or a scatter is out of range.
+        A fraction or a scatter is out of range, or there are states without subhaloes.
     UnknownNameError
-        There is no such profile.
+        There is no such profile, or no such model of states.
 
     See Also
     --------
@@ -119,6 +124,14 @@ class ClusterModel:
     Scatter of p: 0.6, 0.4, 0.25, 0.2, 0.25, 0.4 in ln at 0.03, 0.1, 0.3, 0.5, 1, 2 R500, correlated
     as exp(-abs(d ln x)), the mix of states included. The fixed Y500 makes core and outskirts
     anti-correlated.
+
+    With ``states`` every cluster has Delta_r, f_s and M500/M200 in its matter: masses of subhaloes
+    and companion have one factor, so that f_s of M200c is in them inside R200c, and are turned and
+    moved until the centre of mass is Delta_r off the density peak, diffuse matter beside the peak
+    giving what they cannot. The most relaxed and most disturbed have the profile shapes of their
+    kind, in the same fractions. The gas stands at 0.4 of the way from the peak to the centre of
+    mass, on it if both of ``gas_offset`` are 0. What substructure holds is taken from the smooth
+    body, so that Y500 at given mass has the scatter ``sigma_lny``.
 
     References
     ----------
@@ -140,6 +153,7 @@ class ClusterModel:
     subhaloes: bool = True
     merging: float = 0.15
     gas_offset: tuple = (0.02, 0.07)
+    states: StateModel | str | None = field(default=None, metadata=UNRECORDED_DEFAULT)
     references: tuple = field(default=(), repr=False)
 
     def __post_init__(self):
@@ -166,6 +180,9 @@ class ClusterModel:
             )
             self._check(name, fine, f"{wanted}, none negative")
             object.__setattr__(self, name, pair)
+        if self.states is not None:
+            object.__setattr__(self, "states", get_state_model(self.states))
+            self._check("subhaloes", self.subhaloes, "True with 'states', which live in them")
         bias = self.y_slope * self.sigma_ln_one_minus_b
         self._check(
             "sigma_lny",
@@ -200,6 +217,7 @@ class ClusterModel:
             *(_SHAPE if self.axis_ratio_c != (1, 0) else ()),
             *(_SIGMA_LNY if self.sigma_lny > 0 else ()),
             *(_SUBHALOES if self.subhaloes else ()),
+            *(self.states.references if self.states is not None else ()),
         )
         return tuple(dict.fromkeys((*self.profile_papers, *used)))
 
@@ -221,6 +239,8 @@ class ClusterModel:
 
         Raises
         ------
+        InvalidInputError
+            "subhaloes" are to be left out, and not the "states" that live in them.
         UnknownNameError
             There is no such part.
         """
@@ -252,6 +272,10 @@ for _name, _profile, _one_minus_b in (
         references=get_pressure_profile(_profile).references,
     )
     CLUSTER_MODELS.add(_name, _entry)
+
+#: With states of The Three Hundred.
+_entry = dataclasses.replace(CLUSTER_MODELS["a10"], name="a10-the300", states="the300-gadget-x")
+CLUSTER_MODELS.add("a10-the300", _entry)
 
 #: Spheres that differ in Y500 and profile alone, as the exact posterior assumes.
 _NOT_SPHERES = ("bias-scatter", "triaxiality", "subhaloes", "merging", "gas-offset")

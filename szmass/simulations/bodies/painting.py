@@ -3,7 +3,7 @@
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from szmass._utils.seeds import check_seed, uniforms
 from szmass.exceptions import InvalidInputError
@@ -13,11 +13,17 @@ from szmass.physics.cosmology import get_cosmology
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies import _substructure, _triaxial, profile_scatter
 from szmass.simulations.bodies._fourier import FieldGrid, Window
+from szmass.simulations.bodies.assembly import assemble
 from szmass.simulations.bodies.fields import substructure
 from szmass.simulations.bodies.models import get_cluster_model
+from szmass.simulations.bodies.states import draw_states
 from szmass.simulations.population import mass_columns
 
 __all__ = ["ClusterPainter", "draw_clusters"]
+
+# Distance of the gas from the density peak over that of the centre of mass, with states: the
+# median then is about that of `ClusterModel.gas_offset` without them, 0.04 R500.
+_GAS_SHARE = 0.4
 
 # Uniform numbers of each cluster by what they are for; the order is part of what a seed means.
 _STATE, _LNY, _BIAS, _NODES, _AXES, _MERGING, _COMPANION, _OFFSET, _NUMBER, _SUBHALOES = np.split(
@@ -66,9 +72,14 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
         y500_model            arcmin2 Y500 of the smooth body with mean substructure
         y500_true             arcmin2 spherical Y500: smooth body, subhaloes and companion
         y5r500_true           arcmin2 the same out to 5 R500
+        diffuse_ratio                 mass in no halo that stands beside the density peak, or NaN
+        diffuse_position              its place [R500]
+        mass_centre                   centre of mass of all that is inside R200c [R500]
         ====================  ======= ==========================================================
 
-        Places are in the frame of the body's axes.
+        Places are in the frame of the body's axes. The last three are there with states in the
+        model, and so are the columns of `draw_states` for the same seed; places are around the
+        density peak then, not around the centre of mass.
 
     Raises
     ------
@@ -81,7 +92,11 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     normal = ndtri(uniform[:, : _NUMBER[0]])
     n = len(mass)
 
-    state = profile_scatter.draw_states(uniform[:, _STATE[0]], (model.relaxed, model.disturbed))
+    states, rank = None, uniform[:, _STATE[0]]
+    if model.states is not None:
+        states = draw_states(sample, model.states, seed=seed)
+        rank = ndtr(states["disturbance"])
+    state = profile_scatter.draw_states(rank, (model.relaxed, model.disturbed))
     bias = model.sigma_ln_one_minus_b * normal[:, _BIAS[0]]
     rest = np.sqrt(max(model.sigma_lny**2 - (model.y_slope * model.sigma_ln_one_minus_b) ** 2, 0))
     residual = rest * normal[:, _LNY[0]]
@@ -100,6 +115,7 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     sub_ratio, sub_gas, sub_position = _substructure.subhaloes(
         uniform[:, _NUMBER[0]],
         uniform[:, _SUBHALOES].reshape(n, _substructure.MAX_SUBHALOES, 5),
+        least=0 if states is None else 2,
     )
     if not model.subhaloes:
         for array in (sub_ratio, sub_gas, sub_position):
@@ -125,6 +141,8 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     table["subhalo_ratio"] = sub_ratio
     table["subhalo_gas"] = sub_gas
     table["subhalo_position"] = sub_position
+    if states is not None:
+        _follow(table, states, np.any(model.gas_offset))
 
     gas = PressureBodies(model, table, parameters)
     table["shape_parameters"] = np.reshape(parameters, (len(parameters), n)).T
@@ -139,7 +157,26 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
         cosmology=cosmology.name,
         simulation_seed=int(seed),
     )
+    if states is not None:
+        table.meta["state_model"] = model.states.name
     return table
+
+
+def _follow(table, states, gas_follows):
+    """Make substructure and gas of drawn clusters follow from their states."""
+    names = ("delta_r", "f_s", "m500_m200")
+    ratio, _, position = substructure(table)
+    made = assemble(ratio, position, **{name: np.asarray(states[name]) for name in names})
+    to_gas = 1 / np.cbrt(np.asarray(table["one_minus_b"]))
+    position = made.position * to_gas[:, np.newaxis, np.newaxis]
+    table["subhalo_ratio"], table["companion_ratio"] = made.ratio[:, :-1], made.ratio[:, -1]
+    table["subhalo_position"], table["companion_position"] = position[:, :-1], position[:, -1]
+    table["diffuse_ratio"] = made.diffuse_ratio
+    table["diffuse_position"] = made.diffuse_position * to_gas[:, np.newaxis]
+    table["mass_centre"] = made.centre * to_gas[:, np.newaxis]
+    table["gas_offset"] = (_GAS_SHARE if gas_follows else 0.0) * table["mass_centre"]
+    for name in states.colnames[1:]:
+        table[name] = states[name]
 
 
 class PressureBodies:
@@ -170,21 +207,29 @@ class PressureBodies:
         return scale * self.theta**2 * (4 * np.pi / 3) * self.base_inner
 
     def smooth(self, y500_model):
-        """Y500 [arcmin2] of the smooth body: without what substructure holds on average."""
+        """Y500 [arcmin2] of the smooth body: without what substructure holds on average.
+
+        With states: without what it holds.
+        """
+        if self.model.states is not None:
+            return y500_model / (1 + self._own())
         mean = _substructure.subhalo_mean(self.model.y_slope) if self.model.subhaloes else 0.0
         mean += self.model.merging * _substructure.companion_mean(self.model.y_slope)
         return y500_model / (1 + mean)
 
+    def _own(self):
+        """Y500 of what is inside R500 in substructure over that of the smooth body."""
+        inside = np.linalg.norm(self.position, axis=2) < 1
+        return np.nansum(np.where(inside, self.share, 0.0), axis=1)
+
     def integrals(self, y500_model):
         """Y500 and Y5R500 [arcmin2] of all that is there."""
         smooth = self.smooth(y500_model)
-        inside = np.linalg.norm(self.position, axis=2) < 1
         # Substructure is scaled like the smooth body, so that means stay means.
-        own = np.nansum(np.where(inside, self.share, 0.0), axis=1)
         outer = _sum(self.shape, 5.0) / self.inner
         base_outer = _sum(self.base, 5.0) / self.base_inner
         return (
-            smooth * (1 + own),
+            smooth * (1 + self._own()),
             smooth * (outer + np.nansum(self.share, axis=1) * base_outer),
         )
 

@@ -198,6 +198,7 @@ class StateModel:
         result["half_mass_scale"] /= 1 + redshift
         log_c = np.interp(logit(result["m500_m200"]), *self.concentration)
         result["concentration"] = np.exp(log_c + self.sigma_ln_concentration * normal[:, -1])
+        result["disturbance"] = disturbance
         result["relaxed"] = is_relaxed(*(result[name] for name in ("delta_r", "f_s", "eta")))
         result["extrapolated"] = (
             (log_mass < lowest)
@@ -277,6 +278,7 @@ def draw_states(sample, model="the300-gadget-x", *, seed):
         m500_m200             M500c over M200c
         half_mass_scale       scale factor at which the main progenitor first had half of M200c
         concentration         c200c
+        disturbance           normalised sum of the scores of delta_r and f_s, standard normal
         relaxed               `~szmass.physics.is_relaxed` of the first three
         extrapolated          outside the masses and redshifts of the fit
         ====================  =================================================================
