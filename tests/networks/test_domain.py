@@ -212,7 +212,7 @@ def test_input_is_checked(score, mocks):
 def test_conditional_densities_whiten():
     rng = np.random.default_rng(4)
     x = rng.uniform(-1, 1, (20000, 2))
-    basis, few = (SmoothBasis([-1, -1], [1, 1], degree) for degree in (3, 1))
+    basis, few = (SmoothBasis([-1, -1], [1, 1], degree, 2) for degree in (3, 1))
     white = rng.standard_normal((len(x), 3))
     values = white * np.exp(np.stack([x[:, 0], x[:, 1] ** 2, np.ones(len(x))], axis=1))
     values[:, 1] += x[:, 0] * values[:, 0]
@@ -235,7 +235,7 @@ def test_conditional_densities_whiten():
 def test_conditional_densities_of_multipoles():
     rng = np.random.default_rng(5)
     x = rng.uniform(0, 1, (20000, 1))
-    basis, few = SmoothBasis([0], [1], 3), SmoothBasis([0], [1], 1)
+    basis, few = SmoothBasis([0], [1], 3, 1), SmoothBasis([0], [1], 1, 1)
     values = (rng.standard_normal((len(x), 2)) + 1j * rng.standard_normal((len(x), 2))) * (1 + x)
     values[:, 1] += 0.5 * values[:, 0]
     density = ConditionalGaussian.fit(values, basis(x), few(x))
