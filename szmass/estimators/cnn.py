@@ -139,7 +139,7 @@ class CNNMass(NeedsDepth, NetworkMass):
     `estimate_masses` with ``mean=True``.
 
     Profiles, shapes and substructure scatter the signal further, by what
-    `AmplitudeNetworks.response <szmass.networks.AmplitudeNetworks.response>` says of own mocks.
+    ``AmplitudeNetworks.response`` says of own mocks.
 
     Where the sample has ``redshift_err``, a standard error, the likelihood is averaged over a
     normal distribution of redshifts about the catalogue's; 0, negative and unknown ones count as
