@@ -168,13 +168,13 @@ def test_states_are_those_that_draw_states_gives(sample, clusters):
 
 
 def test_gas_follows_the_centre_of_mass(sample, clusters):
-    centre = np.asarray(clusters["mass_centre"])
+    centre = np.asarray(clusters["centre_of_mass"])
     np.testing.assert_allclose(clusters["gas_offset"], 0.4 * centre)
     r200 = np.cbrt(2.5 / clusters["m500_m200"] / clusters["one_minus_b"])
     np.testing.assert_allclose(np.linalg.norm(centre, axis=1), clusters["delta_r"] * r200)
     still = draw_clusters(sample, MODEL.off("gas-offset"), **OPTIONS)
     assert not np.any(still["gas_offset"])
-    np.testing.assert_array_equal(still["mass_centre"], centre)
+    np.testing.assert_array_equal(still["centre_of_mass"], centre)
 
 
 def test_y500_keeps_median_and_scatter(clusters):
@@ -185,7 +185,7 @@ def test_y500_keeps_median_and_scatter(clusters):
 
 def test_without_states_nothing_is_new(sample):
     clusters = draw_clusters(sample, "a10", **OPTIONS)
-    assert not {"delta_r", "diffuse_ratio", "mass_centre"} & set(clusters.colnames)
+    assert not {"delta_r", "diffuse_ratio", "centre_of_mass"} & set(clusters.colnames)
     assert "state_model" not in clusters.meta
     for model in (MODEL.off("states"), MODEL.off(), MODEL.smooth()):
         assert model.states is None

@@ -74,7 +74,7 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
         y5r500_true           arcmin2 the same out to 5 R500
         diffuse_ratio                 mass in no halo that stands beside the density peak, or NaN
         diffuse_position              its place [R500]
-        mass_centre                   centre of mass of all that is inside R200c [R500]
+        centre_of_mass                centre of mass of all that is inside R200c [R500]
         ====================  ======= ==========================================================
 
         Places are in the frame of the body's axes. The last three are there with states in the
@@ -173,8 +173,8 @@ def _follow(table, states, gas_follows):
     table["subhalo_position"], table["companion_position"] = position[:, :-1], position[:, -1]
     table["diffuse_ratio"] = made.diffuse_ratio
     table["diffuse_position"] = made.diffuse_position * to_gas[:, np.newaxis]
-    table["mass_centre"] = made.centre * to_gas[:, np.newaxis]
-    table["gas_offset"] = (_GAS_SHARE if gas_follows else 0.0) * table["mass_centre"]
+    table["centre_of_mass"] = made.centre * to_gas[:, np.newaxis]
+    table["gas_offset"] = (_GAS_SHARE if gas_follows else 0.0) * table["centre_of_mass"]
     for name in states.colnames[1:]:
         table[name] = states[name]
 
