@@ -21,3 +21,13 @@ def in_pieces(function, size, *arrays):
         found.append([array[:count] for array in (given if several else (given,))])
     joined = tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
     return joined if several else joined[0]
+
+
+# Rows of a product taken transposed are the lanes of its vectors: on all processors so many go
+# through the same sums, whatever the place where they stand.
+_LANES = 16
+
+
+def row_products(rows, matrix):
+    """Products of rows (N, K) with a matrix (K, P), the same for a row in any company."""
+    return in_pieces(lambda part: (matrix.T @ part.T).T, _LANES, rows)

@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
+from szmass._utils.pieces import row_products
 from szmass._utils.quantities import as_floats
 from szmass.estimators._catalogue_errors import (
     position_errors,
@@ -15,7 +16,6 @@ from szmass.estimators._catalogue_errors import (
 )
 from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._banks import OffsetBank, centring_losses, cluster_templates
-from szmass.estimators.filters._filters import project
 from szmass.estimators.filters._likelihoods import (
     peak_and_interval,
     slice_log_likelihood,
@@ -338,7 +338,7 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
         field = setup.field
         weights, root = _map_filter(field, setup.profile, setup.variance, float(theta))
         depth = depth_factors(self.depth, setup, sample)
-        snr = project(field.fill_all(stack.data, stack.footprint).astype(np.float32), weights)
+        snr = row_products(field.fill_all(stack.data, stack.footprint).astype(np.float32), weights)
         snr = (snr / root / depth[:, np.newaxis]).reshape(-1, *field.counts)
         covered = np.array([field.covered(f) for f in stack.footprint], dtype=bool)
         covered = covered.reshape(snr.shape) & np.isfinite(snr)

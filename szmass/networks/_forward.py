@@ -6,6 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from scipy.special import erf
 
+from szmass._utils.pieces import row_products
 from szmass.exceptions import FileFormatError
 from szmass.networks._inputs import CHANNELS, CONTEXT, FOUND, TOLD
 
@@ -85,7 +86,7 @@ class _Layers:
     def dense(self, name, x, units):
         """Rows (N, features) to (N, units)."""
         kernel, bias = self._weights(name, x.shape[1], units)
-        return x @ kernel + bias
+        return row_products(x, kernel) + bias
 
     def convolution(self, name, x, filters, side, *, stride=1, same=False):
         """Maps (N, ny, nx, channels) to (N, ny', nx', filters), not below zero."""
@@ -104,7 +105,8 @@ class _Layers:
             (ny * row, stride * row, stride * pixel, row, x.itemsize),
             writeable=False,
         )
-        windows = windows.reshape(-1, side * side * channels)
+        # A product for each map: in one of all, sums would depend on a map's place.
+        windows = windows.reshape(n, -1, side * side * channels)
         found = windows @ kernel.reshape(-1, filters)
         found += bias
         return np.maximum(found, 0, out=found).reshape(*shape, filters)

@@ -4,6 +4,7 @@ import astropy.units as u
 import numpy as np
 from scipy import fft
 
+from szmass._utils.pieces import row_products
 from szmass.exceptions import InvalidInputError
 from szmass.maps.sampling import Sampling
 from szmass.physics.pressure import get_pressure_profile
@@ -128,7 +129,7 @@ class NetworkInputs:
         if self._sharpened is not None:
             modes *= self._sharpened
             blocks = fft.idctn(modes, axes=(1, 2), norm="ortho", overwrite_x=False)
-        found = compressed((modes.reshape(len(modes), -1) @ self._filters) / depth[:, 0])
+        found = compressed(row_products(modes.reshape(len(modes), -1), self._filters) / depth[:, 0])
         modes *= self._weights
         filtered = fft.idctn(modes, axes=(1, 2), norm="ortho", overwrite_x=True)
         filtered /= depth

@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from szmass.estimators.filters._filters import FilterBank, Measured, project
+from szmass._utils.pieces import row_products
+from szmass.estimators.filters._filters import FilterBank, Measured
 from szmass.estimators.filters._templates import SIZES, radial_templates, sample_blocks
 from szmass.physics.templates import (
     K_MAX,
@@ -144,7 +145,7 @@ class OffsetBank:
         C^-1 t of all sizes there, (N, S).
         """
         blocks = self.field.fill_all(data, footprint).astype(np.float32)
-        values = project(blocks, self._weights).astype(float)
+        values = row_products(blocks, self._weights).astype(float)
         values = values.reshape(len(data), *self.gram.shape)
         snr = (values / np.sqrt(self.gram)).max(axis=2)
         snr[self.distance > radius[:, np.newaxis] + 1e-9] = -np.inf
@@ -183,7 +184,7 @@ class DisplacedBank:
         n, count = len(data), len(_SHIFTS)
         # Where next to nothing is valid nothing was seen.
         filled = np.nan_to_num(self.field.fill_all(data, footprint))
-        grid = project(filled.astype(np.float32), self._weights).astype(float)
+        grid = row_products(filled.astype(np.float32), self._weights).astype(float)
         grid = grid.reshape(n, len(SIZES), -1, count, count)
         # Rounding of float32 weights cancels in differences from the middle.
         grid -= grid[..., count // 2, count // 2, np.newaxis, np.newaxis]

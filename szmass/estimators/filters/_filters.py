@@ -13,7 +13,7 @@ import astropy.units as u
 import numpy as np
 from scipy import linalg
 
-from szmass._utils.pieces import in_pieces
+from szmass._utils.pieces import row_products
 from szmass.estimators.filters._templates import SIZES, sample_blocks
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import NoiseModel
@@ -31,14 +31,6 @@ _FLOOR = 0.01
 
 # A field of which less than this part is valid is not used.
 _LEAST = 0.05
-
-# Rows of one product; a multiple of the widths of the kernels that compute it.
-_ROWS = 48
-
-
-def project(rows, weights):
-    """Product of rows (N, K) and weights (K, P), the same for a row in any company."""
-    return in_pieces(lambda part: part @ weights, _ROWS, rows)
 
 
 class FieldNoise:
@@ -284,7 +276,7 @@ class FilterBank:
         """
         n = len(data)
         with np.errstate(invalid="ignore", over="ignore"):
-            projection = project(self.field.average(data), self.weights)
+            projection = row_products(self.field.average(data), self.weights)
         projection = projection.reshape(n, *self.shape)
         damaged = ~np.isfinite(projection).all(axis=(1, 2))
         if footprint is not None:

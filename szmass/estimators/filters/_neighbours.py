@@ -5,8 +5,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy.special import log_ndtr
 
+from szmass._utils.pieces import row_products
 from szmass.estimators.filters._banks import cluster_templates, profile_transform
-from szmass.estimators.filters._filters import project
 from szmass.estimators.filters._templates import SIZES, radial_templates
 from szmass.simulations.bodies.models import get_cluster_model
 
@@ -108,7 +108,7 @@ class NeighbourBank:
 
     def depth(self, data, footprint):
         """Noise of each field in units of the model's: robust spread of a filter's output."""
-        snr = project(self._blocks(data, footprint), self._noise_filters).astype(float)
+        snr = row_products(self._blocks(data, footprint), self._noise_filters).astype(float)
         spread = 1.4826 * np.median(np.abs(snr), axis=1)
         return np.where(spread > 0, spread, 1.0)
 
@@ -124,7 +124,7 @@ class NeighbourBank:
         """ln of the odds of such neighbours to none, per beam area; arguments as in `blended`."""
         blocks = self._blocks(data, footprint)
         other, own = (
-            project(blocks, weights).astype(float) / depth[:, np.newaxis]
+            row_products(blocks, weights).astype(float) / depth[:, np.newaxis]
             for weights in (self._weights, self._own_weights)
         )
         own = own.reshape(len(data), len(SIZES), -1)[np.arange(len(data)), size]

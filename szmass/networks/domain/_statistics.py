@@ -7,6 +7,8 @@ from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 
+from szmass._utils.pieces import row_products
+
 #: Multipoles that fields are expanded in.
 MULTIPOLES = (0, 1, 2, 3, 4)
 
@@ -100,12 +102,12 @@ class FieldStatistics:
     def multipoles(self, core, field=None):
         """Rings (N, radii) of multipoles of a core (N, n, n) and field; complex but the first."""
         core = core.reshape(len(core), -1)
-        inner = [core @ weights for weights in self._fits]
+        inner = [row_products(core, weights) for weights in self._fits]
         if field is None:
             outer = [np.zeros((len(core), weights.shape[1])) for weights in self._rings]
         else:
             field = field.reshape(len(field), -1)
-            outer = [field @ weights for weights in self._rings]
+            outer = [row_products(field, weights) for weights in self._rings]
         return [
             np.concatenate([near[:, :i], far[:, :j]], axis=1)
             for near, far, (i, j) in zip(inner, outer, self._kept, strict=True)
@@ -167,7 +169,7 @@ class FieldStatistics:
 
     def _uneven(self, flat):
         """Take away the mean at each radius."""
-        return flat - (flat @ self._ring_means) @ self._hats
+        return flat - row_products(row_products(flat, self._ring_means), self._hats)
 
 
 def _laplacian(a):
