@@ -1,0 +1,301 @@
+"""The table of morphology: one row per cluster, with errors and flags."""
+
+import dataclasses
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+
+from szmass._utils.quantities import as_floats
+from szmass._utils.seeds import check_seed
+from szmass.exceptions import InvalidInputError
+from szmass.morphology._images import Images, one_each
+from szmass.morphology._noise import FEWEST_DRAWS, get_draws
+from szmass.morphology._row import GROUPS, Row
+from szmass.morphology.definitions import get_morphology_preset
+from szmass.morphology.flags import MorphologyFlag as Flag
+from szmass.physics import get_cosmology
+from szmass.physics.checks import check_redshift
+from szmass.physics.cosmology import angular_diameter_distance
+
+__all__ = ["MORPHOLOGY_COLUMNS", "measure_morphology"]
+
+#: Parameters of a table of morphology, and what they are.
+MORPHOLOGY_COLUMNS = {
+    "concentration": "Light within the inner over that within the outer radius",
+    "centroid_shift": "Scatter of centroids of circles about the centre, in the largest radius",
+    "p2_p0": "Power ratio of the quadrupole",
+    "p3_p0": "Power ratio of the octupole",
+    "p4_p0": "Power ratio of the hexadecapole",
+    "asymmetry": "Largest of the four asymmetries that follow",
+    "asymmetry_90": "Asymmetry to a quarter turn",
+    "asymmetry_180": "Asymmetry to a half turn",
+    "asymmetry_flip_x": "Asymmetry to a flip along the columns",
+    "asymmetry_flip_y": "Asymmetry to a flip along the rows",
+    "zernike": "Sum of the roots of the moduli of Zernike coefficients with m > 0",
+    "ellipticity": "1 - b/a of the second moments",
+    "position_angle": "Angle of the long axis from the columns towards the rows",
+    "strip": "Largest difference between light along lines through the centre",
+    "gaussian": "Smaller over larger width of a fitted Gaussian",
+    "offset": "Distance of the peak from the centroid of the aperture, in its radius",
+}
+
+
+def measure_morphology(
+    images,
+    *,
+    r500=None,
+    center="peak",
+    preset="standard",
+    parameters=None,
+    pixel_scale=None,
+    mask=None,
+    background=None,
+    exposure=None,
+    redshift=None,
+    cosmology=None,
+    noise=None,
+    errors=0,
+    depth=None,
+    seed=0,
+    smoothing=0.05,
+    search=1.0,
+    max_masked=0.3,
+):
+    """Measure parameters of morphology on images of clusters.
+
+    Parameters
+    ----------
+    images : CutoutStack or Cutout or ClusterSample or FieldStack or NDData or path-like or array
+        N images of one shape: y-maps, X-ray counts or brightness. A sample gives its cutouts; of a
+        FITS file the first image is taken.
+    r500 : `~astropy.units.Quantity`, optional
+        R500, one or N: angles, or lengths together with ``redshift`` and ``cosmology``. NaN gives a
+        flag. It may be left out for cutouts on a relative geometry, whose angle it is.
+    center : {"peak", "centroid", "middle"} or SkyCoord or array-like, optional
+        The brightest place of the smoothed image, the middle of the circle of one aperture that is
+        the centroid of its light, the middle of the image, positions, or pixels (x, y) counted
+        from 0, of shape (2,) or (N, 2).
+    preset : str or MorphologyDefinition, optional
+        The apertures, see `get_morphology_preset`.
+    parameters : sequence of str, optional
+        What is measured: names among "concentration", "centroid_shift", "power_ratios",
+        "asymmetry", "zernike", "ellipticity", "strip" and "gaussian". None measures all.
+    pixel_scale : `~astropy.units.Quantity`, optional
+        Side of a pixel, for images that do not tell it.
+    mask : array-like of bool, optional
+        True for bad pixels, such as point sources and chip gaps, of one image or of all.
+    background : float or array-like or path-like or (float, float), optional
+        What is subtracted from the images, before they are divided by the exposure. A tuple is the
+        inner and outer radius, in R500 about the middle, of a ring whose mean is subtracted after.
+    exposure : array-like or path-like, optional
+        What the images are divided by; pixels without any are bad.
+    redshift : float or array-like, optional
+        Redshifts, for lengths.
+    cosmology : str or `~astropy.cosmology.FLRW`, optional
+        Cosmology, for lengths.
+    noise : NoiseModel or "planck" or "poisson" or array-like, optional
+        Where errors come from: noise of the map with its correlations, counting (then the images
+        are counts), or the standard deviation of independent pixels. By default the noise that
+        the cutouts are known to have, or the uncertainty of an NDData.
+    errors : int, optional
+        Number of draws of noise for the errors; 0 for none.
+    depth : float or array-like, optional
+        Factor of the noise of a NoiseModel, one or N; by default 1, or that of its depth map.
+    seed : int, optional
+        Seed of the draws: each row has a stream of its own.
+    smoothing : float, optional
+        Standard deviation of the Gaussian before the peak is looked for, in R500; 0 for none.
+    search : float, optional
+        Radius about the middle of the image in which it is looked for, in R500.
+    max_masked : float, optional
+        Largest part of the aperture that may be masked.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        One row per image: ``name``, ``flag`` (see `MorphologyFlag`), ``r500`` [arcmin], ``x`` and
+        ``y`` of the centre [pixel], ``masked`` (part of the aperture), and the parameters, see
+        `MORPHOLOGY_COLUMNS`; NaN where there is none. With errors also ``..._err``, the standard
+        deviation of the draws, ``..._bias``, their mean minus the value, and ``snr``, the light
+        in the aperture over its error. ``meta`` has the definition and the options.
+
+    Raises
+    ------
+    InvalidInputError
+        An argument does not fit the images, or is out of range.
+    InvalidUnitError
+        A radius or a pixel scale has no unit, or another kind of one.
+    UnknownNameError
+        There is no such preset, cosmology or noise.
+
+    Notes
+    -----
+    Circles cut pixels exactly, and pixels of small circles are divided with cubic interpolation:
+    for light that the pixels resolve, sums have errors below 1e-3 from 20 pixels in R500 on.
+
+    * Centroid shift: standard deviation of the distances from the centre to the centroids of
+      circles, in the largest radius (Poole et al. 2006).
+    * Power ratios: Pm/P0 of Buote & Tsai (1995), P0 = a0^2 unless the definition has a
+      ``log_radius``.
+    * Asymmetry: sum abs(I - I turned) / sum I; flips are along the axes of the image.
+    * Zernike: sum over n and m > 0 of abs(c_nm)^(1/2), c_nm being the modulus of the pair of sine
+      and cosine, fitted inside the aperture and divided by the mean light. It follows Capalbo et
+      al. (2021), whose text was not at hand; with moduli it does not depend on the orientation.
+    * Ellipse: inside an ellipse of its own shape, whose long half-axis is the aperture.
+    * Strips, Gaussian fit: as in Cialone et al. (2018), from memory; 24 lines; no constant is
+      fitted beside the Gaussian.
+
+    Masked pixels are filled with the mean of their distance from the centre. In asymmetry they and
+    their partners, in the fits they alone are left out.
+
+    Noise makes all parameters but the concentration larger. ``..._bias`` is what a second helping
+    of the same noise adds, and so about what the first one did.
+
+    References
+    ----------
+    Buote & Tsai 1995, ApJ 452, 522; Poole et al. 2006, MNRAS 373, 881; Cialone et al. 2018, MNRAS
+    477, 139; Capalbo et al. 2021, MNRAS 503, 6155.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> import numpy as np
+    >>> from szmass.morphology import measure_morphology
+    >>> x = np.arange(81) - 40
+    >>> image = np.exp(-((x[:, np.newaxis] / 6) ** 2 + (x / 8) ** 2) / 2)
+    >>> table = measure_morphology(image, pixel_scale=10 * u.arcsec, r500=6 * u.arcmin)
+    >>> for name in ("concentration", "centroid_shift", "ellipticity", "gaussian"):
+    ...     print(name, round(table[name][0], 3))
+    concentration 0.261
+    centroid_shift 0.0
+    ellipticity 0.25
+    gaussian 0.75
+    """
+    images = Images(
+        images, pixel_scale=pixel_scale, mask=mask, background=background, exposure=exposure
+    )
+    definition = get_morphology_preset(preset)
+    groups = _groups(parameters)
+    options = _options(smoothing=smoothing, search=search, max_masked=max_masked)
+    angle, per_kpc = _sizes(images, r500, redshift, cosmology, definition)
+    given = None
+    if not isinstance(center, str):
+        given, center = images.places(center), "given"
+    elif center not in ("peak", "centroid", "middle"):
+        images.places(center)
+    draws = get_draws(images, noise, errors, depth, check_seed(seed))
+
+    names = [name for group in groups for name in GROUPS[group]] + ["offset"]
+    values = np.full((images.n, len(names)), np.nan)
+    spread, bias = np.full_like(values, np.nan), np.full_like(values, np.nan)
+    places, masked = np.full((images.n, 2), np.nan), np.full(images.n, np.nan)
+    light, light_err = np.full((2, images.n), np.nan)
+    flags = np.zeros(images.n, int)
+    for i in range(images.n):
+        try:
+            row = Row(images, i, angle[i], per_kpc[i], definition, groups, options)
+            row.centring = center, None if given is None else given[i]
+            values[i], light[i] = row.measure()
+            places[i], masked[i], flags[i] = row.place, row.masked, row.flag
+            if errors and np.isfinite(light[i]):
+                drawn = [row.measure(noise) for noise in draws(i, row)]
+                light_err[i] = np.std([total for _, total in drawn], ddof=1)
+                spread[i], bias[i] = _spread(np.array([each for each, _ in drawn]), values[i])
+        except Exception:  # noqa: BLE001 - one bad row must not stop the others
+            flags[i] |= Flag.FAILED
+    table = QTable(
+        {
+            "name": images.names,
+            "flag": flags,
+            "r500": np.degrees(angle) * 60 * u.arcmin,
+            "x": places[:, 0],
+            "y": places[:, 1],
+            "masked": masked,
+        }
+    )
+    for k, name in enumerate(names):
+        unit = u.deg if name == "position_angle" else u.one
+        for suffix, column in (("", values), ("_err", spread), ("_bias", bias)):
+            if suffix and (not errors or name == "position_angle"):
+                continue
+            table[name + suffix] = column[:, k] << unit if unit != u.one else column[:, k]
+            table[name + suffix].info.description = MORPHOLOGY_COLUMNS[name]
+    if errors:
+        table["snr"] = light / light_err
+    table.meta.update(
+        preset=definition.name,
+        definition={
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in dataclasses.asdict(definition).items()
+        },
+        center=center,
+        cosmology=None if cosmology is None else str(get_cosmology(cosmology).name),
+        background="ring" if images.ring is not None else images.background is not None,
+        errors=int(errors),
+        noise=None if not errors else getattr(draws, "source", None),
+        seed=int(seed),
+        **options,
+    )
+    return table
+
+
+def _groups(parameters):
+    if parameters is None:
+        return list(GROUPS)
+    groups = [parameters] if isinstance(parameters, str) else list(parameters)
+    if unknown := [str(name) for name in groups if name not in GROUPS]:
+        raise InvalidInputError(
+            f"'parameters' must be among {', '.join(GROUPS)}. Received: {', '.join(unknown)}"
+        )
+    return [name for name in GROUPS if name in groups]
+
+
+def _options(**given):
+    result = {}
+    for name, value in given.items():
+        value = as_floats(value, "", name, finite=True)
+        if value.ndim or value < 0 or (name != "smoothing" and value == 0):
+            raise InvalidInputError(f"'{name}' must be a positive number. Received: {value}")
+        result[name] = float(value)
+    return result
+
+
+def _sizes(images, r500, redshift, cosmology, definition):
+    """R500 [rad] and radians per kpc, (N,); NaN where not known."""
+    per_kpc = np.full(images.n, np.nan)
+    if redshift is not None or cosmology is not None:
+        if redshift is None or cosmology is None:
+            raise InvalidInputError("Give 'redshift' and 'cosmology' together.")
+        z = one_each(check_redshift(redshift), images.n, "redshift")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            distance = angular_diameter_distance(
+                np.where(z > 0, z, np.nan), get_cosmology(cosmology)
+            )
+            per_kpc = 1e-3 / distance
+    elif definition.unit == "kpc":
+        raise InvalidInputError(
+            f"The apertures of {definition.name!r} are in kpc: give 'redshift' and 'cosmology'."
+        )
+    if r500 is None:
+        if images.scale is None:
+            raise InvalidInputError(
+                "'r500' must be given: an angle for each image, for instance theta500, or a length "
+                "with 'redshift' and 'cosmology'."
+            )
+        return np.array(images.scale, float), per_kpc
+    is_length = getattr(r500, "unit", None) is not None and u.Unit(r500.unit).is_equivalent(u.kpc)
+    if not is_length:
+        return one_each(as_floats(r500, u.rad, "r500"), images.n, "r500"), per_kpc
+    if redshift is None:
+        raise InvalidInputError("'r500' is a length: give 'redshift' and 'cosmology' as well.")
+    return one_each(as_floats(r500, u.kpc, "r500"), images.n, "r500") * per_kpc, per_kpc
+
+
+def _spread(drawn, value):
+    known = np.isfinite(drawn)
+    enough = known.sum(axis=0) >= max(FEWEST_DRAWS, len(drawn) / 2)
+    kept = np.where(enough, drawn, 0.0)
+    with np.errstate(invalid="ignore"):
+        err, mean = np.nanstd(kept, axis=0, ddof=1), np.nanmean(kept, axis=0)
+    return np.where(enough, err, np.nan), np.where(enough, mean - value, np.nan)
