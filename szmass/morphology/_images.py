@@ -1,10 +1,12 @@
 """Images of clusters in whatever form they come: pixels, what is valid, and their size."""
 
+import warnings
+
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.nddata import NDData, StdDevUncertainty, VarianceUncertainty
-from astropy.wcs import WCS
+from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_scales
 
 from szmass._io.fits import open_fits
@@ -209,7 +211,9 @@ def _read_fits(path):
             if hdu.is_image and hdu.data is not None and np.squeeze(hdu.data).ndim == 2:
                 data = np.squeeze(hdu.data)
                 data = data.astype(data.dtype.newbyteorder("="))
-                wcs = WCS(hdu.header)
+                with warnings.catch_warnings():  # spellings that astropy puts right by itself
+                    warnings.simplefilter("ignore", FITSFixedWarning)
+                    wcs = WCS(hdu.header)
                 meta = {"OBJECT": str(hdu.header.get("OBJECT", path.name))}
                 return NDData(data, wcs=wcs.celestial if wcs.has_celestial else None, meta=meta)
     raise FileFormatError(f"{path} holds no image of two dimensions.")

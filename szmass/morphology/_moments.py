@@ -53,17 +53,21 @@ def _cubic(start, size, f, n):
     if n < 4:
         return np.maximum(0.0, 1 - np.abs(places[:, np.newaxis] - np.arange(n)))
     first = np.clip(np.floor(places).astype(int) - 1, 0, n - 4)
-    t = places - first
-    weights = (
+    weights = cubic_weights(places - first)
+    matrix = np.zeros((len(places), n))
+    for k, weight in enumerate(weights):
+        matrix[np.arange(len(places)), first + k] = weight
+    return matrix
+
+
+def cubic_weights(t):
+    """Weights of values at 0, 1, 2 and 3 in the cubic through them at t."""
+    return (
         -(t - 1) * (t - 2) * (t - 3) / 6,
         t * (t - 2) * (t - 3) / 2,
         -t * (t - 1) * (t - 3) / 2,
         t * (t - 1) * (t - 2) / 6,
     )
-    matrix = np.zeros((len(places), n))
-    for k, weight in enumerate(weights):
-        matrix[np.arange(len(places)), first + k] = weight
-    return matrix
 
 
 def moments(weighted, centre, radius, order):
@@ -150,10 +154,14 @@ def zernike_sum(image, good, centre, radius, order):
     A fit is exact for sums of polynomials whatever the pixels, and masked pixels do not count.
     """
     names, basis = _zernike_basis(order)
-    part, middle = window(centre, radius)
-    weight = good[part] * disc(good[part].shape, middle, radius)
-    sums = moments(image[part] * weight, middle, radius, order)
-    products = moments(weight, middle, radius, 2 * order)
+    light, middle, divided = circle(image, centre, radius, _PIXELS_OF_MULTIPOLES)
+    weight = circle(np.ones(image.shape), centre, radius, _PIXELS_OF_MULTIPOLES)[0]
+    if not good.all():
+        known = circle(good.astype(float), centre, radius, _PIXELS_OF_MULTIPOLES)[0]
+        bad = np.abs(known - weight) > 1e-9 * weight.max()
+        light[bad], weight[bad] = 0.0, 0.0
+    sums = moments(light, middle, divided, order)
+    products = moments(weight, middle, divided, 2 * order)
     # Products of y^b x^a with y^b' x^a' by index.
     b, a = np.divmod(np.arange((order + 1) ** 2), order + 1)
     gram = basis @ products[np.add.outer(b, b), np.add.outer(a, a)] @ basis.T

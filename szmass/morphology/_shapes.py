@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from szmass.morphology._moments import disc, moments, window
+from szmass.morphology._moments import cubic_weights, disc, moments, window
 
 #: What an image is compared with: itself turned, or flipped along one of its own axes.
 TURNS = ("90", "180", "flip_x", "flip_y")
@@ -17,7 +17,7 @@ _ALONG = np.linspace(-1, 1, 97)
 def asymmetries(image, good, centre, radius):
     """Sum |I - I turned| / sum I within a circle, for each of `TURNS`.
 
-    Turns map pixels to pixels but for a shift, in which values are interpolated linearly. A pixel
+    Turns map pixels to pixels but for a shift, in which values are interpolated by cubics. A pixel
     counts if it and all that its partner is made of are good.
     """
     part, middle = window(centre, radius)
@@ -37,7 +37,7 @@ def asymmetries(image, good, centre, radius):
     image = np.where(good, image, 0.0)
     result = []
     for turn in turns:
-        weight = aperture * (good & (turn(known) > 1 - 1e-9))
+        weight = aperture * (good & (np.abs(turn(known) - 1) < 1e-9))
         total = np.sum(weight * image)
         difference = np.sum(weight * np.abs(image - turn(image)))
         result.append(difference / total if total > 0 else np.nan)
@@ -45,24 +45,25 @@ def asymmetries(image, good, centre, radius):
 
 
 class _Picker:
-    """Interpolate n rows linearly at places that are one apart; beyond the rows is nothing."""
+    """Interpolate n rows at places that are one apart, by cubics; beyond the rows is nothing."""
 
     def __init__(self, places, n):
         first = np.floor(places[0] + 1e-9)
-        # A place within rounding of a row needs no neighbour, which may be outside.
-        self._part = max(places[0] - first, 0.0)
-        if self._part < 1e-9:
-            self._part = 0.0
+        t = places[0] - first
+        # A place within rounding of a row needs no neighbours, which may be outside.
+        self._weights = cubic_weights(t + 1) if abs(t) > 1e-9 else (0.0, 1.0, 0.0, 0.0)
         index = first.astype(int) + np.rint(places - places[0]).astype(int)
-        self._inside = [(index + k >= 0) & (index + k < n) for k in (0, 1)]
-        self._index = [np.clip(index + k, 0, n - 1) for k in (0, 1)]
+        self._rows = [
+            (np.clip(row, 0, n - 1), ((row >= 0) & (row < n))[:, np.newaxis])
+            for row in (index + k for k in (-1, 0, 1, 2))
+        ]
 
     def __call__(self, values):
-        low, high = (
-            values[index] * inside[:, np.newaxis]
-            for index, inside in zip(self._index, self._inside, strict=True)
+        return sum(
+            weight * (values[row] * inside)
+            for weight, (row, inside) in zip(self._weights, self._rows, strict=True)
+            if weight
         )
-        return low if not self._part else (1 - self._part) * low + self._part * high
 
 
 def ellipse(image, centre, radius, *, steps=100, tolerance=1e-5):
@@ -113,20 +114,25 @@ def ellipse(image, centre, radius, *, steps=100, tolerance=1e-5):
 
 
 def strips(image, centre, radius):
-    """Largest difference between the light along two lines through the centre.
+    """Largest difference between the light along two lines through the centre, in either sense.
 
     It is the sum of absolute differences over the light along the brightest line; 24 lines, each
     over the diameter.
     """
+    part, centre = window(centre, radius + 2)
     places = (
         centre[1] + radius * np.outer(np.sin(_ANGLES), _ALONG),
         centre[0] + radius * np.outer(np.cos(_ANGLES), _ALONG),
     )
-    light = map_coordinates(image, places, order=1, mode="nearest")
+    light = map_coordinates(image[part], places, order=3, mode="nearest")
     light[:, [0, -1]] /= 2  # the trapezium rule
     brightest = light.sum(axis=1).max()
-    differences = [np.abs(light[i + 1 :] - light[i]).sum(axis=1) for i in range(len(light) - 1)]
-    return max(map(np.max, differences)) / brightest if brightest > 0 else np.nan
+    if not brightest > 0:
+        return np.nan
+    both = np.concatenate([light, light[:, ::-1]])
+    return (
+        max(np.abs(both[i:] - line).sum(axis=1).max() for i, line in enumerate(light)) / brightest
+    )
 
 
 def gaussian_axes(image, good, centre, radius, *, steps=60, tolerance=1e-5):
