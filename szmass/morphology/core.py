@@ -114,9 +114,10 @@ def measure_morphology(
     Returns
     -------
     `~astropy.table.QTable`
-        One row per image: ``name``, ``flag`` (see `MorphologyFlag`), ``r500`` [arcmin], ``x`` and
-        ``y`` of the centre [pixel], ``masked`` (part of the aperture), and the parameters, see
-        `MORPHOLOGY_COLUMNS`; NaN where there is none. With errors also ``..._err``, the standard
+        One row per image: ``name``, ``flag`` (see `MorphologyFlag`), ``r500`` [arcmin], ``scale``
+        (R500 in pixels, or a kpc where the apertures are in kpc), ``x`` and ``y`` of the centre
+        [pixel], ``masked`` (part of the aperture), and the parameters, see `MORPHOLOGY_COLUMNS`;
+        NaN where there is none. With errors also ``..._err``, the standard
         deviation of the draws, ``..._bias``, their mean minus the value, and ``snr``, the light
         in the aperture over its error. ``meta`` has the definition and the options.
 
@@ -189,13 +190,15 @@ def measure_morphology(
     names = [name for group in groups for name in GROUPS[group]] + ["offset"]
     values = np.full((images.n, len(names)), np.nan)
     spread, bias = np.full_like(values, np.nan), np.full_like(values, np.nan)
-    places, masked = np.full((images.n, 2), np.nan), np.full(images.n, np.nan)
+    places, masked, scale = (
+        np.full(shape, np.nan) for shape in ((images.n, 2), images.n, images.n)
+    )
     light, light_err = np.full((2, images.n), np.nan)
     flags = np.zeros(images.n, int)
     for i in range(images.n):
         try:
             row = Row(images, i, angle[i], per_kpc[i], definition, groups, options)
-            row.centring = center, None if given is None else given[i]
+            row.centring, scale[i] = (center, None if given is None else given[i]), row.unit
             values[i], light[i] = row.measure()
             places[i], masked[i], flags[i] = row.place, row.masked, row.flag
             if errors and np.isfinite(light[i]):
@@ -209,6 +212,7 @@ def measure_morphology(
             "name": images.names,
             "flag": flags,
             "r500": np.degrees(angle) * 60 * u.arcmin,
+            "scale": scale,
             "x": places[:, 0],
             "y": places[:, 1],
             "masked": masked,
