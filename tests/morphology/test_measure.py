@@ -285,7 +285,7 @@ def test_errors_of_independent_pixels_from_an_uncertainty():
         ({"r500": [10, 11] * u.arcmin}, InvalidInputError, "one per image"),
         ({"r500": 1 * u.Mpc}, InvalidInputError, "give 'redshift' and 'cosmology'"),
         ({"preset": "yuan2020"}, InvalidInputError, "in kpc: give 'redshift'"),
-        ({"preset": "standart"}, UnknownNameError, "Did you mean 'standard'"),
+        ({"preset": "standard1"}, UnknownNameError, "Did you mean 'standard'"),
         ({"redshift": 0.1}, InvalidInputError, "together"),
         ({"center": "brightest"}, InvalidInputError, "'center'"),
         ({"center": [1, 2, 3]}, InvalidInputError, "'center'"),
