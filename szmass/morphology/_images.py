@@ -23,6 +23,10 @@ _KINDS = (
 )
 
 
+#: No value is larger: healpy and Planck mark bad pixels by -1.6375e30.
+LARGEST = 1e30
+
+
 class Images:
     """N images of one shape: data (N, ny, nx), which of them are valid, and sides of pixels [rad].
 
@@ -142,7 +146,7 @@ class Images:
         """Image, background, exposure (arrays, or None), and which pixels are valid, of one row."""
         image = np.asarray(self.data[i], float)
         background, exposure = (_of_row(maps, i) for maps in (self.background, self.exposure))
-        good = np.isfinite(image) & (np.abs(image) < 1e30)
+        good = np.isfinite(image) & (np.abs(image) < LARGEST)
         for valid in (self._good, None if self._mask is None else ~self._mask):
             if valid is not None:
                 good &= _of_row(valid, i)
@@ -171,11 +175,11 @@ class Images:
                 if np.isfinite(position.data.lon.value):
                     result[i] = wcs.world_to_pixel(position)
             return result
-        places = as_floats(center, "", "center")
-        if places.shape not in ((2,), (self.n, 2)):
+        places = None if isinstance(center, str) else as_floats(center, "", "center")
+        if places is None or places.shape not in ((2,), (self.n, 2)):
             raise InvalidInputError(
                 "'center' must be 'peak', 'centroid', 'middle', a SkyCoord, or pixels (x, y) of "
-                f"shape (2,) or ({self.n}, 2). Received: shape {places.shape}"
+                f"shape (2,) or ({self.n}, 2). Received: {center!r:.200}"
             )
         return np.broadcast_to(places, (self.n, 2))
 

@@ -8,7 +8,7 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps import NoiseModel
 from szmass.maps.noise.core import get_noise_model
 from szmass.maps.noise.depth import DepthMap
-from szmass.morphology._images import one_each
+from szmass.morphology._images import LARGEST, one_each
 
 #: Fewest draws that have a standard deviation.
 FEWEST_DRAWS = 2
@@ -29,10 +29,12 @@ def get_draws(images, noise, errors, depth, seed):
                 "'noise' must be given for errors: the images do not know theirs. Give a "
                 "NoiseModel of the map, 'poisson' for counts, or a standard deviation."
             )
-    if isinstance(noise, str) and noise == "poisson":
-        return _Poisson(images, errors, seed)
-    if isinstance(noise, str | NoiseModel):
+    if isinstance(noise, NoiseModel) or (isinstance(noise, str) and noise != "poisson"):
         return _Correlated(images, get_noise_model(noise), errors, depth, seed)
+    if depth is not None:
+        raise InvalidInputError("'depth' is a factor of a NoiseModel: give that as 'noise'.")
+    if isinstance(noise, str):
+        return _Poisson(images, errors, seed)
     return _White(images, noise, errors, seed)
 
 
@@ -40,7 +42,7 @@ class _Poisson:
     source = "poisson"
 
     def __init__(self, images, errors, seed):
-        counts = images.data[np.isfinite(images.data)]
+        counts = images.data[np.abs(images.data) < LARGEST]
         if np.any(counts < 0) or np.any(counts != np.rint(counts)):
             raise InvalidInputError(
                 "noise='poisson' draws counts: the images must be whole numbers >= 0. Give what is "

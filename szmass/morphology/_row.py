@@ -26,7 +26,7 @@ _FEWEST_PIXELS = 3.0
 class Row:
     """One cluster: its image, and how it is measured with and without more noise."""
 
-    def __init__(self, images, i, angle, per_kpc, definition, groups, options):
+    def __init__(self, images, i, angle, per_kpc, no_redshift, definition, groups, options):
         self.definition, self.groups, self.options = definition, groups, options
         self.raw, self.background, self.exposure, self.good = images.row(i)
         self.ring, self.shape = images.ring, images.shape
@@ -35,10 +35,10 @@ class Row:
         self.unit = self.radius
         if definition.unit == "kpc":
             self.unit = np.tan(per_kpc) / np.tan(images.pixel[i])
-        if not np.isfinite(self.radius):
-            self.flag |= Flag.NO_R500
-        elif not np.isfinite(self.unit):
+        if no_redshift:
             self.flag |= Flag.NO_REDSHIFT
+        elif not np.isfinite(self.radius):
+            self.flag |= Flag.NO_R500
         beam = 0.0 if images.beam is None else images.beam.to_value(u.rad) / images.pixel[i]
         core = definition.concentration[0] * self.unit
         if self.radius <= max(_FEWEST_PIXELS, beam) or core < 0.5:
@@ -124,7 +124,7 @@ class Row:
         sigma = self.options["smoothing"] * self.radius
         if sigma > 0.3:
             image = gaussian_filter(image, sigma, mode="constant")
-            if not self.good.all() or near[0].any() or near[:, 0].any():
+            if not self.good.all() or near[[0, -1]].any() or near[:, [0, -1]].any():
                 covered = gaussian_filter(self.good.astype(float), sigma, mode="constant")
                 image = np.divide(image, covered, out=np.zeros(self.shape), where=covered > 0.1)
         row, column = np.unravel_index(np.argmax(np.where(near, image, -np.inf)), self.shape)

@@ -179,7 +179,7 @@ def measure_morphology(
     definition = get_morphology_preset(preset)
     groups = _groups(parameters)
     options = _options(smoothing=smoothing, search=search, max_masked=max_masked)
-    angle, per_kpc = _sizes(images, r500, redshift, cosmology, definition)
+    angle, per_kpc, no_redshift = _sizes(images, r500, redshift, cosmology, definition)
     given = None
     if not isinstance(center, str):
         given, center = images.places(center), "given"
@@ -197,7 +197,7 @@ def measure_morphology(
     flags = np.zeros(images.n, int)
     for i in range(images.n):
         try:
-            row = Row(images, i, angle[i], per_kpc[i], definition, groups, options)
+            row = Row(images, i, angle[i], per_kpc[i], no_redshift[i], definition, groups, options)
             row.centring, scale[i] = (center, None if given is None else given[i]), row.unit
             values[i], light[i] = row.measure()
             places[i], masked[i], flags[i] = row.place, row.masked, row.flag
@@ -266,34 +266,30 @@ def _options(**given):
 
 
 def _sizes(images, r500, redshift, cosmology, definition):
-    """R500 [rad] and radians per kpc, (N,); NaN where not known."""
+    """R500 [rad], radians per kpc, and which rows lack a redshift that they need, (N,)."""
+    length = getattr(r500, "unit", None) is not None and u.Unit(r500.unit).is_equivalent(u.kpc)
+    needed = length or definition.unit == "kpc"
     per_kpc = np.full(images.n, np.nan)
-    if redshift is not None or cosmology is not None:
-        if redshift is None or cosmology is None:
-            raise InvalidInputError("Give 'redshift' and 'cosmology' together.")
+    if (redshift is None) != (cosmology is None):
+        raise InvalidInputError("Give 'redshift' and 'cosmology' together.")
+    if redshift is not None:
         z = one_each(check_redshift(redshift), images.n, "redshift")
         with np.errstate(divide="ignore", invalid="ignore"):
-            distance = angular_diameter_distance(
-                np.where(z > 0, z, np.nan), get_cosmology(cosmology)
-            )
-            per_kpc = 1e-3 / distance
-    elif definition.unit == "kpc":
-        raise InvalidInputError(
-            f"The apertures of {definition.name!r} are in kpc: give 'redshift' and 'cosmology'."
-        )
+            z = np.where(z > 0, z, np.nan)
+            per_kpc = 1e-3 / angular_diameter_distance(z, get_cosmology(cosmology))
+    elif needed:
+        what = "'r500' is a length" if length else f"Apertures of {definition.name!r} are in kpc"
+        raise InvalidInputError(f"{what}: give 'redshift' and 'cosmology' as well.")
+    no_redshift = np.isnan(per_kpc) & needed
     if r500 is None:
         if images.scale is None:
             raise InvalidInputError(
                 "'r500' must be given: an angle for each image, for instance theta500, or a length "
                 "with 'redshift' and 'cosmology'."
             )
-        return np.array(images.scale, float), per_kpc
-    is_length = getattr(r500, "unit", None) is not None and u.Unit(r500.unit).is_equivalent(u.kpc)
-    if not is_length:
-        return one_each(as_floats(r500, u.rad, "r500"), images.n, "r500"), per_kpc
-    if redshift is None:
-        raise InvalidInputError("'r500' is a length: give 'redshift' and 'cosmology' as well.")
-    return one_each(as_floats(r500, u.kpc, "r500"), images.n, "r500") * per_kpc, per_kpc
+        return np.array(images.scale, float), per_kpc, no_redshift
+    radius = one_each(as_floats(r500, u.kpc if length else u.rad, "r500"), images.n, "r500")
+    return radius * (per_kpc if length else 1), per_kpc, no_redshift
 
 
 def _spread(drawn, value):

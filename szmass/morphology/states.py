@@ -275,7 +275,9 @@ class StateRegression:
 
         Parameters
         ----------
-        tables, truth
+        tables : `~astropy.table.Table` or dict of str to `~astropy.table.Table`
+            As in `fit`.
+        truth : `~astropy.table.Table` or dict or array-like
             As in `fit`.
         folds : int, optional
             Number of parts that the clusters are divided into.

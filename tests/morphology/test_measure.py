@@ -106,7 +106,7 @@ def test_lengths_follow_from_redshift_and_cosmology(images):
     stack = stack_of(*images)
     table = measure_morphology(stack, r500=length, **options)
     np.testing.assert_allclose(table["r500"][[0, 2]].value, R500.value, rtol=1e-6)
-    assert [MorphologyFlag.describe(f) for f in table["flag"]] == ["", "NO_R500", ""]
+    assert [MorphologyFlag.describe(f) for f in table["flag"]] == ["", "NO_REDSHIFT", ""]
     kpc = measure_morphology(stack, r500=R500, preset="yuan2020", **options)
     assert [MorphologyFlag.describe(f) for f in kpc["flag"]] == ["", "NO_REDSHIFT", ""]
     scale = cosmology.kpc_proper_per_arcmin(0.1).value * R500.value
@@ -284,7 +284,7 @@ def test_errors_of_independent_pixels_from_an_uncertainty():
         ({"r500": 10}, InvalidUnitError, "'r500'"),
         ({"r500": [10, 11] * u.arcmin}, InvalidInputError, "one per image"),
         ({"r500": 1 * u.Mpc}, InvalidInputError, "give 'redshift' and 'cosmology'"),
-        ({"preset": "yuan2020"}, InvalidInputError, "in kpc: give 'redshift'"),
+        ({"preset": "yuan2020"}, InvalidInputError, "are in kpc: give 'redshift'"),
         ({"preset": "standard1"}, UnknownNameError, "Did you mean 'standard'"),
         ({"redshift": 0.1}, InvalidInputError, "together"),
         ({"center": "brightest"}, InvalidInputError, "'center'"),
@@ -295,6 +295,7 @@ def test_errors_of_independent_pixels_from_an_uncertainty():
         ({"background": (2.0, 1.0)}, InvalidInputError, "'background'"),
         ({"errors": 10}, InvalidInputError, "'noise' must be given"),
         ({"errors": 1, "noise": "planck"}, InvalidInputError, "at least 2"),
+        ({"errors": 9, "noise": 1.0, "depth": 2}, InvalidInputError, "'depth' is a factor"),
         ({"errors": -3}, InvalidInputError, "'errors'"),
         ({"errors": 10, "noise": "poisson"}, InvalidInputError, "whole numbers"),
         ({"errors": 10, "noise": np.ones(4)}, InvalidInputError, "'noise' must be one number"),
