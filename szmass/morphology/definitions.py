@@ -128,6 +128,19 @@ for _preset in (
         ),
     ),
     MorphologyDefinition(
+        name="lovoccs",
+        concentration=(100.0, 500.0),
+        shift=tuple(25.0 * k for k in range(1, 21)),
+        power=500.0,
+        aperture=500.0,
+        log_radius=500.0,
+        unit="kpc",
+        note=(
+            "c and w of X-LoVoCCS, as in its public notebooks (github.com/LoVoCCS), which take the "
+            "background from a ring of 800 to 1000 kpc; the other radii follow them."
+        ),
+    ),
+    MorphologyDefinition(
         name="santos2008",
         concentration=(40.0, 400.0),
         shift=tuple(400 * tenth for tenth in _TENTHS),

@@ -3,9 +3,10 @@
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 
 from szmass.morphology import get_morphology_preset, measure_morphology
-from szmass.physics import theta500
+from szmass.physics import get_cosmology, theta500
 
 pytestmark = pytest.mark.real_data
 
@@ -70,3 +71,21 @@ def test_a3158_with_apertures_in_kpc(a3158):
     assert row["centroid_shift"] == pytest.approx(0.007, abs=0.003)
     assert row["p3_p0"] < 3e-7
     assert row["ellipticity"] == pytest.approx(0.19, abs=0.06)
+
+
+def test_a3158_is_what_xmm_sees(a3158):
+    # LoVoCCS-27 in the tables of github.com/LoVoCCS/X-LoVoCCS-Analyses: its peak, c and w.
+    scale = get_cosmology("PSZ2").kpc_proper_per_arcmin(0.059).value * R500.value
+    row = a3158(
+        preset="lovoccs",
+        **COSMOLOGY,
+        center=SkyCoord([55.721], [-53.6318], unit="deg"),
+        background=(800 / scale, 1000 / scale),
+        noise="poisson",
+        errors=40,
+        parameters=("concentration", "centroid_shift"),
+    )
+    # ROSAT blurs the inner 100 kpc, 88 arcsec, by 25 arcsec.
+    assert row["concentration"] == pytest.approx(0.212, abs=0.03)
+    assert row["centroid_shift"] == pytest.approx(0.0124, abs=2.5 * row["centroid_shift_err"])
+    assert row["centroid_shift_err"] < 0.003
