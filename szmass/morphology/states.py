@@ -4,26 +4,22 @@ import numpy as np
 from astropy.table import QTable
 from scipy.special import ndtr, ndtri
 
+from szmass._tables.files import read_table, write_table
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_count, check_seed
-from szmass.exceptions import InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.morphology._copula import (
+    STATE_PARAMETERS,
+    columns_of,
+    interpolated,
+    nearest_correlation,
+    numbers_of,
+    rows_of_tables,
+    scores_of,
+)
 from szmass.physics import get_dynamical_state
 
 __all__ = ["STATE_PARAMETERS", "StateRegression"]
-
-#: Parameters of morphology that tell of the state.
-STATE_PARAMETERS = (
-    "concentration",
-    "centroid_shift",
-    "p2_p0",
-    "p3_p0",
-    "asymmetry_180",
-    "zernike",
-    "ellipticity",
-    "strip",
-    "gaussian",
-    "offset",
-)
 
 _NODES = 201
 _LEVELS = (np.arange(_NODES) + 0.5) / _NODES
@@ -155,8 +151,8 @@ class StateRegression:
         InvalidInputError
             Lengths differ, or the state or a parameter is known for fewer than 100 clusters.
         """
-        names, values = _columns(tables, parameters)
-        numbers = _numbers(truth, get_dynamical_state(state))
+        names, values = columns_of(tables, parameters)
+        numbers = numbers_of(truth, get_dynamical_state(state))
         if numbers.shape != (len(values),):
             raise InvalidInputError(
                 f"'truth' must be of the {len(values)} clusters of the tables. "
@@ -174,7 +170,7 @@ class StateRegression:
         for k in range(_FOLDS):
             fit = cls._of_values(names, values[part != k], **options)
             mean, variance, *_ = fit._conditional(values[part == k, 1:])
-            score = _scores(values[part == k, 0], fit.quantiles[0], fit.levels)
+            score = scores_of(values[part == k, 0], fit.quantiles[0], fit.levels)
             distances.append((score - mean) / np.sqrt(variance))
         residuals = np.quantile(np.concatenate(distances), _LEVELS)
         residuals += 1e-9 * np.arange(_NODES)  # rising where values repeat
@@ -188,14 +184,14 @@ class StateRegression:
             [np.quantile(column[k], _LEVELS) for column, k in zip(values.T, known.T, strict=True)]
         )
         scores = np.column_stack(
-            [_scores(column, q, _LEVELS) for column, q in zip(values.T, quantiles, strict=True)]
+            [scores_of(column, q, _LEVELS) for column, q in zip(values.T, quantiles, strict=True)]
         )
         # Of each pair by the clusters that have both; zeros for missing scores do that.
         filled = np.where(known, scores, 0.0)
         norm = np.sqrt((filled**2).T @ known)
         correlation = (filled.T @ filled) / (norm * norm.T)
         options = {"number": len(values), "shrinkage": shrinkage, "residuals": residuals}
-        return cls(state, names, _LEVELS, quantiles, _positive(correlation), **options)
+        return cls(state, names, _LEVELS, quantiles, nearest_correlation(correlation), **options)
 
     def predict(self, tables):
         """Give the distribution of the state of clusters.
@@ -222,7 +218,7 @@ class StateRegression:
         mean, variance, used, outside = self._conditional(self._values(tables))
         spread = np.sqrt(variance)
         low, middle, high = self.quantile(tables, ndtr([-1, 0, 1])).T
-        limit = _scores(np.array([self.state.limit]), self.quantiles[0], self.levels)[0]
+        limit = scores_of(np.array([self.state.limit]), self.quantiles[0], self.levels)[0]
         result = QTable()
         first = next(iter(tables.values())) if isinstance(tables, dict) else tables
         if "name" in first.colnames:
@@ -265,9 +261,75 @@ class StateRegression:
         mean, variance, used, _ = self._conditional(self._values(tables))
         normal = np.broadcast_to(ndtri(levels), (len(mean), *levels.shape))
         shape = (-1,) + (1,) * levels.ndim
-        own = _extended(normal, ndtri(self.levels), self.residuals)
+        own = interpolated(normal, ndtri(self.levels), self.residuals)
         steps = np.where(used.reshape(shape) > 0, own, normal) * np.sqrt(variance).reshape(shape)
         return np.interp(mean.reshape(shape) + steps, ndtri(self.levels), self.quantiles[0])
+
+    def write(self, path, *, overwrite=False):
+        """Write the fit as a table: ECSV, FITS or VOTable by its suffix.
+
+        Parameters
+        ----------
+        path : path-like
+            The target. It is complete or not there.
+        overwrite : bool, optional
+            Replace an existing file.
+
+        Raises
+        ------
+        InvalidInputError
+            The target exists, or its folder does not, or the definition of the state is none that
+            has a name.
+        """
+        get_dynamical_state(self.state.name)
+        table = QTable({"level": self.levels, "residual": self.residuals})
+        for k, quantiles in enumerate(self.quantiles):
+            table[f"quantile_{k}"] = quantiles
+        table.meta.update(
+            szmass="state regression",
+            state=self.state.name,
+            names=list(self.names),
+            correlation=self.correlation.ravel().tolist(),
+            number=self.number,
+            shrinkage=self.shrinkage,
+        )
+        write_table(table, path, overwrite=overwrite)
+
+    @classmethod
+    def read(cls, path):
+        """Read a fit that `write` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Returns
+        -------
+        StateRegression
+            The fit.
+
+        Raises
+        ------
+        FileFormatError
+            The file is something else, or damaged.
+        """
+        table = read_table(path)
+        try:
+            names = list(table.meta["names"])
+            k = 1 + len(names)
+            return cls(
+                table.meta["state"],
+                names,
+                np.asarray(table["level"], float),
+                [np.asarray(table[f"quantile_{i}"], float) for i in range(k)],
+                np.reshape(np.asarray(table.meta["correlation"], float), (k, k)),
+                number=int(table.meta["number"]),
+                shrinkage=float(table.meta["shrinkage"]),
+                residuals=np.asarray(table["residual"], float),
+            )
+        except (KeyError, TypeError, ValueError) as err:
+            raise FileFormatError(f"{path} is no fit of dynamical states: {err}") from err
 
     @classmethod
     def held_out(cls, tables, truth, *, folds=10, seed=0, **options):
@@ -301,16 +363,16 @@ class StateRegression:
         if folds < 2:
             raise InvalidInputError(f"'folds' must be at least 2. Received: {folds}")
         state = get_dynamical_state(options.get("state", "deluca2021"))
-        numbers = _numbers(truth, state)
+        numbers = numbers_of(truth, state)
         part = np.random.default_rng(check_seed(seed)).permutation(len(numbers)) % folds
         pieces, rows = [], []
         for k in range(folds):
             inside = part == k
-            fit = cls.fit(_of_rows(tables, ~inside), numbers[~inside], **options)
-            left = _of_rows(tables, inside)
+            fit = cls.fit(rows_of_tables(tables, ~inside), numbers[~inside], **options)
+            left = rows_of_tables(tables, inside)
             piece = fit.predict(left)
             mean, variance, used, _ = fit._conditional(fit._values(left))
-            score = _scores(numbers[inside], fit.quantiles[0], fit.levels)
+            score = scores_of(numbers[inside], fit.quantiles[0], fit.levels)
             piece["truth"] = numbers[inside]
             piece["rank"] = fit._below((score - mean) / np.sqrt(variance), used)
             pieces.append(piece)
@@ -322,18 +384,21 @@ class StateRegression:
         return result
 
     def _values(self, tables):
-        return _columns(tables, None, wanted=self.names)[1]
+        return columns_of(tables, None, wanted=self.names)[1]
 
     def _below(self, distance, used):
         """Probability of less than a distance from the mean, in standard deviations."""
-        own = _extended(distance, self.residuals, ndtri(self.levels))
+        own = interpolated(distance, self.residuals, ndtri(self.levels))
         return ndtr(np.where(used > 0, own, distance))
 
     def _conditional(self, values):
         """Mean and variance of the score, and how many parameters are known and outside, (N,)."""
         known = np.isfinite(values)
         scores = np.column_stack(
-            [_scores(v, q, self.levels) for v, q in zip(values.T, self.quantiles[1:], strict=True)]
+            [
+                scores_of(v, q, self.levels)
+                for v, q in zip(values.T, self.quantiles[1:], strict=True)
+            ]
         )
         low, high = self.quantiles[1:, 0], self.quantiles[1:, -1]
         outside = np.sum(known & ((values < low) | (values > high)), axis=1)
@@ -351,71 +416,3 @@ class StateRegression:
             within = 1 - 2 * with_state @ weights + weights @ among @ weights
             variance[rows] = min(1.0, within * (self.number + len(at)) / (self.number - len(at)))
         return mean, variance, known.sum(axis=1), outside
-
-
-def _extended(x, nodes, values):
-    """Interpolate, and beyond the nodes go on with slope 1."""
-    beyond = np.minimum(x - nodes[0], 0) + np.maximum(x - nodes[-1], 0)
-    return np.interp(x, nodes, values) + beyond
-
-
-def _scores(values, quantiles, levels):
-    """Normal scores of values by their quantiles, NaN to NaN."""
-    # Where quantiles repeat, the middle of their levels.
-    low = np.interp(values, quantiles, ndtri(levels))
-    high = -np.interp(-values, -quantiles[::-1], -ndtri(levels)[::-1])
-    return (low + high) / 2
-
-
-def _positive(correlation):
-    """Give the matrix, or one near it whose eigenvalues are positive and whose diagonal is 1."""
-    eigenvalues, vectors = np.linalg.eigh(correlation)
-    if eigenvalues[0] > 1e-6:
-        return correlation
-    correlation = (vectors * np.maximum(eigenvalues, 1e-3)) @ vectors.T
-    scale = np.sqrt(np.diag(correlation))
-    return correlation / np.outer(scale, scale)
-
-
-def _columns(tables, parameters, wanted=None):
-    """Names "band:parameter" or "parameter", and their values (N, K)."""
-    bands = tables if isinstance(tables, dict) else {"": tables}
-    names, columns = [], []
-    if not bands or len({len(table) for table in bands.values()}) != 1:
-        raise InvalidInputError("'tables' must be tables of one length, one for each band.")
-    for band, table in bands.items():
-        chosen = parameters
-        if wanted is not None:
-            start = f"{band}:" if band else ""
-            chosen = [n.removeprefix(start) for n in wanted if not band or n.startswith(start)]
-        elif chosen is None:
-            chosen = [name for name in STATE_PARAMETERS if name in table.colnames]
-        for name in chosen:
-            if name not in table.colnames:
-                raise InvalidInputError(
-                    f"The table{f' {band!r}' if band else ''} has no column {name!r}. It has: "
-                    f"{', '.join(table.colnames)}."
-                )
-            names.append(f"{band}:{name}" if band else name)
-            columns.append(as_floats(table[name], "", name))
-    if not names or (wanted is not None and set(names) != set(wanted)):
-        raise InvalidInputError(
-            f"'tables' must have the parameters {', '.join(wanted or STATE_PARAMETERS)}. "
-            f"Received: {', '.join(names) or 'none of them'}"
-        )
-    if wanted is not None:
-        columns = [columns[names.index(name)] for name in wanted]
-    values = np.column_stack(columns)
-    return names, np.where(np.isfinite(values), values, np.nan)
-
-
-def _of_rows(tables, rows):
-    if isinstance(tables, dict):
-        return {band: table[rows] for band, table in tables.items()}
-    return tables[rows]
-
-
-def _numbers(truth, state):
-    if hasattr(truth, "colnames") or isinstance(truth, dict):
-        return state.measure(truth)
-    return as_floats(truth, "", "truth")

@@ -6,7 +6,7 @@ import pytest
 from astropy.table import Table
 from scipy.stats import kstest, norm
 
-from szmass.exceptions import InvalidInputError, UnknownNameError
+from szmass.exceptions import FileFormatError, InvalidInputError, UnknownNameError
 from szmass.maps import CutoutGeometry
 from szmass.morphology import StateRegression, measure_morphology
 from szmass.physics import get_dynamical_state
@@ -112,6 +112,23 @@ def test_bands_stand_beside_each_other():
     assert "StateRegression of 'deluca2021' on y:concentration" in repr(fit)
     with pytest.raises(InvalidInputError, match="'tables' must have the parameters"):
         fit.predict({"y": y})
+
+
+@pytest.mark.parametrize("suffix", ["ecsv", "fits", "vot"])
+def test_a_fit_comes_back_from_a_file(suffix, tmp_path):
+    y, chi = clusters(300, 6)
+    fit = StateRegression.fit({"y": y}, chi, state="haggar2020")
+    fit.write(tmp_path / f"fit.{suffix}")
+    back = StateRegression.read(tmp_path / f"fit.{suffix}")
+    one, other = fit.predict({"y": y}), back.predict({"y": y})
+    for name in one.colnames:
+        np.testing.assert_array_equal(one[name], other[name])
+    assert back.state.name == "haggar2020"
+    with pytest.raises(InvalidInputError, match="exists"):
+        fit.write(tmp_path / f"fit.{suffix}")
+    y.write(tmp_path / "other.ecsv")
+    with pytest.raises(FileFormatError, match="no fit of dynamical states"):
+        StateRegression.read(tmp_path / "other.ecsv")
 
 
 def test_states_come_from_columns_of_the_truth():
