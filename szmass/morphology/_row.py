@@ -59,6 +59,8 @@ class Row:
         if self.flag & (Flag.NO_R500 | Flag.NO_REDSHIFT):
             return end(nothing, Flag(0))
         image = self._brightness(self.raw if noise is None else noise)
+        if image is None:
+            return end(nothing, Flag.NO_BACKGROUND)
         y, x = np.ogrid[: self.shape[0], : self.shape[1]]
         near = self.good & (np.hypot(x - self.middle[0], y - self.middle[1]) < self._search)
         if not near.any():
@@ -102,6 +104,7 @@ class Row:
         return end((np.array(values), total), Flag(0))
 
     def _brightness(self, image):
+        """Give the image without background and per exposure, 0 where bad; None without a ring."""
         if self.background is not None:
             image = image - self.background
         if self.exposure is not None:
@@ -112,7 +115,9 @@ class Row:
                 _moments.disc(self.shape, self.middle, edge * self.radius) for edge in self.ring
             )
             weight = (outer - inner) * self.good
-            image = image - np.sum(weight * image) / np.sum(weight) if weight.any() else image
+            if not weight.any():
+                return None
+            image = image - np.sum(weight * image) / np.sum(weight)
         return np.where(self.good, image, 0.0)
 
     @property

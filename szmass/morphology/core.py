@@ -119,7 +119,8 @@ def measure_morphology(
         [pixel], ``masked`` (part of the aperture), and the parameters, see `MORPHOLOGY_COLUMNS`;
         NaN where there is none. With errors also ``..._err``, the standard
         deviation of the draws, ``..._bias``, their mean minus the value, and ``snr``, the light
-        in the aperture over its error. ``meta`` has the definition and the options.
+        in the aperture over its error. ``meta`` has the definition and the options, and
+        under "failures" what stopped rows that are flagged so.
 
     Raises
     ------
@@ -194,7 +195,7 @@ def measure_morphology(
         np.full(shape, np.nan) for shape in ((images.n, 2), images.n, images.n)
     )
     light, light_err = np.full((2, images.n), np.nan)
-    flags = np.zeros(images.n, int)
+    flags, failures = np.zeros(images.n, int), []
     for i in range(images.n):
         try:
             row = Row(images, i, angle[i], per_kpc[i], no_redshift[i], definition, groups, options)
@@ -205,8 +206,9 @@ def measure_morphology(
                 drawn = [row.measure(noise) for noise in draws(i, row)]
                 light_err[i] = np.std([total for _, total in drawn], ddof=1)
                 spread[i], bias[i] = _spread(np.array([each for each, _ in drawn]), values[i])
-        except Exception:  # noqa: BLE001 - one bad row must not stop the others
+        except Exception as err:  # noqa: BLE001 - one bad row must not stop the others
             flags[i] |= Flag.FAILED
+            failures.append(f"{images.names[i]}: {type(err).__name__}: {err}")
     table = QTable(
         {
             "name": images.names,
@@ -241,6 +243,8 @@ def measure_morphology(
         seed=int(seed),
         **options,
     )
+    if failures:
+        table.meta["failures"] = failures
     return table
 
 

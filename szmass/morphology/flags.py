@@ -36,6 +36,7 @@ class MorphologyFlag(enum.IntFlag):
     PEAK_AT_EDGE = 1024, "The brightest place is at the edge of where it was searched."
     NO_FIT = 2048, "The ellipse or the Gaussian was not found: its value is missing."
     FAILED = 4096, "The measurement stopped with an error."
+    NO_BACKGROUND = 8192, "The ring of the background has no valid pixel: nothing is measured."
 
     def __new__(cls, value, words=""):
         """Make a bit; ``words`` is what it means."""

@@ -195,6 +195,8 @@ def test_bad_rows_have_flags_and_stop_no_other():
     row = measure_morphology(stack_of(image), r500=25 * u.arcmin, preset=partly)[0]
     assert np.isfinite(row["concentration"])
     assert np.isnan(row["centroid_shift"])
+    off = measure_morphology(stack_of(image), r500=R500, background=(4.0, 5.0))
+    assert off["flag"][0] == MorphologyFlag.NO_BACKGROUND
     negative = measure_morphology(stack_of(image), r500=[-1] * u.arcmin)
     assert negative["flag"][0] == MorphologyFlag.NO_R500
 
@@ -213,6 +215,7 @@ def test_a_row_that_fails_is_flagged(monkeypatch):
     table = measure_morphology(stack_of(cluster(), 5 * cluster(), cluster()), r500=R500)
     assert table["flag"].tolist() == [0, MorphologyFlag.FAILED, 0]
     assert np.isnan(table["concentration"][1])
+    assert table.meta["failures"] == ["c1: RuntimeError: no reason"]
 
 
 def test_errors_of_correlated_noise_are_the_scatter_of_noisy_images():
