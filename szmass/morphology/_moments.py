@@ -8,6 +8,8 @@ import numpy as np
 # The radius of a circle has at least so many pixels, for multipoles so many, which weigh its edge;
 # the cut-out around it so many beyond.
 _PIXELS, _PIXELS_OF_MULTIPOLES, _MARGIN = 24, 48, 2
+# A side of a pixel is divided into so many parts at most.
+_MOST_PARTS = 64
 
 
 def disc(shape, centre, radius):
@@ -33,7 +35,7 @@ def circle(image, centre, radius, pixels=_PIXELS):
     """
     part, middle = window(centre, radius + _MARGIN)
     image = image[part]
-    f = math.ceil(pixels / radius)
+    f = min(math.ceil(pixels / radius), _MOST_PARTS)
     if f > 1:
         starts = [max(0, math.floor(place - radius)) for place in middle]
         sizes = [

@@ -67,6 +67,8 @@ class Row:
             return end(nothing, Flag.NO_IMAGE)
         if np.ptp(image[near]) == 0:
             return end(nothing, Flag.CONSTANT)
+        unit = np.max(np.abs(image[near]))
+        image = image / unit  # so that squares of any light are numbers
         peak, at_edge = self._peak(image, near)
         if at_edge:
             flags |= Flag.PEAK_AT_EDGE
@@ -90,7 +92,7 @@ class Row:
             flags |= Flag.MASKED
         total = np.sum(weight * filled)
         if not total > 0:
-            return end((nothing[0], total), Flag.NOT_POSITIVE)
+            return end((nothing[0], total * unit), Flag.NOT_POSITIVE)
         values = []
         for group in self.groups:
             found = getattr(self, f"_{group}")(filled, place)
@@ -101,7 +103,7 @@ class Row:
                 flags |= Flag.NO_FIT
             values.extend(found)
         values.append(np.hypot(*(peak - centroid)) / aperture)
-        return end((np.array(values), total), Flag(0))
+        return end((np.array(values), total * unit), Flag(0))
 
     def _brightness(self, image):
         """Give the image without background and per exposure, 0 where bad; None without a ring."""

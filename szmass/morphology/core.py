@@ -228,7 +228,8 @@ def measure_morphology(
             table[name + suffix] = column[:, k] << unit if unit != u.one else column[:, k]
             table[name + suffix].info.description = MORPHOLOGY_COLUMNS[name]
     if errors:
-        table["snr"] = light / light_err
+        with np.errstate(divide="ignore", invalid="ignore"):
+            table["snr"] = light / light_err
     table.meta.update(
         preset=definition.name,
         definition={

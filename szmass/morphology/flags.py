@@ -22,17 +22,11 @@ class MorphologyFlag(enum.IntFlag):
     NO_IMAGE = 4, "The image has no valid pixel around the cluster."
     CONSTANT = 8, "All valid pixels around the cluster have one value."
     NOT_POSITIVE = 16, "The light inside the aperture, background subtracted, is not positive."
-    NO_CENTER = (
-        32,
-        "No centre was found: it is off the image, or the centroid runs away.",
-    )
+    NO_CENTER = 32, "No centre was found: it is off the image, or the centroid runs away."
     TOO_LARGE = 64, "An aperture reaches beyond the image: what needs it is missing."
     MASKED = 128, "Pixels inside the aperture are masked, and were filled with the mean profile."
     MOSTLY_MASKED = 256, "More of the aperture is masked than was allowed: nothing is measured."
-    UNRESOLVED = (
-        512,
-        "R500 is within the beam or three pixels, or the core within half a pixel.",
-    )
+    UNRESOLVED = 512, "R500 is within the beam or three pixels, or the core within half a pixel."
     PEAK_AT_EDGE = 1024, "The brightest place is at the edge of where it was searched."
     NO_FIT = 2048, "The ellipse or the Gaussian was not found: its value is missing."
     FAILED = 4096, "The measurement stopped with an error."

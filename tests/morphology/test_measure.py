@@ -204,12 +204,13 @@ def test_bad_rows_have_flags_and_stop_no_other():
 def test_a_row_that_fails_is_flagged(monkeypatch):
     from szmass.morphology import _shapes
 
-    whole = _shapes.strips
+    whole, calls = _shapes.strips, []
 
-    def breaks(image, centre, radius):
-        if image.max() > 2e-4:
+    def breaks(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
             raise RuntimeError("no reason")
-        return whole(image, centre, radius)
+        return whole(*arguments)
 
     monkeypatch.setattr(_shapes, "strips", breaks)
     table = measure_morphology(stack_of(cluster(), 5 * cluster(), cluster()), r500=R500)
@@ -366,3 +367,34 @@ def test_combination_is_the_mean_of_scores():
         combine_morphology(table, weights={"c": 1})
     with pytest.raises(InvalidInputError, match="no column 'gini'"):
         combine_morphology(table, form={"gini": 1}, reference={"gini": (0, 1)})
+
+
+@pytest.mark.filterwarnings("error")
+def test_odd_images_are_flagged_and_nothing_fails():
+    rng = np.random.default_rng(0)
+    for kind in range(7):
+        for shape in ((1, 1), (1, 7), (3, 2), (20, 5), (41, 41)):
+            y, x = np.mgrid[: shape[0], : shape[1]]
+            image = np.exp(
+                -((x - shape[1] / 2) ** 2 + (y - shape[0] / 3) ** 2) / rng.uniform(1, 99)
+            )
+            image = (
+                image,
+                rng.normal(size=shape),
+                -image,
+                np.where(rng.random(shape) < 0.5, np.nan, image),
+                image * 10.0 ** rng.choice([-295, 30, 150]),
+                np.where(rng.random(shape) < 0.1, rng.choice([np.inf, 1e38, -1.6375e30]), image),
+                (rng.random(shape) < 0.05).astype(float),
+            )[kind]
+            for radius in (0.003, 0.4, 7.0, 80.0):
+                table = measure_morphology(
+                    image,
+                    r500=radius * u.arcmin,
+                    pixel_scale=1 * u.arcmin,
+                    center=str(rng.choice(["peak", "centroid", "middle"])),
+                    background=(0.5, 0.9) if rng.random() < 0.2 else 0.1 * rng.integers(2),
+                    noise=0.1,
+                    errors=int(rng.choice([0, 2])),
+                )
+                assert not table["flag"][0] & MorphologyFlag.FAILED, table.meta["failures"]
