@@ -1,6 +1,8 @@
 """The table of morphology: one row per cluster, with errors and flags."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
 
 import astropy.units as u
 import numpy as np
@@ -8,11 +10,12 @@ from astropy.table import QTable
 
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_seed
+from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError
 from szmass.morphology._images import Images, one_each
 from szmass.morphology._noise import FEWEST_DRAWS, get_draws
 from szmass.morphology._row import GROUPS, Row
-from szmass.morphology.definitions import get_morphology_preset
+from szmass.morphology.definitions import MorphologyDefinition, get_morphology_preset
 from szmass.morphology.flags import MorphologyFlag as Flag
 from szmass.physics import get_cosmology
 from szmass.physics.checks import check_redshift
@@ -61,6 +64,7 @@ def measure_morphology(
     smoothing=0.05,
     search=1.0,
     max_masked=0.3,
+    workers=1,
 ):
     """Measure parameters of morphology on images of clusters.
 
@@ -110,6 +114,8 @@ def measure_morphology(
         Radius about the middle of the image in which it is looked for, in R500.
     max_masked : float, optional
         Largest part of the aperture that may be masked.
+    workers : int, optional
+        Number of processes; results do not depend on it.
 
     Returns
     -------
@@ -186,29 +192,26 @@ def measure_morphology(
         given, center = images.places(center), "given"
     elif center not in ("peak", "centroid", "middle"):
         images.places(center)
+    workers = check_workers(workers)
     draws = get_draws(images, noise, errors, depth, check_seed(seed))
 
     names = [name for group in groups for name in GROUPS[group]] + ["offset"]
-    values = np.full((images.n, len(names)), np.nan)
-    spread, bias = np.full_like(values, np.nan), np.full_like(values, np.nan)
-    places, masked, scale = (
-        np.full(shape, np.nan) for shape in ((images.n, 2), images.n, images.n)
+    job = _Job(
+        images, angle, per_kpc, no_redshift, definition, groups, options, center, given, draws
     )
-    light, light_err = np.full((2, images.n), np.nan)
-    flags, failures = np.zeros(images.n, int), []
-    for i in range(images.n):
-        try:
-            row = Row(images, i, angle[i], per_kpc[i], no_redshift[i], definition, groups, options)
-            row.centring, scale[i] = (center, None if given is None else given[i]), row.unit
-            values[i], light[i] = row.measure()
-            places[i], masked[i], flags[i] = row.place, row.masked, row.flag
-            if errors and np.isfinite(light[i]):
-                drawn = [row.measure(noise) for noise in draws(i, row)]
-                light_err[i] = np.std([total for _, total in drawn], ddof=1)
-                spread[i], bias[i] = _spread(np.array([each for each, _ in drawn]), values[i])
-        except Exception as err:  # noqa: BLE001 - one bad row must not stop the others
-            flags[i] |= Flag.FAILED
-            failures.append(f"{images.names[i]}: {type(err).__name__}: {err}")
+    pieces = np.array_split(np.arange(images.n), max(1, min(8 * workers, images.n // 4)))
+    tasks = [(piece,) for piece in pieces]
+    done = run_tasks(_measure_rows, job, tasks, workers=workers, in_order=True)
+    rows = [row for piece in done for row in piece]
+    values, spread, bias = (
+        np.array([getattr(row, name) for row in rows]) for name in ("values", "spread", "bias")
+    )
+    places = np.array([row.place for row in rows])
+    masked, scale, light, light_err = np.array(
+        [(row.masked, row.scale, row.light, row.light_err) for row in rows]
+    ).T
+    flags = np.array([int(row.flag) for row in rows])
+    failures = [f"{images.names[i]}: {row.failure}" for i, row in enumerate(rows) if row.failure]
     table = QTable(
         {
             "name": images.names,
@@ -238,7 +241,9 @@ def measure_morphology(
         },
         center=center,
         cosmology=None if cosmology is None else str(get_cosmology(cosmology).name),
-        background="ring" if images.ring is not None else images.background is not None,
+        background=f"ring of {images.ring} R500"
+        if images.ring is not None
+        else images.background is not None,
         errors=int(errors),
         noise=None if not errors else getattr(draws, "source", None),
         seed=int(seed),
@@ -247,6 +252,64 @@ def measure_morphology(
     if failures:
         table.meta["failures"] = failures
     return table
+
+
+class _Job(NamedTuple):
+    """What all rows have in common, or one entry for each."""
+
+    images: Images
+    angle: np.ndarray
+    per_kpc: np.ndarray
+    no_redshift: np.ndarray
+    definition: MorphologyDefinition
+    groups: list
+    options: dict
+    center: str
+    given: np.ndarray | None
+    draws: Callable | None
+
+
+class _Found(NamedTuple):
+    """What a row has."""
+
+    values: np.ndarray
+    light: float = np.nan
+    spread: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    light_err: float = np.nan
+    place: np.ndarray = np.full(2, np.nan)
+    masked: float = np.nan
+    scale: float = np.nan
+    flag: int = 0
+    failure: str = ""
+
+
+def _measure_rows(job, numbers):
+    return [_measure_row(job, int(i)) for i in numbers]
+
+
+def _measure_row(job, i):
+    """Measure one row; one that stops with an error is flagged and stops no other."""
+    nothing = np.full(sum(len(GROUPS[group]) for group in job.groups) + 1, np.nan)
+    found = _Found(nothing, spread=nothing, bias=nothing)
+    try:
+        row = Row(
+            job.images, i, job.angle[i], job.per_kpc[i], job.no_redshift[i],
+            job.definition, job.groups, job.options,
+        )  # fmt: skip
+        row.centring = job.center, None if job.given is None else job.given[i]
+        values, light = row.measure()
+        facts = {"place": row.place, "masked": row.masked, "scale": row.unit, "flag": row.flag}
+        found = found._replace(values=values, light=light, **facts)
+        if job.draws is not None and np.isfinite(light):
+            drawn = [row.measure(noise) for noise in job.draws(i, row)]
+            spread, bias = _spread(np.array([each for each, _ in drawn]), values)
+            light_err = np.std([total for _, total in drawn], ddof=1)
+            found = found._replace(spread=spread, bias=bias, light_err=light_err)
+    except Exception as err:  # noqa: BLE001 - whatever it is, others must be measured
+        flag = found.flag | Flag.FAILED
+        return found._replace(flag=flag, failure=f"{type(err).__name__}: {err}")
+    return found
 
 
 def _groups(parameters):

@@ -267,6 +267,18 @@ def test_errors_of_counts():
     np.testing.assert_allclose(some["snr"], (total - background) / np.sqrt(total), rtol=0.25)
 
 
+def test_workers_change_nothing(images):
+    stack = stack_of(*images, *images, noise=NoiseModel.planck(depth=None))
+    options = {"r500": R500, "errors": 3, "seed": 5}
+    one = measure_morphology(stack, **options)
+    two = measure_morphology(stack, workers=2, **options)
+    for name in one.colnames:
+        np.testing.assert_array_equal(one[name], two[name])
+    # A row has its own stream of noise.
+    assert one["p3_p0_err"][0] != one["p3_p0_err"][3]
+    assert one["p3_p0"][0] == one["p3_p0"][3]
+
+
 def test_errors_of_independent_pixels_from_an_uncertainty():
     image = cluster(height=1.0)
     sigma = np.full((N, N), 0.02)
