@@ -48,6 +48,7 @@ _SUBPACKAGES = {
     "estimators",
     "exceptions",
     "maps",
+    "morphology",
     "networks",
     "physics",
     "plots",

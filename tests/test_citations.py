@@ -28,6 +28,7 @@ from szmass.maps.products import MAP_PRODUCTS
 from szmass.networks.published import published_card
 from szmass.physics import (
     COSMOLOGIES,
+    DYNAMICAL_STATES,
     PRESSURE_PROFILES,
     SCALING_RELATIONS,
     cosmology_references,
@@ -44,6 +45,7 @@ REGISTRIES = (
     PRESSURE_PROFILES,
     SCALING_RELATIONS,
     STATE_MODELS,
+    DYNAMICAL_STATES,
 )
 ASTROPY = "2022ApJ...935..167A"
 

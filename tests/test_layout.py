@@ -22,6 +22,7 @@ LAYERS = [
     {"simulations"},
     {"networks"},
     {"estimators"},
+    {"morphology"},
     {"citations"},
     {"comparison"},
     {"plots"},

@@ -17,6 +17,7 @@ PARTS = {
     "clusters": (1, 1, "Cluster,\nClusterSample"),
     "estimators": (2, 1, "ways to weigh\na cluster"),
     "results": (3, 1, "mass tables, flags,\nposteriors"),
+    "morphology": (1, 2, "shapes of clusters\nin images"),
     "comparison": (4, 1, "statistics\nbetween masses"),
     "maps": (0, 2, "pixels of the sky,\ncutouts, noise"),
     "citations": (3, 0, "what to cite"),
@@ -30,6 +31,7 @@ HELPERS = {"exceptions", "version"}
 FLOW = [
     ("catalogs", "clusters", ""),
     ("maps", "clusters", "cutouts"),
+    ("maps", "morphology", ""),
     ("simulations", "clusters", "mocks"),
     ("physics", "simulations", ""),
     ("simulations", "networks", "maps"),

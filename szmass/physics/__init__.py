@@ -28,12 +28,22 @@ from szmass.physics.scaling import (
     y_to_arcmin2,
     y_to_mpc2,
 )
-from szmass.physics.states import CHI_FORMS, RELAXED_LIMITS, chi_ds, is_relaxed
+from szmass.physics.states import (
+    CHI_FORMS,
+    DYNAMICAL_STATES,
+    RELAXED_LIMITS,
+    DynamicalState,
+    chi_ds,
+    get_dynamical_state,
+    is_relaxed,
+    relaxedness,
+)
 
 __all__ = [
     "BARYON_RELATIONS",
     "CHI_FORMS",
     "COSMOLOGIES",
+    "DYNAMICAL_STATES",
     "GAS_DENSITY_PROFILES",
     "PRESSURE_PROFILES",
     "RELAXED_LIMITS",
@@ -42,6 +52,7 @@ __all__ = [
     "BaryonRelation",
     "Battaglia2012Profile",
     "CoolingFunction",
+    "DynamicalState",
     "GNFWProfile",
     "GasDensityProfile",
     "MassDefinition",
@@ -55,12 +66,14 @@ __all__ = [
     "cosmology_references",
     "get_baryon_relation",
     "get_cosmology",
+    "get_dynamical_state",
     "get_gas_density_profile",
     "get_pressure_profile",
     "get_scaling_relation",
     "is_relaxed",
     "overdensity_radius",
     "planck_theta500",
+    "relaxedness",
     "theta500",
     "y_to_arcmin2",
     "y_to_mpc2",

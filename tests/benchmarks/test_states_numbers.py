@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from szmass.physics import chi_ds, is_relaxed
+from szmass.physics import chi_ds, get_dynamical_state, is_relaxed
 from szmass.simulations import get_state_model
 
 pytestmark = pytest.mark.real_data
@@ -41,6 +41,11 @@ def test_flag_of_the_table_is_the_published_definition(measured, real_data):
     table = table[table["snap"] == 128]
     relaxed = is_relaxed(table["delta200"], table["fs200"], table["eta200"])
     np.testing.assert_array_equal(relaxed, table["relaxed200"] == 1)
+    truth = {"delta_r": table["delta200"], "f_s": table["fs200"], "eta": table["eta200"]}
+    np.testing.assert_array_equal(get_dynamical_state("cui2018").relaxed(truth), relaxed)
+    haggar = get_dynamical_state("haggar2020")
+    assert np.median(haggar.measure(truth)) == pytest.approx(0.77, abs=0.005)
+    assert haggar.relaxed(truth).mean() == pytest.approx(0.31, abs=0.006)
 
 
 @pytest.mark.parametrize(

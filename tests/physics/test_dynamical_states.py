@@ -3,12 +3,12 @@
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.table import MaskedColumn
+from astropy.table import MaskedColumn, Table
 from hypothesis import given
 from hypothesis import strategies as st
 
 from szmass.exceptions import InvalidInputError, InvalidUnitError, UnknownNameError
-from szmass.physics import CHI_FORMS, chi_ds, is_relaxed
+from szmass.physics import CHI_FORMS, chi_ds, get_dynamical_state, is_relaxed, relaxedness
 
 offsets = st.floats(1e-3, 0.5)
 fractions = st.floats(1e-3, 0.9)
@@ -95,3 +95,78 @@ def test_what_cannot_be_told(arguments, error, message):
 def test_sentinel_of_eta_is_refused():
     with pytest.raises(InvalidInputError, match="'eta'.*not -1"):
         is_relaxed(0.01, 0.01, -1)
+
+
+TRUTH = {
+    "delta_r": [0.02, 0.06, np.nan],
+    "f_s": [0.08, 0.14, 0.05],
+    "eta": [1.1, 1.2, 1.05],
+}
+
+
+def test_definitions_by_name_are_those_functions():
+    for form, names in (("deluca2021", ("delta_r", "f_s")), ("haggar2020", tuple(TRUTH))):
+        state = get_dynamical_state(form)
+        assert state.columns == names
+        expected = chi_ds(**{name: TRUTH[name] for name in names}, form=form)
+        np.testing.assert_array_equal(state.measure(TRUTH), expected)
+        np.testing.assert_array_equal(state.relaxed(TRUTH), expected > 1)
+    cui = get_dynamical_state("cui2018")
+    np.testing.assert_array_equal(cui.relaxed(TRUTH), is_relaxed(**TRUTH))
+    # The least of 2, 1.25 and 1.5; of 2/3, 5/7 and 3/4.
+    np.testing.assert_allclose(cui.measure(Table(TRUTH))[:2], [1.25, 2 / 3])
+    grid = np.random.default_rng(1).uniform(0, 2, (3, 500)) * np.array([[0.04], [0.1], [1.0]])
+    truth = dict(zip(TRUTH, grid, strict=True))
+    np.testing.assert_array_equal(cui.relaxed(truth), is_relaxed(**truth))
+
+
+def test_lambda_of_zhang_is_a_column():
+    state = get_dynamical_state("zhang2022")
+    assert state.relaxed({"lambda_ds": [3.42, 3.43, np.nan]}).tolist() == [False, True, False]
+    with pytest.raises(InvalidInputError, match="needs the columns lambda_ds"):
+        state.measure(TRUTH)
+
+
+def test_relaxedness_at_the_thresholds_is_one():
+    chi, total = relaxedness(0.0849, 1.3383, 0.0718, 1.491, 0.2696)
+    assert chi == pytest.approx(1, rel=1e-9)
+    assert total
+    z = np.array([0.5, 1.5])
+    chi, total = relaxedness(
+        0.0849,
+        1.3383 + 0.197 * z - 0.0276 * z**2,
+        0.0718 + 0.0056 * z,
+        1.491 + 0.064 * z - 0.031 * z**2 + 0.0060 * z**3,
+        0.2696,
+        redshift=z,
+    )
+    np.testing.assert_allclose(chi, 1, rtol=1e-9)
+
+
+def test_relaxedness_weighs_one_indicator_at_a_time():
+    perfect = {"delta_r": 0, "eta": 1, "radial_velocity": 0, "sparsity": 1, "ellipticity": 0}
+    assert np.isposinf(relaxedness(**perfect)[0])
+    weights = {  # published, at z = 0
+        "delta_r": (2 * 0.0849, 0.168),
+        "eta": (1 + 2 * 0.3383, 0.197),
+        "radial_velocity": (2 * 0.0718, 0.137),
+        "sparsity": (1 + 2 * 0.491, 0.233),
+        "ellipticity": (2 * 0.2696, 0.260),
+    }
+    for name, (value, weight) in weights.items():
+        chi, total = relaxedness(**perfect | {name: value})
+        assert chi**-2 / 4 == pytest.approx(weight, abs=0.002), name
+        assert not total
+    # Above redshift 4 the virial ratio has no weight, and with it the others have more.
+    assert np.isposinf(relaxedness(**perfect | {"eta": 3}, redshift=4.5)[0])
+    assert relaxedness(**perfect | {"delta_r": 0.0849}, redshift=4.5)[0] ** -2 > 0.3
+
+
+def test_relaxedness_of_what_is_not_known():
+    chi, total = relaxedness([0.05, np.nan], 1.1, 0.03, 1.4, 0.2)
+    assert np.isnan(chi).tolist() == [False, True]
+    assert total.tolist() == [True, False]
+    with pytest.raises(InvalidInputError, match="'sparsity'"):
+        relaxedness(0.05, 1.1, 0.03, -1, 0.2)
+    with pytest.raises(UnknownNameError, match="Did you mean 'cui2018'"):
+        get_dynamical_state("cui2019")

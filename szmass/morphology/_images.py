@@ -1,0 +1,231 @@
+"""Images of clusters in whatever form they come: pixels, what is valid, and their size."""
+
+import warnings
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.nddata import NDData, StdDevUncertainty, VarianceUncertainty
+from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs.utils import proj_plane_pixel_scales
+
+from szmass._io.fits import open_fits
+from szmass._utils.kinds import as_path
+from szmass._utils.quantities import as_floats
+from szmass.clusters import ClusterSample
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.maps import Cutout, CutoutGeometry, CutoutStack
+from szmass.simulations import FieldStack
+
+_KINDS = (
+    "a Cutout, a CutoutStack, a ClusterSample with cutouts, a FieldStack, an NDData, the path of a "
+    "FITS image, or an array (ny, nx) or (N, ny, nx)"
+)
+
+
+#: No value is larger: healpy and Planck mark bad pixels by -1.6375e30.
+LARGEST = 1e30
+
+
+class Images:
+    """N images of one shape: data (N, ny, nx), which of them are valid, and sides of pixels [rad].
+
+    ``counts`` is what the images are before background and exposure; ``background`` and
+    ``exposure`` are arrays of one of the shapes (N, ny, nx), (ny, nx) and (), or None.
+    """
+
+    def __init__(self, images, *, pixel_scale, mask, background, exposure):
+        self.names = self.coord = self.geometry = self.noise = self.beam = self.sigma = None
+        self._wcs = lambda i: None
+        self.unit = self.scale = None
+        data, good, pixel = self._take(images)
+        try:
+            self.data = np.asarray(data)
+            kind = self.data.dtype.kind
+        except ValueError:
+            kind = "O"
+        if self.data.ndim == 2:
+            self.data = self.data[np.newaxis]
+        if kind not in "fiu" or self.data.ndim != 3 or not self.data.size:
+            raise InvalidInputError(f"'images' must be {_KINDS}. Received: {images!r:.200}")
+        self.n, self.shape = len(self.data), self.data.shape[1:]
+        if pixel is None:
+            if pixel_scale is None:
+                raise InvalidInputError(
+                    "'pixel_scale' must be given: the images do not say how large their pixels are."
+                )
+            pixel = as_floats(pixel_scale, u.rad, "pixel_scale", positive=True, finite=True)
+        elif pixel_scale is not None:
+            raise InvalidInputError("The images know their pixels: leave 'pixel_scale' out.")
+        self.pixel = np.broadcast_to(np.asarray(pixel, float), (self.n,))
+        if self.names is None:
+            self.names = np.array([str(i) for i in range(self.n)])
+        self._good = good
+        self._mask = self._maps(mask, "mask", bool)
+        self.exposure = self._maps(exposure, "exposure", float)
+        self.ring = None
+        if isinstance(background, tuple) and len(background) == 2:
+            self.ring = as_floats(background, "", "background", positive=True, finite=True)
+            if self.ring[0] >= self.ring[1]:
+                raise InvalidInputError(
+                    "'background' must be a map, a number, or the inner and outer radius of a ring "
+                    f"in R500. Received: {background!r}"
+                )
+            background = None
+        self.background = self._maps(background, "background", float)
+
+    def _take(self, images):
+        if isinstance(images, str) or hasattr(images, "__fspath__"):
+            images = _read_fits(images)
+        if isinstance(images, ClusterSample):
+            if images.cutouts is None:
+                raise InvalidInputError(
+                    "The sample has no cutouts: call sample.attach_cutouts(ymap) first."
+                )
+            images = images.cutouts
+        if isinstance(images, Cutout):
+            images = CutoutStack.from_cutouts([images])
+        if isinstance(images, CutoutStack | FieldStack):
+            return self._take_stack(images)
+        if isinstance(images, NDData):
+            return self._take_nddata(images)
+        if isinstance(images, u.Quantity):
+            self.unit, images = images.unit, images.value
+        if isinstance(images, np.ma.MaskedArray):
+            return images.data, ~np.ma.getmaskarray(images), None
+        return images, None, None
+
+    def _take_stack(self, stack):
+        self.names, self.coord, self.geometry = stack.names, stack.coord, stack.geometry
+        self.beam = stack.beam
+        good = getattr(stack, "footprint", None)
+        if isinstance(stack, CutoutStack):
+            self.noise = stack.noise
+            self._wcs = lambda i: stack[i].wcs
+        else:
+            self._wcs = lambda i: self.geometry.wcs(stack.coord[i])
+        if not self.geometry.relative:
+            return stack.data, good, self.geometry.pixel_scale.to_value(u.rad)
+        self.scale = stack.angular_scale.to_value(u.rad)
+        return stack.data, good, self.geometry.pixel_scale.value * self.scale
+
+    def _take_nddata(self, image):
+        pixel = None
+        if image.wcs is not None:
+            pixel = _pixel_of(image.wcs)
+            self._wcs = lambda i: image.wcs
+        self.unit = image.unit
+        if isinstance(image.uncertainty, StdDevUncertainty):
+            self.sigma = np.asarray(image.uncertainty.array, float)
+        elif isinstance(image.uncertainty, VarianceUncertainty):
+            self.sigma = np.sqrt(np.asarray(image.uncertainty.array, float))
+        name = (image.meta or {}).get("OBJECT")
+        self.names = None if name is None else np.array([str(name)])
+        mask = None if image.mask is None else ~np.broadcast_to(image.mask, np.shape(image.data))
+        return image.data, mask, pixel
+
+    def _maps(self, values, name, kind):
+        if values is None:
+            return None
+        if isinstance(values, str) or hasattr(values, "__fspath__"):
+            values = _read_fits(values).data
+        if isinstance(values, u.Quantity):
+            values = values.value
+        values = np.asarray(values)
+        if values.dtype.kind not in ("b" if kind is bool else "fiu"):
+            what = "of bool, True for bad pixels" if kind is bool else "of numbers"
+            raise InvalidInputError(f"'{name}' must be an array {what}. Received: {values.dtype}")
+        if values.shape not in ((), self.shape, self.data.shape):
+            raise InvalidInputError(
+                f"'{name}' must have the shape of the images, {self.data.shape} or {self.shape}. "
+                f"Received: {values.shape}"
+            )
+        return values
+
+    def row(self, i):
+        """Image, background, exposure (arrays, or None), and which pixels are valid, of one row."""
+        image = np.asarray(self.data[i], float)
+        background, exposure = (_of_row(maps, i) for maps in (self.background, self.exposure))
+        good = np.isfinite(image) & (np.abs(image) < LARGEST)
+        for valid in (self._good, None if self._mask is None else ~self._mask):
+            if valid is not None:
+                good &= _of_row(valid, i)
+        if exposure is not None:
+            good &= exposure > 0
+        if background is not None:
+            good &= np.isfinite(background)
+        return image, background, exposure, good
+
+    def places(self, center):
+        """Pixels (x, y) of positions, (N, 2), given as a SkyCoord or as pixels."""
+        if isinstance(center, SkyCoord):
+            center = center.reshape((1,)) if center.isscalar else center
+            if center.shape != (self.n,):
+                raise InvalidInputError(
+                    f"'center' must have one position per image ({self.n}). "
+                    f"Received: shape {center.shape}"
+                )
+            result = np.full((self.n, 2), np.nan)
+            for i, position in enumerate(center):
+                wcs = self._wcs(i)
+                if wcs is None:
+                    raise InvalidInputError(
+                        "'center' must be in pixels (x, y): the images have no WCS."
+                    )
+                if np.isfinite(position.data.lon.value):
+                    result[i] = wcs.world_to_pixel(position)
+            return result
+        places = None if isinstance(center, str) else as_floats(center, "", "center")
+        if places is None or places.shape not in ((2,), (self.n, 2)):
+            raise InvalidInputError(
+                "'center' must be 'peak', 'centroid', 'middle', a SkyCoord, or pixels (x, y) of "
+                f"shape (2,) or ({self.n}, 2). Received: {center!r:.200}"
+            )
+        return np.broadcast_to(places, (self.n, 2))
+
+    def grid(self):
+        """Give the geometry that noise is drawn on."""
+        if self.geometry is not None and not self.geometry.relative:
+            return self.geometry
+        if np.any(self.pixel != self.pixel[0]):
+            raise InvalidInputError("Noise is drawn for pixels of one size: these differ.")
+        return CutoutGeometry(self.shape, self.pixel[0] * u.rad)
+
+
+def _of_row(maps, i):
+    return maps[i] if maps is not None and np.ndim(maps) == 3 else maps
+
+
+def _pixel_of(wcs):
+    """Side of the pixels of a celestial WCS [rad]."""
+    scales = proj_plane_pixel_scales(wcs.celestial)
+    if abs(scales[0] / scales[1] - 1) > 1e-3:
+        raise InvalidInputError(
+            f"The pixels of the image must be square. Received: {scales[0]:.6g} by {scales[1]:.6g} "
+            "deg; reproject it first."
+        )
+    return np.radians(np.sqrt(scales[0] * scales[1]))
+
+
+def _read_fits(path):
+    """Read the first image of a FITS file as an NDData."""
+    path = as_path(path)
+    with open_fits(path, memmap=False) as hdus:
+        for hdu in hdus:
+            if hdu.is_image and hdu.data is not None and np.squeeze(hdu.data).ndim == 2:
+                data = np.squeeze(hdu.data)
+                data = data.astype(data.dtype.newbyteorder("="))
+                with warnings.catch_warnings():  # spellings that astropy puts right by itself
+                    warnings.simplefilter("ignore", FITSFixedWarning)
+                    wcs = WCS(hdu.header)
+                meta = {"OBJECT": str(hdu.header.get("OBJECT", path.name))}
+                return NDData(data, wcs=wcs.celestial if wcs.has_celestial else None, meta=meta)
+    raise FileFormatError(f"{path} holds no image of two dimensions.")
+
+
+def one_each(values, n, name):
+    if values.shape not in ((), (n,)):
+        raise InvalidInputError(
+            f"'{name}' must be one, or one per image ({n}). Received: shape {values.shape}"
+        )
+    return np.broadcast_to(values, (n,)).astype(float)

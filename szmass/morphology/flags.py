@@ -1,0 +1,55 @@
+"""Flags of a table of morphology, and what each means in words."""
+
+import enum
+
+__all__ = ["MorphologyFlag"]
+
+
+class MorphologyFlag(enum.IntFlag):
+    """Bits of the column ``flag`` of a table of morphology; 0 means that nothing is to be said.
+
+    Examples
+    --------
+    >>> from szmass.morphology import MorphologyFlag
+    >>> MorphologyFlag.describe(5)
+    'NO_R500|NO_IMAGE'
+    >>> MorphologyFlag.NO_IMAGE.words
+    'The image has no valid pixel around the cluster.'
+    """
+
+    NO_R500 = 1, "R500 is not known, or not positive."
+    NO_REDSHIFT = 2, "The apertures are in kpc, and no redshift is known."
+    NO_IMAGE = 4, "The image has no valid pixel around the cluster."
+    CONSTANT = 8, "All valid pixels around the cluster have one value."
+    NOT_POSITIVE = 16, "The light inside the aperture, background subtracted, is not positive."
+    NO_CENTER = 32, "No centre was found: it is off the image, or the centroid runs away."
+    TOO_LARGE = 64, "An aperture reaches beyond the image: what needs it is missing."
+    MASKED = 128, "Pixels inside the aperture are masked, and were filled with the mean profile."
+    MOSTLY_MASKED = 256, "More of the aperture is masked than was allowed: nothing is measured."
+    UNRESOLVED = 512, "R500 is within the beam or three pixels, or the core within half a pixel."
+    PEAK_AT_EDGE = 1024, "The brightest place is at the edge of where it was searched."
+    NO_FIT = 2048, "The ellipse or the Gaussian was not found: its value is missing."
+    FAILED = 4096, "The measurement stopped with an error."
+    NO_BACKGROUND = 8192, "The ring of the background has no valid pixel: nothing is measured."
+
+    def __new__(cls, value, words=""):
+        """Make a bit; ``words`` is what it means."""
+        bit = int.__new__(cls, value)
+        bit._value_, bit.words, bit.__doc__ = value, words, words
+        return bit
+
+    @classmethod
+    def describe(cls, value):
+        """Name the bits of a flag.
+
+        Parameters
+        ----------
+        value : int
+            A value of the column ``flag``.
+
+        Returns
+        -------
+        str
+            Names joined by ``|``, empty for 0.
+        """
+        return "|".join(bit.name for bit in cls if int(value) & bit)
