@@ -425,7 +425,7 @@ def _map_filter(field, profile, variance, theta):
     spline = radial_templates(
         lambda k: disc_transform(k, profile), np.array([theta]), variance, reach
     )
-    templates = field.shifted(spline, 1)[1][..., 0]
-    weights = field.inverse.astype(np.float32) @ templates
-    root = np.sqrt(np.einsum("bp,bp->p", templates, weights, dtype=float))
-    return weights, root
+    templates = field.shifted(spline, 1)[1][..., 0].astype(float)
+    weights = field.inverse @ templates
+    root = np.sqrt(np.einsum("bp,bp->p", templates, weights))
+    return weights.astype(np.float32), root

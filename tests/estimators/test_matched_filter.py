@@ -102,6 +102,15 @@ def test_search_finds_the_highest_signal_to_noise_ratio(small):
     assert len(set(best.tolist())) > 5
 
 
+def test_wide_filters_about_the_middle_are_as_exact_as_in_it():
+    # Nearly all of a wide template is an offset, of which a filter sees nothing.
+    field = FieldNoise((50, 50), 1.7, 5.0, NOISE)
+    spline = radial_templates(lambda k: disc_transform(k, PROFILE), SIZES, 4.5, 20 + field.reach)
+    bank, middle = OffsetBank(field, spline, 1.0, 1.0), FilterBank.of(field, spline)
+    np.testing.assert_allclose(bank.gram[0], middle.gram[:, 0, 0], rtol=1e-6)
+    assert (bank.gram > 0).all()
+
+
 def test_weights_are_those_of_dense_algebra(small):
     field, spline = small
     assert field.block == 1

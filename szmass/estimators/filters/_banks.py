@@ -128,15 +128,16 @@ class OffsetBank:
         order = np.argsort(distance, kind="stable")
         self.positions = positions[order][distance[order] <= radius + 1e-9]
         self.distance = np.hypot(*self.positions.T)
-        parts = [
-            sample_blocks(spline, field.x - x, field.y - y, field.block) for x, y in self.positions
-        ]
-        templates = np.stack(parts, axis=1).astype(np.float32)
-        flat = templates.reshape(len(templates), -1)
-        weights = field.inverse.astype(np.float32) @ flat
-        self.gram = np.einsum("bp,bp->p", flat, weights, dtype=float)
-        self.gram = self.gram.reshape(templates.shape[1:])
-        self._weights = weights
+        shape = len(self.positions), len(SIZES)
+        self.gram = np.empty(shape)
+        weights = np.empty((len(field.inverse), *shape), dtype=np.float32)
+        # In doubles: wide templates are mostly an offset, which has no weight.
+        for i, (x, y) in enumerate(self.positions):
+            template = sample_blocks(spline, field.x - x, field.y - y, field.block)
+            exact = field.inverse @ template
+            weights[:, i] = exact
+            self.gram[i] = np.einsum("bs,bs->s", template, exact)
+        self._weights = weights.reshape(len(weights), -1)
 
     def search(self, data, footprint, radius):
         """Find the position of the highest signal-to-noise ratio within a radius of the middle.
@@ -160,12 +161,13 @@ class DisplacedBank:
         self.field = field
         n = len(_SHIFTS) // 2
         parts = [
-            sample_blocks(spline, field.x - x, field.y - y, field.block).astype(np.float32)
+            sample_blocks(spline, field.x - x, field.y - y, field.block)
             for y in _SHIFTS[n:]
             for x in _SHIFTS[n:]
         ]
         flat = np.stack(parts, axis=-1).reshape(len(parts[0]), -1)
-        some = (field.inverse.astype(np.float32) @ flat).reshape(*field.counts, -1, n + 1, n + 1)
+        some = (field.inverse @ flat).astype(np.float32)
+        some = some.reshape(*field.counts, -1, n + 1, n + 1)
         # Those on the other sides are the same in a mirror.
         weights = np.concatenate([some[:, ::-1, :, :, :0:-1], some], axis=4)
         weights = np.concatenate([weights[::-1, :, :, :0:-1], weights], axis=3)
