@@ -31,8 +31,7 @@ class _Arrays:
     finder = False
 
     def kind(self, ours):
-        """Give the type in which one of our columns is read: as it is."""
-        return None
+        """Give the type in which one of our columns is read: None, as it is."""
 
     def columns(self, mass_definition):
         """Give columns by our names."""
@@ -237,7 +236,7 @@ def _of_arrow(column):
 
 
 class FitsSource(_Arrays):
-    """Columns of the first table of a FITS file, of which only the rows that are asked for are read."""
+    """Columns of the first table of a FITS file; only rows that are asked for are read."""
 
     format = "fits"
 

@@ -185,4 +185,4 @@ def finder_unit(name, lengths):
         return FileUnit(lengths, 1, True)
     if unit == u.Mpc:
         return FileUnit(u.kpc, 1, True)
-    return FileUnit(unit, int(unit.is_equivalent(u.solMass) or unit == COLUMNS["accretion_rate"][0]))
+    return FileUnit(unit, int(unit in (u.solMass, u.solMass / u.yr)))

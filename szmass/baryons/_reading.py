@@ -2,12 +2,11 @@
 
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.cosmology import FLRW, FlatLambdaCDM, LambdaCDM
+from astropy.cosmology import FlatLambdaCDM, LambdaCDM
 from astropy.table import Column, MaskedColumn, QTable, Table
 
 from szmass._io.limits import DAMAGED_STREAM, opener_of
@@ -25,7 +24,6 @@ from szmass.baryons._columns import (
     POSITIVE,
     RADII,
     FileUnit,
-    ahf_columns,
     bare,
     file_unit,
 )
@@ -112,7 +110,7 @@ def _with_angles(table):
 
 
 class Reading:
-    """How to make tables of our columns of a file or a table; arguments as in `HaloCatalog.read`."""
+    """How to make tables of our columns of a file or table; arguments as in `HaloCatalog.read`."""
 
     def __init__(
         self, source, *, format=None, columns=None, units=None, missing=None, h=None,
@@ -166,7 +164,7 @@ class Reading:
                 )
         found = source.columns(definition) | given
         if "name" not in found and source.format not in (*_TEXT, "rockstar-hdf5"):
-            found |= {"name": n for n in source.names if n.lower() == "name"}
+            found |= {"name": "name"} if "name" in source.names else {}
         if not set(found) & set(MASSES):
             if source.format == "ahf":
                 raise InvalidInputError(
@@ -238,9 +236,7 @@ class Reading:
         if isinstance(redshift, bool) or not isinstance(redshift, int | float | np.number):
             raise InvalidInputError(f"'redshift' must be a number. Received: {redshift!r}")
         if not -1e-3 < redshift < 50:
-            raise InvalidInputError(
-                f"'redshift' must lie between 0 and 50. Received: {redshift:g}"
-            )
+            raise InvalidInputError(f"'redshift' must lie between 0 and 50. Received: {redshift:g}")
         if by_row is not None:
             raise InvalidInputError(
                 f"{self._label} has redshifts in its column {by_row!r}: leave 'redshift' out."
@@ -275,10 +271,8 @@ class Reading:
             if ours not in COLUMNS:
                 continue
             wanted = COLUMNS[ours][0]
-            if ours in given:
-                unit = file_unit(given[ours], ours)
-            else:
-                unit = self.source.unit(ours, theirs)
+            said = given.get(ours)
+            unit = self.source.unit(ours, theirs) if said is None else file_unit(said, ours)
             if unit is None:
                 unit = FileUnit() if wanted is None else unit
             if unit is None:

@@ -119,14 +119,14 @@ class TextSource:
         """Give the path of the plain text, which goes with this object if it is a copy."""
         if opener_of(self.path) is open:
             return self.path
-        handle = tempfile.NamedTemporaryFile(prefix="szmass-", delete=False)
-        weakref.finalize(self, Path(handle.name).unlink, missing_ok=True)
+        number, name = tempfile.mkstemp(prefix="szmass-")
+        weakref.finalize(self, Path(name).unlink, missing_ok=True)
         try:
-            with handle, opener_of(self.path)(self.path, "rb") as stream:
-                shutil.copyfileobj(stream, handle, _BLOCK)
+            with open(number, "wb") as file, opener_of(self.path)(self.path, "rb") as stream:
+                shutil.copyfileobj(stream, file, _BLOCK)
         except DAMAGED_STREAM as err:
             raise FileFormatError(f"{str(self.path)!r} is damaged or truncated: {err}") from err
-        return Path(handle.name)
+        return Path(name)
 
     def kind(self, ours):
         """Give the type in which one of our columns is read."""
@@ -161,8 +161,7 @@ class TextSource:
         Numbers are float64, identifiers int64; what cannot be read is NaN, or -1.
         """
         parts = [self._parse(block, at, wanted) for at, block in self._blocks(*piece)]
-        if not parts:
-            parts = [({name: np.empty(0, dtype) for name, dtype in wanted.items()}, np.zeros(0, bool))]
+        parts = parts or [_nothing(wanted)]
         columns = {name: np.concatenate([part[name] for part, _ in parts]) for name in wanted}
         return columns, np.concatenate([bad for _, bad in parts])
 
@@ -186,7 +185,7 @@ class TextSource:
             block = self._last_line(block)
         places = [self.names.index(name) for name in wanted]
         if not block.strip():
-            return {name: np.empty(0, dtype) for name, dtype in wanted.items()}, np.zeros(0, bool)
+            return _nothing(wanted)
         wrong = _widths(block) != len(self.names)
         if not wrong.any():
             try:
@@ -239,7 +238,7 @@ class TextSource:
             if len(cells) != len(self.names):
                 bad[row] = True
                 continue
-            for (name, values), place in zip(columns.items(), places, strict=True):
+            for values, place in zip(columns.values(), places, strict=True):
                 try:
                     whole = values.dtype.kind in "iu"
                     values[row] = int(cells[place]) if whole else float(cells[place])
@@ -256,6 +255,10 @@ class TextSource:
         return columns, bad
 
 
+def _nothing(wanted):
+    return {name: np.empty(0, dtype) for name, dtype in wanted.items()}, np.zeros(0, bool)
+
+
 def _widths(block):
     """Count the words of each line that is not empty."""
     buffer = np.frombuffer(block, np.uint8)
@@ -264,4 +267,3 @@ def _widths(block):
     lines = np.flatnonzero(buffer == 10)
     counts = np.diff(np.searchsorted(ends, lines, side="right"), prepend=0)
     return counts[counts > 0]
-

@@ -7,7 +7,7 @@ from astropy.table import QTable, vstack
 from szmass._tables.columns import column_parts
 from szmass._utils.kinds import check_kind
 from szmass._utils.seeds import check_count
-from szmass.baryons._columns import COLUMNS, MASSES, RADII
+from szmass.baryons._columns import MASSES, RADII
 from szmass.baryons._reading import Reading
 from szmass.exceptions import InvalidInputError
 from szmass.physics import MassDefinition, convert_mass, get_cosmology, overdensity_radius
@@ -53,7 +53,7 @@ class HaloCatalog:
     >>> import astropy.units as u
     >>> from astropy.table import QTable
     >>> from szmass.baryons import HaloCatalog
-    >>> table = QTable({"id": [3, 8], "M": [4e14, 1e14], "rvir": [1.9, 1.2] * u.Mpc, "pid": [-1, 3]})
+    >>> table = QTable({"id": [3, 8], "M": [4e14, 1e14], "pid": [-1, 3], "rs": [0.4, 0.2] * u.Mpc})
     >>> halos = HaloCatalog.from_table(
     ...     table, columns={"mvir": "M", "host": "pid"}, units={"mvir": "solMass/h"}, h=0.7,
     ...     redshift=0.1)
