@@ -1,5 +1,6 @@
 """Gas, stars and X-rays of dark-matter haloes: catalogues of haloes, predictions, fits."""
 
 from szmass.baryons.halos import HaloCatalog
+from szmass.baryons.regression import CrossValidation, fit_baryon_model, importance_table
 
-__all__ = ["HaloCatalog"]
+__all__ = ["CrossValidation", "HaloCatalog", "fit_baryon_model", "importance_table"]
