@@ -10,7 +10,7 @@ import numpy as np
 from astropy.cosmology import FlatLambdaCDM
 
 from szmass.exceptions import InvalidInputError
-from szmass.physics.baryons.model import BARYON_MODELS, PROPERTIES, BaryonModel
+from szmass.physics.baryons.model import BARYON_MODELS, BaryonModel
 from szmass.physics.gas import MU_E
 
 __all__ = ["TabulatedBaryonModel"]
