@@ -114,7 +114,7 @@ class Reading:
 
     def __init__(
         self, source, *, format=None, columns=None, units=None, missing=None, h=None,
-        redshift=None, cosmology=None, mass_definition=None, only=None,
+        redshift=None, cosmology=None, mass_definition=None, only=None, also=(),
     ):  # fmt: skip
         if isinstance(source, Table):
             self.source = TableSource(_with_angles(source.copy(copy_data=False)))
@@ -138,6 +138,12 @@ class Reading:
         self.redshift = self._redshift(facts, redshift)
         self._units = self._find_units(_as_dict(units, "units"))
         self._missing = self._by_ours(_as_dict(missing, "missing"), "missing")
+        self._also = (also,) if isinstance(also, str) else tuple(also)
+        if lost := [name for name in self._also if name not in self.source.names]:
+            raise InvalidInputError(
+                f"{self._label} has no column {', '.join(map(repr, lost))} ('also'). It has "
+                f"{', '.join(self.source.names)}."
+            )
         self.ratios = self._find_ratios() if self.source.format == "ahf" else {}
         self._no_host = self._find_no_host()
         self.meta = self._about(facts, definition)
@@ -353,7 +359,8 @@ class Reading:
 
     def table(self, piece):
         """Give the table of a piece, with our columns in our units."""
-        wanted = {theirs: self.source.kind(ours) for ours, theirs in self.columns.items()}
+        wanted = dict.fromkeys(self._also, np.float64)
+        wanted |= {theirs: self.source.kind(ours) for ours, theirs in self.columns.items()}
         wanted |= {name: np.float64 for pair in self.ratios.values() for name in pair}
         raw, bad = self.source.read(piece, wanted)
         result, n = QTable(), len(bad)
@@ -381,6 +388,9 @@ class Reading:
             top, bottom = (_numbers(raw[name], None)[0] for name in pair)
             with np.errstate(divide="ignore", invalid="ignore"):
                 result[ours] = np.where(bottom > 0, top / bottom, np.nan)
+        for name in self._also:
+            if name not in result.colnames:
+                result[name] = _identifiers(raw[name])
         if "host" in self.columns:
             result["host"] = self._hosts(raw[self.columns["host"]])
         if "id" in result.colnames and "host" in result.colnames:

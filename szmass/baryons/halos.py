@@ -36,8 +36,10 @@ class HaloCatalog:
         ``m200m``, ``mvir``, ``mpeak`` [solMass]; ``r200c``, ``r500c``, ``rvir``, ``rs`` [Mpc,
         physical]; ``vmax``, ``vpeak``, ``vrms`` [km/s]; ``c200c``, ``c500c``, ``spin``,
         ``c_to_a``, ``b_to_a``, ``half_mass_scale``, ``last_merger_scale``, ``accretion_rate``
-        [solMass/yr], ``delta_r``, ``f_s``, ``eta``, ``relaxed``; ``x``, ``y``, ``z`` [Mpc,
-        comoving], or ``ra``, ``dec`` [deg]. None but the redshift is needed.
+        [solMass/yr], ``delta_r``, ``f_s``, ``eta``, ``relaxed``; ``m500c_at_0.9`` and the like
+        [solMass], M500c at these shares of the scale factor; ``x``, ``y``, ``z`` [Mpc, comoving],
+        or ``ra``, ``dec`` [deg]; and baryons, `szmass.physics.PROPERTIES`, of a simulation that has
+        them. None but the redshift is needed.
     cosmology : str or `~astropy.cosmology.FLRW`, optional
         That of the simulation.
     meta : dict, optional
@@ -140,6 +142,8 @@ class HaloCatalog:
             What masses and radii of AHF are: ``"200c"``, ``"200m"``, ``"500c"`` or ``"vir"``.
         only : list of str, optional
             Columns to read, by our names; fewer are faster. Identifiers and redshifts always are.
+        also : list of str, optional
+            Further columns, by their names in the file, to hand on as they are.
 
         Yields
         ------
@@ -164,8 +168,8 @@ class HaloCatalog:
         table : `~astropy.table.Table`
             The table; it is not changed.
         **options : dict
-            ``columns``, ``units``, ``missing``, ``h``, ``redshift``, ``cosmology`` and ``only``, as
-            in `iterate`.
+            ``columns``, ``units``, ``missing``, ``h``, ``redshift``, ``cosmology``, ``only`` and
+            ``also``, as in `iterate`.
 
         Returns
         -------
