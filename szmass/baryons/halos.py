@@ -112,7 +112,10 @@ class HaloCatalog:
         return cls._of(reading, reading.source.pieces(_AT_A_TIME))
 
     @classmethod
-    def iterate(cls, path, *, rows=_AT_A_TIME, **options):
+    def iterate(
+        cls, path, *, rows=_AT_A_TIME, format=None, columns=None, units=None, missing=None, h=None,
+        redshift=None, cosmology=None, mass_definition=None, only=None, also=(),
+    ):  # fmt: skip
         """Read a file of any length in pieces; memory is bounded by that of one.
 
         Parameters
@@ -155,7 +158,11 @@ class HaloCatalog:
         FileFormatError, InvalidInputError
             As in `read`.
         """
-        reading = Reading(path, **options)
+        reading = Reading(
+            path, format=format, columns=columns, units=units, missing=missing, h=h,
+            redshift=redshift, cosmology=cosmology, mass_definition=mass_definition, only=only,
+            also=also,
+        )  # fmt: skip
         for piece in reading.source.pieces(check_count(rows, "rows")):
             yield cls._of(reading, [piece])
 
