@@ -369,6 +369,8 @@ class Reading:
                 result[name] = _identifiers(raw[self.columns[name]])
         if "id" not in self.columns and "name" not in self.columns:
             result["id"] = np.arange(piece[0], piece[0] + n)
+        if "host" in self.columns:
+            result["host"] = self._hosts(raw[self.columns["host"]])
         redshift, wrong = self._redshifts(raw, n)
         result["redshift"], scale = redshift, 1 / (1 + redshift)
         for ours, unit in self._units.items():
@@ -391,11 +393,6 @@ class Reading:
         for name in self._also:
             if name not in result.colnames:
                 result[name] = _identifiers(raw[name])
-        if "host" in self.columns:
-            result["host"] = self._hosts(raw[self.columns["host"]])
-        if "id" in result.colnames and "host" in result.colnames:
-            order = [n for n in ("id", "name", "host") if n in result.colnames]
-            result = result[order + [n for n in result.colnames if n not in order]]
         self._check_pairs(result)
         wrong |= bad
         if wrong.any():
