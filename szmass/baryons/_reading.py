@@ -114,7 +114,7 @@ class Reading:
 
     def __init__(
         self, source, *, format=None, columns=None, units=None, missing=None, h=None,
-        redshift=None, cosmology=None, mass_definition=None, only=None,
+        redshift=None, cosmology=None, mass_definition=None, only=None, also=(),
     ):  # fmt: skip
         if isinstance(source, Table):
             self.source = TableSource(_with_angles(source.copy(copy_data=False)))
@@ -138,11 +138,18 @@ class Reading:
         self.redshift = self._redshift(facts, redshift)
         self._units = self._find_units(_as_dict(units, "units"))
         self._missing = self._by_ours(_as_dict(missing, "missing"), "missing")
-        if only is not None:
-            self._keep(only)
-        self._ratios = self._ratios_of_ahf() if self.source.format == "ahf" else {}
+        self._also = (also,) if isinstance(also, str) else tuple(also)
+        if lost := [name for name in self._also if name not in self.source.names]:
+            raise InvalidInputError(
+                f"{self._label} has no column {', '.join(map(repr, lost))} ('also'). It has "
+                f"{', '.join(self.source.names)}."
+            )
+        self.ratios = self._find_ratios() if self.source.format == "ahf" else {}
         self._no_host = self._find_no_host()
         self.meta = self._about(facts, definition)
+        if only is not None:
+            self.look()
+            self.keep(only)
 
     def _columns(self, given, definition):
         """Give columns of the file by our names, and those of the user over them."""
@@ -154,9 +161,7 @@ class Reading:
                     f"'columns' must name columns of haloes: {', '.join(known)}. Received: "
                     f"{ours!r}{did_you_mean(ours, known)}"
                 )
-            if theirs not in source.names and source.format in (*_TEXT, "rockstar-hdf5"):
-                alike = [name for name in source.names if bare(name) == bare(str(theirs))]
-                given[ours] = theirs = alike[0] if len(alike) == 1 else theirs
+            given[ours] = theirs = self._in_file(theirs)
             if theirs not in source.names:
                 raise InvalidInputError(
                     f"{self._label} has no column {theirs!r} for '{ours}'. It has "
@@ -177,6 +182,13 @@ class Reading:
                 f"for instance columns={{'m200c': 'M200'}}. It has {', '.join(source.names)}."
             )
         return found
+
+    def _in_file(self, theirs):
+        """Give the name of a column of a finder, which may be said without its number."""
+        if theirs in self.source.names or self.source.format not in (*_TEXT, "rockstar-hdf5"):
+            return theirs
+        alike = [name for name in self.source.names if bare(name) == bare(str(theirs))]
+        return alike[0] if len(alike) == 1 else theirs
 
     def _cosmology(self, facts, h, cosmology):
         stated = None
@@ -256,7 +268,9 @@ class Reading:
         """Let what is said of columns, by our names or those of the file, hold for ours."""
         result = {}
         for key, value in given.items():
-            ours = [name for name, theirs in self.columns.items() if key in (name, theirs)]
+            alike = (key, self._in_file(key))
+            ours = [key] if key in self.columns else []
+            ours = ours or [name for name, theirs in self.columns.items() if theirs in alike]
             if not ours:
                 raise InvalidInputError(
                     f"'{what}' names a column that {self._label} does not have, or that is of no "
@@ -294,18 +308,27 @@ class Reading:
             )
         return units
 
-    def _keep(self, only):
+    def look(self):
+        """Read the first rows with all columns: what is implausible comes up before any work."""
+        for piece in self.source.pieces(2 * _LOOKED_AT)[:1]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SzmassWarning)
+                self.table(piece)
+
+    def keep(self, only):
+        """Read no other columns from now on, but for identifiers and redshifts."""
         only = [only] if isinstance(only, str) else list(only)
-        lost = [name for name in only if name not in self.columns]
-        if lost:
+        has = [*self.columns, *self.ratios]
+        if lost := [name for name in only if name not in has]:
             raise InvalidInputError(
-                f"'only' must name columns that {self._label} has: {', '.join(self.columns)}. "
-                f"Received: {', '.join(map(repr, lost))}"
+                f"'only' must name columns that {self._label} has: {', '.join(has)}. Received: "
+                f"{', '.join(map(repr, lost))}"
             )
         always = {*only, *IDS, *_OTHERS, "redshift"}
         self.columns = {ours: theirs for ours, theirs in self.columns.items() if ours in always}
+        self.ratios = {ours: pair for ours, pair in self.ratios.items() if ours in always}
 
-    def _ratios_of_ahf(self):
+    def _find_ratios(self):
         """Columns of AHF that are made of two of its own."""
         names = {bare(name): name for name in self.source.names}
         radius = next((names[n] for n in ("rhalo", "rvir", "r200c") if n in names), None)
@@ -336,8 +359,9 @@ class Reading:
 
     def table(self, piece):
         """Give the table of a piece, with our columns in our units."""
-        wanted = {theirs: self.source.kind(ours) for ours, theirs in self.columns.items()}
-        wanted |= {name: np.float64 for pair in self._ratios.values() for name in pair}
+        wanted = dict.fromkeys(self._also, np.float64)
+        wanted |= {theirs: self.source.kind(ours) for ours, theirs in self.columns.items()}
+        wanted |= {name: np.float64 for pair in self.ratios.values() for name in pair}
         raw, bad = self.source.read(piece, wanted)
         result, n = QTable(), len(bad)
         for name in ("id", "name"):
@@ -345,6 +369,8 @@ class Reading:
                 result[name] = _identifiers(raw[self.columns[name]])
         if "id" not in self.columns and "name" not in self.columns:
             result["id"] = np.arange(piece[0], piece[0] + n)
+        if "host" in self.columns:
+            result["host"] = self._hosts(raw[self.columns["host"]])
         redshift, wrong = self._redshifts(raw, n)
         result["redshift"], scale = redshift, 1 / (1 + redshift)
         for ours, unit in self._units.items():
@@ -360,15 +386,13 @@ class Reading:
                 values[values > _HEAVIEST] = np.nan
             wanted = COLUMNS[ours][0]
             result[ours] = values if wanted is None else values * wanted
-        for ours, pair in self._ratios.items():
+        for ours, pair in self.ratios.items():
             top, bottom = (_numbers(raw[name], None)[0] for name in pair)
             with np.errstate(divide="ignore", invalid="ignore"):
                 result[ours] = np.where(bottom > 0, top / bottom, np.nan)
-        if "host" in self.columns:
-            result["host"] = self._hosts(raw[self.columns["host"]])
-        if "id" in result.colnames and "host" in result.colnames:
-            order = [n for n in ("id", "name", "host") if n in result.colnames]
-            result = result[order + [n for n in result.colnames if n not in order]]
+        for name in self._also:
+            if name not in result.colnames:
+                result[name] = _identifiers(raw[name])
         self._check_pairs(result)
         wrong |= bad
         if wrong.any():
@@ -394,7 +418,7 @@ class Reading:
         return np.where(values > -1e-3, values, np.nan), wrong
 
     def _find_no_host(self):
-        """Tell what stands for "no host": -1, or 0 where the first rows have none of -1."""
+        """Tell what stands for "no host": -1, or 0 where none of the first rows is -1 or masked."""
         if "host" not in self.columns or self.source.format in _FROM_ZERO:
             return -1
         name, pieces = self.columns["host"], self.source.pieces(10 * _LOOKED_AT)
@@ -402,7 +426,7 @@ class Reading:
             return -1
         raw, _ = self.source.read(pieces[0], {name: self.source.kind("host")})
         values, mask = self._whole(raw[name])
-        return -1 if np.any(values[~mask] == -1) else 0
+        return -1 if mask.any() or np.any(values[~mask] == -1) else 0
 
     def _whole(self, column):
         values, mask = np.ma.getdata(column), np.ma.getmaskarray(column)
@@ -446,7 +470,7 @@ class Reading:
         masses = [name for name in MASSES if name in numbers]
         for name in masses[1:]:
             ratio = _median(numbers[name] / numbers[masses[0]])
-            if not 0.05 < ratio < 20:
+            if ratio <= 0.05 or ratio >= 20:
                 raise InvalidInputError(
                     f"'{name}' is {ratio:.3g} times '{masses[0]}' in the median of {self._label}: "
                     f"the columns {self.columns[name]!r} and {self.columns[masses[0]]!r} have "
@@ -463,12 +487,8 @@ class Reading:
         )
         density = mass / (4 / 3 * np.pi * radius**3) / float(MASSES[mass_name][:-1])
         implied = np.sqrt(_median(density / (_CRITICAL * growth)))
-        fits = (
-            _USUAL_H[0] < implied < _USUAL_H[1]
-            if self.h is None
-            else abs(np.log(implied / self.h)) < _SAME_H
-        )
-        if np.isfinite(implied) and not fits:
+        low, high = _USUAL_H if self.h is None else self.h * np.exp([-_SAME_H, _SAME_H])
+        if implied <= low or implied >= high:  # NaN where nothing is known
             known = "between 0.55 and 0.85" if self.h is None else f"{self.h:g}"
             raise InvalidInputError(
                 f"'{mass_name}' and '{radius_name}' of {self._label} agree with a density of "
@@ -487,7 +507,7 @@ def _as_dict(value, what):
 
 def _median(values):
     values = values[np.isfinite(values)]
-    return np.median(values) if values.size else 1.0
+    return np.median(values) if values.size else np.nan
 
 
 def _numbers(column, missing, *, exact=False):
