@@ -75,7 +75,7 @@ def test_properties_go_on_as_power_laws_beyond_the_masses_of_the_fit(name):
     model = get_baryon_model(name)
     row = make_check_halos(model, 1)
     features = {n: np.full(200, getattr(row[n], "value", row[n])[0]) for n in model.features}
-    low, high = (limit[0] for limit in model.mass_limits(features["redshift"][:1]))
+    low, high = model.mass_range.to_value("solMass")
     mass = np.geomspace(low / 5, high * 5, 200)
     ratio = mass / features["m500c"]
     for n in model.features:
@@ -85,12 +85,22 @@ def test_properties_go_on_as_power_laws_beyond_the_masses_of_the_fit(name):
     mean, covariance = model.moments(features)
     assert np.all(np.linalg.eigvalsh(covariance) > 0)
     slope = np.diff(mean, axis=0) / np.diff(np.log(mass))[:, np.newaxis]
-    # No step at an edge, but for those of trees, and one slope beyond it. The ends of tables at the
-    # redshifts on both sides are not the same.
+    # No step at an edge, but for those of trees, and one slope beyond it.
     assert np.abs(np.diff(slope, axis=0)).max() < (2 if "boosting" in name else 0.25)
-    for side in (mass < low / 1.1, mass > high * 3):
+    for side in (mass < low / 1.1, mass > high * 1.1):
         beyond = slope[side[1:] & side[:-1]]
         assert np.ptp(beyond, axis=0).max() < 1e-8
+
+
+def test_haloes_of_no_fit_at_their_redshift_follow_those_of_others():
+    """Below 1e14 solMass there are haloes at z = 0 alone: nothing jumps from there on."""
+    model = get_baryon_model("the300-gadgetx")
+    redshift = np.linspace(0, 1, 101)
+    features = {"m500c": np.full(101, 4e13), "redshift": redshift}
+    mean, covariance = model.moments(features)
+    assert np.abs(np.diff(mean, axis=0)).max() < 0.01
+    assert np.abs(np.diff(np.log(covariance[:, 0, 0]))).max() < 0.02
+    assert list(model.flags(features)[[0, -1]]) == [0, BaryonFlag.EXTRAPOLATED_MASS]
 
 
 def test_table_says_what_it_is():
