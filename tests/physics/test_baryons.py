@@ -1,5 +1,6 @@
 """Models of what halos hold: their contract, their border, and how they go on beyond the fit."""
 
+import importlib.resources
 import json
 
 import astropy.units as u
@@ -257,8 +258,6 @@ def test_spread_is_the_difference_of_medians():
 
 
 def test_damaged_tables_of_nodes_are_refused():
-    import importlib.resources
-
     path = importlib.resources.files("szmass") / "data" / "baryons" / "tng.json"
     numbers = json.loads(path.read_text())
     for name, value in (
@@ -288,3 +287,15 @@ def test_damaged_models_are_refused(tmp_path):
     (tmp_path / "m" / "card.json").write_text("[]")
     with pytest.raises(FileFormatError, match="not the folder of a baryon model"):
         RegressedBaryonModel.read(tmp_path / "m")
+
+
+def test_a_table_of_one_redshift_is_taken():
+    path = importlib.resources.files("szmass") / "data" / "baryons" / "tng.json"
+    numbers = json.loads(path.read_text())
+    tables = ("redshift", "log_mass", "log_norm", "slope", "scatter", "correlation")
+    one = TabulatedBaryonModel(numbers | {name: numbers[name][1:2] for name in tables})
+    features = {"m500c": np.geomspace(1e13, 2e15, 30), "redshift": np.full(30, 0.5)}
+    for ours, theirs in zip(
+        one.moments(features), get_baryon_model("tng").moments(features), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10)
