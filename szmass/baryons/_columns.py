@@ -125,7 +125,9 @@ def rockstar_columns(names):
 def ahf_columns(names, mass_definition):
     """Give columns of AHF by our names; those in a definition if it is stated."""
     found = {}
-    suffix = str(mass_definition) if mass_definition is not None else None
+    suffix = mass_definition
+    if suffix is None and "m200c" in map(bare, names):  # converted from another finder
+        suffix = "200c"
     known = dict(_AHF)
     for stem, ours in (("m", f"m{suffix}"), ("r", f"r{suffix}")):
         for ending in ("halo", "vir", "200c"):

@@ -170,6 +170,11 @@ class Reading:
         found = source.columns(definition) | given
         if "name" not in found and source.format not in (*_TEXT, "rockstar-hdf5"):
             found |= {"name": "name"} if "name" in source.names else {}
+        if "id" not in found and source.format in _TEXT:
+            raise InvalidInputError(
+                f"{self._label} must have identifiers of haloes. Say which column has them, for "
+                f"instance columns={{'id': 'haloid'}}. It has {', '.join(source.names)}."
+            )
         if not set(found) & set(MASSES):
             if source.format == "ahf":
                 raise InvalidInputError(

@@ -110,6 +110,18 @@ def test_ahf(haloes, tmp_path, no_host):
     assert "c200c" not in virial
 
 
+def test_ahf_of_other_versions(haloes, tmp_path):
+    path = write_ahf(tmp_path / "s.z0.250.AHF_halos", haloes)
+    text = path.read_text()
+    path.write_text(text.replace("Mhalo(", "M200c(").replace("Rhalo(", "R200c("))
+    assert_same(HaloCatalog.read(path, h=H), haloes, ("m200c", "r200c"))
+    path.write_text(text + text)  # parts of several processes, joined
+    assert len(HaloCatalog.read(path, h=H, mass_definition="200c")) == 60
+    path.write_text(text.replace("#ID(", "#Foo("))
+    with pytest.raises(InvalidInputError, match="identifiers of haloes"):
+        HaloCatalog.read(path, h=H, mass_definition="200c")
+
+
 def test_identifiers_of_64_bits(haloes, tmp_path):
     large = dict(haloes, id=[2**63 + 5 - i for i in range(30)])
     text = write_ahf(tmp_path / "a", haloes).read_text().splitlines()
@@ -210,6 +222,7 @@ def test_own_names_units_and_positions_need_no_options(haloes):
     assert halos["redshift"].tolist() == [0.1, 0.2]
     assert halos["vmax"].to_value("km/s").tolist() == [1000, 2000]
     assert halos["ra"].to_value("deg").tolist() == [10, 20]
+    assert np.all(halos["coord"].separation(table["coord"]) < 1e-6 * u.arcsec)
     assert halos.colnames == ["id", "redshift", "m500c", "vmax", "ra", "dec"]
 
 
@@ -223,8 +236,8 @@ def test_further_columns_and_histories(haloes, tmp_path):
     assert halos["m500c_at_0.9"][0].to_value("solMass") == pytest.approx(1.0058e14, rel=1e-4)
     assert np.isnan(halos["mgas500"]).tolist() == [False, True]
     assert list(halos["region"]) == ["a", "b"]
-    with pytest.raises(InvalidInputError, match="no column 'regio'"):
-        HaloCatalog.from_table(table, also="regio")
+    with pytest.raises(InvalidInputError, match="no column 'zone'"):
+        HaloCatalog.from_table(table, also="zone")
 
 
 def test_units_are_those_of_the_models():
