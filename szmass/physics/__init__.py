@@ -7,17 +7,16 @@ the cosmology it uses.
 
 from szmass.physics.baryons import (
     BARYON_MODELS,
-    BARYON_RELATIONS,
     HALO_UNITS,
     PROPERTIES,
     BaryonFlag,
     BaryonModel,
-    BaryonRelation,
+    PowerLawBaryonModel,
     RegressedBaryonModel,
     TabulatedBaryonModel,
     get_baryon_model,
-    get_baryon_relation,
     halo_features,
+    spread,
 )
 from szmass.physics.cooling import CoolingFunction, TabulatedCooling
 from szmass.physics.cosmology import COSMOLOGIES, cosmology_references, get_cosmology
@@ -45,7 +44,6 @@ from szmass.physics.states import CHI_FORMS, RELAXED_LIMITS, chi_ds, is_relaxed
 
 __all__ = [
     "BARYON_MODELS",
-    "BARYON_RELATIONS",
     "CHI_FORMS",
     "COSMOLOGIES",
     "GAS_DENSITY_PROFILES",
@@ -57,7 +55,6 @@ __all__ = [
     "Arnaud2010",
     "BaryonFlag",
     "BaryonModel",
-    "BaryonRelation",
     "Battaglia2012Profile",
     "CoolingFunction",
     "GNFWProfile",
@@ -65,6 +62,7 @@ __all__ = [
     "MassDefinition",
     "Planck2013",
     "Planck2015",
+    "PowerLawBaryonModel",
     "PressureProfile",
     "RegressedBaryonModel",
     "ScalingRelation",
@@ -74,7 +72,6 @@ __all__ = [
     "convert_mass",
     "cosmology_references",
     "get_baryon_model",
-    "get_baryon_relation",
     "get_cosmology",
     "get_gas_density_profile",
     "get_pressure_profile",
@@ -83,6 +80,7 @@ __all__ = [
     "is_relaxed",
     "overdensity_radius",
     "planck_theta500",
+    "spread",
     "theta500",
     "y_to_arcmin2",
     "y_to_mpc2",
