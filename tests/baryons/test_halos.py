@@ -240,6 +240,34 @@ def test_further_columns_and_histories(haloes, tmp_path):
         HaloCatalog.from_table(table, also="zone")
 
 
+@pytest.mark.parametrize(
+    ("unit", "value", "expected"),
+    [
+        ("Msun/h", 7e14, 1e15), ("solMass / h", 7e14, 1e15), ("h^-1 Msun", 7e14, 1e15),
+        ("1e10 Msun h-1", 7e4, 1e15), ("1e14 solMass", 10, 1e15), ("dex(solMass)", 15, 1e15),
+        ("log10(Msun/h)", np.log10(7e14), 1e15), ("[1e14 solMass]", 1, 1e15),
+        ("g", 1.98841e48, 1e15),
+    ],
+)  # fmt: skip
+def test_units_as_people_write_them(unit, value, expected):
+    table = QTable({"redshift": [0.1], "m200c": [value]})
+    halos = HaloCatalog.from_table(table, units={"m200c": unit}, h=0.7)
+    assert halos["m200c"][0].to_value("solMass") == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        ("kpc/h", 1.5 / 0.7), ("ckpc/h", 1.5 / 0.7 * 0.8), ("Mpc", 1500), ("cMpc", 1200),
+        ("kpc / h (comoving)", 1.5 / 0.7 * 0.8), ("kpc (physical)", 1.5), ("comoving kpc", 1.2),
+    ],
+)  # fmt: skip
+def test_radii_become_physical(unit, expected):
+    table = QTable({"redshift": [0.25], "mvir": [1e15] * u.solMass, "rvir": [1500.0]})
+    halos = HaloCatalog.from_table(table, units={"rvir": unit}, h=0.7)
+    assert halos["rvir"][0].to_value("Mpc") == pytest.approx(expected)
+
+
 def test_units_are_those_of_the_models():
     units = {name: unit for name, (unit, _) in COLUMNS.items()}
     assert {name: units[name] for name in HALO_UNITS} == HALO_UNITS
