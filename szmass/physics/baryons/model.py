@@ -162,6 +162,9 @@ class BaryonModel(abc.ABC):
         high : ndarray
             Highest M500c [Msun].
         """
+        return self._limits(np.asarray(redshift, dtype=float))
+
+    def _limits(self, redshift):
         low, high = self.mass_range.to_value(u.solMass)
         return np.full(redshift.shape, low), np.full(redshift.shape, high)
 

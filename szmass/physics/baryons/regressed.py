@@ -106,7 +106,7 @@ class RegressedBaryonModel(BaryonModel):
             if arrays[name].dtype.kind not in "fiu" or np.any(np.isnan(arrays[name])):
                 raise FileFormatError(f"The array {name!r} must hold numbers that are known.")
 
-    def mass_limits(self, redshift):
+    def _limits(self, redshift):
         nodes, low, high = self.arrays["mass_limits"]
         return np.exp(np.interp(redshift, nodes, low)), np.exp(np.interp(redshift, nodes, high))
 
