@@ -11,6 +11,7 @@ from astropy.utils.masked import Masked
 
 from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
+from szmass._utils.seeds import generator
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import MASS_RANGE
 from szmass.physics.cosmology import get_cosmology
@@ -312,13 +313,11 @@ class BaryonModel(abc.ABC):
         >>> table.meta["baryon_model"]["name"]
         'tng'
         """
-        if draw and seed is None:
-            raise InvalidInputError("'seed' must be an integer with draw=True. Received: None")
+        rng = generator(seed, "predictions") if draw else None
         features = halo_features(halos, self.features, self.name)
         n, k = len(features["m500c"]), len(self.properties)
         centre, sigma = np.empty((n, k)), np.empty((n, k))
         matrices = np.empty((n if covariance else 0, k, k))
-        rng = np.random.default_rng(seed)
         for start in range(0, n, _TOGETHER):
             rows = slice(start, start + _TOGETHER)
             mean, scatter = self.moments({name: a[rows] for name, a in features.items()})
