@@ -13,7 +13,7 @@ from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
 from szmass._utils.seeds import generator
 from szmass.exceptions import InvalidInputError
-from szmass.physics.checks import MASS_RANGE
+from szmass.physics.checks import MASS_RANGE, REDSHIFT_MAX
 from szmass.physics.cosmology import get_cosmology
 
 __all__ = [
@@ -456,10 +456,11 @@ def halo_features(halos, names, model="the model"):
 def _check_masses(mass, name):
     mass = mass[np.isfinite(mass) & (mass > 0)]
     low, high = MASS_RANGE
-    if mass.size and (mass.max() > high or mass.max() < low):
+    # One that is odd is flagged; where it is most of them, it is the unit.
+    if mass.size and (np.median(mass) > high or mass.max() < low):
         raise InvalidInputError(
             f"'{name}' must be in solar masses: between {low:g} and {high:g} solMass. Received: "
-            f"up to {mass.max():g} solMass. Look whether the file has Msun/h, 1e10 Msun/h or "
+            f"{mass.min():g} to {mass.max():g} solMass. Look whether the file has Msun/h, 1e10 Msun/h or "
             "logarithms, and convert them."
         )
 
@@ -480,10 +481,12 @@ def _optional(halos, name):
 
 def _known(features):
     known = np.all([np.isfinite(array) for array in features.values()], axis=0)
-    positive = [name for name in features if name in HALO_UNITS and name != "accretion_rate"]
-    for name in positive:
-        known &= features[name] > 0
-    return known & (features["redshift"] >= 0)
+    for name, array in features.items():
+        if name in HALO_UNITS and name != "accretion_rate":
+            known &= array > 0
+        if HALO_UNITS.get(name) == u.solMass:
+            known &= array <= MASS_RANGE[1]
+    return known & (features["redshift"] >= 0) & (features["redshift"] <= REDSHIFT_MAX)
 
 
 def _flags_of_rows(halos, redshift):
