@@ -190,7 +190,7 @@ class BaryonModel(abc.ABC):
             A feature is missing, or the arrays differ in shape.
         """
         features = self._arrays(features)
-        known = _known(features)
+        known = known_rows(features)
         n, k = len(known), len(self.properties)
         mean, covariance = np.full((n, k), np.nan), np.full((n, k, k), np.nan)
         for start in range(0, n, _TOGETHER):
@@ -220,7 +220,7 @@ class BaryonModel(abc.ABC):
             A feature is missing, or the arrays differ in shape.
         """
         features = self._arrays(features)
-        known = _known(features)
+        known = known_rows(features)
         mass, redshift = features["m500c"], features["redshift"]
         low, high = self.mass_limits(np.where(known, redshift, 0.0))
         # Limits that went through a file as decimals, or through a logarithm, are still inside.
@@ -460,8 +460,8 @@ def _check_masses(mass, name):
     if mass.size and (np.median(mass) > high or mass.max() < low):
         raise InvalidInputError(
             f"'{name}' must be in solar masses: between {low:g} and {high:g} solMass. Received: "
-            f"{mass.min():g} to {mass.max():g} solMass. Look whether the file has Msun/h, 1e10 Msun/h or "
-            "logarithms, and convert them."
+            f"{mass.min():g} to {mass.max():g} solMass. Look whether the file has Msun/h, "
+            "1e10 Msun/h or logarithms, and convert them."
         )
 
 
@@ -479,7 +479,8 @@ def _optional(halos, name):
         return None
 
 
-def _known(features):
+def known_rows(features):
+    """Tell rows in which all features have a value that can be."""
     known = np.all([np.isfinite(array) for array in features.values()], axis=0)
     for name, array in features.items():
         if name in HALO_UNITS and name != "accretion_rate":
