@@ -23,6 +23,7 @@ LAYERS = [
     {"networks"},
     {"estimators"},
     {"morphology"},
+    {"baryons"},
     {"citations"},
     {"comparison"},
     {"plots"},

@@ -5,7 +5,19 @@ definitions and radii that both rest on; density, emission and mass of the gas. 
 the cosmology it uses.
 """
 
-from szmass.physics.baryons import BARYON_RELATIONS, BaryonRelation, get_baryon_relation
+from szmass.physics.baryons import (
+    BARYON_MODELS,
+    HALO_UNITS,
+    PROPERTIES,
+    BaryonFlag,
+    BaryonModel,
+    PowerLawBaryonModel,
+    RegressedBaryonModel,
+    TabulatedBaryonModel,
+    get_baryon_model,
+    halo_features,
+    spread,
+)
 from szmass.physics.cooling import CoolingFunction, TabulatedCooling
 from szmass.physics.cosmology import COSMOLOGIES, cosmology_references, get_cosmology
 from szmass.physics.gas import GAS_DENSITY_PROFILES, GasDensityProfile, get_gas_density_profile
@@ -40,16 +52,19 @@ from szmass.physics.states import (
 )
 
 __all__ = [
-    "BARYON_RELATIONS",
+    "BARYON_MODELS",
     "CHI_FORMS",
     "COSMOLOGIES",
     "DYNAMICAL_STATES",
     "GAS_DENSITY_PROFILES",
+    "HALO_UNITS",
     "PRESSURE_PROFILES",
+    "PROPERTIES",
     "RELAXED_LIMITS",
     "SCALING_RELATIONS",
     "Arnaud2010",
-    "BaryonRelation",
+    "BaryonFlag",
+    "BaryonModel",
     "Battaglia2012Profile",
     "CoolingFunction",
     "DynamicalState",
@@ -58,22 +73,27 @@ __all__ = [
     "MassDefinition",
     "Planck2013",
     "Planck2015",
+    "PowerLawBaryonModel",
     "PressureProfile",
+    "RegressedBaryonModel",
     "ScalingRelation",
+    "TabulatedBaryonModel",
     "TabulatedCooling",
     "chi_ds",
     "convert_mass",
     "cosmology_references",
-    "get_baryon_relation",
+    "get_baryon_model",
     "get_cosmology",
     "get_dynamical_state",
     "get_gas_density_profile",
     "get_pressure_profile",
     "get_scaling_relation",
+    "halo_features",
     "is_relaxed",
     "overdensity_radius",
     "planck_theta500",
     "relaxedness",
+    "spread",
     "theta500",
     "y_to_arcmin2",
     "y_to_mpc2",
