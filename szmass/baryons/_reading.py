@@ -38,6 +38,10 @@ _OTHERS = ("scale", "name")
 # Finders whose identifiers begin at 0, so that it names a halo.
 _FROM_ZERO = ("rockstar", "consistent-trees", "rockstar-hdf5")
 
+# What headers say of scale factor, redshift, h, matter and dark energy.
+_POSSIBLE = {
+    "scale": (0.01, 1.01), "redshift": (-0.01, 99), "h": (0.1, 2), "om": (0, 2), "ol": (-2, 2),
+}  # fmt: skip
 # Masses of haloes; outside is a mistake of units [Msun].
 _LIGHTEST, _HEAVIEST = 1e5, 1e17
 _LOOKED_AT = 10_000
@@ -133,6 +137,12 @@ class Reading:
                 )
         self.columns = self._columns(_as_dict(columns, "columns"), definition)
         facts = self.source.facts
+        for name, (low, high) in _POSSIBLE.items():
+            if not low < facts.get(name, (low + high) / 2) < high:
+                raise FileFormatError(
+                    f"{self._label} states {name} = {facts[name]:g}, which cannot be: its header "
+                    "is damaged."
+                )
         self.cosmology = self._cosmology(facts, h, cosmology)
         self.h, self._h_from = self._find_h(facts, h)
         self.redshift = self._redshift(facts, redshift)

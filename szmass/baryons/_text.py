@@ -26,12 +26,13 @@ _BLOCK = 1 << 24  # bytes that are parsed at once
 _LOOKED_AT = 1 << 20  # bytes in which a header must end
 # Rows that cannot be read are flagged, up to this fraction of a block: more are another version.
 _MOST_BAD = 0.01
+_NUMBER = r"\s*[=:]\s*(\d+\.?\d*(?:[eE][+-]?\d+)?)(?=[\s;,]|$)"
 _FACTS = {
-    "scale": re.compile(r"^#\s*a\s*=\s*([\d.eE+-]+)", re.M),
-    "h": re.compile(r"^#.*\bh0?\s*=\s*([\d.eE+-]+)", re.M),
-    "om": re.compile(r"^#.*\bOm(?:ega_M)?\s*=\s*([\d.eE+-]+)", re.M),
-    "ol": re.compile(r"\bO(?:l|mega_L)\s*=\s*([\d.eE+-]+)", re.M),
-    "box": re.compile(r"^#\s*(?:Full )?[Bb]ox size\s*[:=]\s*([\d.eE+-]+)\s*Mpc\s*/\s*h", re.M),
+    "scale": re.compile(rf"^#\s*a{_NUMBER}", re.M),
+    "h": re.compile(rf"^#.*\bh0?{_NUMBER}", re.M),
+    "om": re.compile(rf"^#.*\bOm(?:ega_M)?{_NUMBER}", re.M),
+    "ol": re.compile(rf"\bO(?:l|mega_L){_NUMBER}", re.M),
+    "box": re.compile(rf"^#\s*(?:Full )?[Bb]ox size{_NUMBER}\s*Mpc\s*/\s*h", re.M),
 }
 _UNITS = {
     "mass": re.compile(r"^#Units: Masses in (.+?)\s*$", re.M),

@@ -403,6 +403,8 @@ def half_other_rows(text):
         (half_other_rows, "12 of 30 rows.*mixed versions"),
         (edit("#a = 0.8", "#b = 0.8"), "does not say its redshift"),
         (edit("; h = 0.6777", ""), "have h in them.*Give h="),
+        (edit("h = 0.6777", "h = 0.0"), "states h = 0, which cannot be"),
+        (edit("#a = 0.8", "#a = 80"), "states scale = 8e"),
         (edit("#ID DescID", "1 2"), "no halo catalogue"),
         (lambda text: "", "is empty"),
         (lambda text: "hello\n" * 10, "no halo catalogue"),
