@@ -103,15 +103,16 @@ class TextSource:
         self.names = header[0].decode("utf-8", "replace").lstrip("#").split()
         text = b"\n".join(header[1:]).decode("utf-8", "replace")
         self.facts, self._stated = header_facts(text), stated_units(text)
-        width = len(line.split())
-        if line and width != len(self.names):
+        rows = [part for part in lines[len(header) :][:100] if part.strip()]
+        widths = [len(part.split()) for part in rows]
+        if widths and len(self.names) not in widths:
             raise FileFormatError(
                 f"{str(path)!r} names {len(self.names)} columns in its first line, and its rows "
-                f"have {width} numbers: header and rows are of different versions, or the file is "
-                "damaged."
+                f"have {widths[0]} numbers: header and rows are of different versions, or the file "
+                "is damaged."
             )
         # Identifiers of AHF may use all 64 bits; the largest come first.
-        ids = [part.split()[0] for part in lines[len(header) :][:100] if part.strip()]
+        ids = [part.split()[0] for part in rows]
         large = any(part.isdigit() and int(part) >= 2**63 for part in ids)
         self._id_type = np.uint64 if large and format == "ahf" else np.int64
         if format == "ahf" and (redshift := redshift_in_name(path)) is not None:
@@ -243,6 +244,8 @@ class TextSource:
                 continue
             for values, place in zip(columns.values(), places, strict=True):
                 try:
+                    if b"_" in cells[place]:  # Python reads "1_000" as well
+                        raise ValueError
                     whole = values.dtype.kind in "iu"
                     values[row] = int(cells[place]) if whole else float(cells[place])
                 except (ValueError, OverflowError):
