@@ -18,6 +18,7 @@ _PURPOSES = {
     "neighbours": 10,
     "ingredient": 11,
     "states": 12,
+    "predictions": 15,
 }
 
 

@@ -1,5 +1,6 @@
 """Models of what halos hold: their contract, their border, and how they go on beyond the fit."""
 
+import importlib.resources
 import json
 
 import astropy.units as u
@@ -75,7 +76,7 @@ def test_properties_go_on_as_power_laws_beyond_the_masses_of_the_fit(name):
     model = get_baryon_model(name)
     row = make_check_halos(model, 1)
     features = {n: np.full(200, getattr(row[n], "value", row[n])[0]) for n in model.features}
-    low, high = (limit[0] for limit in model.mass_limits(features["redshift"][:1]))
+    low, high = model.mass_range.to_value("solMass")
     mass = np.geomspace(low / 5, high * 5, 200)
     ratio = mass / features["m500c"]
     for n in model.features:
@@ -85,12 +86,22 @@ def test_properties_go_on_as_power_laws_beyond_the_masses_of_the_fit(name):
     mean, covariance = model.moments(features)
     assert np.all(np.linalg.eigvalsh(covariance) > 0)
     slope = np.diff(mean, axis=0) / np.diff(np.log(mass))[:, np.newaxis]
-    # No step at an edge, but for those of trees, and one slope beyond it. The ends of tables at the
-    # redshifts on both sides are not the same.
+    # No step at an edge, but for those of trees, and one slope beyond it.
     assert np.abs(np.diff(slope, axis=0)).max() < (2 if "boosting" in name else 0.25)
-    for side in (mass < low / 1.1, mass > high * 3):
+    for side in (mass < low / 1.1, mass > high * 1.1):
         beyond = slope[side[1:] & side[:-1]]
         assert np.ptp(beyond, axis=0).max() < 1e-8
+
+
+def test_haloes_of_no_fit_at_their_redshift_follow_those_of_others():
+    """Below 1e14 solMass there are haloes at z = 0 alone: nothing jumps from there on."""
+    model = get_baryon_model("the300-gadgetx")
+    redshift = np.linspace(0, 1, 101)
+    features = {"m500c": np.full(101, 4e13), "redshift": redshift}
+    mean, covariance = model.moments(features)
+    assert np.abs(np.diff(mean, axis=0)).max() < 0.01
+    assert np.abs(np.diff(np.log(covariance[:, 0, 0]))).max() < 0.02
+    assert list(model.flags(features)[[0, -1]]) == [0, BaryonFlag.EXTRAPOLATED_MASS]
 
 
 def test_table_says_what_it_is():
@@ -152,6 +163,13 @@ def test_flags_of_rows():
     assert list(flags) == [0, BaryonFlag.EXTRAPOLATED_MASS]
     gizmo = get_baryon_model("the300-gizmo").predict(halos([3e14, 3e14], [0.0, 0.5]))["flag"]
     assert list(gizmo) == [0, BaryonFlag.EXTRAPOLATED_REDSHIFT]
+
+
+def test_odd_rows_stop_no_others():
+    table = get_baryon_model("tng").predict(halos([3e14, 3e14, 3e24, 0, 5e14], [0, 99, 0, 0, 0]))
+    missing = int(BaryonFlag.MISSING_FEATURE)
+    assert list(table["flag"]) == [0, missing, missing, missing, 0]
+    assert np.array_equal(np.isfinite(table["mgas500"]), [1, 0, 0, 0, 1])
 
 
 def test_features_outside_of_the_fit_are_flagged():
@@ -247,8 +265,6 @@ def test_spread_is_the_difference_of_medians():
 
 
 def test_damaged_tables_of_nodes_are_refused():
-    import importlib.resources
-
     path = importlib.resources.files("szmass") / "data" / "baryons" / "tng.json"
     numbers = json.loads(path.read_text())
     for name, value in (
@@ -278,3 +294,15 @@ def test_damaged_models_are_refused(tmp_path):
     (tmp_path / "m" / "card.json").write_text("[]")
     with pytest.raises(FileFormatError, match="not the folder of a baryon model"):
         RegressedBaryonModel.read(tmp_path / "m")
+
+
+def test_a_table_of_one_redshift_is_taken():
+    path = importlib.resources.files("szmass") / "data" / "baryons" / "tng.json"
+    numbers = json.loads(path.read_text())
+    tables = ("redshift", "log_mass", "log_norm", "slope", "scatter", "correlation")
+    one = TabulatedBaryonModel(numbers | {name: numbers[name][1:2] for name in tables})
+    features = {"m500c": np.geomspace(1e13, 2e15, 30), "redshift": np.full(30, 0.5)}
+    for ours, theirs in zip(
+        one.moments(features), get_baryon_model("tng").moments(features), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10)
