@@ -53,7 +53,7 @@ class _Arrays:
         lower = {}
         for name in self.names:
             lower.setdefault(name.lower(), name)
-        wanted = (*IDS, "scale", *COLUMNS)
+        wanted = (*IDS, *COLUMNS)
         # "z" is a position only beside "x" and "y": alone it is what people call a redshift.
         found = {ours: name for ours in wanted if (name := lower.get(ours))}
         if not set(POSITIONS) <= set(found):

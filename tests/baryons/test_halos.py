@@ -519,6 +519,19 @@ def test_derived_masses_are_those_of_nfw_profiles(haloes, tmp_path):
     assert np.allclose(halos[[3, 5]]["m500c"], halos["m500c"][[3, 5]])
 
 
+def test_odd_masses_stop_no_other():
+    mass = [4e14, 1e8, 3e18, np.nan, -1, 2e14] * u.solMass
+    table = QTable({"redshift": [0.1] * 6, "m200c": mass, "c200c": [5, 5, 5, 5, 5, 0.01]})
+    halos = HaloCatalog.from_table(table, cosmology="PSZ2")
+    assert np.isfinite(halos["m500c"]).tolist() == [True] + [False] * 5
+    assert np.isfinite(halos["r200c"]).tolist() == [True, False, False, False, False, True]
+    flags = get_baryon_model("tng").predict(halos)["flag"]
+    assert (flags & BaryonFlag.MISSING_FEATURE > 0).tolist() == [False] + [True] * 5
+    own = HaloCatalog.from_table(QTable({"redshift": [0.1] * 6, "m500c": mass}))
+    flags = get_baryon_model("tng").predict(own)["flag"]
+    assert np.all(flags[1:5] > 0)
+
+
 def test_what_is_lacking_is_said_at_once():
     table = QTable({"id": [1], "redshift": [0.1], "m200c": [4e14] * u.solMass})
     halos = HaloCatalog.from_table(table)
