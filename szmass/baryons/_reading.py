@@ -398,7 +398,7 @@ class Reading:
                 result[ours] = np.where(bottom > 0, top / bottom, np.nan)
         for name in self._also:
             if name not in result.colnames:
-                result[name] = _identifiers(raw[name])
+                result[name] = _as_it_is(raw[name])
         refuse_implausible(result, self)
         wrong |= bad
         if wrong.any():
@@ -477,9 +477,16 @@ def _numbers(column, missing, *, exact=False):
 
 
 def _identifiers(column):
+    """Give identifiers or names, whole numbers also where they were written as reals."""
+    column = _as_it_is(column)
+    if column.dtype.kind != "f":
+        return column
+    values = np.where(np.isfinite(np.ma.filled(column, np.nan)), np.ma.getdata(column), -1)
+    return Column(values.astype(np.int64)) if np.all(values % 1 == 0) else column
+
+
+def _as_it_is(column):
     values, mask = np.ma.getdata(column), np.ma.getmaskarray(column)
     if values.dtype.kind in "SO":
         values = np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist()])
-    if values.dtype.kind == "f" and np.all(np.where(mask, 0, values) % 1 == 0):
-        values = np.where(mask, -1, values).astype(np.int64)
     return MaskedColumn(values, mask=mask) if mask.any() else Column(values)

@@ -27,6 +27,7 @@ _LOOKED_AT = 1 << 20  # bytes in which a header must end
 # Rows that cannot be read are flagged, up to this fraction of a block: more are another version.
 _MOST_BAD = 0.01
 _NUMBER = r"\s*[=:]\s*(\d+\.?\d*(?:[eE][+-]?\d+)?)(?=[\s;,]|$)"
+_IDS = ("id", "pid", "parentid", "hosthalo")
 _FACTS = {
     "scale": re.compile(rf"^#\s*a{_NUMBER}", re.M),
     "h": re.compile(rf"^#.*\bh0?{_NUMBER}", re.M),
@@ -111,12 +112,19 @@ class TextSource:
                 f"have {widths[0]} numbers: header and rows are of different versions, or the file "
                 "is damaged."
             )
-        # Identifiers of AHF may use all 64 bits; the largest come first.
-        ids = [part.split()[0] for part in rows]
-        large = any(part.isdigit() and int(part) >= 2**63 for part in ids)
-        self._id_type = np.uint64 if large and format == "ahf" else np.int64
+        self._id_type = self._type_of_ids(rows)
         if format == "ahf" and (redshift := redshift_in_name(path)) is not None:
             self.facts["scale"] = 1 / (1 + redshift)
+
+    def _type_of_ids(self, rows):
+        """Tell how identifiers are written: as numbers of 64 bits, all of them in AHF, or reals."""
+        places = [i for i, name in enumerate(self.names) if bare(name) in _IDS]
+        cells = [row.split() for row in rows]
+        ids = [row[i] for row in cells if len(row) == len(self.names) for i in places]
+        whole = [int(cell) for cell in ids if re.fullmatch(rb"[+-]?\d+", cell)]
+        if len(whole) < len(ids) / 2:
+            return np.float64
+        return np.uint64 if max(whole, default=0) >= 2**63 else np.int64
 
     def _inflated(self):
         """Give the path of the plain text, which goes with this object if it is a copy."""

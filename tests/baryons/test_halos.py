@@ -133,6 +133,18 @@ def test_identifiers_of_64_bits(haloes, tmp_path):
     assert halos["id"].tolist() == large["id"]
 
 
+def test_identifiers_written_as_reals(haloes, tmp_path):
+    path = write_rockstar(tmp_path / "out_3.list", haloes)
+    lines = path.read_text().splitlines()
+    start = len(lines) - 30
+    rows = np.loadtxt(lines[start:])
+    np.savetxt(path, rows, header="\n".join(lines[:start]).replace("#", ""), comments="#")
+    halos = HaloCatalog.read(path)
+    assert halos["id"].tolist() == list(range(30))
+    assert_same(halos, haloes, IN_LISTS)
+    assert len(halos.hosts) == 21
+
+
 def columns_of(haloes):
     """Columns as Uchuu's files of consistent-trees in HDF5 have them."""
     names = {
