@@ -427,7 +427,9 @@ class Reading:
         """Tell what stands for "no host": -1, or 0 where none of the first rows is -1 or masked."""
         if "host" not in self.columns or self.source.format in _FROM_ZERO:
             return -1
-        name, pieces = self.columns["host"], self.source.pieces(10 * _LOOKED_AT)
+        in_memory = isinstance(self.source, TableSource)
+        rows = max(len(self.source.table), 1) if in_memory else 10 * _LOOKED_AT
+        name, pieces = self.columns["host"], self.source.pieces(rows)
         if not pieces:
             return -1
         raw, _ = self.source.read(pieces[0], {name: self.source.kind("host")})

@@ -3,7 +3,7 @@
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import QTable, vstack
+from astropy.table import MaskedColumn, QTable, vstack
 
 from szmass._tables.columns import column_parts
 from szmass._utils.kinds import check_kind
@@ -34,7 +34,8 @@ class HaloCatalog:
     ----------
     table : `~astropy.table.Table`
         Columns of these names, in units that convert to: ``id``; ``host``, the identifier of the
-        larger halo that one lies in, masked for hosts; ``redshift``; ``m200c``, ``m500c``,
+        larger halo that one lies in, masked for hosts (or -1 or 0, where nothing is masked);
+        ``redshift``; ``m200c``, ``m500c``,
         ``m200m``, ``mvir``, ``mpeak`` [solMass]; ``r200c``, ``r500c``, ``rvir``, ``rs`` [Mpc,
         physical]; ``vmax``, ``vpeak``, ``vrms`` [km/s]; ``c200c``, ``c500c``, ``spin``,
         ``c_to_a``, ``b_to_a``, ``half_mass_scale``, ``last_merger_scale``, ``accretion_rate``
@@ -76,6 +77,11 @@ class HaloCatalog:
                 "redshift=...) gives all haloes the same."
             )
         self.table = QTable(table, copy=False)
+        if "host" in table.colnames:
+            values, mask, _ = column_parts(table["host"])
+            # Where hosts are masked, 0 is the first halo of a file.
+            none = mask | (values < (0 if hasattr(table["host"], "mask") else 1))
+            self.table["host"] = MaskedColumn(np.where(none, 0, values), mask=none)
         self.cosmology = None if cosmology is None else get_cosmology(cosmology)
         self.meta = dict(meta or {})
         self._derived = {}
@@ -246,8 +252,7 @@ class HaloCatalog:
                 "'host'. Rockstar's find_parents adds it to its lists (PID); in a table say which "
                 "column has it, for instance columns={'host': 'PID'}."
             )
-        values, mask, _ = column_parts(self.table["host"])
-        return mask | (values < 0) if mask.any() else values <= 0
+        return np.array(self.table["host"].mask)
 
     @property
     def hosts(self):

@@ -496,6 +496,22 @@ def test_forgotten_h_is_noticed_without_knowing_h(haloes):
         HaloCatalog.from_table(table, **options)
 
 
+def test_hosts_of_tables_are_masked_or_0_or_below():
+    table = QTable({"redshift": [0.1] * 4, "m500c": [3e14] * 4 * u.solMass, "host": [0, -1, 0, 7]})
+    for name, hosts in (
+        ("plain", [True, True, True, False]),
+        ("masked", [False, True, True, False]),
+    ):
+        if name == "masked":
+            table["host"] = np.ma.MaskedArray([0, 0, 0, 7], [False, True, True, False])
+        halos = HaloCatalog(table)
+        assert halos.is_host.tolist() == hosts
+        flags = get_baryon_model("tng").predict(halos)["flag"] & BaryonFlag.SUBHALO
+        assert (flags == 0).tolist() == hosts
+        assert halos[3:].is_host.tolist() == [False]
+        assert halos[:1].is_host.tolist() == hosts[:1]
+
+
 def test_hosts_are_not_guessed(haloes, tmp_path):
     names = ROCKSTAR.removesuffix(" PID")
     halos = HaloCatalog.read(write_rockstar(tmp_path / "out_3.list", haloes, names))
