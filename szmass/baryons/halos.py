@@ -3,7 +3,7 @@
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import QTable, vstack
+from astropy.table import MaskedColumn, QTable, vstack
 
 from szmass._tables.columns import column_parts
 from szmass._utils.kinds import check_kind
@@ -12,6 +12,7 @@ from szmass.baryons._columns import MASSES, RADII
 from szmass.baryons._reading import Reading
 from szmass.exceptions import InvalidInputError
 from szmass.physics import MassDefinition, convert_mass, get_cosmology, overdensity_radius
+from szmass.physics.checks import MASS_RANGE
 
 __all__ = ["HaloCatalog"]
 
@@ -33,7 +34,8 @@ class HaloCatalog:
     ----------
     table : `~astropy.table.Table`
         Columns of these names, in units that convert to: ``id``; ``host``, the identifier of the
-        larger halo that one lies in, masked for hosts; ``redshift``; ``m200c``, ``m500c``,
+        larger halo that one lies in, masked for hosts (or -1 or 0, where nothing is masked);
+        ``redshift``; ``m200c``, ``m500c``,
         ``m200m``, ``mvir``, ``mpeak`` [solMass]; ``r200c``, ``r500c``, ``rvir``, ``rs`` [Mpc,
         physical]; ``vmax``, ``vpeak``, ``vrms`` [km/s]; ``c200c``, ``c500c``, ``spin``,
         ``c_to_a``, ``b_to_a``, ``half_mass_scale``, ``last_merger_scale``, ``accretion_rate``
@@ -75,6 +77,11 @@ class HaloCatalog:
                 "redshift=...) gives all haloes the same."
             )
         self.table = QTable(table, copy=False)
+        if "host" in table.colnames:
+            values, mask, _ = column_parts(table["host"])
+            # Where hosts are masked, 0 is the first halo of a file.
+            none = mask | (values < (0 if hasattr(table["host"], "mask") else 1))
+            self.table["host"] = MaskedColumn(np.where(none, 0, values), mask=none)
         self.cosmology = None if cosmology is None else get_cosmology(cosmology)
         self.meta = dict(meta or {})
         self._derived = {}
@@ -245,8 +252,7 @@ class HaloCatalog:
                 "'host'. Rockstar's find_parents adds it to its lists (PID); in a table say which "
                 "column has it, for instance columns={'host': 'PID'}."
             )
-        values, mask, _ = column_parts(self.table["host"])
-        return mask | (values < 0) if mask.any() else values <= 0
+        return np.array(self.table["host"].mask)
 
     @property
     def hosts(self):
@@ -325,11 +331,10 @@ class HaloCatalog:
             return None
 
     def _radius(self, mass, definition):
-        redshift = np.asarray(self["redshift"])
+        mass = np.where(_possible(mass), mass, np.nan)
         return overdensity_radius(
-            np.where(mass > 0, mass, np.nan), redshift, cosmology=self.cosmology,
-            mass_definition=definition,
-        )  # fmt: skip
+            mass, np.asarray(self["redshift"]), cosmology=self.cosmology, mass_definition=definition
+        )
 
     def _convert(self, name):
         """Convert the mass whose concentration is known."""
@@ -345,7 +350,7 @@ class HaloCatalog:
             else:
                 continue
             low, high = _CONCENTRATIONS
-            possible = (concentration > low) & (concentration < high) & (self[mass] > 0)
+            possible = (concentration > low) & (concentration < high) & _possible(self[mass])
             values = np.where(possible, self[mass].to_value(u.solMass), np.nan)
             converted = convert_mass(
                 values * u.solMass, np.asarray(self["redshift"]), definition,
@@ -354,3 +359,9 @@ class HaloCatalog:
             )  # fmt: skip
             return converted, f"NFW profile of {mass} and {of}"
         return None
+
+
+def _possible(mass):
+    """Tell which masses are those of haloes that profiles are known of."""
+    low, high = MASS_RANGE * u.solMass
+    return (mass >= low) & (mass <= high)

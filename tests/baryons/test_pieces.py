@@ -36,6 +36,19 @@ def test_pieces_are_the_prediction_of_the_whole(path, tmp_path):
     assert np.all(table["mgas500"].to_value("solMass") / mass > 0.03)
 
 
+def test_pieces_without_a_host(path, tmp_path):
+    for hosts_only in (False, True):
+        told = predict_in_pieces(
+            path, "tng", tmp_path / "a.fits", rows=1, hosts_only=hosts_only, overwrite=True
+        )
+        assert told["haloes"] == (21 if hosts_only else 30)
+        assert told["tng"]["flags"]["SUBHALO"] == (0 if hosts_only else 9)
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-30]))
+    for suffix in ("fits", "hdf5", "ecsv"):
+        told = predict_in_pieces(path, "tng", tmp_path / f"b.{suffix}")
+        assert told["haloes"] == 0
+
+
 def test_several_models_and_hosts_only(path, tmp_path):
     predict_in_pieces(path, ["tng", "flamingo"], tmp_path / "a.ecsv", hosts_only=True)
     table, hosts = read_table(tmp_path / "a.ecsv"), HaloCatalog.read(path).hosts

@@ -497,8 +497,8 @@ def _flags_of_rows(halos, redshift):
     if host is not None:
         mask = np.asarray(getattr(host, "mask", False))
         data = host.unmasked if isinstance(host, Masked) else np.ma.getdata(host)
-        # Where hosts are masked, 0 is the first halo of a file.
-        lowest = 0 if mask.any() else 1
+        # Where hosts are masked, as in all catalogues, 0 is the first halo of a file.
+        lowest = 0 if mask.any() or not isinstance(halos, Table) else 1
         result[~mask & (np.asarray(data) >= lowest)] |= int(BaryonFlag.SUBHALO)
     ids = _optional(halos, "id")
     if ids is not None:
