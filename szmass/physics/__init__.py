@@ -5,7 +5,19 @@ definitions and radii that both rest on; density, emission and mass of the gas. 
 the cosmology it uses.
 """
 
-from szmass.physics.baryons import BARYON_RELATIONS, BaryonRelation, get_baryon_relation
+from szmass.physics.baryons import (
+    BARYON_MODELS,
+    BARYON_RELATIONS,
+    HALO_UNITS,
+    PROPERTIES,
+    BaryonFlag,
+    BaryonModel,
+    BaryonRelation,
+    TabulatedBaryonModel,
+    get_baryon_model,
+    get_baryon_relation,
+    halo_features,
+)
 from szmass.physics.cooling import CoolingFunction, TabulatedCooling
 from szmass.physics.cosmology import COSMOLOGIES, cosmology_references, get_cosmology
 from szmass.physics.gas import GAS_DENSITY_PROFILES, GasDensityProfile, get_gas_density_profile
@@ -31,14 +43,19 @@ from szmass.physics.scaling import (
 from szmass.physics.states import CHI_FORMS, RELAXED_LIMITS, chi_ds, is_relaxed
 
 __all__ = [
+    "BARYON_MODELS",
     "BARYON_RELATIONS",
     "CHI_FORMS",
     "COSMOLOGIES",
     "GAS_DENSITY_PROFILES",
+    "HALO_UNITS",
     "PRESSURE_PROFILES",
+    "PROPERTIES",
     "RELAXED_LIMITS",
     "SCALING_RELATIONS",
     "Arnaud2010",
+    "BaryonFlag",
+    "BaryonModel",
     "BaryonRelation",
     "Battaglia2012Profile",
     "CoolingFunction",
@@ -49,15 +66,18 @@ __all__ = [
     "Planck2015",
     "PressureProfile",
     "ScalingRelation",
+    "TabulatedBaryonModel",
     "TabulatedCooling",
     "chi_ds",
     "convert_mass",
     "cosmology_references",
+    "get_baryon_model",
     "get_baryon_relation",
     "get_cosmology",
     "get_gas_density_profile",
     "get_pressure_profile",
     "get_scaling_relation",
+    "halo_features",
     "is_relaxed",
     "overdensity_radius",
     "planck_theta500",

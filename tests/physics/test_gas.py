@@ -118,9 +118,9 @@ def test_cooling_refuses_what_cannot_be(options, error):
 def test_baryons_have_the_numbers_of_the_tables():
     nodes = np.array([14.0, 14.5])
     median, scatter, r = get_baryon_relation("tng").gas(10**nodes, np.zeros(2))
-    np.testing.assert_allclose(np.log10(median), [13.0807, 13.6372])
-    np.testing.assert_allclose(scatter, [0.097, 0.055])
-    np.testing.assert_allclose(r, [0.871, 0.794])
+    np.testing.assert_allclose(np.log10(median), [13.0807, 13.6372], atol=1e-3)
+    np.testing.assert_allclose(scatter, [0.097, 0.055], atol=1e-3)
+    np.testing.assert_allclose(r, [0.871, 0.794], atol=5e-3)
     between = get_baryon_relation("flamingo").gas(np.array([1e14]), np.array([0.25]))
     ends = [get_baryon_relation("flamingo").gas(np.array([1e14]), np.array([z])) for z in (0, 0.5)]
     np.testing.assert_allclose(np.log10(between[0]), np.mean(np.log10(ends), axis=0)[0])

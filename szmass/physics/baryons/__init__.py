@@ -1,0 +1,27 @@
+"""What haloes hold of gas and stars: models, one named physics each."""
+
+from szmass.physics.baryons.model import (
+    BARYON_MODELS,
+    HALO_UNITS,
+    PROPERTIES,
+    BaryonFlag,
+    BaryonModel,
+    get_baryon_model,
+    halo_features,
+)
+from szmass.physics.baryons.relation import BARYON_RELATIONS, BaryonRelation, get_baryon_relation
+from szmass.physics.baryons.tabulated import TabulatedBaryonModel
+
+__all__ = [
+    "BARYON_MODELS",
+    "BARYON_RELATIONS",
+    "HALO_UNITS",
+    "PROPERTIES",
+    "BaryonFlag",
+    "BaryonModel",
+    "BaryonRelation",
+    "TabulatedBaryonModel",
+    "get_baryon_model",
+    "get_baryon_relation",
+    "halo_features",
+]

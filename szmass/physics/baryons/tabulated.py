@@ -1,0 +1,160 @@
+"""Scaling relations whose slopes and scatter change with mass and redshift, as tables of nodes."""
+
+import importlib.resources
+import json
+from functools import partial
+
+import astropy.constants as const
+import astropy.units as u
+import numpy as np
+from astropy.cosmology import FlatLambdaCDM
+
+from szmass.exceptions import InvalidInputError
+from szmass.physics.baryons.model import BARYON_MODELS, PROPERTIES, BaryonModel
+from szmass.physics.gas import MU_E
+
+__all__ = ["TabulatedBaryonModel"]
+
+#: Compton-y of the gas of one solar mass at one Kelvin: sigma_T k_B / (mu_e m_p m_e c^2) [Mpc2].
+_Y_PER_MSUN_K = (
+    (const.sigma_T * const.k_B / (MU_E * const.m_p * const.m_e * const.c**2)) * u.solMass * u.K
+).to_value(u.Mpc**2)
+_KEV_PER_K = (const.k_B * u.K).to_value(u.keV)
+
+#: What a unit of a table is in that of `PROPERTIES`.
+_FACTORS = {"Msun": 1.0, "K": _KEV_PER_K, "keV": 1.0, "erg / s": 1.0, "Msun K": _Y_PER_MSUN_K}
+
+
+class TabulatedBaryonModel(BaryonModel):
+    """Means, slopes, scatter and correlations at nodes of mass and redshift.
+
+    Between nodes of mass, means are cubics in log M with the norms and slopes of the nodes, power
+    laws beyond; scatter and correlation are linear there, and those of the last node beyond. In
+    redshift all is linear, constant beyond the last.
+
+    Parameters
+    ----------
+    numbers : dict
+        ``name``, ``physics``, ``cosmology`` (name, H0, Om0), ``references``, ``lx_band``,
+        ``properties`` with the unit of each in ``units``, ``redshift`` (Z) and by redshift:
+        ``log_mass`` (Z, L) in log10(M500c/solMass), ``log_norm``, ``slope`` and ``scatter``
+        (Z, K, L), the latter of natural logarithms, and ``correlation`` (Z, L, K (K - 1) / 2), the
+        part below the diagonal by rows.
+
+    Raises
+    ------
+    InvalidInputError
+        A table has another shape, nodes fall, or a matrix is not one of correlations.
+
+    Notes
+    -----
+    Y of a table in Msun K becomes Y500 D_A^2 by sigma_T k_B / (mu_e m_p m_e c^2), with mu_e = 1.14.
+    """
+
+    def __init__(self, numbers):
+        self.name, self.physics = numbers["name"], numbers["physics"]
+        self.properties = tuple(numbers["properties"])
+        self.references = tuple(numbers["references"])
+        cosmology = numbers["cosmology"]
+        self.cosmology = FlatLambdaCDM(
+            H0=cosmology["H0"], Om0=cosmology["Om0"], name=cosmology["name"]
+        )
+        if "lx_band" in numbers:
+            self.lx_band = tuple(numbers["lx_band"])
+        k = len(self.properties)
+        self._redshift = self._array(numbers, "redshift", (None,))
+        self._log_mass = self._array(numbers, "log_mass", (len(self._redshift), None))
+        shape = self._log_mass.shape
+        for name in ("redshift", "log_mass"):
+            self._check(name, np.all(np.diff(getattr(self, f"_{name}"), axis=-1) > 0), "rising")
+        by_property = (shape[0], k, shape[1])
+        norm, slope, scatter = (
+            self._array(numbers, name, by_property) for name in ("log_norm", "slope", "scatter")
+        )
+        self._check("scatter", np.all(scatter > 0), "positive")
+        lower = self._array(numbers, "correlation", (*shape, k * (k - 1) // 2))
+        matrix = np.ones((*shape, k, k))
+        i, j = self._pairs = np.tril_indices(k, -1)
+        matrix[..., i, j] = matrix[..., j, i] = lower
+        fine = np.linalg.eigvalsh(matrix).min() > 0
+        self._check("correlation", fine, "positive definite matrices")
+        factor = np.array([_FACTORS[unit] for unit in numbers["units"]])
+        norm = np.log(10) * norm + np.log(factor)[:, np.newaxis]
+        self._tables = [
+            _cubics(self._log_mass[z], norm[z], np.log(10) * slope[z], scatter[z], lower[z])
+            for z in range(shape[0])
+        ]
+        limits = 10 ** np.array([self._log_mass.min(), self._log_mass.max()])
+        self.mass_range = limits * u.solMass
+        self.redshift_range = (self._redshift[0], self._redshift[-1])
+
+    def _array(self, numbers, name, shape):
+        array = np.array(numbers[name], dtype=float)
+        fine = array.ndim == len(shape) and np.all(np.isfinite(array))
+        fine = fine and all(n in (m, None) for m, n in zip(array.shape, shape, strict=True))
+        self._check(name, fine, f"finite numbers of the shape {shape}")
+        return array
+
+    def _check(self, name, fine, expected):
+        if not fine:
+            raise InvalidInputError(f"'{name}' of {self.name!r} must be {expected}.")
+
+    def _mass_limits(self, redshift):
+        ends = (self._log_mass[:, 0], self._log_mass[:, -1])
+        return tuple(10 ** np.interp(redshift, self._redshift, end) for end in ends)
+
+    def _moments(self, features):
+        x, redshift = np.log10(features["m500c"]), features["redshift"]
+        k = len(self.properties)
+        place = np.interp(redshift, self._redshift, np.arange(len(self._redshift)))
+        total = np.zeros((len(x), k + k * (k + 1) // 2))
+        for z, table in enumerate(self._tables):
+            weight = 1 - np.abs(place - z)
+            rows = np.flatnonzero(weight > 0)
+            if rows.size == len(x):
+                rows = slice(None)
+            total[rows] += weight[rows, np.newaxis] * _evaluate(x[rows], self._log_mass[z], table)
+        mean, sigma, lower = np.split(total, (k, 2 * k), axis=1)
+        covariance = sigma[:, :, np.newaxis] * sigma[:, np.newaxis, :]
+        for (i, j), column in zip(zip(*self._pairs, strict=True), lower.T, strict=True):
+            covariance[:, i, j] *= column
+            covariance[:, j, i] *= column
+        return mean, covariance
+
+
+def _cubics(nodes, norm, slope, scatter, correlation):
+    """Give powers of the distance to the left node, (L - 1, 4, P), and slopes beyond, (2, P)."""
+    h = np.diff(nodes)
+    norm, slope, rest = norm.T, slope.T, np.hstack([scatter.T, correlation])
+    rise = np.diff(norm, axis=0) / h[:, np.newaxis]
+    second = (3 * rise - 2 * slope[:-1] - slope[1:]) / h[:, np.newaxis]
+    third = (slope[:-1] + slope[1:] - 2 * rise) / h[:, np.newaxis] ** 2
+    cubic = np.stack([norm[:-1], slope[:-1], second, third], axis=1)
+    linear = np.zeros((len(h), 4, rest.shape[1]))
+    linear[:, 0], linear[:, 1] = rest[:-1], np.diff(rest, axis=0) / h[:, np.newaxis]
+    beyond = np.hstack([slope[[0, -1]], np.zeros((2, rest.shape[1]))])
+    return np.concatenate([cubic, linear], axis=2), beyond
+
+
+def _evaluate(x, nodes, table):
+    powers, beyond = table
+    inside = np.clip(x, nodes[0], nodes[-1])
+    left = np.clip(np.searchsorted(nodes, inside, side="right") - 1, 0, len(nodes) - 2)
+    t = (inside - nodes[left])[:, np.newaxis]
+    value = powers[left, 3]
+    for power in (2, 1, 0):
+        value = value * t + powers[left, power]
+    outside = x != inside
+    if np.any(outside):
+        distance = (x - inside)[outside, np.newaxis]
+        value[outside] += distance * beyond[(distance[:, 0] > 0).astype(int)]
+    return value
+
+
+def _read(name):
+    path = importlib.resources.files("szmass") / "data" / "baryons" / f"{name}.json"
+    return TabulatedBaryonModel(json.loads(path.read_text(encoding="utf-8")))
+
+
+for _name in ("tng", "flamingo", "flamingo-all-gas"):
+    BARYON_MODELS.add_lazily(_name, partial(_read, _name))
