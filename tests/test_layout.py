@@ -22,6 +22,7 @@ LAYERS = [
     {"simulations"},
     {"networks"},
     {"estimators"},
+    {"baryons"},
     {"citations"},
     {"comparison"},
     {"plots"},

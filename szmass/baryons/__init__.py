@@ -1,14 +1,16 @@
-"""Gas and stars of haloes of a catalogue: light cones of clusters, their maps and counts.
+"""Gas, stars and X-rays of dark-matter haloes: catalogues of haloes, predictions, fits, light cones.
 
-Haloes come from the mass function (`draw_halos`) or from a catalogue of one's own. A model of
-`szmass.physics` gives them gas, as one named physics has it (`make_lightcone`); the result makes
-Compton-y maps, X-ray catalogues and counts with their Poisson and sample variance.
+A model of `szmass.physics` gives haloes gas, as one named physics has it. A light cone
+(`make_lightcone`), of a catalogue or of haloes that are drawn, makes Compton-y maps, X-ray
+catalogues and counts with their Poisson and sample variance.
 """
 
 from szmass.baryons.counts import cumulative_counts, redshift_counts
+from szmass.baryons.halos import HaloCatalog
 from szmass.baryons.lightcone import LightCone, draw_halos, make_lightcone
 
 __all__ = [
+    "HaloCatalog",
     "LightCone",
     "cumulative_counts",
     "draw_halos",

@@ -1,0 +1,188 @@
+"""Columns of halo catalogues: our names and units, and what halo finders call them."""
+
+import re
+from dataclasses import dataclass
+
+import astropy.units as u
+
+from szmass._tables.columns import parse_unit
+from szmass.exceptions import InvalidUnitError
+
+MASSES = {"m200c": "200c", "m500c": "500c", "m200m": "200m", "mvir": "vir"}
+RADII = {"r200c": "200c", "r500c": "500c", "rvir": "vir"}
+POSITIONS = ("x", "y", "z")
+IDS = ("id", "host")
+
+_KMS = u.km / u.s
+#: Our columns of numbers: unit and meaning. Radii are physical, positions comoving.
+COLUMNS = {
+    "redshift": (None, "Redshift"),
+    "m200c": (u.solMass, "M200c"),
+    "m500c": (u.solMass, "M500c"),
+    "m200m": (u.solMass, "M200m, 200 times the mean matter density"),
+    "mvir": (u.solMass, "Virial mass, of Bryan & Norman (1998)"),
+    "mpeak": (u.solMass, "Largest mass that the halo ever had, in the finder's main definition"),
+    "r200c": (u.Mpc, "R200c, physical"),
+    "r500c": (u.Mpc, "R500c, physical"),
+    "rvir": (u.Mpc, "Virial radius, physical"),
+    "rs": (u.Mpc, "Scale radius of the NFW profile, physical"),
+    "vmax": (_KMS, "Largest circular velocity"),
+    "vpeak": (_KMS, "Largest vmax that the halo ever had"),
+    "vrms": (_KMS, "Velocity dispersion of the particles, in three dimensions"),
+    "c200c": (None, "Concentration R200c / rs"),
+    "c500c": (None, "Concentration R500c / rs"),
+    "spin": (None, "Spin parameter of Peebles (1969)"),
+    "c_to_a": (None, "Ratio of the smallest to the largest axis"),
+    "b_to_a": (None, "Ratio of the middle to the largest axis"),
+    "half_mass_scale": (None, "Scale factor at which the halo had half of its largest mass"),
+    "last_merger_scale": (None, "Scale factor of the last major merger"),
+    "accretion_rate": (u.solMass / u.yr, "Mean growth over the last dynamical time"),
+    "delta_r": (None, "Offset of the centre of mass from the density peak, over R200c"),
+    "f_s": (None, "Fraction of the mass in subhaloes"),
+    "eta": (None, "Virial ratio"),
+    "relaxed": (None, "1 for a relaxed halo"),
+    "m500_m200": (None, "M500c / M200c"),
+    "x": (u.Mpc, "Position, comoving"),
+    "y": (u.Mpc, "Position, comoving"),
+    "z": (u.Mpc, "Position, comoving"),
+    "ra": (u.deg, "Right ascension, ICRS"),
+    "dec": (u.deg, "Declination, ICRS"),
+}
+#: Columns whose values are positive; 0 is what finders write for "not found".
+POSITIVE = {
+    *MASSES, *RADII, "mpeak", "rs", "vmax", "vpeak", "vrms", "c200c", "c500c", "half_mass_scale",
+    "last_merger_scale", "b_to_a", "c_to_a", "m500_m200",
+}  # fmt: skip
+
+# Names of finders are compared without numbers in parentheses, case, and signs.
+_NUMBERED = re.compile(r"\(\d+\)$")
+
+_ROCKSTAR = {
+    "id": "id",
+    "pid": "host",
+    "parentid": "host",
+    "scale": "scale",
+    "mvir": "mvir",
+    "m200c": "m200c",
+    "m500c": "m500c",
+    "m200b": "m200m",
+    "rvir": "rvir",
+    "r200c": "r200c",
+    "r500c": "r500c",
+    "rs": "rs",
+    "mpeak": "mpeak",
+    "vmax": "vmax",
+    "vpeak": "vpeak",
+    "vrms": "vrms",
+    "spin": "spin",
+    "btoa": "b_to_a",
+    "ctoa": "c_to_a",
+    "halfmassscale": "half_mass_scale",
+    "scaleoflastmm": "last_merger_scale",
+    "accrate1tdyn": "accretion_rate",
+    "x": "x",
+    "y": "y",
+    "z": "z",
+}
+# Mass, radius and concentration follow from the definition of the masses, which AHF does not state.
+_AHF = {
+    "id": "id",
+    "hosthalo": "host",
+    "vmax": "vmax",
+    "sigv": "vrms",
+    "lambdae": "spin",
+    "b": "b_to_a",
+    "c": "c_to_a",
+    "xc": "x",
+    "yc": "y",
+    "zc": "z",
+}
+
+
+def bare(name):
+    """Give the name of a finder's column without its number, case, and signs."""
+    return re.sub(r"[\W_]", "", _NUMBERED.sub("", name)).lower()
+
+
+def rockstar_columns(names):
+    """Give columns of Rockstar or consistent-trees by our names."""
+    found = {}
+    for name in names:
+        if ours := _ROCKSTAR.get(bare(name)):
+            found.setdefault(ours, name)
+    return found
+
+
+def ahf_columns(names, mass_definition):
+    """Give columns of AHF by our names; those in a definition if it is stated."""
+    found = {}
+    suffix = str(mass_definition) if mass_definition is not None else None
+    known = dict(_AHF)
+    for stem, ours in (("m", f"m{suffix}"), ("r", f"r{suffix}")):
+        for ending in ("halo", "vir", "200c"):
+            known[stem + ending] = ours
+    if suffix == "200c":
+        known |= {"cnfw": "c200c"}
+    for name in names:
+        ours = known.get(bare(name))
+        if ours in COLUMNS or ours in IDS:
+            found.setdefault(ours, name)
+    return found
+
+
+@dataclass(frozen=True)
+class FileUnit:
+    """Unit of a column in a file: with a power of 1/h, perhaps comoving."""
+
+    unit: u.UnitBase | None = None
+    per_h: int = 0
+    comoving: bool = False
+
+    def factor(self, name, h, scale):
+        """Give what values are multiplied with; ``scale`` is the scale factor, perhaps by row."""
+        wanted = COLUMNS[name][0]
+        try:
+            value = (self.unit or u.dimensionless_unscaled).to(wanted or u.dimensionless_unscaled)
+        except u.UnitConversionError:
+            raise InvalidUnitError(
+                f"The column '{name}' must have a unit that converts to "
+                f"{wanted or 'a plain number'}. Received: {self.unit or 'no unit'}"
+            ) from None
+        value = value / h**self.per_h if self.per_h else value
+        return value * scale if self.comoving and name not in POSITIONS else value
+
+
+_PER_H = re.compile(r"\s*(?:/\s*h|\s\*?\s*h\s*(?:\^|\*\*)?-1|/\s*littleh)$|^h\^?-1\s*", re.I)
+_COMOVING = re.compile(r"\s*\(?\b(?:comoving|co-moving)\b\)?", re.I)
+
+
+def file_unit(text, name):
+    """Read the unit of a column: as astropy's, also "Msun/h", "ckpc/h", or "kpc / h (comoving)"."""
+    given = str(text).strip()
+    rest, comoving = _COMOVING.subn("", given)
+    rest, per_h = _PER_H.subn("", rest.replace("(physical)", "").strip())
+    rest = rest.strip()
+    if re.fullmatch(r"c[kM]pc", rest):
+        rest, comoving = rest[1:], 1
+    unit = parse_unit(rest)
+    if isinstance(unit, u.UnrecognizedUnit) or unit is None:
+        raise InvalidUnitError(
+            f"The unit of '{name}' must be one that astropy knows, perhaps with '/h' behind it. "
+            f"Received: {given!r}"
+        )
+    return FileUnit(unit, per_h, bool(comoving))
+
+
+def finder_unit(name, lengths):
+    """Give the unit in which Rockstar (kpc/h and Mpc/h) and AHF (kpc/h) write one of our columns.
+
+    ``lengths`` are the units of positions; radii are in kpc/h, comoving, in all of them.
+    """
+    unit = COLUMNS[name][0] if name in COLUMNS else None
+    if unit is None:
+        return FileUnit()
+    if name in POSITIONS:
+        return FileUnit(lengths, 1, True)
+    if unit == u.Mpc:
+        return FileUnit(u.kpc, 1, True)
+    return FileUnit(unit, int(unit in (u.solMass, u.solMass / u.yr)))
