@@ -1,4 +1,4 @@
-"""Gas, stars and X-rays of dark-matter haloes: catalogues of haloes, predictions, fits, light cones.
+"""Gas, stars and X-rays of dark-matter haloes: their catalogues, predictions, light cones.
 
 A model of `szmass.physics` gives haloes gas, as one named physics has it. A light cone
 (`make_lightcone`), of a catalogue or of haloes that are drawn, makes Compton-y maps, X-ray
@@ -6,8 +6,9 @@ catalogues and counts with their Poisson and sample variance.
 """
 
 from szmass.baryons.counts import cumulative_counts, redshift_counts
+from szmass.baryons.drawing import draw_halos
 from szmass.baryons.halos import HaloCatalog
-from szmass.baryons.lightcone import LightCone, draw_halos, make_lightcone
+from szmass.baryons.lightcone import LightCone, make_lightcone
 
 __all__ = [
     "HaloCatalog",

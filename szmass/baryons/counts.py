@@ -20,6 +20,8 @@ _SHELL = 0.05
 _WAVES, _STEP = np.arange(2.5e-4, 0.25, 5e-4), 12.0
 # Nodes of multipoles, and the last one times the radius of the disc [rad].
 _NODES, _REACH = 24, 20.0
+# Clusters below so many times the lowest mass that was drawn say that lighter ones would count.
+_NEAR = 1.5
 # Patches that a jackknife needs, and haloes in each pixel that tells their areas.
 _PATCHES, _PER_PIXEL = 24, 6
 
@@ -44,7 +46,9 @@ def cumulative_counts(cone, values, thresholds, *, variance="linear"):
     -------
     `~astropy.table.QTable`
         Columns threshold, n, n_err_poisson (the square root of n), n_err_sample and n_err, both
-        together. ``meta`` has what they are from.
+        together. ``meta`` has what they are from, and in ``near_lowest_mass`` the share of counted
+        clusters within a factor of 1.5 of the lowest mass drawn: if that is not small, lighter ones
+        are missing.
 
     Raises
     ------
@@ -156,6 +160,10 @@ def _counted(table, cone, column, n, variance, *, above, quantity):
     table["n_err_sample"] = np.sqrt(sample)
     table["n_err"] = np.sqrt(number + sample)
     meta = cone.table.meta
+    if "mass_limits_msun" in meta and here.any():
+        mass = cone.table["m500c"][here].to_value("solMass")
+        near = np.mean(mass < _NEAR * meta["mass_limits_msun"][0])
+        table.meta["near_lowest_mass"] = round(float(near), 4)
     table.meta.update(
         quantity=quantity,
         physics=cone.physics,

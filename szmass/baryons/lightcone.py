@@ -1,6 +1,5 @@
 """Light cones: haloes on the sky with the gas that one physics gives them."""
 
-import contextlib
 import dataclasses
 import warnings
 from dataclasses import dataclass
@@ -10,16 +9,16 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
-from szmass._tables.columns import column_parts
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_seed, generator
 from szmass._utils.workers import check_workers, run_tasks
+from szmass.baryons.drawing import check_area, draw_halos
+from szmass.baryons.halos import HaloCatalog
 from szmass.exceptions import InvalidInputError, SzmassWarning
 from szmass.maps.compton import ComptonMap
 from szmass.physics.baryons import HALO_UNITS, PROPERTIES, get_baryon_model, halo_features
-from szmass.physics.checks import check_mass, check_redshift
-from szmass.physics.concentration import model_mass, nfw_convert
+from szmass.physics.checks import check_redshift
 from szmass.physics.cooling import CoolingFunction, TabulatedCooling
 from szmass.physics.cosmology import (
     ARCMIN_PER_RADIAN,
@@ -27,146 +26,21 @@ from szmass.physics.cosmology import (
     angular_diameter_distance,
     get_cosmology,
 )
-from szmass.physics.halos import density_at, radius_at
-from szmass.physics.mass_function import FULL_SKY, SkyAbundance
+from szmass.physics.halos import radius_at
+from szmass.physics.mass_function import FULL_SKY
 from szmass.physics.templates import X_NODES, sphere_weights
 from szmass.simulations.bodies.models import ClusterModel, get_cluster_model
 from szmass.simulations.population import from_masses
 from szmass.simulations.sky import simulate_sky
 
-__all__ = ["LightCone", "draw_halos", "make_lightcone"]
+__all__ = ["LightCone", "make_lightcone"]
 
 # Rows that one task draws: part of what a seed means.
 _ROWS = 2**16
 
-# TNG300, dark matter only, haloes of 5e13 to 3e14 Msun (M200c; Anbajagane et al. 2022): scatter of
-# ln c200c at z = 0, 0.5, 1; at z = 0 the median half-mass scale at 1e14 Msun, its slope with ln M,
-# the scatter of its logarithm, and its correlation with ln c200c.
-_SIGMA_LN_C = ((0.0, 0.5, 1.0), (0.245, 0.265, 0.275))
-_FORMATION, _FORMATION_SLOPE, _SIGMA_LN_FORMATION, _WITH_C = 0.58, 0.06, 0.20, -0.54
-_DM_RELATIONS = "2022MNRAS.509.3441A"
-
 # kT [keV] in which cooling is asked for.
 _COLDEST, _HOTTEST = 0.1, 50.0
 _FLUX = u.erg / u.s / u.cm**2
-
-
-def draw_halos(
-    *,
-    area=None,
-    mass=(1e14, 5e15) * u.solMass,
-    redshift=(0.01, 1.5),
-    cosmology,
-    seed,
-):
-    """Draw haloes of the mass function on the sky, with concentration and formation time.
-
-    Positions are without clustering. An area that is less than the sky is a disc around the North
-    Galactic pole.
-
-    Parameters
-    ----------
-    area : `~astropy.units.Quantity`, optional
-        Solid angle; the whole sky by default.
-    mass : `~astropy.units.Quantity`, optional
-        Lower and upper limit of M500c.
-    redshift : (float, float), optional
-        Lower and upper limit.
-    cosmology : str or `~astropy.cosmology.FLRW`
-        The cosmology, or its name; with Ob0. sigma8 and n come from its ``meta``, where missing
-        from Planck 2018.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    `~astropy.table.QTable`
-        Columns id, coord, redshift, m500c, m200c [solMass], c200c, and half_mass_scale, the scale
-        factor at which a halo had half of its M200c.
-
-    Raises
-    ------
-    InvalidInputError
-        A limit is out of range, limits are reversed, or the area is larger than the sky.
-    InvalidUnitError
-        A value has no unit, or one of another kind.
-
-    Notes
-    -----
-    The median concentration is that of Diemer & Joyce (2019) at the M200c that belongs to M500c.
-    Scatter of ln c (0.245 at z = 0, 0.275 at 1), half-mass scale (0.58 at 1e14 Msun, a scatter of
-    0.20 in ln) and their correlation (-0.54) are those of TNG300 without gas, of which there are
-    haloes up to 3e14 Msun. Before z = 0 the half-mass scale has the same part of the scale factor.
-    M200c follows from M500c and the halo's own concentration, for an NFW profile.
-
-    References
-    ----------
-    Tinker et al. 2008, ApJ 688, 709; Diemer & Joyce 2019, ApJ 871, 168; Anbajagane et al. 2022,
-    MNRAS 509, 3441.
-
-    Examples
-    --------
-    >>> import astropy.units as u
-    >>> from szmass.baryons import draw_halos
-    >>> halos = draw_halos(area=500 * u.deg**2, cosmology="Planck18", seed=1)
-    >>> halos.colnames
-    ['id', 'coord', 'redshift', 'm500c', 'm200c', 'c200c', 'half_mass_scale']
-    """
-    cosmology, seed = get_cosmology(cosmology), check_seed(seed)
-    area = _check_area(FULL_SKY * u.deg**2 if area is None else area)
-    mass = _check_limits(check_mass(mass), "mass")
-    redshift = _check_limits(check_redshift(redshift), "redshift")
-    rng = generator(seed, "halos")
-    abundance = SkyAbundance(mass, redshift, cosmology)
-    n = rng.poisson(abundance.total * area / FULL_SKY)
-    m500c, z = abundance.draw(n, rng)
-    height = 1 - 2 * area / FULL_SKY * rng.random(n)
-    lon, lat = 360 * rng.random(n), np.degrees(np.arcsin(np.clip(height, -1, 1)))
-    normal, other = rng.standard_normal((2, n))
-
-    c200c = _median_concentration(m500c, z, cosmology) * np.exp(np.interp(z, *_SIGMA_LN_C) * normal)
-    m200c = m500c / nfw_convert(np.ones(n), c200c, 200.0, 500.0) if n else m500c
-    # Of the scale factor of the halo itself, in which half-mass scales end.
-    share = _FORMATION * (m200c / 1e14) ** _FORMATION_SLOPE
-    deviation = _WITH_C * normal + np.sqrt(1 - _WITH_C**2) * other
-    logit = np.log(share / (1 - share)) + _SIGMA_LN_FORMATION / (1 - share) * deviation
-    table = QTable()
-    table["id"] = np.arange(n)
-    table["coord"] = SkyCoord(lon * u.deg, lat * u.deg, frame="galactic")
-    table["redshift"] = z
-    table["m500c"] = m500c * u.solMass
-    table["m200c"] = m200c * u.solMass
-    table["c200c"] = c200c
-    table["half_mass_scale"] = 1 / (1 + np.exp(-logit)) / (1 + z)
-    table.meta.update(
-        area_deg2=area,
-        footprint="disc around the North Galactic pole" if area < FULL_SKY else "whole sky",
-        halos="Tinker et al. (2008), without clustering",
-        mass_limits_msun=[float(m) for m in mass],
-        redshift_limits=[float(z) for z in redshift],
-        cosmology=str(cosmology.name),
-        halo_seed=seed,
-        halo_references=["2008ApJ...688..709T", "2019ApJ...871..168D", _DM_RELATIONS],
-    )
-    return table
-
-
-def _median_concentration(mass, redshift, cosmology):
-    """c200c of haloes of given M500c [Msun] (Diemer & Joyce 2019), interpolated in a table."""
-    from scipy.interpolate import RegularGridInterpolator
-
-    if not len(mass):
-        return np.ones(0)
-    ends = np.log([mass.min() * 0.999, mass.max() * 1.001])
-    log_m = np.linspace(*ends, 3 + int(np.ptp(ends) / 0.15))
-    z = np.linspace(redshift.min(), redshift.max() + 1e-6, 3 + int(np.ptp(redshift) / 0.04))
-    grid_z, grid_m = (x.ravel() for x in np.meshgrid(z, np.exp(log_m), indexing="ij"))
-    critical = density_at(grid_z, cosmology) / 500
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SzmassWarning)
-        c = model_mass(grid_m, grid_z, 500 * critical, 200 * critical, "diemer19", cosmology)[1]
-    table = RegularGridInterpolator((z, log_m), np.log(c).reshape(len(z), -1))
-    return np.exp(table(np.stack([redshift, np.log(mass)], axis=-1)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -470,7 +344,8 @@ def make_lightcone(
         )
     else:
         halos, area = _own_halos(halos, area, model)
-    features = halo_features(halos, model.features, model.name)
+    catalog = HaloCatalog(halos, cosmology=cosmology)
+    features = halo_features(catalog, model.features, model.name)
     job = (model, features, seed)
     tasks = ((start,) for start in range(0, max(len(halos), 1), _ROWS))
     run = {"workers": workers, "scheduler": scheduler, "in_order": True}
@@ -523,41 +398,45 @@ def _draw_rows(job, start):
 
 def _own_halos(halos, area, model):
     """Give haloes of the user's as a table with what a model needs; without sub-haloes."""
+    if not isinstance(halos, HaloCatalog):
+        halos = HaloCatalog(check_kind(halos, "Table", "halos"), meta=halos.meta)
+    area = halos.meta.get("area_deg2") if area is None else area
     if area is None:
-        area = getattr(halos, "meta", {}).get("area_deg2")
-        if area is None:
-            raise InvalidInputError("Give the 'area' of the sky that 'halos' are from.")
-        area = area * u.deg**2
-    area = _check_area(area) * u.deg**2
-    table = QTable(meta=dict(getattr(halos, "meta", {})))
-    for name in getattr(halos, "colnames", ("id", "coord", "host")):
-        with contextlib.suppress(LookupError):
-            table[name] = halos[name]
-    if not isinstance(table.columns.get("coord"), SkyCoord):
-        raise InvalidInputError(
-            "'halos' must be a QTable or a HaloCatalog with the column 'coord', a SkyCoord. "
-            f"Received: {type(halos).__name__} with {', '.join(table.colnames) or 'no columns'}"
-        )
-    names = dict.fromkeys(("m500c", "redshift", *model.features))
-    for name, values in halo_features(halos, names, model.name).items():
-        table[name] = values * HALO_UNITS.get(name, u.dimensionless_unscaled)
-    table["redshift"] = check_redshift(table["redshift"], positive=True)
-    keep = np.ones(len(table), dtype=bool)
-    if "host" in table.colnames:
-        host, mask, _ = column_parts(table["host"])
-        # Those of haloes that are nobody's are masked, -1 or 0.
-        keep = mask | (np.asarray(host) <= 0)
-    if lost := np.count_nonzero(~keep):
+        raise InvalidInputError("Give the 'area' of the sky that 'halos' are from.")
+    area = check_area(area * u.deg**2 if isinstance(area, float) else area) * u.deg**2
+    if "host" in halos and (lost := np.count_nonzero(~halos.is_host)):
         warnings.warn(
-            f"{lost} of {len(table)} haloes are sub-haloes and were left out: what they hold is "
+            f"{lost} of {len(halos)} haloes are sub-haloes and were left out: what they hold is "
             "in their hosts.",
             SzmassWarning,
             stacklevel=3,
         )
-    if not np.any(np.isfinite(table["redshift"] * table["m500c"])[keep]):
+        halos = halos.hosts
+        halos.meta["subhalos_left_out"] = int(lost)
+    names = list(dict.fromkeys(("m500c", "redshift", *model.features)))
+    halos.require(names, f"a light cone with {model.name!r}")
+    table = halos.table.copy()
+    table.meta = dict(halos.meta)
+    if "id" not in table.colnames:
+        table["id"] = np.arange(len(table))
+    table["coord"] = _positions(halos)
+    for name, values in halo_features(halos, names, model.name).items():
+        table[name] = values * HALO_UNITS.get(name, 1)
+    check_redshift(table["redshift"], positive=True)
+    if not np.any(np.isfinite(table["redshift"] * table["m500c"])):
         raise InvalidInputError("No host of 'halos' has both a redshift and an m500c.")
-    table.meta["subhalos_left_out"] = lost
-    return table[keep], area
+    return table, area
+
+
+def _positions(halos):
+    if "coord" in halos and isinstance(halos["coord"], SkyCoord):
+        return halos["coord"]
+    if "ra" in halos and "dec" in halos:
+        return SkyCoord(halos["ra"], halos["dec"])
+    raise InvalidInputError(
+        "'halos' must have positions on the sky: the column 'coord', a SkyCoord, or 'ra' and "
+        f"'dec'. They have {', '.join(halos.colnames)}."
+    )
 
 
 def _add_y500(table, model, gas, cosmology, seed):
@@ -610,21 +489,3 @@ def _distance(redshift, cosmology):
     low, high = (z[known].min(), z[known].max()) if known.any() else (0.1, 0.2)
     nodes = np.linspace(low, high + 1e-3, 400)
     return CubicSpline(nodes, angular_diameter_distance(nodes, cosmology))(z)
-
-
-def _check_area(area):
-    area = float(as_floats(area, u.deg**2, "area", positive=True, finite=True))
-    if area > FULL_SKY * (1 + 1e-5):
-        raise InvalidInputError(
-            f"'area' must be at most that of the sky, {FULL_SKY:.0f} deg2. Received: {area:g} deg2"
-        )
-    return min(area, FULL_SKY)
-
-
-def _check_limits(values, name):
-    values = np.asarray(values, dtype=float)
-    if values.shape != (2,) or not values[0] < values[1]:
-        raise InvalidInputError(
-            f"'{name}' must be a lower and a higher limit. Received: {values.tolist()}"
-        )
-    return values

@@ -18,9 +18,11 @@ from szmass.plots._masses import (
     plot_signal_surface,
 )
 from szmass.plots._profiles import plot_cluster, plot_profile, plot_saliency, plot_stack
+from szmass.plots._skies import plot_counts, plot_sky
 
 __all__ = [
     "plot_cluster",
+    "plot_counts",
     "plot_cutout",
     "plot_error_distribution",
     "plot_gallery",
@@ -33,6 +35,7 @@ __all__ = [
     "plot_saliency",
     "plot_selection",
     "plot_signal_surface",
+    "plot_sky",
     "plot_stack",
     "plot_training",
 ]
