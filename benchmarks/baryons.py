@@ -1,23 +1,31 @@
 """Make the data files of the baryon models, and print the numbers that they reach.
 
     python benchmarks/baryons.py tables --data FOLDER --output szmass/data/baryons
+    python benchmarks/baryons.py train --data FOLDER --output szmass/data/baryons
+    python benchmarks/baryons.py numbers --data FOLDER
 
 FOLDER is that of the halo tables (see the development guide).
 
-``tables`` takes nodes of the kernel-localised regressions that go with Aljamal et al. (2025). Their
-Y_SZ is M_gas T_mw of each halo, so that one of the three follows from the others where all gas
-counts: the correlation of T_mw with L_X, which the tables of FLAMINGO lack for all gas, follows too,
-and matrices are singular but for rounding. Eigenvalues below 0.001 are raised to it, which moves
-correlations by less than 0.005. The correlation of T_sl with L_X of all gas in FLAMINGO cannot be
-had (conditional independence is wrong by up to 0.2 where the tables have it): T_sl is left out.
+``tables`` takes nodes of the kernel-localised regressions that go with Aljamal et al. (2025).
+Their Y_SZ is M_gas T_mw of each halo, so that one of the three follows from the others where all
+gas counts: the correlation of T_mw with L_X, which the tables of FLAMINGO lack for all gas,
+follows too, and matrices are singular but for rounding. Eigenvalues below 0.001 are raised to it,
+which moves correlations by less than 0.005. The correlation of T_sl with L_X of all gas in
+FLAMINGO cannot be had (conditional independence is wrong by up to 0.2 where the tables have it):
+T_sl is left out.
 """
 
 import argparse
 import json
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
-from astropy.table import Table
+from astropy.table import QTable, Table, vstack
+
+from szmass.baryons import fit_baryon_model, importance_table
+from szmass.physics import HALO_UNITS
+from szmass.physics import PROPERTIES as UNIT
 
 REDSHIFTS = (0.0, 0.5, 1.0, 2.0)
 NODES = (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 19)
@@ -126,16 +134,194 @@ def tables(folder, output):
         print(f"{name}: {len(text)} bytes; correlations moved by up to {moved:.4f}")
 
 
+# The Three Hundred
+
+H, COSMOLOGY, CUI = 0.6777, "TheThreeHundred", ("2018MNRAS.480.2898C",)
+SHARES = (0.95, 0.9, 0.8, 0.7, 0.6)
+STEPS = {
+    "": (),
+    "-m200": ("m200c",),
+    "-formation": ("m200c", "half_mass_scale"),
+    "-assembly": ("m200c", *(f"m500c_at_{share:g}" for share in SHARES)),
+    "-state": ("m200c", *(f"m500c_at_{share:g}" for share in SHARES), "delta_r", "f_s", "eta"),
+}
+GADGET_X = "The Three Hundred, Gadget-X"
+LOWEST_GADGET_X, LOWEST_GIZMO = 3e13, 5e13
+
+
+def progenitors(folder):
+    """Give main progenitors of the 324 clusters, M500 > 1e14 Msun and z < 1.05, with histories.
+
+    M200 of the histories, and of the joined table, stands one snapshot too early but for z = 0 (see
+    states.py); it is put right here, unless ``joined`` asks for that of the joined table.
+    """
+    table = Table.read(folder / "g3x_main_progenitors_joined.fits")
+    table.sort(["snap", "region"])
+    read = {
+        name: np.ma.filled(np.ma.array(table[name], float, subok=False), np.nan).reshape(-1, 324)
+        for name in table.colnames
+    }
+    scale = np.loadtxt(folder / "redshifts.txt")[:, 1]
+    m200 = np.loadtxt(folder / "G3X-Central-Masses-for-M200.txt") / H
+    m200[:, 1:] = np.roll(m200[:, 1:], 1, axis=1)  # of snapshots 1 to 128
+    m200[:, 1] = np.nan
+    m500 = np.load(folder / "G3Xevo.npy")[:, :, 2].copy()
+    for masses in (m200, m500):
+        masses[masses <= 0] = np.nan
+    snapshots = read["snap"][:, 0].astype(int)
+    columns = {
+        "region": read["region"].astype(int),
+        "redshift": np.maximum(read["redshift"], 0),
+        "m500c": read["m500c"],
+        "m200c": m200[:, snapshots].T,
+        "m200c_joined": read["m200c"],
+        "delta_r": np.where(read["delta200"] > 0, read["delta200"], np.nan),
+        "f_s": np.where(read["fs200"] > 0, read["fs200"], np.nan),
+        "eta": np.where(read["eta200"] > 0, read["eta200"], np.nan),
+        "mgas500": read["fgas500"] * read["m500c"],
+        "mstar500": read["fstar500"] * read["m500c"],
+    }
+    half = [[_half_mass(m200[i, : s + 1], scale[: s + 1]) for i in range(324)] for s in snapshots]
+    columns["half_mass_scale"] = np.array(half)
+    for share in SHARES:
+        columns[f"m500c_at_{share:g}"] = _earlier(m500, scale, snapshots, share)
+    rows = (columns["m500c"] > 1e14) & (columns["redshift"] < 1.05)
+    rows &= np.isfinite(read["m200c"])
+    return _with_units({name: column[rows] for name, column in columns.items()})
+
+
+def _with_units(columns):
+    return QTable(
+        {name: column * UNIT.get(name, HALO_UNITS.get(name, 1)) for name, column in columns.items()}
+    )
+
+
+def _half_mass(mass, scale):
+    """Scale factor at which a history first had half of its last mass."""
+    known = np.isfinite(mass)
+    if not known[-1]:
+        return np.nan
+    log_m, log_a = np.log(2 * mass[known] / mass[-1]), np.log(scale[known])
+    first = np.argmax(log_m >= 0)
+    return np.exp(np.interp(0, log_m[first - 1 : first + 1], log_a[first - 1 : first + 1]))
+
+
+def _earlier(m500, scale, snapshots, share):
+    """M500 of the main progenitor at a share of the scale factor, shape (snapshots, 324)."""
+    result = np.empty((len(snapshots), len(m500)))
+    for i, mass in enumerate(m500):
+        known = np.isfinite(mass)
+        at = np.log(share * scale[snapshots])
+        result[:, i] = np.exp(np.interp(at, np.log(scale[known]), np.log(mass[known])))
+    return result
+
+
+def field_halos(folder, simulation):
+    """Give all host haloes of the regions at z = 0."""
+    data = np.load(folder / f"{simulation}_Mbh_snap_128-with_BH-info.npy")
+    # M500 in 1e10 Msun/h in one file, in Msun/h in the other.
+    m500 = data[:, 12] * (1e10 if simulation == "G3X" else 1) / H
+    columns = {
+        "region": data[:, 0].astype(int),
+        "redshift": np.zeros(len(data)),
+        "m500c": m500,
+        "m200c": data[:, 3] / H,
+        "mgas500": data[:, 14] * m500,
+        "mstar500": data[:, 15] * m500,
+        "x": data[:, 4],
+        "y": data[:, 5],
+        "z": data[:, 6],
+        "r200": data[:, 7],
+    }
+    if simulation == "GIZMO":
+        columns["t_mw"] = np.load(folder / "GIZMO-TM500-fullsample.npy")[:, 1]
+    return _with_units(columns)
+
+
+def training(folder, simulation, features=()):
+    """Give the table that a model that ships is fitted to."""
+    halos = field_halos(folder, simulation)
+    if simulation == "GIZMO":
+        return halos[halos["m500c"] > LOWEST_GIZMO * u.solMass]
+    clusters = progenitors(folder)
+    if features:
+        return clusters
+    # What is in both is taken once.
+    last = clusters[clusters["redshift"] == 0]
+    own = dict(zip(last["region"], last["m500c"].value, strict=True))
+    rows = halos["m500c"] > LOWEST_GADGET_X * u.solMass
+    for i in np.flatnonzero(rows):
+        other = own.get(halos["region"][i])
+        rows[i] = other is None or abs(np.log(halos["m500c"][i].value / other)) > 1e-4
+    names = ["region", "redshift", "m500c", "m200c", "mgas500", "mstar500"]
+    return vstack([clusters[names], halos[rows][names]])
+
+
+def train(folder, output):
+    """Fit and write the models of The Three Hundred."""
+    folder = folder / "the300"
+    common = {"cosmology": COSMOLOGY, "references": CUI, "seed": 300}
+    for step, extra in STEPS.items():
+        table = training(folder, "G3X", extra)
+        what = "main progenitors of 324 clusters, z < 1.05, M500 > 1e14 Msun"
+        if not extra:
+            what += f", and host haloes at z = 0 above {LOWEST_GADGET_X:g} Msun"
+        name = f"the300-gadgetx{step}"
+        model = fit_baryon_model(
+            table,
+            ["mgas500", "mstar500"],
+            ["m500c", "redshift", *extra],
+            method="quadratic" if extra else "cubic",
+            name=name,
+            physics=f"{GADGET_X}: {what}",
+            **common,
+        )
+        model.write(output / name, overwrite=True)
+        _tell(model)
+    model = fit_baryon_model(
+        training(folder, "G3X", True),
+        ["mgas500", "mstar500"],
+        ["m500c", "redshift", *STEPS["-state"]],
+        method="boosting",
+        name="the300-gadgetx-boosting",
+        physics=f"{GADGET_X}: main progenitors of 324 clusters, z < 1.05, M500 > 1e14 Msun",
+        **common,
+    )
+    model.write(output / "the300-gadgetx-boosting", overwrite=True)
+    _tell(model)
+    model = fit_baryon_model(
+        training(folder, "GIZMO"),
+        ["mgas500", "mstar500", "t_mw"],
+        method="cubic",
+        name="the300-gizmo",
+        physics=f"The Three Hundred, GIZMO-SIMBA: host haloes at z = 0 above {LOWEST_GIZMO:g} Msun",
+        cosmology=COSMOLOGY,
+        references=(*CUI, "2022MNRAS.514..977C"),
+        seed=300,
+    )
+    model.write(output / "the300-gizmo", overwrite=True)
+    _tell(model)
+
+
+def _tell(model):
+    held = model.cross_validation
+    print(model.name, len(held.rows), "rows; scatter", held.scatter.round(5))
+    for level in (0.68, 0.95):
+        share, error = held.coverage(level)
+        print(f"   coverage of {level}: {share:.4f} +- {error:.4f}")
+    if "importance" in model.card:
+        importance_table(model).pprint_all()
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=["tables"])
+    parser.add_argument("what", choices=["tables", "train", "numbers"])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
-    if args.what == "tables":
-        tables(args.data, args.output)
+    {"tables": tables, "train": train}[args.what](args.data, args.output)
 
 
 if __name__ == "__main__":

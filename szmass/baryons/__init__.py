@@ -1,4 +1,4 @@
-"""Gas, stars and X-rays of dark-matter haloes: their catalogues, predictions, light cones.
+"""Gas, stars and X-rays of dark-matter haloes: their catalogues, predictions, fits, light cones.
 
 A model of `szmass.physics` gives haloes gas, as one named physics has it. A light cone
 (`make_lightcone`), of a catalogue or of haloes that are drawn, makes Compton-y maps, X-ray
@@ -9,12 +9,16 @@ from szmass.baryons.counts import cumulative_counts, redshift_counts
 from szmass.baryons.drawing import draw_halos
 from szmass.baryons.halos import HaloCatalog
 from szmass.baryons.lightcone import LightCone, make_lightcone
+from szmass.baryons.regression import CrossValidation, fit_baryon_model, importance_table
 
 __all__ = [
+    "CrossValidation",
     "HaloCatalog",
     "LightCone",
     "cumulative_counts",
     "draw_halos",
+    "fit_baryon_model",
+    "importance_table",
     "make_lightcone",
     "redshift_counts",
 ]

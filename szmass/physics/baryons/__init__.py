@@ -9,6 +9,7 @@ from szmass.physics.baryons.model import (
     get_baryon_model,
     halo_features,
 )
+from szmass.physics.baryons.regressed import RegressedBaryonModel
 from szmass.physics.baryons.relation import BARYON_RELATIONS, BaryonRelation, get_baryon_relation
 from szmass.physics.baryons.tabulated import TabulatedBaryonModel
 
@@ -20,6 +21,7 @@ __all__ = [
     "BaryonFlag",
     "BaryonModel",
     "BaryonRelation",
+    "RegressedBaryonModel",
     "TabulatedBaryonModel",
     "get_baryon_model",
     "get_baryon_relation",

@@ -2,6 +2,7 @@
 
 import abc
 import enum
+from typing import ClassVar
 
 import astropy.units as u
 import numpy as np
@@ -40,11 +41,17 @@ HALO_UNITS = {
     **dict.fromkeys(("m200c", "m500c", "m200m", "mvir", "mpeak"), u.solMass),
     **dict.fromkeys(("r200c", "r500c", "rvir", "rs"), u.Mpc),
     **dict.fromkeys(("vmax", "vpeak", "vrms"), u.km / u.s),
+    # M500c of the main progenitor at these shares of the halo's scale factor.
+    **dict.fromkeys((f"m500c_at_{a:g}" for a in (0.95, 0.9, 0.8, 0.7, 0.6, 0.5)), u.solMass),
     "accretion_rate": u.solMass / u.yr,
 }
 
-#: Haloes whose properties are computed together, so that the memory for covariances is bounded.
-_TOGETHER = 2**16
+#: Haloes whose properties are computed together: columns fit into the cache of a processor, and
+#: covariances do not add up in memory.
+_TOGETHER = 2**14
+
+#: Most that the tails of Student's t stretch a normal deviation: beyond it is no physics.
+_MOST_STRETCHED = 3.0
 
 
 class BaryonFlag(enum.IntFlag):
@@ -88,10 +95,11 @@ class BaryonFlag(enum.IntFlag):
 
 
 class BaryonModel(abc.ABC):
-    """Joint log-normal distribution of what haloes hold, given columns of theirs.
+    """Joint distribution of the logarithms of what haloes hold, given columns of theirs.
 
-    A sub-class sets the attributes and gives `_moments`. Arrays of features are floats in the units
-    of `HALO_UNITS`, those of properties natural logarithms of values in the units of `PROPERTIES`.
+    It is normal, or Student's t where a fit has seen more outliers than that. A sub-class sets the
+    attributes and gives `_moments`. Arrays of features are floats in the units of `HALO_UNITS`,
+    those of properties natural logarithms of values in the units of `PROPERTIES`.
 
     Attributes
     ----------
@@ -111,6 +119,9 @@ class BaryonModel(abc.ABC):
         Lowest and highest redshift of the fit.
     feature_ranges : dict
         Lowest and highest value of further features in the fit.
+    tail : float
+        Degrees of freedom of Student's t; infinite for a normal distribution. Draws are at most
+        three times as far out as those of a normal distribution would be.
     lx_band : tuple, optional
         Lower and upper energy of ``lx`` [keV] and the frame they are in, "rest" or "observer".
     references : tuple of str
@@ -124,8 +135,9 @@ class BaryonModel(abc.ABC):
     cosmology = "PSZ2"
     mass_range = MASS_RANGE * u.solMass
     redshift_range = (0.0, np.inf)
-    feature_ranges = {}
+    feature_ranges: ClassVar = {}
     lx_band = (0.5, 2.0, "rest")
+    tail = np.inf
     references = ()
 
     def __repr__(self):
@@ -163,12 +175,13 @@ class BaryonModel(abc.ABC):
         features = self._arrays(features)
         known = _known(features)
         n, k = len(known), len(self.properties)
-        if np.all(known):
-            return self._moments(features)
         mean, covariance = np.full((n, k), np.nan), np.full((n, k, k), np.nan)
-        if np.any(known):
-            some = {name: array[known] for name, array in features.items()}
-            mean[known], covariance[known] = self._moments(some)
+        for start in range(0, n, _TOGETHER):
+            rows = start + np.flatnonzero(known[start : start + _TOGETHER])
+            if rows.size == _TOGETHER:
+                rows = slice(start, start + _TOGETHER)
+            some = {name: array[rows] for name, array in features.items()}
+            mean[rows], covariance[rows] = self._moments(some)
         return mean, covariance
 
     def flags(self, features):
@@ -209,33 +222,6 @@ class BaryonModel(abc.ABC):
             result |= np.where(known & rows, int(flag), 0)
         return result
 
-    def transform(self, features, normal):
-        """Turn standard normal numbers into logarithms of properties.
-
-        Parameters
-        ----------
-        features : dict
-            As in `moments`.
-        normal : ndarray
-            Independent standard normal numbers, shape (N, K).
-
-        Returns
-        -------
-        ndarray
-            Natural logarithms, shape (N, K), with the mean and covariance of `moments`.
-
-        Raises
-        ------
-        InvalidInputError
-            A feature is missing, or shapes do not fit.
-        """
-        mean, covariance = self.moments(features)
-        if np.shape(normal) != mean.shape:
-            raise InvalidInputError(
-                f"'normal' must have the shape {mean.shape}. Received: {np.shape(normal)}"
-            )
-        return mean + _correlated(covariance, normal)
-
     def draw(self, features, rng):
         """Draw the properties of each halo.
 
@@ -244,7 +230,7 @@ class BaryonModel(abc.ABC):
         features : dict
             As in `moments`.
         rng : `~numpy.random.Generator`
-            Where normal numbers come from, K for each halo.
+            Where random numbers come from.
 
         Returns
         -------
@@ -256,8 +242,15 @@ class BaryonModel(abc.ABC):
         InvalidInputError
             A feature is missing, or the arrays differ in shape.
         """
-        n = len(self._arrays(features)["m500c"])
-        return self.transform(features, rng.standard_normal((n, len(self.properties))))
+        mean, covariance = self.moments(features)
+        return mean + self._deviations(covariance, rng)
+
+    def _deviations(self, covariance, rng):
+        result = _correlated(covariance, rng.standard_normal(covariance.shape[:2]))
+        if np.isfinite(self.tail):
+            stretch = np.sqrt((self.tail - 2) / rng.chisquare(self.tail, len(result)))
+            result *= np.minimum(stretch, _MOST_STRETCHED)[:, np.newaxis]
+        return result
 
     def predict(self, halos, *, draw=False, seed=None, covariance=False):
         """Give the properties of haloes as a table.
@@ -279,7 +272,8 @@ class BaryonModel(abc.ABC):
         `~astropy.table.QTable`
             One row per halo: ``id``, ``name`` as far as there are any, ``redshift``, ``m500c``, and
             for each property the median, or the draw, with ``_errn`` and ``_errp``: the scatter of
-            haloes down and up. ``flag`` has the bits of `BaryonFlag`; rows that lack a value are NaN.
+            haloes down and up. ``flag`` has the bits of `BaryonFlag`; rows that lack a value are
+            NaN.
             ``meta`` says which physics and cosmology, what mass and luminosity, and whom to cite.
 
         Raises
@@ -314,7 +308,7 @@ class BaryonModel(abc.ABC):
             mean, scatter = self.moments({name: a[rows] for name, a in features.items()})
             sigma[rows] = np.sqrt(np.diagonal(scatter, axis1=1, axis2=2))
             if draw:
-                mean = mean + _correlated(scatter, rng.standard_normal(mean.shape))
+                mean = mean + self._deviations(scatter, rng)
             centre[rows] = mean
             if covariance:
                 matrices[rows] = scatter
@@ -358,6 +352,8 @@ class BaryonModel(abc.ABC):
             "redshift_range": [float(z) for z in self.redshift_range],
             "references": list(self.references),
         }
+        if np.isfinite(self.tail):
+            about["tail"] = float(self.tail)
         if "lx" in self.properties:
             about["lx_band"] = "{:g}-{:g} keV, {} frame".format(*self.lx_band)
         return about

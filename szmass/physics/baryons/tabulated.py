@@ -10,7 +10,7 @@ import numpy as np
 from astropy.cosmology import FlatLambdaCDM
 
 from szmass.exceptions import InvalidInputError
-from szmass.physics.baryons.model import BARYON_MODELS, PROPERTIES, BaryonModel
+from szmass.physics.baryons.model import BARYON_MODELS, BaryonModel
 from szmass.physics.gas import MU_E
 
 __all__ = ["TabulatedBaryonModel"]
@@ -74,15 +74,17 @@ class TabulatedBaryonModel(BaryonModel):
         self._check("scatter", np.all(scatter > 0), "positive")
         lower = self._array(numbers, "correlation", (*shape, k * (k - 1) // 2))
         matrix = np.ones((*shape, k, k))
-        i, j = self._pairs = np.tril_indices(k, -1)
+        i, j = np.tril_indices(k, -1)
+        self._pairs = list(zip(i, j, strict=True))
         matrix[..., i, j] = matrix[..., j, i] = lower
         fine = np.linalg.eigvalsh(matrix).min() > 0
         self._check("correlation", fine, "positive definite matrices")
         factor = np.array([_FACTORS[unit] for unit in numbers["units"]])
         norm = np.log(10) * norm + np.log(factor)[:, np.newaxis]
+        slope = np.log(10) * slope
         self._tables = [
-            _cubics(self._log_mass[z], norm[z], np.log(10) * slope[z], scatter[z], lower[z])
-            for z in range(shape[0])
+            (_cubics(nodes, norm[z], slope[z]), slope[z], np.vstack([scatter[z], lower[z].T]))
+            for z, nodes in enumerate(self._log_mass)
         ]
         limits = 10 ** np.array([self._log_mass.min(), self._log_mass.max()])
         self.mass_range = limits * u.solMass
@@ -107,48 +109,47 @@ class TabulatedBaryonModel(BaryonModel):
         x, redshift = np.log10(features["m500c"]), features["redshift"]
         k = len(self.properties)
         place = np.interp(redshift, self._redshift, np.arange(len(self._redshift)))
-        total = np.zeros((len(x), k + k * (k + 1) // 2))
+        total = np.zeros((2 * k + len(self._pairs), len(x)))
         for z, table in enumerate(self._tables):
             weight = 1 - np.abs(place - z)
             rows = np.flatnonzero(weight > 0)
             if rows.size == len(x):
-                rows = slice(None)
-            total[rows] += weight[rows, np.newaxis] * _evaluate(x[rows], self._log_mass[z], table)
-        mean, sigma, lower = np.split(total, (k, 2 * k), axis=1)
-        covariance = sigma[:, :, np.newaxis] * sigma[:, np.newaxis, :]
-        for (i, j), column in zip(zip(*self._pairs, strict=True), lower.T, strict=True):
-            covariance[:, i, j] *= column
-            covariance[:, j, i] *= column
-        return mean, covariance
+                total += weight * _evaluate(x, self._log_mass[z], *table)
+            elif rows.size:
+                total[:, rows] += weight[rows] * _evaluate(x[rows], self._log_mass[z], *table)
+        sigma = total[k : 2 * k]
+        covariance = np.empty((len(x), k, k))
+        for i in range(k):
+            covariance[:, i, i] = sigma[i] ** 2
+        for (i, j), r in zip(self._pairs, total[2 * k :], strict=True):
+            covariance[:, i, j] = covariance[:, j, i] = r * sigma[i] * sigma[j]
+        return np.ascontiguousarray(total[:k].T), covariance
 
 
-def _cubics(nodes, norm, slope, scatter, correlation):
-    """Give powers of the distance to the left node, (L - 1, 4, P), and slopes beyond, (2, P)."""
+def _cubics(nodes, norm, slope):
+    """Give powers of the distance to the left node, (K, 4, L - 1)."""
     h = np.diff(nodes)
-    norm, slope, rest = norm.T, slope.T, np.hstack([scatter.T, correlation])
-    rise = np.diff(norm, axis=0) / h[:, np.newaxis]
-    second = (3 * rise - 2 * slope[:-1] - slope[1:]) / h[:, np.newaxis]
-    third = (slope[:-1] + slope[1:] - 2 * rise) / h[:, np.newaxis] ** 2
-    cubic = np.stack([norm[:-1], slope[:-1], second, third], axis=1)
-    linear = np.zeros((len(h), 4, rest.shape[1]))
-    linear[:, 0], linear[:, 1] = rest[:-1], np.diff(rest, axis=0) / h[:, np.newaxis]
-    beyond = np.hstack([slope[[0, -1]], np.zeros((2, rest.shape[1]))])
-    return np.concatenate([cubic, linear], axis=2), beyond
+    rise = np.diff(norm) / h
+    second = (3 * rise - 2 * slope[:, :-1] - slope[:, 1:]) / h
+    third = (slope[:, :-1] + slope[:, 1:] - 2 * rise) / h**2
+    return np.stack([norm[:, :-1], slope[:, :-1], second, third], axis=1)
 
 
-def _evaluate(x, nodes, table):
-    powers, beyond = table
+def _evaluate(x, nodes, cubics, slopes, rest):
+    """Give means, then what is linear between nodes, shape (P, N)."""
     inside = np.clip(x, nodes[0], nodes[-1])
     left = np.clip(np.searchsorted(nodes, inside, side="right") - 1, 0, len(nodes) - 2)
-    t = (inside - nodes[left])[:, np.newaxis]
-    value = powers[left, 3]
-    for power in (2, 1, 0):
-        value = value * t + powers[left, power]
-    outside = x != inside
-    if np.any(outside):
-        distance = (x - inside)[outside, np.newaxis]
-        value[outside] += distance * beyond[(distance[:, 0] > 0).astype(int)]
-    return value
+    t = inside - nodes[left]
+    share = t / np.diff(nodes)[left]
+    outside = x - inside
+    beyond = np.flatnonzero(outside)
+    result = np.empty((len(cubics) + len(rest), len(x)))
+    for row, (a, b, c, d), slope in zip(result, cubics, slopes, strict=False):
+        row[:] = ((d[left] * t + c[left]) * t + b[left]) * t + a[left]
+        row[beyond] += outside[beyond] * slope[np.where(outside[beyond] > 0, -1, 0)]
+    for row, value in zip(result[len(cubics) :], rest, strict=True):
+        row[:] = value[left] + share * np.diff(value)[left]
+    return result
 
 
 def _read(name):
