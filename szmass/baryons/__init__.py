@@ -9,6 +9,7 @@ from szmass.baryons.counts import cumulative_counts, redshift_counts
 from szmass.baryons.drawing import draw_halos
 from szmass.baryons.halos import HaloCatalog
 from szmass.baryons.lightcone import LightCone, make_lightcone
+from szmass.baryons.pieces import predict_in_pieces
 from szmass.baryons.regression import CrossValidation, fit_baryon_model, importance_table
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "fit_baryon_model",
     "importance_table",
     "make_lightcone",
+    "predict_in_pieces",
     "redshift_counts",
 ]

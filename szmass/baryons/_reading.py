@@ -138,11 +138,12 @@ class Reading:
         self.redshift = self._redshift(facts, redshift)
         self._units = self._find_units(_as_dict(units, "units"))
         self._missing = self._by_ours(_as_dict(missing, "missing"), "missing")
-        if only is not None:
-            self._keep(only)
-        self._ratios = self._ratios_of_ahf() if self.source.format == "ahf" else {}
+        self.ratios = self._find_ratios() if self.source.format == "ahf" else {}
         self._no_host = self._find_no_host()
         self.meta = self._about(facts, definition)
+        if only is not None:
+            self.look()
+            self.keep(only)
 
     def _columns(self, given, definition):
         """Give columns of the file by our names, and those of the user over them."""
@@ -294,18 +295,27 @@ class Reading:
             )
         return units
 
-    def _keep(self, only):
+    def look(self):
+        """Read the first rows with all columns: what is implausible comes up before any work."""
+        for piece in self.source.pieces(2 * _LOOKED_AT)[:1]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SzmassWarning)
+                self.table(piece)
+
+    def keep(self, only):
+        """Read no other columns from now on, but for identifiers and redshifts."""
         only = [only] if isinstance(only, str) else list(only)
-        lost = [name for name in only if name not in self.columns]
-        if lost:
+        has = [*self.columns, *self.ratios]
+        if lost := [name for name in only if name not in has]:
             raise InvalidInputError(
-                f"'only' must name columns that {self._label} has: {', '.join(self.columns)}. "
-                f"Received: {', '.join(map(repr, lost))}"
+                f"'only' must name columns that {self._label} has: {', '.join(has)}. Received: "
+                f"{', '.join(map(repr, lost))}"
             )
         always = {*only, *IDS, *_OTHERS, "redshift"}
         self.columns = {ours: theirs for ours, theirs in self.columns.items() if ours in always}
+        self.ratios = {ours: pair for ours, pair in self.ratios.items() if ours in always}
 
-    def _ratios_of_ahf(self):
+    def _find_ratios(self):
         """Columns of AHF that are made of two of its own."""
         names = {bare(name): name for name in self.source.names}
         radius = next((names[n] for n in ("rhalo", "rvir", "r200c") if n in names), None)
@@ -337,7 +347,7 @@ class Reading:
     def table(self, piece):
         """Give the table of a piece, with our columns in our units."""
         wanted = {theirs: self.source.kind(ours) for ours, theirs in self.columns.items()}
-        wanted |= {name: np.float64 for pair in self._ratios.values() for name in pair}
+        wanted |= {name: np.float64 for pair in self.ratios.values() for name in pair}
         raw, bad = self.source.read(piece, wanted)
         result, n = QTable(), len(bad)
         for name in ("id", "name"):
@@ -360,7 +370,7 @@ class Reading:
                 values[values > _HEAVIEST] = np.nan
             wanted = COLUMNS[ours][0]
             result[ours] = values if wanted is None else values * wanted
-        for ours, pair in self._ratios.items():
+        for ours, pair in self.ratios.items():
             top, bottom = (_numbers(raw[name], None)[0] for name in pair)
             with np.errstate(divide="ignore", invalid="ignore"):
                 result[ours] = np.where(bottom > 0, top / bottom, np.nan)
@@ -446,7 +456,7 @@ class Reading:
         masses = [name for name in MASSES if name in numbers]
         for name in masses[1:]:
             ratio = _median(numbers[name] / numbers[masses[0]])
-            if not 0.05 < ratio < 20:
+            if ratio <= 0.05 or ratio >= 20:
                 raise InvalidInputError(
                     f"'{name}' is {ratio:.3g} times '{masses[0]}' in the median of {self._label}: "
                     f"the columns {self.columns[name]!r} and {self.columns[masses[0]]!r} have "
@@ -463,12 +473,8 @@ class Reading:
         )
         density = mass / (4 / 3 * np.pi * radius**3) / float(MASSES[mass_name][:-1])
         implied = np.sqrt(_median(density / (_CRITICAL * growth)))
-        fits = (
-            _USUAL_H[0] < implied < _USUAL_H[1]
-            if self.h is None
-            else abs(np.log(implied / self.h)) < _SAME_H
-        )
-        if np.isfinite(implied) and not fits:
+        low, high = _USUAL_H if self.h is None else self.h * np.exp([-_SAME_H, _SAME_H])
+        if implied <= low or implied >= high:  # NaN where nothing is known
             known = "between 0.55 and 0.85" if self.h is None else f"{self.h:g}"
             raise InvalidInputError(
                 f"'{mass_name}' and '{radius_name}' of {self._label} agree with a density of "
@@ -487,7 +493,7 @@ def _as_dict(value, what):
 
 def _median(values):
     values = values[np.isfinite(values)]
-    return np.median(values) if values.size else 1.0
+    return np.median(values) if values.size else np.nan
 
 
 def _numbers(column, missing, *, exact=False):

@@ -87,17 +87,19 @@ def output_options(command):
     return click.option("-o", "--output", type=FILE, required=True, help=text)(overwrite(command))
 
 
-def check_outputs(*outputs, overwrite, inputs=()):
+def check_outputs(*outputs, overwrite, inputs=(), pieces=False):
     """Refuse tables that cannot be written, before anything is read or made; give their formats.
 
     ``inputs`` are paths or names of what is read, or None: no output may take the place of one.
+    ``pieces`` is for tables that are written in pieces.
     """
     from szmass._io.files import check_output_file
+    from szmass._tables.appending import appendable_format
     from szmass._tables.files import table_format
 
     formats, taken = [], [path for path in inputs if path and os.path.exists(path)]
     for output in outputs:
-        formats.append(table_format(output))
+        formats.append(appendable_format(output) if pieces else table_format(output))
         path = check_output_file(output, overwrite=overwrite)
         for other in taken:
             if path.absolute() == Path(other).absolute() or (
@@ -233,12 +235,16 @@ _COLUMN_OPTIONS = (
 )
 
 
-def column_options(prefix="", examples=("msz=M500", "msz='1e14 solMass'", "z=-1")):
-    """Make a decorator that adds the options which say what the columns of a table are."""
+def column_options(prefix="", examples=("msz=M500", "msz='1e14 solMass'", "z=-1"), unit=_unit):
+    """Make a decorator that adds the options which say what the columns of a table are.
+
+    ``unit`` checks what is said to be one.
+    """
 
     def add(command):
         for option, example in zip(reversed(_COLUMN_OPTIONS), reversed(examples), strict=True):
             flag, dest, what, convert, text = option
+            convert = unit if dest == "units" else convert
             command = click.option(
                 flag,
                 dest,

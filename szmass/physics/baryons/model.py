@@ -476,7 +476,9 @@ def _flags_of_rows(halos, redshift):
     if host is not None:
         mask = np.asarray(getattr(host, "mask", False))
         data = host.unmasked if isinstance(host, Masked) else np.ma.getdata(host)
-        result[~mask & (np.asarray(data) > 0)] |= int(BaryonFlag.SUBHALO)
+        # Where hosts are masked, 0 is the first halo of a file.
+        lowest = 0 if mask.any() else 1
+        result[~mask & (np.asarray(data) >= lowest)] |= int(BaryonFlag.SUBHALO)
     ids = _optional(halos, "id")
     if ids is not None:
         _, which = np.unique(np.ma.getdata(ids), return_inverse=True)
