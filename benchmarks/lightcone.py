@@ -149,7 +149,7 @@ def profile_transform(x):
 def halo_model(ell, model, mass, redshift, cosmology):
     """One-halo C_l: sum over haloes of the squares of their transforms, with the scatter of Y."""
     log_m = np.linspace(*np.log(mass), 161)
-    z = np.linspace(*redshift, 121)
+    z = np.geomspace(*redshift, 161)
     density = sky_density(log_m, z, cosmology) / (4 * np.pi)
     grid_z, grid_m = np.meshgrid(z, np.exp(log_m), indexing="ij")
     features = {"m500c": grid_m.ravel(), "redshift": grid_z.ravel()}

@@ -22,8 +22,9 @@ _WAVES, _STEP = np.arange(2.5e-4, 0.25, 5e-4), 12.0
 _NODES, _REACH = 24, 20.0
 # Clusters below so many times the lowest mass that was drawn say that lighter ones would count.
 _NEAR = 1.5
-# Patches that a jackknife needs, and haloes in each pixel that tells their areas.
-_PATCHES, _PER_PIXEL = 24, 6
+# Patches that a jackknife needs, pixels along their sides that tell whether the light cone fills
+# them, and haloes in each of these.
+_PATCHES, _FINE, _PER_PIXEL = 24, 4, 8
 
 
 def cumulative_counts(cone, values, thresholds, *, variance="linear"):
@@ -40,7 +41,7 @@ def cumulative_counts(cone, values, thresholds, *, variance="linear"):
     variance : str, optional
         Where the sample variance is from. "linear": linear theory, with the bias of Tinker et al.
         (2010) at mass and redshift of each cluster and the variance of matter in a disc of the
-        area. "jackknife": patches of the sky, for cones whose haloes are clustered.
+        area. "jackknife": equal patches of the sky, for cones whose haloes are clustered.
 
     Returns
     -------
@@ -250,33 +251,26 @@ def _matter_covariance(shells, area, cosmology):
 
 
 def _jackknife_variance(cone, number, collected):
-    """Variance between patches of the sky, of unequal area, beyond the Poisson variance."""
+    """Variance between equal patches that haloes fill, beyond the Poisson variance."""
     import healpy
 
     coord = cone.table["coord"].galactic
     area = float(cone.area.to_value("deg2"))
-
-    def pixels_of(nside):
-        return healpy.ang2pix(nside, coord.l.deg, coord.b.deg, lonlat=True)
-
-    fine = 1
-    while len(cone) > _PER_PIXEL * 4 * fine**2 * 12 * area / FULL_SKY and fine < 1024:
-        fine *= 2
-    nside, filled = 1, np.unique(pixels_of(fine))
-    while nside < fine // 2 and len(np.unique(pixels_of(nside))) < _PATCHES:
+    nside, full = 1, np.zeros(0, dtype=int)
+    while len(full) < _PATCHES:
         nside *= 2
-    centres = healpy.pix2ang(fine, filled, lonlat=True)
-    patches, size = np.unique(healpy.ang2pix(nside, *centres, lonlat=True), return_counts=True)
-    if len(patches) < _PATCHES:
-        raise InvalidInputError(
-            f"A jackknife needs {_PATCHES} patches whose areas haloes tell; {len(cone)} haloes in "
-            f"{area:.0f} deg2 have {len(patches)}. Use variance='linear'."
-        )
-    place = np.searchsorted(patches, pixels_of(nside))
-    place = np.minimum(place, len(patches) - 1)
-    share = size / size.sum()
-    use = share > 0.2 * share.max()
-    by_patch = collected(place, len(patches))[:, use] / share[use]
-    total = np.mean((by_patch - number[:, np.newaxis]) ** 2 / (1 / share[use] - 1), axis=1)
-    words = f"jackknife over {np.count_nonzero(use)} patches (HEALPix, nside {nside})"
+        fine = _FINE * nside
+        if len(cone) < _PER_PIXEL * 12 * fine**2 * area / FULL_SKY:
+            raise InvalidInputError(
+                f"A jackknife needs {_PATCHES} patches that are full of haloes; {len(cone)} haloes "
+                f"in {area:.0f} deg2 have {len(full)}. Use variance='linear'."
+            )
+        pixels = healpy.ang2pix(fine, coord.l.deg, coord.b.deg, lonlat=True, nest=True)
+        patches, filled = np.unique(np.unique(pixels) // _FINE**2, return_counts=True)
+        full = patches[filled == _FINE**2]
+    place = np.searchsorted(full, pixels // _FINE**2)
+    place = np.where(np.isin(pixels // _FINE**2, full), place, len(full))
+    by_patch = collected(place, len(full) + 1)[:, :-1]
+    total = by_patch.var(axis=1, ddof=1) * 12 * nside**2 * area / FULL_SKY
+    words = f"jackknife over {len(full)} patches (HEALPix, nside {nside}) that the cone fills"
     return np.maximum(total - number, 0), words

@@ -347,7 +347,8 @@ def make_lightcone(
     catalog = HaloCatalog(halos, cosmology=cosmology)
     features = halo_features(catalog, model.features, model.name)
     job = (model, features, seed)
-    tasks = ((start,) for start in range(0, max(len(halos), 1), _ROWS))
+    starts = range(0, max(len(halos), 1), _ROWS)
+    tasks = ((i, start, start + _ROWS) for i, start in enumerate(starts))
     run = {"workers": workers, "scheduler": scheduler, "in_order": True}
     parts = list(run_tasks(_draw_rows, job, tasks, **run))
     values = np.exp(np.concatenate([drawn for drawn, _ in parts]))
@@ -389,11 +390,10 @@ def _check_cooling(cooling, reference, model):
     return cooling, reference
 
 
-def _draw_rows(job, start):
+def _draw_rows(job, i, start, end):
     model, features, seed = job
-    rows = {name: values[start : start + _ROWS] for name, values in features.items()}
-    rng = generator(seed, "baryons", start // _ROWS)
-    return model.draw(rows, rng), model.flags(rows)
+    rows = {name: values[start:end] for name, values in features.items()}
+    return model.draw(rows, generator(seed, "baryons", i)), model.flags(rows)
 
 
 def _own_halos(halos, area, model):
