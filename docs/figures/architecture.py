@@ -24,6 +24,7 @@ PARTS = {
     "report": (5, 0, "pages for\na browser"),
     "reproduce": (5, 1, "the published\nresults"),
     "demo": (4, 2, "a survey from\nsky to masses"),
+    "baryons": (1, -1, "halo catalogues,\nlight cones, counts"),
     "cli": (2.5, 2, "commands"),
 }
 HELPERS = {"exceptions", "version"}
@@ -33,6 +34,8 @@ FLOW = [
     ("simulations", "clusters", "mocks"),
     ("physics", "simulations", ""),
     ("simulations", "networks", "maps"),
+    ("physics", "baryons", ""),
+    ("baryons", "simulations", "skies"),
     ("networks", "estimators", "weights"),
     ("clusters", "estimators", "sample"),
     ("estimators", "results", ""),
@@ -61,7 +64,7 @@ def draw():
     if different:
         raise ValueError(f"the figure and the package differ in: {', '.join(sorted(different))}")
     folder = Path(szmass.__file__).parent
-    _fig, ax = plt.subplots(figsize=(13.5, 5.4), layout="constrained")
+    _fig, ax = plt.subplots(figsize=(13.5, 7.0), layout="constrained")
     boxes = {}
     for name, (column, row, text) in PARTS.items():
         x, y = WIDTH * column, -HEIGHT * row
@@ -90,7 +93,7 @@ def draw():
                 (x0 + x1) / 2, (y0 + y1) / 2 + above, label, ha="center", va="center", fontsize=8.5,
                 color="0.2", bbox={"fc": "white", "ec": "none", "pad": 0.8},
             )  # fmt: skip
-    ax.set(xlim=(-1.1, 5 * WIDTH + 1.1), ylim=(-2 * HEIGHT - 0.8, 0.8), aspect="equal")
+    ax.set(xlim=(-1.1, 5 * WIDTH + 1.1), ylim=(-2 * HEIGHT - 0.8, HEIGHT + 0.8), aspect="equal")
     ax.axis("off")
 
 

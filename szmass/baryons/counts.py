@@ -14,12 +14,14 @@ __all__ = ["cumulative_counts", "redshift_counts"]
 
 _VARIANCES = ("linear", "jackknife")
 
-# Thickness of shells in redshift whose densities are correlated with each other.
-_SHELL = 0.05
+# Thickness of shells in redshift whose densities are correlated with each other, and how many more
+# there are where some do not reach; covariances are kept, for they take a second.
+_SHELL, _AT_ONCE, _KEPT = 0.05, 10, 8
+_known = {}
 # Wave numbers [1 / Mpc] and steps of distance [Mpc] of the integrals over the power spectrum.
 _WAVES, _STEP = np.arange(2.5e-4, 0.25, 5e-4), 12.0
 # Nodes of multipoles, and the last one times the radius of the disc [rad].
-_NODES, _REACH = 24, 20.0
+_NODES, _REACH = 16, 20.0
 # Clusters below so many times the lowest mass that was drawn say that lighter ones would count.
 _NEAR = 1.5
 # Patches that a jackknife needs, pixels along their sides that tell whether the light cone fills
@@ -95,15 +97,18 @@ def cumulative_counts(cone, values, thresholds, *, variance="linear"):
     return _counted(table, cone, column, len(at), variance, above=True, quantity=name)
 
 
-def redshift_counts(cone, edges, *, variance="linear"):
+def redshift_counts(cone, edges, *, where=None, variance="linear"):
     """Count the clusters in bins of redshift, dN/dz, with errors.
 
     Parameters
     ----------
     cone : LightCone
-        The clusters: those of a selection, ``cone[cone.table["flux"] > limit]`` for instance.
+        The clusters.
     edges : array-like
         Rising redshifts.
+    where : array-like of bool, optional
+        Which of them count, ``cone.table["flux"] > limit`` for instance. For a jackknife the others
+        tell where the light cone is.
     variance : str, optional
         As in `cumulative_counts`.
 
@@ -125,6 +130,14 @@ def redshift_counts(cone, edges, *, variance="linear"):
     redshift = np.asarray(cone.table["redshift"], dtype=float)
     column = np.searchsorted(edges, np.nan_to_num(redshift, nan=np.inf), side="right") - 1
     column[column == len(edges) - 1] = -1
+    if where is not None:
+        where = np.asarray(where)
+        if where.dtype != bool or where.shape != column.shape:
+            raise InvalidInputError(
+                f"'where' must be a mask with one entry per halo ({len(cone)}). Received: shape "
+                f"{where.shape} of {where.dtype}"
+            )
+        column[~where] = -1
     table = QTable({"z_low": edges[:-1], "z_high": edges[1:]})
     return _counted(table, cone, column, len(edges) - 1, variance, above=False, quantity="redshift")
 
@@ -180,7 +193,8 @@ def _linear_variance(cone, here, collected):
     """Variance of the sums of bias, over shells of redshift."""
     redshift = np.nan_to_num(np.asarray(cone.table["redshift"], dtype=float))
     mass = np.asarray(cone.table["m500c"].to_value("solMass"))
-    last = max(1, int(np.ceil(redshift[here].max(initial=0) / _SHELL)))
+    # In steps, so that covariances serve again.
+    last = _AT_ONCE * max(1, int(np.ceil(redshift[here].max(initial=0) / _SHELL / _AT_ONCE)))
     shell = np.minimum((redshift / _SHELL).astype(int), last - 1)
     area = float(cone.area.to_value("deg2"))
     words = f"linear theory, bias of Tinker et al. (2010), a disc of {area:.0f} deg2"
@@ -188,7 +202,12 @@ def _linear_variance(cone, here, collected):
         return np.zeros(len(collected(shell, last))), words
     bias = _bias(mass[here], redshift[here], cone.cosmology)
     sums = collected(shell, last, bias)
-    covariance = _matter_covariance(last, area, cone.cosmology)
+    key = (last, area, repr(cone.cosmology), repr(sorted(cone.cosmology.meta.items())))
+    if key not in _known:
+        if len(_known) >= _KEPT:
+            _known.pop(next(iter(_known)))
+        _known[key] = _matter_covariance(last, area, cone.cosmology)
+    covariance = _known[key]
     return np.einsum("ni,ij,nj->n", sums, covariance, sums), words
 
 

@@ -49,7 +49,7 @@ class LightCone:
 
     Made by `make_lightcone`.
 
-    Attributes
+    Parameters
     ----------
     table : `~astropy.table.QTable`
         One row per halo: columns of the haloes, the properties of the model, drawn (with units),
@@ -349,6 +349,8 @@ def make_lightcone(
     job = (model, features, seed)
     starts = range(0, max(len(halos), 1), _ROWS)
     tasks = ((i, start, start + _ROWS) for i, start in enumerate(starts))
+    if len(starts) == 1:
+        workers = 1
     run = {"workers": workers, "scheduler": scheduler, "in_order": True}
     parts = list(run_tasks(_draw_rows, job, tasks, **run))
     values = np.exp(np.concatenate([drawn for drawn, _ in parts]))

@@ -148,7 +148,7 @@ def _write(folder, models, halos, options):
         if "flux" in cone.table.colnames:
             bright = cone.above_flux(limit)
             write_table(bright.table, folder / f"xray_{model.name}.fits")
-            _count(counts, "flux", cone, bright, "flux", limit, variance)
+            _count(counts, "flux", cone, cone.table["flux"], limit, variance)
             told.append(f"  {len(bright)} above {limit:g}")
         else:
             told.append(f"  {cone.table.meta['xray']}")
@@ -157,7 +157,7 @@ def _write(folder, models, halos, options):
             found = cone[snr > selection.q_cut]
             found.table["snr"] = snr[snr > selection.q_cut]
             write_table(found.table, folder / f"sz_{model.name}.fits")
-            _count(counts, "snr", cone, found, snr, selection.q_cut, variance)
+            _count(counts, "snr", cone, snr, selection.q_cut, variance)
             told.append(f"  {len(found)} with S/N above {selection.q_cut:g}")
         told.append(f"  Y500: {cone.table.meta['y500']}")
     for name, tables in counts.items():
@@ -166,7 +166,7 @@ def _write(folder, models, halos, options):
     return told
 
 
-def _count(counts, name, cone, selected, values, lowest, variance):
+def _count(counts, name, cone, values, lowest, variance):
     """Add N(>S) and dN/dz of one physics to the tables."""
     import warnings
 
@@ -187,7 +187,7 @@ def _count(counts, name, cone, selected, values, lowest, variance):
             stacklevel=2,
         )
     counts.setdefault(name, {})[cone.physics] = table
-    by_redshift = redshift_counts(selected, _EDGES, variance=variance)
+    by_redshift = redshift_counts(cone, _EDGES, where=values > lowest, variance=variance)
     by_redshift.meta["quantity"] = f"redshift, {name} above {lowest:g}"
     counts.setdefault(f"redshift_{name}", {})[cone.physics] = by_redshift
 

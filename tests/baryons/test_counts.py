@@ -56,6 +56,10 @@ def test_bins_of_redshift(cone):
     wide = redshift_counts(cone, [0.1, 0.7])
     assert wide["n"][0] == expected.sum()
     assert len(redshift_counts(cone[:0], edges)) == 3
+    heavy = cone.table["m500c"] > 3e14 * u.solMass
+    some, part = redshift_counts(cone, edges, where=heavy), redshift_counts(cone[heavy], edges)
+    for name in ("n", "n_err"):
+        np.testing.assert_allclose(some[name], part[name], rtol=1e-4)
 
 
 def test_lighter_haloes_that_are_missing_are_told(cone):
@@ -148,6 +152,7 @@ def test_jackknife_sees_clustering(cone):
         (lambda cone: cumulative_counts(cone, "flux", [1e-12]), "'thresholds'"),
         (lambda cone: cumulative_counts(cone, "lxx", [1]), "has no column 'lxx'"),
         (lambda cone: cumulative_counts(cone, np.ones(3), [1]), "one value per halo"),
+        (lambda cone: redshift_counts(cone, [0.1, 0.2], where=[True]), "'where' must be a mask"),
         (lambda cone: redshift_counts(cone, [0.2]), "'edges' must be 2 or more rising"),
         (lambda cone: redshift_counts(cone, [0.2, 0.1]), "'edges' must be 2 or more rising"),
         (lambda cone: redshift_counts(cone.table, [0.1, 0.2]), "must be a LightCone"),
