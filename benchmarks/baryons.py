@@ -17,14 +17,23 @@ T_sl is left out.
 
 import argparse
 import json
+import warnings
 from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable, Table, vstack
+from scipy.spatial import cKDTree
 
 from szmass.baryons import fit_baryon_model, importance_table
-from szmass.physics import HALO_UNITS
+from szmass.physics import (
+    BARYON_MODELS,
+    HALO_UNITS,
+    get_baryon_model,
+    get_cosmology,
+    halo_features,
+    spread,
+)
 from szmass.physics import PROPERTIES as UNIT
 
 REDSHIFTS = (0.0, 0.5, 1.0, 2.0)
@@ -174,7 +183,7 @@ def progenitors(folder):
         "redshift": np.maximum(read["redshift"], 0),
         "m500c": read["m500c"],
         "m200c": m200[:, snapshots].T,
-        "m200c_joined": read["m200c"],
+        "joined": read["m200c"],
         "delta_r": np.where(read["delta200"] > 0, read["delta200"], np.nan),
         "f_s": np.where(read["fs200"] > 0, read["fs200"], np.nan),
         "eta": np.where(read["eta200"] > 0, read["eta200"], np.nan),
@@ -313,6 +322,180 @@ def _tell(model):
         importance_table(model).pprint_all()
 
 
+# Numbers
+
+GOALS = {
+    "": (0.0416, 0.1202),
+    "-m200": (0.0411, 0.1210),
+    "-formation": (0.0384, 0.1196),
+    "-assembly": (0.0384, 0.1196),
+    "-state": (0.0378, 0.1184),
+}
+
+
+def ladder(folder, method, seeds=range(5), m200="m200c"):
+    """Give the scatter of f_gas and f_star, the mean of fold seeds, with more and more columns."""
+    clusters = progenitors(folder)
+    clusters["m200c"] = u.Quantity(clusters[m200], u.solMass)
+    result = {}
+    for step, extra in STEPS.items():
+        scatter = [
+            fit_baryon_model(
+                clusters,
+                features=["m500c", "redshift", *extra],
+                method=method,
+                cosmology=COSMOLOGY,
+                seed=seed,
+                importance=False,
+            ).cross_validation.scatter
+            for seed in seeds
+        ]
+        result[step] = np.mean(scatter, axis=0)
+    return result
+
+
+def matched(folder):
+    """Give rows of both simulations, at z = 0, that are the same halo: mutual nearest neighbours
+    within R200 / 2 whose M500 are within a factor of 1.65."""
+    tables = [field_halos(folder, simulation) for simulation in ("G3X", "GIZMO")]
+    pairs = []
+    for region in np.unique(tables[0]["region"]):
+        rows = [np.flatnonzero(table["region"] == region) for table in tables]
+        places = [
+            np.array([table[axis][own] for axis in "xyz"]).T
+            for table, own in zip(tables, rows, strict=True)
+        ]
+        trees = [cKDTree(place) for place in places]
+        distance, there = trees[1].query(places[0])
+        back = trees[0].query(places[1])[1]
+        for i, (d, j) in enumerate(zip(distance, there, strict=True)):
+            a, b = rows[0][i], rows[1][j]
+            ratio = np.log(tables[1]["m500c"][b] / tables[0]["m500c"][a])
+            if back[j] == i and d < 0.5 * tables[0]["r200"][a] and abs(ratio) < 0.5:
+                pairs.append((a, b))
+    one, other = np.array(pairs).T
+    return tables[0][one], tables[1][other]
+
+
+def largest(folder):
+    """Give the largest halo of each region in both simulations."""
+    result = []
+    for simulation in ("G3X", "GIZMO"):
+        table = field_halos(folder, simulation)
+        table.sort(["region", "m500c"])
+        last = np.r_[np.diff(table["region"]) > 0, True]
+        result.append(table[last])
+    return result
+
+
+def physics_gap(one, other):
+    """ln f_gas of GIZMO less that of Gadget-X, of pairs of haloes: measured, by the models at each
+    halo's own mass, and by `spread` at the masses of Gadget-X."""
+    gas = [np.log((table["mgas500"] / table["m500c"]).value) for table in (one, other)]
+    said = []
+    for name, table in (("the300-gadgetx", one), ("the300-gizmo", other)):
+        mean, _ = get_baryon_model(name).moments(halo_features(table, ("m500c", "redshift")))
+        said.append(mean[:, 0] - np.log(table["m500c"].value))
+    apart = spread(["the300-gadgetx", "the300-gizmo"], one)
+    (row,) = apart[apart["property"] == "mgas500"]
+    return (gas[1] - gas[0]).mean(), (said[1] - said[0]).mean(), row["difference"]
+
+
+def real_clusters(folder):
+    """Give tables of observed clusters with the columns of models, and errors of ln."""
+    folder = folder / "real_xray_tables"
+    result = {}
+    for name, file, columns in (
+        (
+            "Bulbul et al. 2019",
+            "xmmspt_bulbul_chiu+19.fits",
+            {"mgas500": "Mgas", "t_sl": "Txcin", "lx": "Lxcin"},
+        ),
+        ("Chiu et al. 2018", "xvp_chiu18.fits", {"mgas500": "mgas", "mstar500": "mstar"}),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", u.UnitsWarning)
+            table = Table.read(folder / file)
+        halos = {
+            "m500c": np.asarray(table["m500"], float),
+            "redshift": np.asarray(table["redshift"], float),
+        }
+        halos["m500c_err"] = np.asarray(table["m500_err"], float) / halos["m500c"]
+        # Radius of the measurements: arcsec in one, arcmin in the other.
+        angle = np.asarray(table["r500"], float) * (1 if name.startswith("Bulbul") else 60)
+        distance = get_cosmology("PSZ2").angular_diameter_distance(halos["redshift"])
+        radius = (angle * u.arcsec).to_value("rad") * distance
+        density = get_cosmology("PSZ2").critical_density(halos["redshift"])
+        enclosed = 4 * np.pi / 3 * 500 * density * radius**3
+        halos["m500c_of_radius"] = enclosed.to_value("solMass")
+        for own, theirs in columns.items():
+            halos[own] = np.asarray(table[theirs], float)
+            halos[f"{own}_err"] = np.asarray(table[f"{theirs}_err"], float) / halos[own]
+        result[name] = {key: np.where(column > 0, column, np.nan) for key, column in halos.items()}
+    return result
+
+
+def offsets(clusters, model, mass="m500c"):
+    """Give, by property, the mean of ln(observed / median of the model) over clusters, its error,
+    the standard deviation, and the number of clusters."""
+    model = get_baryon_model(model)
+    features = {"m500c": clusters[mass], "redshift": clusters["redshift"]}
+    mean, _ = model.moments(features)
+    # Extrapolated haloes count; those of GIZMO, which has no evolution, are all at z = 0.
+    result = {}
+    for j, name in enumerate(model.properties):
+        if name in clusters:
+            rest = np.log(clusters[name]) - mean[:, j]
+            rest = rest[np.isfinite(rest)]
+            result[name] = rest.mean(), rest.std() / np.sqrt(len(rest)), rest.std(), len(rest)
+    return result
+
+
+def numbers(data, _):
+    """Print the numbers of the guide."""
+    folder = data / "the300"
+    print("sigma ln f_gas, f_star of held-out regions, mean of five fold seeds; goals")
+    for method, seeds in (("quadratic", 5), ("boosting", 5), ("forest", 2)):
+        for step, scatter in ladder(folder, method, range(seeds)).items():
+            print(f"  {method:10} {step or 'M, z':10}", scatter.round(4), GOALS[step])
+    print("  quadratic, M200 as joined:")
+    for step, scatter in ladder(folder, "quadratic", m200="joined").items():
+        print(f"  {'':10} {step or 'M, z':10}", scatter.round(4))
+    print("ln f_gas, GIZMO less Gadget-X: measured, models at own mass, spread")
+    print("  largest", np.round(physics_gap(*largest(folder)), 4))
+    one, other = matched(folder)
+    for least in (5e14, 2e14, 1e14):
+        rows = one["m500c"] > least * u.solMass
+        print(f"  {least:g}", np.round(physics_gap(one[rows], other[rows]), 4), np.sum(rows))
+    print("coverage of held-out regions")
+    for name in BARYON_MODELS:
+        card = getattr(BARYON_MODELS[name], "card", None)
+        if card:
+            print(f"  {name:26}", card["cross_validation"]["coverage"], f"tail {card['tail']:.1f}")
+    gizmo = field_halos(folder, "GIZMO")
+    rows = gizmo["m500c"].value * H > 1e14
+    model = get_baryon_model("the300-gizmo")
+    mean, covariance = model.moments(halo_features(gizmo[rows], model.features))
+    x = np.log(gizmo["m500c"][rows].value / 6e14)
+    slope, norm = np.polyfit(x, mean[:, 2], 1)
+    rest = np.log(gizmo["t_mw"][rows].value) - mean[:, 2]
+    print(
+        f"T_mw of GIZMO: {np.exp(norm):.3f} keV (M / 6e14)^{slope:.3f}, "
+        f"residuals {rest.std():.4f}, by the model {np.sqrt(covariance[:, 2, 2].mean()):.4f}"
+    )
+    print("observed clusters: mean of ln(observed / median), error, deviation, number")
+    for paper, clusters in real_clusters(data).items():
+        print(
+            f"  {paper}: M500 of the radius / M500:",
+            np.nanmedian(clusters["m500c_of_radius"] / clusters["m500c"]).round(3),
+        )
+        for name in BARYON_MODELS:
+            if set(BARYON_MODELS[name].features) == {"m500c", "redshift"}:
+                for mass in ("m500c", "m500c_of_radius"):
+                    for key, value in offsets(clusters, name, mass).items():
+                        print(f"    {name:18} {mass:16} {key:9}", np.round(value, 3))
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -321,7 +504,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
-    {"tables": tables, "train": train}[args.what](args.data, args.output)
+    {"tables": tables, "train": train, "numbers": numbers}[args.what](args.data, args.output)
 
 
 if __name__ == "__main__":

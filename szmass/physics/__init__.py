@@ -13,11 +13,13 @@ from szmass.physics.baryons import (
     BaryonFlag,
     BaryonModel,
     BaryonRelation,
+    PowerLawBaryonModel,
     RegressedBaryonModel,
     TabulatedBaryonModel,
     get_baryon_model,
     get_baryon_relation,
     halo_features,
+    spread,
 )
 from szmass.physics.cooling import CoolingFunction, TabulatedCooling
 from szmass.physics.cosmology import COSMOLOGIES, cosmology_references, get_cosmology
@@ -65,6 +67,7 @@ __all__ = [
     "MassDefinition",
     "Planck2013",
     "Planck2015",
+    "PowerLawBaryonModel",
     "PressureProfile",
     "RegressedBaryonModel",
     "ScalingRelation",
@@ -83,6 +86,7 @@ __all__ = [
     "is_relaxed",
     "overdensity_radius",
     "planck_theta500",
+    "spread",
     "theta500",
     "y_to_arcmin2",
     "y_to_mpc2",

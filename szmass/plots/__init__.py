@@ -3,6 +3,7 @@
 Every function draws on the matplotlib Axes that it is given, or on new ones, and gives them back.
 """
 
+from szmass.plots._baryons import plot_importance
 from szmass.plots._cutouts import plot_cutout, plot_gallery
 from szmass.plots._errors import (
     plot_error_distribution,
@@ -26,6 +27,7 @@ __all__ = [
     "plot_cutout",
     "plot_error_distribution",
     "plot_gallery",
+    "plot_importance",
     "plot_mass_comparison",
     "plot_mass_posteriors",
     "plot_mass_redshift",

@@ -9,8 +9,10 @@ from szmass.physics.baryons.model import (
     get_baryon_model,
     halo_features,
 )
+from szmass.physics.baryons.published import PowerLawBaryonModel
 from szmass.physics.baryons.regressed import RegressedBaryonModel
 from szmass.physics.baryons.relation import BARYON_RELATIONS, BaryonRelation, get_baryon_relation
+from szmass.physics.baryons.spread import spread
 from szmass.physics.baryons.tabulated import TabulatedBaryonModel
 
 __all__ = [
@@ -21,9 +23,11 @@ __all__ = [
     "BaryonFlag",
     "BaryonModel",
     "BaryonRelation",
+    "PowerLawBaryonModel",
     "RegressedBaryonModel",
     "TabulatedBaryonModel",
     "get_baryon_model",
     "get_baryon_relation",
     "halo_features",
+    "spread",
 ]

@@ -147,8 +147,21 @@ class BaryonModel(abc.ABC):
     def _moments(self, features):
         """Give mean (N, K) and covariance (N, K, K) of ln properties; all features are known."""
 
-    def _mass_limits(self, redshift):
-        """Give lowest and highest mass of the fit [Msun] at redshifts."""
+    def mass_limits(self, redshift):
+        """Give lowest and highest mass of the fit at redshifts.
+
+        Parameters
+        ----------
+        redshift : ndarray
+            Redshifts, shape (N,).
+
+        Returns
+        -------
+        low : ndarray
+            Lowest M500c [Msun].
+        high : ndarray
+            Highest M500c [Msun].
+        """
         low, high = self.mass_range.to_value(u.solMass)
         return np.full(redshift.shape, low), np.full(redshift.shape, high)
 
@@ -205,7 +218,7 @@ class BaryonModel(abc.ABC):
         features = self._arrays(features)
         known = _known(features)
         mass, redshift = features["m500c"], features["redshift"]
-        low, high = self._mass_limits(np.where(known, redshift, 0.0))
+        low, high = self.mass_limits(np.where(known, redshift, 0.0))
         # Limits that went through a file as decimals, or through a logarithm, are still inside.
         slack = 1 + 1e-9
         outside = {

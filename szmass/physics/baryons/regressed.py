@@ -106,13 +106,13 @@ class RegressedBaryonModel(BaryonModel):
             if arrays[name].dtype.kind not in "fiu" or np.any(np.isnan(arrays[name])):
                 raise FileFormatError(f"The array {name!r} must hold numbers that are known.")
 
-    def _mass_limits(self, redshift):
+    def mass_limits(self, redshift):
         nodes, low, high = self.arrays["mass_limits"]
         return np.exp(np.interp(redshift, nodes, low)), np.exp(np.interp(redshift, nodes, high))
 
     def _moments(self, features):
         columns = standardised(features, self.features)
-        low, high = (np.log(limit) for limit in self._mass_limits(features["redshift"]))
+        low, high = (np.log(limit) for limit in self.mass_limits(features["redshift"]))
         mass = self.features.index("m500c")
         beyond = columns[mass] - np.clip(columns[mass], low, high)
         columns[mass] = columns[mass] - beyond

@@ -101,7 +101,7 @@ class TabulatedBaryonModel(BaryonModel):
         if not fine:
             raise InvalidInputError(f"'{name}' of {self.name!r} must be {expected}.")
 
-    def _mass_limits(self, redshift):
+    def mass_limits(self, redshift):
         ends = (self._log_mass[:, 0], self._log_mass[:, -1])
         return tuple(10 ** np.interp(redshift, self._redshift, end) for end in ends)
 

@@ -1,8 +1,10 @@
-"""A scaling relation, a pressure profile, a model of clusters that uses it, and one of states."""
+"""A scaling relation, a pressure profile, models of clusters, of their states and of baryons."""
 
 import dataclasses
 
-from szmass.physics import GNFWProfile, ScalingRelation
+import astropy.units as u
+
+from szmass.physics import GNFWProfile, PowerLawBaryonModel, ScalingRelation
 from szmass.simulations import ClusterModel, get_state_model
 
 EXAMPLE_RELATION = ScalingRelation(
@@ -34,4 +36,13 @@ EXAMPLE_MODEL = ClusterModel(
 
 EXAMPLE_STATES = dataclasses.replace(
     get_state_model("the300-gadget-x"), name="example-states", sigma_ln_concentration=0.2
+)
+
+EXAMPLE_BARYONS = PowerLawBaryonModel(
+    "example-baryons",
+    "gas of an example",
+    {"mgas500": (6e13, 1.2, 0, 0, 0.1), "t_mw": (5.0, 0.6, 0, 2 / 3, 0.1)},
+    pivot=(5e14 * u.solMass, 0.3),
+    mass_range=[1e14, 2e15] * u.solMass,
+    redshift_range=(0, 1),
 )
