@@ -137,8 +137,8 @@ def write_arrays(path, number, form):
 PEAK = """
 import atexit, re
 from pathlib import Path
-show = lambda: print("peak", re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-atexit.register(show)
+status = Path("/proc/self/status")
+atexit.register(lambda: print("peak", re.search("VmHWM:\\\\s+(.*) kB", status.read_text())[1]))
 """
 
 

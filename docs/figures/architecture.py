@@ -19,12 +19,12 @@ PARTS = {
     "results": (3, 1, "mass tables, flags,\nposteriors"),
     "comparison": (4, 1, "statistics\nbetween masses"),
     "maps": (0, 2, "pixels of the sky,\ncutouts, noise"),
+    "baryons": (1, 2, "haloes of simulations,\ntheir gas and stars"),
     "citations": (3, 0, "what to cite"),
     "plots": (4, 0, "figures"),
     "report": (5, 0, "pages for\na browser"),
     "reproduce": (5, 1, "the published\nresults"),
     "demo": (4, 2, "a survey from\nsky to masses"),
-    "baryons": (1, -1, "halo catalogues,\nlight cones, counts"),
     "cli": (2.5, 2, "commands"),
 }
 HELPERS = {"exceptions", "version"}
@@ -32,10 +32,10 @@ FLOW = [
     ("catalogs", "clusters", ""),
     ("maps", "clusters", "cutouts"),
     ("simulations", "clusters", "mocks"),
+    ("physics", "baryons", ""),
+    ("baryons", "maps", "skies"),
     ("physics", "simulations", ""),
     ("simulations", "networks", "maps"),
-    ("physics", "baryons", ""),
-    ("baryons", "simulations", "skies"),
     ("networks", "estimators", "weights"),
     ("clusters", "estimators", "sample"),
     ("estimators", "results", ""),
@@ -64,7 +64,7 @@ def draw():
     if different:
         raise ValueError(f"the figure and the package differ in: {', '.join(sorted(different))}")
     folder = Path(szmass.__file__).parent
-    _fig, ax = plt.subplots(figsize=(13.5, 7.0), layout="constrained")
+    _fig, ax = plt.subplots(figsize=(13.5, 5.4), layout="constrained")
     boxes = {}
     for name, (column, row, text) in PARTS.items():
         x, y = WIDTH * column, -HEIGHT * row
@@ -93,7 +93,7 @@ def draw():
                 (x0 + x1) / 2, (y0 + y1) / 2 + above, label, ha="center", va="center", fontsize=8.5,
                 color="0.2", bbox={"fc": "white", "ec": "none", "pad": 0.8},
             )  # fmt: skip
-    ax.set(xlim=(-1.1, 5 * WIDTH + 1.1), ylim=(-2 * HEIGHT - 0.8, HEIGHT + 0.8), aspect="equal")
+    ax.set(xlim=(-1.1, 5 * WIDTH + 1.1), ylim=(-2 * HEIGHT - 0.8, 0.8), aspect="equal")
     ax.axis("off")
 
 

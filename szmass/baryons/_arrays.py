@@ -63,6 +63,13 @@ class _Arrays:
 
 
 POSITION_UNIT = COLUMNS["x"][0]
+# Names that attributes of HDF5 files have for what holds for all rows, in lower case.
+_FACTS = {
+    "redshift": ("redshift",),
+    "scale": ("a", "scale", "scalefactor"),
+    "h": ("h", "h0", "hubble", "hubbleparam"),
+    "om": ("om", "om0", "omega_m", "omega0"),
+}
 
 
 class HDF5Source(_Arrays):
@@ -87,14 +94,16 @@ class HDF5Source(_Arrays):
             header = "\n".join(text for text in texts if text)
             numbers = {k.lower(): v for at in ("/", self._place) for k, v in file[at].attrs.items()}
         self.facts = header_facts(header)
-        for name, keys in (("redshift", ("redshift",)), ("scale", ("a", "scale", "scalefactor"))):
+        for name, keys in _FACTS.items():
             for key in keys:
-                if np.ndim(numbers.get(key)) == 0 and _is_number(numbers.get(key)):
-                    self.facts.setdefault(name, float(numbers[key]))
+                value = numbers.get(key)
+                if _is_number(value) and (name != "h" or 0.1 < value < 2):
+                    self.facts.setdefault(name, float(value))
         if (redshift := redshift_in_name(path)) is not None:
             self.facts.setdefault("scale", 1 / (1 + redshift))
         theirs = rockstar_columns(self.names)
         like = {"id", "mvir", "rs", "vmax"} <= set(theirs) and not self.units
+        like &= "scale" in theirs or bool(header_facts(header))
         self.finder = format == "rockstar-hdf5" or (format is None and like)
         self.format = "rockstar-hdf5" if self.finder else "hdf5"
         if self.finder and (stated := stated_units(header)):

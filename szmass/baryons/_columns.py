@@ -7,6 +7,7 @@ import astropy.units as u
 
 from szmass._tables.columns import parse_unit
 from szmass.exceptions import InvalidUnitError
+from szmass.physics import HALO_UNITS, PROPERTIES
 
 MASSES = {"m200c": "200c", "m500c": "500c", "m200m": "200m", "mvir": "vir"}
 RADII = {"r200c": "200c", "r500c": "500c", "rvir": "vir"}
@@ -48,10 +49,18 @@ COLUMNS = {
     "ra": (u.deg, "Right ascension, ICRS"),
     "dec": (u.deg, "Declination, ICRS"),
 }
+# What histories and hydrodynamic simulations add.
+COLUMNS |= {
+    name: (unit, f"M500c at {name.rpartition('_')[2]} of the scale factor")
+    for name, unit in HALO_UNITS.items()
+    if "_at_" in name
+}
+COLUMNS |= {name: (unit, f"The property {name}, inside R500c") for name, unit in PROPERTIES.items()}
 #: Columns whose values are positive; 0 is what finders write for "not found".
 POSITIVE = {
     *MASSES, *RADII, "mpeak", "rs", "vmax", "vpeak", "vrms", "c200c", "c500c", "half_mass_scale",
-    "last_merger_scale", "b_to_a", "c_to_a", "m500_m200",
+    "last_merger_scale", "b_to_a", "c_to_a", "m500_m200", *PROPERTIES,
+    *(name for name in HALO_UNITS if "_at_" in name),
 }  # fmt: skip
 
 # Names of finders are compared without numbers in parentheses, case, and signs.

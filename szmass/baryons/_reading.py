@@ -114,7 +114,7 @@ class Reading:
 
     def __init__(
         self, source, *, format=None, columns=None, units=None, missing=None, h=None,
-        redshift=None, cosmology=None, mass_definition=None, only=None,
+        redshift=None, cosmology=None, mass_definition=None, only=None, also=(),
     ):  # fmt: skip
         if isinstance(source, Table):
             self.source = TableSource(_with_angles(source.copy(copy_data=False)))
@@ -138,6 +138,12 @@ class Reading:
         self.redshift = self._redshift(facts, redshift)
         self._units = self._find_units(_as_dict(units, "units"))
         self._missing = self._by_ours(_as_dict(missing, "missing"), "missing")
+        self._also = (also,) if isinstance(also, str) else tuple(also)
+        if lost := [name for name in self._also if name not in self.source.names]:
+            raise InvalidInputError(
+                f"{self._label} has no column {', '.join(map(repr, lost))} ('also'). It has "
+                f"{', '.join(self.source.names)}."
+            )
         self.ratios = self._find_ratios() if self.source.format == "ahf" else {}
         self._no_host = self._find_no_host()
         self.meta = self._about(facts, definition)
@@ -155,9 +161,7 @@ class Reading:
                     f"'columns' must name columns of haloes: {', '.join(known)}. Received: "
                     f"{ours!r}{did_you_mean(ours, known)}"
                 )
-            if theirs not in source.names and source.format in (*_TEXT, "rockstar-hdf5"):
-                alike = [name for name in source.names if bare(name) == bare(str(theirs))]
-                given[ours] = theirs = alike[0] if len(alike) == 1 else theirs
+            given[ours] = theirs = self._in_file(theirs)
             if theirs not in source.names:
                 raise InvalidInputError(
                     f"{self._label} has no column {theirs!r} for '{ours}'. It has "
@@ -178,6 +182,13 @@ class Reading:
                 f"for instance columns={{'m200c': 'M200'}}. It has {', '.join(source.names)}."
             )
         return found
+
+    def _in_file(self, theirs):
+        """Give the name of a column of a finder, which may be said without its number."""
+        if theirs in self.source.names or self.source.format not in (*_TEXT, "rockstar-hdf5"):
+            return theirs
+        alike = [name for name in self.source.names if bare(name) == bare(str(theirs))]
+        return alike[0] if len(alike) == 1 else theirs
 
     def _cosmology(self, facts, h, cosmology):
         stated = None
@@ -257,7 +268,9 @@ class Reading:
         """Let what is said of columns, by our names or those of the file, hold for ours."""
         result = {}
         for key, value in given.items():
-            ours = [name for name, theirs in self.columns.items() if key in (name, theirs)]
+            alike = (key, self._in_file(key))
+            ours = [key] if key in self.columns else []
+            ours = ours or [name for name, theirs in self.columns.items() if theirs in alike]
             if not ours:
                 raise InvalidInputError(
                     f"'{what}' names a column that {self._label} does not have, or that is of no "
@@ -346,7 +359,8 @@ class Reading:
 
     def table(self, piece):
         """Give the table of a piece, with our columns in our units."""
-        wanted = {theirs: self.source.kind(ours) for ours, theirs in self.columns.items()}
+        wanted = dict.fromkeys(self._also, np.float64)
+        wanted |= {theirs: self.source.kind(ours) for ours, theirs in self.columns.items()}
         wanted |= {name: np.float64 for pair in self.ratios.values() for name in pair}
         raw, bad = self.source.read(piece, wanted)
         result, n = QTable(), len(bad)
@@ -374,6 +388,9 @@ class Reading:
             top, bottom = (_numbers(raw[name], None)[0] for name in pair)
             with np.errstate(divide="ignore", invalid="ignore"):
                 result[ours] = np.where(bottom > 0, top / bottom, np.nan)
+        for name in self._also:
+            if name not in result.colnames:
+                result[name] = _identifiers(raw[name])
         if "host" in self.columns:
             result["host"] = self._hosts(raw[self.columns["host"]])
         if "id" in result.colnames and "host" in result.colnames:
@@ -404,7 +421,7 @@ class Reading:
         return np.where(values > -1e-3, values, np.nan), wrong
 
     def _find_no_host(self):
-        """Tell what stands for "no host": -1, or 0 where the first rows have none of -1."""
+        """Tell what stands for "no host": -1, or 0 where none of the first rows is -1 or masked."""
         if "host" not in self.columns or self.source.format in _FROM_ZERO:
             return -1
         name, pieces = self.columns["host"], self.source.pieces(10 * _LOOKED_AT)
@@ -412,7 +429,7 @@ class Reading:
             return -1
         raw, _ = self.source.read(pieces[0], {name: self.source.kind("host")})
         values, mask = self._whole(raw[name])
-        return -1 if np.any(values[~mask] == -1) else 0
+        return -1 if mask.any() or np.any(values[~mask] == -1) else 0
 
     def _whole(self, column):
         values, mask = np.ma.getdata(column), np.ma.getmaskarray(column)

@@ -67,7 +67,8 @@ def text_format(head):
         return "ahf"
     if {"scale", "id", "descid"} <= names:
         return "consistent-trees"
-    return "rockstar" if {"id", "vmax", "rs"} <= names else None
+    known = {"descid", "mvir", "vmax", "rvir", "rs", "np"} & names
+    return "rockstar" if "id" in names and len(known) > 1 else None
 
 
 class TextSource:
@@ -174,7 +175,8 @@ class TextSource:
             file.seek(start)
             while start < stop:
                 block = file.read(min(_BLOCK, stop - start))
-                block += file.readline()
+                if not block.endswith(b"\n"):
+                    block += file.readline()
                 yield start, block
                 start += len(block)
 

@@ -36,8 +36,10 @@ class HaloCatalog:
         ``m200m``, ``mvir``, ``mpeak`` [solMass]; ``r200c``, ``r500c``, ``rvir``, ``rs`` [Mpc,
         physical]; ``vmax``, ``vpeak``, ``vrms`` [km/s]; ``c200c``, ``c500c``, ``spin``,
         ``c_to_a``, ``b_to_a``, ``half_mass_scale``, ``last_merger_scale``, ``accretion_rate``
-        [solMass/yr], ``delta_r``, ``f_s``, ``eta``, ``relaxed``; ``x``, ``y``, ``z`` [Mpc,
-        comoving], or ``ra``, ``dec`` [deg]. None but the redshift is needed.
+        [solMass/yr], ``delta_r``, ``f_s``, ``eta``, ``relaxed``; ``m500c_at_0.9`` and the like
+        [solMass], M500c at these shares of the scale factor; ``x``, ``y``, ``z`` [Mpc, comoving],
+        or ``ra``, ``dec`` [deg]; and baryons, `szmass.physics.PROPERTIES`, of a simulation that has
+        them. None but the redshift is needed.
     cosmology : str or `~astropy.cosmology.FLRW`, optional
         That of the simulation.
     meta : dict, optional
@@ -110,7 +112,10 @@ class HaloCatalog:
         return cls._of(reading, reading.source.pieces(_AT_A_TIME))
 
     @classmethod
-    def iterate(cls, path, *, rows=_AT_A_TIME, **options):
+    def iterate(
+        cls, path, *, rows=_AT_A_TIME, format=None, columns=None, units=None, missing=None, h=None,
+        redshift=None, cosmology=None, mass_definition=None, only=None, also=(),
+    ):  # fmt: skip
         """Read a file of any length in pieces; memory is bounded by that of one.
 
         Parameters
@@ -140,6 +145,8 @@ class HaloCatalog:
             What masses and radii of AHF are: ``"200c"``, ``"200m"``, ``"500c"`` or ``"vir"``.
         only : list of str, optional
             Columns to read, by our names; fewer are faster. Identifiers and redshifts always are.
+        also : list of str, optional
+            Further columns, by their names in the file, to hand on as they are.
 
         Yields
         ------
@@ -151,7 +158,11 @@ class HaloCatalog:
         FileFormatError, InvalidInputError
             As in `read`.
         """
-        reading = Reading(path, **options)
+        reading = Reading(
+            path, format=format, columns=columns, units=units, missing=missing, h=h,
+            redshift=redshift, cosmology=cosmology, mass_definition=mass_definition, only=only,
+            also=also,
+        )  # fmt: skip
         for piece in reading.source.pieces(check_count(rows, "rows")):
             yield cls._of(reading, [piece])
 
@@ -164,8 +175,8 @@ class HaloCatalog:
         table : `~astropy.table.Table`
             The table; it is not changed.
         **options : dict
-            ``columns``, ``units``, ``missing``, ``h``, ``redshift``, ``cosmology`` and ``only``, as
-            in `iterate`.
+            ``columns``, ``units``, ``missing``, ``h``, ``redshift``, ``cosmology``, ``only`` and
+            ``also``, as in `iterate`.
 
         Returns
         -------

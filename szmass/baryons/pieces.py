@@ -49,8 +49,8 @@ def predict_in_pieces(
 
     Parameters
     ----------
-    halos : path-like or `~astropy.table.Table`
-        What `HaloCatalog.iterate` reads, or a table for `HaloCatalog.from_table`.
+    halos : path-like, `~astropy.table.Table` or `HaloCatalog`
+        What `HaloCatalog.iterate` reads, a table for `HaloCatalog.from_table`, or a catalogue.
     models : str, `~szmass.physics.BaryonModel`, or list of these
         One physics or several. With several, names of columns end in that of the model, such as
         ``mgas500_tng``.
@@ -153,6 +153,8 @@ def predict_in_pieces(
 
 def _prepared(halos, models, keep, hosts_only, options):
     """Give how to read the haloes, with the columns that are needed; all is checked first."""
+    if isinstance(halos, HaloCatalog):
+        halos, options = halos.table, {"cosmology": halos.cosmology} | options
     reading = Reading(halos, **options)
     few = HaloCatalog(reading.table((0, 0)), cosmology=reading.cosmology)
     needed = dict.fromkeys(name for model in models for name in model.features)

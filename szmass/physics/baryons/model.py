@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import astropy.units as u
 import numpy as np
-from astropy.table import QTable
+from astropy.table import QTable, Table
 from astropy.utils.masked import Masked
 
 from szmass._utils.quantities import as_floats
@@ -340,6 +340,8 @@ class BaryonModel(abc.ABC):
             result["ln_covariance"] = matrices
         result["flag"] = self.flags(features) | _flags_of_rows(halos, features["redshift"])
         result.meta["baryon_model"] = self.about() | ({"seed": int(seed)} if draw else {})
+        if not isinstance(halos, Table):  # a catalogue, which knows what it derived
+            result.meta["halos"] = dict(halos.meta)
         return result
 
     def about(self):
