@@ -6,7 +6,7 @@ catalogues and counts with their Poisson and sample variance.
 """
 
 from szmass.baryons.counts import cumulative_counts, redshift_counts
-from szmass.baryons.drawing import draw_halos
+from szmass.baryons.drawing import draw_halos, place_on_sky
 from szmass.baryons.halos import HaloCatalog
 from szmass.baryons.lightcone import LightCone, make_lightcone
 from szmass.baryons.pieces import predict_in_pieces
@@ -21,6 +21,7 @@ __all__ = [
     "fit_baryon_model",
     "importance_table",
     "make_lightcone",
+    "place_on_sky",
     "predict_in_pieces",
     "redshift_counts",
 ]

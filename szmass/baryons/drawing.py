@@ -1,4 +1,4 @@
-"""Haloes drawn from the mass function, with what published relations say of them."""
+"""Haloes on the sky: drawn from the mass function, or put there from a box."""
 
 import warnings
 
@@ -7,8 +7,10 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_seed, generator
+from szmass.baryons.halos import HaloCatalog
 from szmass.exceptions import InvalidInputError, SzmassWarning
 from szmass.physics.checks import check_mass, check_redshift
 from szmass.physics.concentration import model_mass, nfw_convert
@@ -16,7 +18,7 @@ from szmass.physics.cosmology import get_cosmology
 from szmass.physics.halos import density_at
 from szmass.physics.mass_function import FULL_SKY, SkyAbundance
 
-__all__ = ["draw_halos"]
+__all__ = ["check_area", "draw_halos", "place_on_sky"]
 
 # TNG300, dark matter only, haloes of 5e13 to 3e14 Msun (M200c; Anbajagane et al. 2022): scatter of
 # ln c200c at z = 0, 0.5, 1; at z = 0 the median half-mass scale at 1e14 Msun, its slope with ln M,
@@ -144,8 +146,126 @@ def _median_concentration(mass, redshift, cosmology):
     return np.exp(table(np.stack([redshift, np.log(mass)], axis=-1)))
 
 
+def place_on_sky(halos, *, box, distance=None, observer=None, cosmology=None):
+    """Put the haloes of a box, of one snapshot, on the sky of an observer in it.
+
+    The box is periodic and is repeated where it does not reach far enough: the same haloes are
+    then seen more than once, from other sides.
+
+    Parameters
+    ----------
+    halos : HaloCatalog
+        With x, y, z (comoving).
+    box : `~astropy.units.Quantity`
+        Comoving length of its sides; divide a length in Mpc/h by h first.
+    distance : `~astropy.units.Quantity`, optional
+        Comoving distance up to which haloes are taken; half of the box by default.
+    observer : `~astropy.units.Quantity`, optional
+        Where the observer is, three comoving lengths; the middle of the box by default.
+    cosmology : str or `~astropy.cosmology.FLRW`, optional
+        The cosmology, by default that of the haloes.
+
+    Returns
+    -------
+    HaloCatalog
+        The whole sky (``meta["area_deg2"]``) up to the distance: the columns of the haloes, with
+        ``coord`` (icrs) and ``redshift`` from their places, without peculiar velocities. Masses and
+        all else are those of the snapshot, whose redshift is ``meta["snapshot_redshift"]``.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no position, cosmology or halo, or a halo is outside of the box, as where h was
+        forgotten.
+    InvalidUnitError
+        A length has no unit.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astropy.table import QTable
+    >>> from szmass.baryons import HaloCatalog, place_on_sky
+    >>> table = QTable({"m500c": [3e14] * u.solMass, "redshift": [0.1]})
+    >>> table["x"], table["y"], table["z"] = [[900.0], [500.0], [500.0]] * u.Mpc
+    >>> halos = HaloCatalog(table, cosmology="Planck18")
+    >>> place_on_sky(halos, box=1000 * u.Mpc)["redshift"].round(4).tolist()
+    [0.0923]
+    """
+    check_kind(halos, "HaloCatalog", "halos")
+    halos.require(("x", "y", "z"), "the sky of an observer")
+    cosmology = halos.cosmology if cosmology is None else get_cosmology(cosmology)
+    if cosmology is None:
+        raise InvalidInputError(
+            "Give a 'cosmology': distances become redshifts, and none is known."
+        )
+    side = float(as_floats(box, u.Mpc, "box", positive=True, finite=True))
+    far = side / 2
+    if distance is not None:
+        far = float(as_floats(distance, u.Mpc, "distance", positive=True, finite=True))
+    middle = np.full(3, side / 2)
+    if observer is not None:
+        middle = as_floats(observer, u.Mpc, "observer", finite=True)
+        if middle.shape != (3,):
+            raise InvalidInputError(f"'observer' must be three lengths. Received: {observer}")
+    place = np.stack([as_floats(halos[name], u.Mpc, name, finite=True) for name in "xyz"], axis=1)
+    if not len(place) or place.min() < -0.001 * side or place.max() > 1.001 * side:
+        raise InvalidInputError(
+            f"'box' must hold all haloes: positions from 0 to {side:g} Mpc. Received: "
+            + (f"from {place.min():g} to {place.max():g} Mpc" if len(place) else "no halo")
+        )
+    # The nearest copy of each halo, then those of the boxes around it.
+    nearest = (place - middle + side / 2) % side - side / 2
+    copies = np.arange(-int(np.ceil(far / side - 0.5)), int(np.ceil(far / side - 0.5)) + 1)
+    rows, vectors = [], []
+    for shift in np.stack(np.meshgrid(*[copies] * 3), axis=-1).reshape(-1, 3):
+        vector = nearest + side * shift
+        length = np.linalg.norm(vector, axis=1)
+        row = np.flatnonzero((length > 0) & (length < far))
+        rows.append(row)
+        vectors.append(vector[row])
+    rows, vectors = np.concatenate(rows), np.concatenate(vectors)
+    length = np.linalg.norm(vectors, axis=1)
+    part = halos[rows]
+    table = part.table.copy()
+    table["coord"] = SkyCoord(*(vectors / length[:, np.newaxis]).T, representation_type="cartesian")
+    table["coord"].representation_type = "unitspherical"
+    z = np.linspace(0, _redshift_at(far, cosmology), 2000)
+    table["redshift"] = np.interp(length, cosmology.comoving_distance(z).to_value("Mpc"), z)
+    meta = halos.meta | {
+        "area_deg2": FULL_SKY,
+        "footprint": "whole sky",
+        "snapshot_redshift": float(np.median(np.asarray(halos["redshift"]))),
+        "box_mpc": side,
+        "distance_mpc": far,
+        "copies": int(len(copies) ** 3),
+    }
+    return HaloCatalog(table, cosmology=cosmology, meta=meta)
+
+
+def _redshift_at(distance, cosmology):
+    from astropy.cosmology import z_at_value
+
+    return float(z_at_value(cosmology.comoving_distance, distance * u.Mpc, zmax=20)) * (1 + 1e-9)
+
+
 def check_area(area):
-    """Give an area of the sky in deg2."""
+    """Give an area of the sky.
+
+    Parameters
+    ----------
+    area : `~astropy.units.Quantity`
+        Solid angle.
+
+    Returns
+    -------
+    float
+        The area [deg2].
+
+    Raises
+    ------
+    InvalidInputError
+        It is not positive, or larger than the sky.
+    """
     area = float(as_floats(area, u.deg**2, "area", positive=True, finite=True))
     if area > FULL_SKY * (1 + 1e-5):
         raise InvalidInputError(

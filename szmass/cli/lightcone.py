@@ -5,8 +5,6 @@ from pathlib import Path
 
 import click
 
-from szmass.cli.options import split_names
-
 __all__ = ["lightcone"]
 
 # What tells that a folder was written by this command.
@@ -19,9 +17,10 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
     "--model",
     "models",
     required=True,
-    callback=split_names,
-    metavar="NAME,...",
-    help="Physics of the gas, side by side; 'szmass info' lists them.",
+    multiple=True,
+    metavar="NAME|FOLDER",
+    help="Physics of the gas, which 'szmass info' lists, or what 'szmass baryons --fit' wrote; may "
+    "be repeated, for several side by side.",
 )
 @click.option("--area", type=float, help="Area [deg2]; by default the whole sky.")
 @click.option("--nside", default=2048, help="Resolution of the map; 0 for none.")
@@ -71,9 +70,14 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
 def lightcone(models, output, overwrite, **options):
     """Make skies of haloes: a Compton-y map, an X-ray catalogue and counts for each physics."""
     from szmass._io.files import output_folder
-    from szmass.physics import get_baryon_model
+    from szmass.physics import BARYON_MODELS, RegressedBaryonModel
 
-    models = [get_baryon_model(name) for name in dict.fromkeys(models)]
+    models = [
+        BARYON_MODELS[name]
+        if name in BARYON_MODELS or not Path(name).is_dir()
+        else RegressedBaryonModel.read(name)
+        for name in dict.fromkeys(models)
+    ]
     halos = _halos(options)
     with output_folder(output, overwrite=overwrite, marker=_RECORD) as folder:
         told = _write(folder, models, halos, options)

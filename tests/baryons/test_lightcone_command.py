@@ -32,7 +32,8 @@ OPTIONS = ("--area", 600, "--nside", 32, "--mass", 2e14, 5e15, "--flux-limit", 1
 
 
 def test_several_physics_side_by_side(tmp_path, noise):
-    models = ("--model", "flamingo,the300-gadgetx", "--mmf-noise", noise, "--q-cut", 5)
+    models = ("--model", "flamingo", "--model", "the300-gadgetx")
+    models = (*models, "--mmf-noise", noise, "--q-cut", 5)
     first = run(*models, *OPTIONS, "-o", tmp_path / "one")
     assert first.exit_code == 0, first.output
     assert "No X-ray flux: the physics of the300-gadgetx has no luminosity" in first.output
