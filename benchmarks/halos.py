@@ -206,9 +206,15 @@ def measure_prediction(models, number=1_000_000):
     block = haloes(number, np.random.default_rng(2))
     table = QTable({"id": block["id"], "redshift": np.full(number, 0.25)})
     table["m500c"], table["m200c"] = (block[n] / _H * u.solMass for n in ("m500c", "m200c"))
-    halos = HaloCatalog(table)
+    rng = np.random.default_rng(3)
     for name in models:
         model = get_baryon_model(name)
+        for feature in model.features:
+            if feature.startswith("m500c_at_"):
+                table[feature] = table["m500c"] * rng.uniform(0.3, 1, number)
+            elif feature not in table.colnames:
+                table[feature] = rng.uniform(0.02, 0.2, number)
+        halos = HaloCatalog(table)
         for draw in (False, True):
             times = []
             for _ in range(3):
@@ -223,12 +229,12 @@ def main():
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--number", type=int, default=10_000_000)
-    parser.add_argument("--formats", default="rockstar,ahf,hdf5,fits,parquet")
-    parser.add_argument("--models", default="tng,flamingo")
+    parser.add_argument("--formats", default="rockstar,ahf,hdf5,fits,parquet", help="or none")
+    parser.add_argument("--models", default="tng,flamingo,the300-gadgetx")
     parser.add_argument("--folder", help="where files are written, instead of a temporary folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        for form in options.formats.split(","):
+        for form in options.formats.split(",") if options.formats != "none" else ():
             path = measure_reading(Path(folder), options.number, form)
             if form == "rockstar":
                 output = Path(folder, "out.fits")

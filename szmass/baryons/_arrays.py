@@ -1,13 +1,15 @@
 """Halo catalogues in HDF5, Parquet and tables: what columns they have, and rows in pieces."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 from astropy.table.meta import get_header_from_yaml
 
-from szmass._io.limits import fits_problem
+from szmass._io.fits import open_fits
 from szmass._tables.columns import column_parts
+from szmass._tables.forms import BAD_CONTENT
 from szmass._utils.optional import import_optional
 from szmass.baryons._columns import (
     COLUMNS,
@@ -18,7 +20,18 @@ from szmass.baryons._columns import (
     rockstar_columns,
 )
 from szmass.baryons._text import header_facts, redshift_in_name, stated_units
-from szmass.exceptions import FileFormatError
+from szmass.exceptions import FileFormatError, SzmassError
+
+
+@contextlib.contextmanager
+def _damaged_raises(path):
+    """Raise `FileFormatError` where libraries raise what they like of a damaged file."""
+    try:
+        yield
+    except (*BAD_CONTENT, RuntimeError, MemoryError) as err:
+        if isinstance(err, SzmassError) or getattr(err, "errno", None) is not None:
+            raise
+        raise FileFormatError(f"{str(path)!r} is truncated or damaged: {err}") from err
 
 
 class _Arrays:
@@ -77,7 +90,7 @@ class HDF5Source(_Arrays):
 
     def __init__(self, path, format=None):
         self.path = Path(path)
-        with _open_hdf5(self.path) as file:
+        with _damaged_raises(path), _open_hdf5(self.path) as file:
             self._place, self._records = self._find(file)
             node = file[self._place]
             if self._records:
@@ -147,16 +160,13 @@ class HDF5Source(_Arrays):
     def read(self, piece, wanted):
         """Read columns of a piece, and which rows are bad: none."""
         rows = slice(*piece)
-        try:
-            with _open_hdf5(self.path) as file:
-                node = file[self._place]
-                if self._records:
-                    data = node[rows]
-                    columns = {name: data[name] for name in wanted}
-                else:
-                    columns = {name: node[name][rows] for name in wanted}
-        except (OSError, RuntimeError) as err:
-            raise FileFormatError(f"{str(self.path)!r} is truncated or damaged: {err}") from err
+        with _damaged_raises(self.path), _open_hdf5(self.path) as file:
+            node = file[self._place]
+            if self._records:
+                data = node[rows]
+                columns = {name: data[name] for name in wanted}
+            else:
+                columns = {name: node[name][rows] for name in wanted}
         return columns, np.zeros(piece[1] - piece[0], bool)
 
 
@@ -210,14 +220,8 @@ class ParquetSource(_Arrays):
 
     def _open(self, use):
         parquet = import_optional("pyarrow.parquet", extra="halos", purpose="read Parquet")
-        arrow = import_optional("pyarrow", extra="halos", purpose="read Parquet")
-        try:
-            with parquet.ParquetFile(self.path) as file:
-                return use(file)
-        except (arrow.ArrowException, OSError, ValueError) as err:
-            if getattr(err, "errno", None) is not None:
-                raise
-            raise FileFormatError(f"{str(self.path)!r} is truncated or damaged: {err}") from err
+        with _damaged_raises(self.path), parquet.ParquetFile(self.path) as file:
+            return use(file)
 
     def read(self, piece, wanted):
         """Read columns of a piece, NaN or masked where null, and which rows are bad: none."""
@@ -251,9 +255,7 @@ class FitsSource(_Arrays):
 
     def __init__(self, path, format=None):
         self.path, self.facts = Path(path), {}
-        if problem := fits_problem(path):
-            raise FileFormatError(f"{str(path)!r} cannot be read as FITS: {problem}.")
-        with fits.open(self.path) as hdus:
+        with _damaged_raises(path), open_fits(self.path) as hdus:
             tables = [i for i, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU)]
             if not tables:
                 raise FileFormatError(f"{str(path)!r} holds no table, only images.")
@@ -266,7 +268,7 @@ class FitsSource(_Arrays):
 
     def read(self, piece, wanted):
         """Read columns of a piece, masked where null, and which rows are bad: none."""
-        with fits.open(self.path, memmap=True) as hdus:
+        with _damaged_raises(self.path), open_fits(self.path) as hdus:
             data = hdus[self._hdu].data[slice(*piece)]
             columns = {name: np.array(data.field(name)) for name in wanted}
         for name, null in self._null.items():

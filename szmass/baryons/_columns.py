@@ -1,9 +1,10 @@
 """Columns of halo catalogues: our names and units, and what halo finders call them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import astropy.units as u
+import numpy as np
 
 from szmass._tables.columns import parse_unit
 from szmass.exceptions import InvalidUnitError
@@ -125,7 +126,9 @@ def rockstar_columns(names):
 def ahf_columns(names, mass_definition):
     """Give columns of AHF by our names; those in a definition if it is stated."""
     found = {}
-    suffix = str(mass_definition) if mass_definition is not None else None
+    suffix = mass_definition
+    if suffix is None and "m200c" in map(bare, names):  # converted from another finder
+        suffix = "200c"
     known = dict(_AHF)
     for stem, ours in (("m", f"m{suffix}"), ("r", f"r{suffix}")):
         for ending in ("halo", "vir", "200c"):
@@ -141,14 +144,21 @@ def ahf_columns(names, mass_definition):
 
 @dataclass(frozen=True)
 class FileUnit:
-    """Unit of a column in a file: with a power of 1/h, perhaps comoving."""
+    """Unit of a column in a file: with a power of 1/h, perhaps comoving, or of a log10."""
 
     unit: u.UnitBase | None = None
     per_h: int = 0
     comoving: bool = False
+    logarithm: bool = False
 
-    def factor(self, name, h, scale):
-        """Give what values are multiplied with; ``scale`` is the scale factor, perhaps by row."""
+    def convert(self, values, name, h, scale):
+        """Give values in our unit; ``scale`` is the scale factor, perhaps by row."""
+        if self.logarithm:
+            with np.errstate(over="ignore"):
+                values = 10.0**values
+        return values * self._factor(name, h, scale)
+
+    def _factor(self, name, h, scale):
         wanted = COLUMNS[name][0]
         try:
             value = (self.unit or u.dimensionless_unscaled).to(wanted or u.dimensionless_unscaled)
@@ -162,12 +172,15 @@ class FileUnit:
 
 
 _PER_H = re.compile(r"\s*(?:/\s*h|\s\*?\s*h\s*(?:\^|\*\*)?-1|/\s*littleh)$|^h\^?-1\s*", re.I)
+_LOGARITHM = re.compile(r"(?:dex|log10|log|lg) ?\((.+)\)|\[(.+)\]")
 _COMOVING = re.compile(r"\s*\(?\b(?:comoving|co-moving)\b\)?", re.I)
 
 
 def file_unit(text, name):
-    """Read the unit of a column: as astropy's, also "Msun/h", "ckpc/h", or "kpc / h (comoving)"."""
+    """Read the unit of a column: as astropy's, "Msun/h", "dex(Msun/h)", "kpc / h (comoving)"."""
     given = str(text).strip()
+    if match := _LOGARITHM.fullmatch(given):
+        return replace(file_unit(match[1] or match[2], name), logarithm=True)
     rest, comoving = _COMOVING.subn("", given)
     rest, per_h = _PER_H.subn("", rest.replace("(physical)", "").strip())
     rest = rest.strip()

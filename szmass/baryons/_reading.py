@@ -170,6 +170,11 @@ class Reading:
         found = source.columns(definition) | given
         if "name" not in found and source.format not in (*_TEXT, "rockstar-hdf5"):
             found |= {"name": "name"} if "name" in source.names else {}
+        if "id" not in found and source.format in _TEXT:
+            raise InvalidInputError(
+                f"{self._label} must have identifiers of haloes. Say which column has them, for "
+                f"instance columns={{'id': 'haloid'}}. It has {', '.join(source.names)}."
+            )
         if not set(found) & set(MASSES):
             if source.format == "ahf":
                 raise InvalidInputError(
@@ -292,7 +297,7 @@ class Reading:
             if unit is None:
                 lost.append(ours)
                 continue
-            unit.factor(ours, 1.0, 1.0)
+            unit.convert(1.0, ours, 1.0, 1.0)  # or it says that it cannot be
             units[ours] = unit
             per_h += [ours] if unit.per_h else []
         if lost:
@@ -369,6 +374,8 @@ class Reading:
                 result[name] = _identifiers(raw[self.columns[name]])
         if "id" not in self.columns and "name" not in self.columns:
             result["id"] = np.arange(piece[0], piece[0] + n)
+        if "host" in self.columns:
+            result["host"] = self._hosts(raw[self.columns["host"]])
         redshift, wrong = self._redshifts(raw, n)
         result["redshift"], scale = redshift, 1 / (1 + redshift)
         for ours, unit in self._units.items():
@@ -376,7 +383,7 @@ class Reading:
                 continue
             values, text = _numbers(raw[self.columns[ours]], self._missing.get(ours))
             wrong |= text
-            values = values * unit.factor(ours, self.h, scale)
+            values = unit.convert(values, ours, self.h, scale)
             if ours in POSITIVE:
                 values[~(values > 0)] = np.nan
             if ours in MASSES:
@@ -391,11 +398,6 @@ class Reading:
         for name in self._also:
             if name not in result.colnames:
                 result[name] = _identifiers(raw[name])
-        if "host" in self.columns:
-            result["host"] = self._hosts(raw[self.columns["host"]])
-        if "id" in result.colnames and "host" in result.colnames:
-            order = [n for n in ("id", "name", "host") if n in result.colnames]
-            result = result[order + [n for n in result.colnames if n not in order]]
         self._check_pairs(result)
         wrong |= bad
         if wrong.any():
@@ -462,8 +464,8 @@ class Reading:
             f"The column {self.columns[name]!r} for '{name}' in {self._label} gives masses of "
             f"{middle:.3g} solMass in the median, taken as {self._units[name].unit}"
             f"{'/h' if self._units[name].per_h else ''} with {about}: no halo has that. Say what "
-            f"it is in, for instance units={{'{name}': 'solMass/h'}} or "
-            f"units={{'{name}': '1e10 solMass/h'}}, and look at h and at logarithms."
+            f"it is in, for instance units={{'{name}': '1e10 solMass/h'}}, or 'dex(solMass/h)' for "
+            "a logarithm, and look at h."
         )
 
     def _check_pairs(self, table):

@@ -2,6 +2,7 @@
 
 import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.table import QTable, vstack
 
 from szmass._tables.columns import column_parts
@@ -24,9 +25,9 @@ class HaloCatalog:
 
     `read`, `iterate` and `from_table` make catalogues; ``halos["m500c"]`` is a column. Columns that
     the catalogue lacks and that follow from others are made when they are asked for, and said in
-    ``meta["derived"]``: ``m500_m200``, radii from masses, and with ``rs`` or ``c200c`` and a
-    cosmology concentrations and masses in other definitions, for NFW profiles. No concentration
-    is ever taken from a relation.
+    ``meta["derived"]``: ``m500_m200``, ``coord``, radii from masses, and with ``rs`` or ``c200c``
+    and a cosmology concentrations and masses in other definitions, for NFW profiles. No
+    concentration is ever taken from a relation.
 
     Parameters
     ----------
@@ -298,6 +299,10 @@ class HaloCatalog:
             if None in (m500 := self._get("m500c"), m200 := self._get("m200c")):
                 return None
             return (m500 / m200).to_value(u.dimensionless_unscaled), "m500c / m200c"
+        if name == "coord":
+            if "ra" not in self or "dec" not in self:
+                return None
+            return SkyCoord(self["ra"], self["dec"]), "ra and dec"
         if self.cosmology is None:
             return None
         if name in RADII:

@@ -7,17 +7,14 @@ the cosmology it uses.
 
 from szmass.physics.baryons import (
     BARYON_MODELS,
-    BARYON_RELATIONS,
     HALO_UNITS,
     PROPERTIES,
     BaryonFlag,
     BaryonModel,
-    BaryonRelation,
     PowerLawBaryonModel,
     RegressedBaryonModel,
     TabulatedBaryonModel,
     get_baryon_model,
-    get_baryon_relation,
     halo_features,
     spread,
 )
@@ -47,7 +44,6 @@ from szmass.physics.states import CHI_FORMS, RELAXED_LIMITS, chi_ds, is_relaxed
 
 __all__ = [
     "BARYON_MODELS",
-    "BARYON_RELATIONS",
     "CHI_FORMS",
     "COSMOLOGIES",
     "GAS_DENSITY_PROFILES",
@@ -59,7 +55,6 @@ __all__ = [
     "Arnaud2010",
     "BaryonFlag",
     "BaryonModel",
-    "BaryonRelation",
     "Battaglia2012Profile",
     "CoolingFunction",
     "GNFWProfile",
@@ -77,7 +72,6 @@ __all__ = [
     "convert_mass",
     "cosmology_references",
     "get_baryon_model",
-    "get_baryon_relation",
     "get_cosmology",
     "get_gas_density_profile",
     "get_pressure_profile",

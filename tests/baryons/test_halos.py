@@ -11,6 +11,7 @@ from astropy.table import QTable, Table
 from scipy.optimize import brentq
 
 from szmass.baryons import HaloCatalog
+from szmass.baryons._columns import COLUMNS
 from szmass.exceptions import (
     FileFormatError,
     InvalidInputError,
@@ -18,7 +19,7 @@ from szmass.exceptions import (
     SzmassError,
     SzmassWarning,
 )
-from szmass.physics import BaryonFlag, get_baryon_model
+from szmass.physics import HALO_UNITS, BaryonFlag, get_baryon_model
 from tests.baryons.conftest import (
     OM,
     ROCKSTAR,
@@ -107,6 +108,18 @@ def test_ahf(haloes, tmp_path, no_host):
     assert np.allclose(virial["mvir"], halos["m200c"])
     assert "m200c" not in virial
     assert "c200c" not in virial
+
+
+def test_ahf_of_other_versions(haloes, tmp_path):
+    path = write_ahf(tmp_path / "s.z0.250.AHF_halos", haloes)
+    text = path.read_text()
+    path.write_text(text.replace("Mhalo(", "M200c(").replace("Rhalo(", "R200c("))
+    assert_same(HaloCatalog.read(path, h=H), haloes, ("m200c", "r200c"))
+    path.write_text(text + text)  # parts of several processes, joined
+    assert len(HaloCatalog.read(path, h=H, mass_definition="200c")) == 60
+    path.write_text(text.replace("#ID(", "#Foo("))
+    with pytest.raises(InvalidInputError, match="identifiers of haloes"):
+        HaloCatalog.read(path, h=H, mass_definition="200c")
 
 
 def test_identifiers_of_64_bits(haloes, tmp_path):
@@ -209,7 +222,55 @@ def test_own_names_units_and_positions_need_no_options(haloes):
     assert halos["redshift"].tolist() == [0.1, 0.2]
     assert halos["vmax"].to_value("km/s").tolist() == [1000, 2000]
     assert halos["ra"].to_value("deg").tolist() == [10, 20]
+    assert np.all(halos["coord"].separation(table["coord"]) < 1e-6 * u.arcsec)
     assert halos.colnames == ["id", "redshift", "m500c", "vmax", "ra", "dec"]
+
+
+def test_further_columns_and_histories(haloes, tmp_path):
+    table = QTable({"id": [1, 2], "redshift": [0.1, 0.1], "m500c": [3e14, 1e14] * u.solMass})
+    table["m500c_at_0.9"] = [2e44, 1e44] * u.kg
+    table["mgas500"] = [3e13, -1] * u.solMass
+    table["region"] = ["a", "b"]
+    table.write(tmp_path / "t.fits")
+    halos = HaloCatalog.read(tmp_path / "t.fits", also=["region"])
+    assert halos["m500c_at_0.9"][0].to_value("solMass") == pytest.approx(1.0058e14, rel=1e-4)
+    assert np.isnan(halos["mgas500"]).tolist() == [False, True]
+    assert list(halos["region"]) == ["a", "b"]
+    with pytest.raises(InvalidInputError, match="no column 'zone'"):
+        HaloCatalog.from_table(table, also="zone")
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "expected"),
+    [
+        ("Msun/h", 7e14, 1e15), ("solMass / h", 7e14, 1e15), ("h^-1 Msun", 7e14, 1e15),
+        ("1e10 Msun h-1", 7e4, 1e15), ("1e14 solMass", 10, 1e15), ("dex(solMass)", 15, 1e15),
+        ("log10(Msun/h)", np.log10(7e14), 1e15), ("[1e14 solMass]", 1, 1e15),
+        ("g", 1.98841e48, 1e15),
+    ],
+)  # fmt: skip
+def test_units_as_people_write_them(unit, value, expected):
+    table = QTable({"redshift": [0.1], "m200c": [value]})
+    halos = HaloCatalog.from_table(table, units={"m200c": unit}, h=0.7)
+    assert halos["m200c"][0].to_value("solMass") == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        ("kpc/h", 1.5 / 0.7), ("ckpc/h", 1.5 / 0.7 * 0.8), ("Mpc", 1500), ("cMpc", 1200),
+        ("kpc / h (comoving)", 1.5 / 0.7 * 0.8), ("kpc (physical)", 1.5), ("comoving kpc", 1.2),
+    ],
+)  # fmt: skip
+def test_radii_become_physical(unit, expected):
+    table = QTable({"redshift": [0.25], "mvir": [1e15] * u.solMass, "rvir": [1500.0]})
+    halos = HaloCatalog.from_table(table, units={"rvir": unit}, h=0.7)
+    assert halos["rvir"][0].to_value("Mpc") == pytest.approx(expected)
+
+
+def test_units_are_those_of_the_models():
+    units = {name: unit for name, (unit, _) in COLUMNS.items()}
+    assert {name: units[name] for name in HALO_UNITS} == HALO_UNITS
 
 
 def test_masked_values_are_nan_and_masked_hosts_are_hosts(haloes, tmp_path):
@@ -267,6 +328,48 @@ def test_one_bad_row_is_kept_and_told(haloes, tmp_path):
     assert halos["m200c"][6] > 0
     flags = get_baryon_model("tng").predict(halos)["flag"]
     assert np.flatnonzero(flags & BaryonFlag.MISSING_FEATURE).tolist() == [4, 6, 8]
+
+
+def write_all(haloes, folder):
+    """Write a file of each form, with what is needed to read it."""
+    table = my_table(haloes)
+    files = {
+        write_rockstar(folder / "out_3.list", haloes): {},
+        write_trees(folder / "hlist.list", haloes): {},
+        write_ahf(folder / "s.z0.250.AHF_halos", haloes): {"mass_definition": "200c", "h": H},
+    }
+    for name, form in (("t.fits", "fits"), ("t.ecsv", "ascii.ecsv"), ("t.hdf5", "hdf5")):
+        table.write(folder / name, format=form, **({"path": "data"} if form == "hdf5" else {}))
+        files[folder / name] = OPTIONS
+    try:
+        from pyarrow import parquet
+        from pyarrow import table as arrow
+    except ImportError:
+        return files
+    columns = {name: np.asarray(table[name]) for name in table.colnames}
+    parquet.write_table(arrow(columns), folder / "t.parquet")
+    return files | {folder / "t.parquet": OPTIONS}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_end_in_errors_of_szmass(haloes, tmp_path):
+    rng = np.random.default_rng(3)
+    for path, options in write_all(haloes, tmp_path).items():
+        assert len(HaloCatalog.read(path, **options)) == 30
+        whole = np.frombuffer(path.read_bytes(), np.uint8)
+        for number in range(8):
+            damaged = whole.copy()
+            if number < 4:
+                damaged = damaged[: int(rng.uniform(0, len(whole)))]
+            else:
+                places = rng.integers(0, len(whole), 1 + number % 5)
+                damaged[places] = rng.integers(0, 256, len(places))
+            path.write_bytes(damaged.tobytes())
+            try:
+                halos = HaloCatalog.read(path, **options)
+            except SzmassError:
+                continue
+            assert len(halos) <= 31
 
 
 def edit(old, new, count=-1):

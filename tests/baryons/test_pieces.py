@@ -170,6 +170,61 @@ def test_shell_with_a_table_of_ones_own(tmp_path):
     assert (tmp_path / "b.fits").exists()
 
 
+@pytest.fixture
+def own(tmp_path):
+    """Write a table of a simulation with gas, in other names and units."""
+    rng = np.random.default_rng(1)
+    mass = 10 ** rng.uniform(14, 15, 200)
+    table = Table({"M": mass * 0.7, "z": rng.uniform(0, 1, 200), "region": np.arange(200) // 4})
+    table["gas"] = 0.1 * table["M"] * (mass / 3e14) ** 0.1 * np.exp(rng.normal(0, 0.05, 200))
+    table["n"], table["up"] = np.arange(200), np.where(np.arange(200) == 5, 3, -1)
+    table.write(tmp_path / "own.fits")
+    return tmp_path / "own.fits"
+
+
+def test_shell_fits_and_predicts(own, tmp_path):
+    how = ["--h", 0.7]
+    for pair in ("m500c=M", "redshift=z", "mgas500=gas", "id=n", "host=up"):
+        how += ["--column", pair]
+    how += ["--unit", "m500c=solMass/h", "--unit", "mgas500=solMass/h", "--cosmology", "PSZ2"]
+    args = ("baryons", "--fit", own, "--targets", "mgas", "--groups", "region")
+    result = run(*args, "-o", tmp_path / "mine", *how, "--hosts-only")
+    assert result.exit_code == 0, result.output
+    assert "199 haloes in 50 groups" in result.output
+    assert "mgas500: scatter of ln in held-out groups 0.05" in result.output
+    assert run(*args, "-o", tmp_path / "mine", *how).exit_code == 1
+    output = tmp_path / "a.fits"
+    result = run("baryons", own, "--model", tmp_path / "mine", "-o", output, *how)
+    assert "mine: 200 predicted; flags: " in result.output
+    assert "1 SUBHALO" in result.output
+    table, mass = read_table(output), Table.read(own)["M"] / 0.7
+    expected = 0.1 * mass * (mass / 3e14) ** 0.1
+    assert np.allclose(table["mgas500"].value / expected, 1, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--targets", "mgas"], "--fit needs --cosmology"),
+        (["--cosmology", "PSZ2"], "--fit needs --targets"),
+        (["--targets", "mgas", "--model", "tng"], "leave it or --fit out"),
+    ],
+)
+def test_fits_that_cannot_be(own, tmp_path, args, message):
+    result = run("baryons", "--fit", own, "-o", tmp_path / "mine", *args)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "mine").exists()
+
+
+def test_one_of_both(own, tmp_path):
+    for args in ([own, "--fit", own], ["--model", "tng"]):
+        result = run("baryons", "-o", tmp_path / "x.fits", *args)
+        assert (result.exit_code, "either HALOS" in result.stderr) == (2, True)
+    result = run("baryons", own, "-o", tmp_path / "x.fits", "--model", "tng", "--targets", "mgas")
+    assert (result.exit_code, "are for --fit" in result.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [

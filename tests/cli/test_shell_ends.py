@@ -52,7 +52,9 @@ def nothing_is_weighed(monkeypatch):
         ("locked/m.ecsv", "permissions"),
     ],
 )
-@pytest.mark.parametrize("command", ["estimate", "posteriors", "catalog", "match", "report"])
+@pytest.mark.parametrize(
+    "command", ["baryons", "estimate", "posteriors", "catalog", "match", "report"]
+)
 def test_outputs_are_looked_at_first(catalog, tmp_path, monkeypatch, command, output, message):
     (tmp_path / "there.ecsv").write_text("mine")
     (tmp_path / "folder.ecsv").mkdir()
@@ -64,6 +66,7 @@ def test_outputs_are_looked_at_first(catalog, tmp_path, monkeypatch, command, ou
     )
     target = tmp_path / output
     result = {
+        "baryons": lambda: run("baryons", catalog, "--model", "tng", "-o", target),
         "estimate": lambda: run("estimate", "--catalog", catalog, *SCALING, "-o", target),
         "posteriors": lambda: run(
             *("estimate", "--catalog", catalog, "--estimators", "likelihood"),
@@ -83,7 +86,8 @@ def test_no_output_takes_the_place_of_an_input(catalog, tmp_path):
     before = catalog.read_bytes()
     link = tmp_path / "link.ecsv"
     link.symlink_to(catalog)
-    for command in (("estimate", *SCALING, "--catalog"), ("catalog",)):
+    commands = ("estimate", *SCALING, "--catalog"), ("catalog",), ("baryons", "--model", "tng")
+    for command in commands:
         for target in (catalog, link):
             result = run(*command, catalog, "-o", target, "--overwrite")
             assert result.exit_code == 2
@@ -269,6 +273,7 @@ def test_rubbish_never_ends_in_a_traceback(catalog, tmp_path, content, suffix):
         ("catalog", rubbish, "-o", out),
         ("estimate", "--catalog", catalog, *SCALING, "--map", rubbish, "-o", out),
         ("match", catalog, rubbish, "-o", out),
+        ("baryons", rubbish, "--model", "tng", "-o", out),
         ("report", rubbish, "-o", tmp_path / "r"),
         ("simulate", "--population", rubbish, "--seed", 1, "-o", tmp_path / "d"),
         ("train", rubbish, "-o", tmp_path / "t", "--data", tmp_path),

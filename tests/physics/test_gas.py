@@ -7,11 +7,9 @@ from scipy.special import gammainc
 
 from szmass.exceptions import InvalidInputError, InvalidUnitError, UnknownNameError
 from szmass.physics import (
-    BARYON_RELATIONS,
     GAS_DENSITY_PROFILES,
     CoolingFunction,
     TabulatedCooling,
-    get_baryon_relation,
     get_cosmology,
     get_gas_density_profile,
 )
@@ -113,28 +111,3 @@ def test_cooling_refuses_what_cannot_be(options, error):
     fine = {"temperature": [1, 2] * u.keV, "rate": [1e-23, 2e-23] * RATE}
     with pytest.raises(error):
         TabulatedCooling(**(fine | options))
-
-
-def test_baryons_have_the_numbers_of_the_tables():
-    nodes = np.array([14.0, 14.5])
-    median, scatter, r = get_baryon_relation("tng").gas(10**nodes, np.zeros(2))
-    np.testing.assert_allclose(np.log10(median), [13.0807, 13.6372], atol=1e-3)
-    np.testing.assert_allclose(scatter, [0.097, 0.055], atol=1e-3)
-    np.testing.assert_allclose(r, [0.871, 0.794], atol=5e-3)
-    between = get_baryon_relation("flamingo").gas(np.array([1e14]), np.array([0.25]))
-    ends = [get_baryon_relation("flamingo").gas(np.array([1e14]), np.array([z])) for z in (0, 0.5)]
-    np.testing.assert_allclose(np.log10(between[0]), np.mean(np.log10(ends), axis=0)[0])
-    assert sorted(BARYON_RELATIONS) == ["flamingo", "tng"]
-
-
-@pytest.mark.parametrize("name", ["tng", "flamingo"])
-def test_baryons_go_on_smoothly_beyond_their_nodes(name):
-    relation = get_baryon_relation(name)
-    mass = np.geomspace(1e13, 5e15, 400)
-    for z in (0.0, 0.4, 3.0):
-        median, scatter, r = relation.gas(mass, np.full(400, z))
-        slope = np.diff(np.log(median)) / np.diff(np.log(mass))
-        assert np.all((slope > 0.9) & (slope < 1.9))
-        assert np.abs(np.diff(slope)).max() < 0.05
-        assert np.all((scatter > 0) & (abs(r) < 1))
-        assert np.all(relation.stellar_mass(mass, np.full(400, z)) < 0.05 * mass)

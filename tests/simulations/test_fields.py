@@ -154,7 +154,8 @@ def test_maps_of_fields_are_no_cutouts(sample, mocks):
         ({"mass": {"concentration": "nobody"}}, InvalidInputError, "'concentration' must be"),
         ({"mass": {"flattening": -1}}, InvalidInputError, "'flattening' must be at least 0"),
         ({"xray": {"profile": "nobody"}}, UnknownNameError, "pratt2022"),
-        ({"xray": {"baryons": "nobody"}}, UnknownNameError, "flamingo, tng"),
+        ({"xray": {"baryons": "nobody"}}, UnknownNameError, "the300-gizmo, tng"),
+        ({"xray": {"baryons": "the300-gizmo"}}, InvalidInputError, "gives mgas500 and y500"),
         ({"xray": {"exposure": 3}}, InvalidUnitError, "exposure"),
         ({"xray": {"exposure": 3 * u.m}}, InvalidUnitError, "exposure"),
         ({"xray": {"polytropic_index": 0.5}}, InvalidInputError, "polytropic_index"),
@@ -278,7 +279,9 @@ def test_gas_has_the_mass_of_the_simulation(baryons):
     assert logs.std() * np.log(10) == pytest.approx(scatter, abs=0.005)
     y = np.asarray(fields.clusters["ln_y"])
     assert np.corrcoef(logs, y)[0, 1] == pytest.approx(r, abs=0.04)
-    assert np.corrcoef(logs, np.log(gas.stars))[0, 1] == pytest.approx(-0.3, abs=0.08)
+    assert np.corrcoef(logs, np.log(gas.stars))[0, 1] == pytest.approx(-0.35, abs=0.08)
+    assert np.log(gas.stars).std() == pytest.approx(0.142, abs=0.012)
+    assert np.log(gas.stars).mean() == pytest.approx(np.log(0.0142 * 10**14.5), abs=0.02)
     # What is painted holds that mass.
     axes = np.asarray(fields.clusters["axes"])
     volume = 4 * np.pi / 3 * (gas.radius * 3.0857e24) ** 3

@@ -11,23 +11,19 @@ from szmass.physics.baryons.model import (
 )
 from szmass.physics.baryons.published import PowerLawBaryonModel
 from szmass.physics.baryons.regressed import RegressedBaryonModel
-from szmass.physics.baryons.relation import BARYON_RELATIONS, BaryonRelation, get_baryon_relation
 from szmass.physics.baryons.spread import spread
 from szmass.physics.baryons.tabulated import TabulatedBaryonModel
 
 __all__ = [
     "BARYON_MODELS",
-    "BARYON_RELATIONS",
     "HALO_UNITS",
     "PROPERTIES",
     "BaryonFlag",
     "BaryonModel",
-    "BaryonRelation",
     "PowerLawBaryonModel",
     "RegressedBaryonModel",
     "TabulatedBaryonModel",
     "get_baryon_model",
-    "get_baryon_relation",
     "halo_features",
     "spread",
 ]

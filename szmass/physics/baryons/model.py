@@ -162,6 +162,9 @@ class BaryonModel(abc.ABC):
         high : ndarray
             Highest M500c [Msun].
         """
+        return self._limits(np.asarray(redshift, dtype=float))
+
+    def _limits(self, redshift):
         low, high = self.mass_range.to_value(u.solMass)
         return np.full(redshift.shape, low), np.full(redshift.shape, high)
 
@@ -330,12 +333,12 @@ class BaryonModel(abc.ABC):
             if (column := _optional(halos, name)) is not None:
                 result[name] = column
         result["redshift"] = features["redshift"]
-        result["m500c"] = features["m500c"] * u.solMass
+        result["m500c"] = features["m500c"] << u.solMass
         for j, name in enumerate(self.properties):
-            value, unit = np.exp(centre[:, j]), PROPERTIES[name]
-            result[name] = value * unit
-            result[f"{name}_errn"] = -np.expm1(-sigma[:, j]) * value * unit
-            result[f"{name}_errp"] = np.expm1(sigma[:, j]) * value * unit
+            value, up, unit = np.exp(centre[:, j]), np.expm1(sigma[:, j]), PROPERTIES[name]
+            result[name] = value << unit
+            result[f"{name}_errn"] = value * up / (1 + up) << unit
+            result[f"{name}_errp"] = value * up << unit
         if covariance:
             result["ln_covariance"] = matrices
         result["flag"] = self.flags(features) | _flags_of_rows(halos, features["redshift"])

@@ -24,10 +24,11 @@ _CARD, _ARRAYS = "card.json", "model.npz"
 class RegressedBaryonModel(BaryonModel):
     """Polynomial and trees in columns of haloes, with the covariance of held-out residuals.
 
-    Columns are taken as `standardised` gives them. Beyond the masses of the fit, at the redshift of
-    a halo, means go on as power laws; any other column is taken at the nearest value of the fit. In
-    the covariance, each residual has a part that follows from those before it, with coefficients
-    linear in ln M, and a rest, whose logarithmic variance is a polynomial in ln M and redshift.
+    Columns are taken as `standardised` gives them. Beyond all masses of the fit means go on as
+    power laws; any other column is taken at the nearest value of the fit. Flags are of the masses
+    of the fit at the redshift of a halo. In the covariance, each residual has a part that follows
+    from those before it, with coefficients linear in ln M, and a rest, whose logarithmic variance
+    is a polynomial in ln M and redshift.
 
     Parameters
     ----------
@@ -106,14 +107,14 @@ class RegressedBaryonModel(BaryonModel):
             if arrays[name].dtype.kind not in "fiu" or np.any(np.isnan(arrays[name])):
                 raise FileFormatError(f"The array {name!r} must hold numbers that are known.")
 
-    def mass_limits(self, redshift):
+    def _limits(self, redshift):
         nodes, low, high = self.arrays["mass_limits"]
         return np.exp(np.interp(redshift, nodes, low)), np.exp(np.interp(redshift, nodes, high))
 
     def _moments(self, features):
         columns = standardised(features, self.features)
-        low, high = (np.log(limit) for limit in self.mass_limits(features["redshift"]))
         mass = self.features.index("m500c")
+        low, high = self.arrays["low"][mass], self.arrays["high"][mass]
         beyond = columns[mass] - np.clip(columns[mass], low, high)
         columns[mass] = columns[mass] - beyond
         return self._mean(columns, beyond), self._covariance(columns)

@@ -82,10 +82,14 @@ class TabulatedBaryonModel(BaryonModel):
         factor = np.array([_FACTORS[unit] for unit in numbers["units"]])
         norm = np.log(10) * norm + np.log(factor)[:, np.newaxis]
         slope = np.log(10) * slope
-        self._tables = [
-            (_cubics(nodes, norm[z], slope[z]), slope[z], np.vstack([scatter[z], lower[z].T]))
-            for z, nodes in enumerate(self._log_mass)
-        ]
+        # By property: powers of the distance to the left node; then values there, and slopes.
+        self._cubics = np.transpose(
+            _cubics(self._log_mass[:, np.newaxis], norm, slope), (2, 1, 0, 3)
+        )
+        self._beyond = np.transpose(slope[..., [0, -1]], (1, 0, 2))
+        rest = np.concatenate([scatter, np.moveaxis(lower, 2, 1)], axis=1)
+        rise = np.diff(rest) / np.diff(self._log_mass)[:, np.newaxis]
+        self._linear = np.transpose(np.stack([rest[..., :-1], rise]), (2, 0, 1, 3))
         limits = 10 ** np.array([self._log_mass.min(), self._log_mass.max()])
         self.mass_range = limits * u.solMass
         self.redshift_range = (self._redshift[0], self._redshift[-1])
@@ -101,7 +105,7 @@ class TabulatedBaryonModel(BaryonModel):
         if not fine:
             raise InvalidInputError(f"'{name}' of {self.name!r} must be {expected}.")
 
-    def mass_limits(self, redshift):
+    def _limits(self, redshift):
         ends = (self._log_mass[:, 0], self._log_mass[:, -1])
         return tuple(10 ** np.interp(redshift, self._redshift, end) for end in ends)
 
@@ -109,14 +113,11 @@ class TabulatedBaryonModel(BaryonModel):
         x, redshift = np.log10(features["m500c"]), features["redshift"]
         k = len(self.properties)
         place = np.interp(redshift, self._redshift, np.arange(len(self._redshift)))
+        low = np.clip(place.astype(int), 0, max(len(self._redshift) - 2, 0))
         total = np.zeros((2 * k + len(self._pairs), len(x)))
-        for z, table in enumerate(self._tables):
-            weight = 1 - np.abs(place - z)
-            rows = np.flatnonzero(weight > 0)
-            if rows.size == len(x):
-                total += weight * _evaluate(x, self._log_mass[z], *table)
-            elif rows.size:
-                total[:, rows] += weight[rows] * _evaluate(x[rows], self._log_mass[z], *table)
+        for table, weight in ((low, 1 - (place - low)), (low + 1, place - low)):
+            if np.any(weight):
+                total += weight * self._evaluate(x, table)
         sigma = total[k : 2 * k]
         covariance = np.empty((len(x), k, k))
         for i in range(k):
@@ -125,31 +126,38 @@ class TabulatedBaryonModel(BaryonModel):
             covariance[:, i, j] = covariance[:, j, i] = r * sigma[i] * sigma[j]
         return np.ascontiguousarray(total[:k].T), covariance
 
+    def _evaluate(self, x, table):
+        """Give means, then what is linear between nodes, shape (P, N), by the tables of rows."""
+        first, last = self._log_mass[table, 0], self._log_mass[table, -1]
+        inside = np.clip(x, first, last)
+        # All nodes on one line, those of a table in a stretch of their own.
+        stretch = 100.0 * np.arange(len(self._redshift))
+        line = (self._log_mass + stretch[:, np.newaxis]).ravel()
+        count = self._log_mass.shape[1]
+        left = np.searchsorted(line, inside + stretch[table], side="right") - 1 - table * count
+        left = np.clip(left, 0, count - 2)
+        t = inside - self._log_mass[table, left]
+        place = table * (count - 1) + left
+        outside = x - inside
+        beyond = np.flatnonzero(outside)
+        result = np.empty((len(self._cubics) + len(self._linear), len(x)))
+        for row, powers, slopes in zip(result, self._cubics, self._beyond, strict=False):
+            a, b, c, d = (power.ravel().take(place) for power in powers)
+            row[:] = ((d * t + c) * t + b) * t + a
+            side = np.where(outside[beyond] > 0, 1, 0)
+            row[beyond] += outside[beyond] * slopes[table[beyond], side]
+        for row, (value, rise) in zip(result[len(self._cubics) :], self._linear, strict=True):
+            row[:] = value.ravel().take(place) + t * rise.ravel().take(place)
+        return result
+
 
 def _cubics(nodes, norm, slope):
-    """Give powers of the distance to the left node, (K, 4, L - 1)."""
+    """Give powers of the distance to the left node, first axis, between nodes, last axis."""
     h = np.diff(nodes)
     rise = np.diff(norm) / h
-    second = (3 * rise - 2 * slope[:, :-1] - slope[:, 1:]) / h
-    third = (slope[:, :-1] + slope[:, 1:] - 2 * rise) / h**2
-    return np.stack([norm[:, :-1], slope[:, :-1], second, third], axis=1)
-
-
-def _evaluate(x, nodes, cubics, slopes, rest):
-    """Give means, then what is linear between nodes, shape (P, N)."""
-    inside = np.clip(x, nodes[0], nodes[-1])
-    left = np.clip(np.searchsorted(nodes, inside, side="right") - 1, 0, len(nodes) - 2)
-    t = inside - nodes[left]
-    share = t / np.diff(nodes)[left]
-    outside = x - inside
-    beyond = np.flatnonzero(outside)
-    result = np.empty((len(cubics) + len(rest), len(x)))
-    for row, (a, b, c, d), slope in zip(result, cubics, slopes, strict=False):
-        row[:] = ((d[left] * t + c[left]) * t + b[left]) * t + a[left]
-        row[beyond] += outside[beyond] * slope[np.where(outside[beyond] > 0, -1, 0)]
-    for row, value in zip(result[len(cubics) :], rest, strict=True):
-        row[:] = value[left] + share * np.diff(value)[left]
-    return result
+    second = (3 * rise - 2 * slope[..., :-1] - slope[..., 1:]) / h
+    third = (slope[..., :-1] + slope[..., 1:] - 2 * rise) / h**2
+    return np.stack([norm[..., :-1], slope[..., :-1], second, third], axis=1)
 
 
 def _read(name):

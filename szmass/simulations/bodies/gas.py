@@ -10,7 +10,7 @@ import numpy as np
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.physics.baryons import get_baryon_relation
+from szmass.physics.baryons import get_baryon_model
 from szmass.physics.cooling import CoolingFunction
 from szmass.physics.cosmology import ARCMIN_PER_RADIAN, COMPTON, angular_diameter_distance
 from szmass.physics.gas import IONS, electrons, get_gas_density_profile
@@ -89,6 +89,10 @@ def _within(axes, edge, profiles):
     return _triaxial.within_sphere(axes, edge, enclosed)
 
 
+#: Model of the stars where that of the gas has none.
+_STARS = "the300-gadgetx"
+
+
 @dataclass(frozen=True, kw_only=True)
 class XRayField(ClusterField):
     """X-ray surface brightness of the gas whose pressure is the Compton-y of the cluster.
@@ -103,10 +107,11 @@ class XRayField(ClusterField):
     ----------
     profile : str or `~szmass.physics.GasDensityProfile`, optional
         Mean density profile.
-    baryons : str or `~szmass.physics.BaryonRelation` or None, optional
-        Gas and stars at given mass, with their scatter, and how it goes with that of Y500. None
-        for the gas mass of ``profile``, at the mass and R500 that the pressure is scaled by, with
-        scatter and correlation of "tng".
+    baryons : str or `~szmass.physics.BaryonModel` or None, optional
+        Gas at given mass, with its scatter, and how that goes with Y500; stars too, where the model
+        has them, and those of "the300-gadgetx" at given gas elsewhere. None for the gas mass of
+        ``profile``, at the mass and R500 that the pressure is scaled by, with scatter and
+        correlation of "tng".
     polytropic_index : float, optional
         Deviations of ln p over those of ln n. 1.2 is that of the gas outside of cores.
     cooling : `~szmass.physics.CoolingFunction`, optional
@@ -150,7 +155,13 @@ class XRayField(ClusterField):
         set_ = object.__setattr__
         set_(self, "profile", get_gas_density_profile(self.profile))
         if self.baryons is not None:
-            set_(self, "baryons", get_baryon_relation(self.baryons))
+            set_(self, "baryons", get_baryon_model(self.baryons))
+            given, asked = set(self.baryons.properties), set(self.baryons.features)
+            if not {"mgas500", "y500"} <= given or asked != {"m500c", "redshift"}:
+                raise InvalidInputError(
+                    "'baryons' must be a model that gives mgas500 and y500 from m500c and "
+                    f"redshift. Received: {self.baryons!r}"
+                )
         check_kind(self.cooling, "CoolingFunction", "cooling")
         index = as_floats(self.polytropic_index, "", "polytropic_index", finite=True)
         if index.ndim or index < 1:
@@ -216,8 +227,10 @@ class XRayField(ClusterField):
 
     def _masses(self, fields, mass, redshift, scaled, radius, edge):
         """Gas and stellar masses inside R500 of the true mass [Msun], drawn together with Y500."""
-        relation = self.baryons or get_baryon_relation("tng")
-        median, scatter, correlation = relation.gas(mass, redshift)
+        halos = {"m500c": mass, "redshift": redshift}
+        model = self.baryons or get_baryon_model("tng")
+        log_gas, scatter, _, _, correlation = _pair(model, "mgas500", "y500", halos)
+        median = np.exp(log_gas)
         if self.baryons is None:
             density = self.profile.amplitude(scaled, redshift, fields.cosmology)
             integral = _mean_integral(self.profile, edge)
@@ -226,9 +239,11 @@ class XRayField(ClusterField):
         sigma = fields.model.sigma_lny
         with_y = np.asarray(fields.clusters["ln_y"]) / sigma if sigma else own
         deviation = correlation * with_y + np.sqrt(1 - correlation**2) * own
-        sigma_stars, with_gas = relation.stars[3:]
+        if "mstar500" not in model.properties:
+            model = get_baryon_model(_STARS)
+        _, _, log_stars, sigma_stars, with_gas = _pair(model, "mgas500", "mstar500", halos)
         of_stars = with_gas * deviation + np.sqrt(1 - with_gas**2) * other
-        stars = relation.stellar_mass(mass, redshift) * np.exp(sigma_stars * of_stars)
+        stars = np.exp(log_stars + sigma_stars * of_stars)
         return median * np.exp(scatter * deviation), stars
 
     def _substructure_inside(self, clusters, edge):
@@ -304,6 +319,14 @@ class XRayField(ClusterField):
                 mean = np.maximum(image, 0) * seen[i] + behind
                 image[:] = fields.generator(self, i, j).poisson(mean)
         return maps
+
+
+def _pair(model, one, other, halos):
+    """Means and scatters of two properties of a model, in turn, and their correlation."""
+    mean, covariance = model.moments(halos)
+    i, j = (model.properties.index(name) for name in (one, other))
+    first, second = np.sqrt(covariance[:, i, i]), np.sqrt(covariance[:, j, j])
+    return mean[:, i], first, mean[:, j], second, covariance[:, i, j] / (first * second)
 
 
 def _mean_integral(profile, edge=1.0):
