@@ -35,8 +35,8 @@ from szmass.simulations.sky import simulate_sky
 
 __all__ = ["LightCone", "make_lightcone"]
 
-# Rows that one task draws: part of what a seed means.
-_ROWS = 2**16
+# Rows that one task draws: part of what a seed means. Profiles that are integrated together.
+_ROWS, _PROFILES = 2**16, 2**13
 
 # kT [keV] in which cooling is asked for.
 _COLDEST, _HOTTEST = 0.1, 50.0
@@ -402,10 +402,11 @@ def _own_halos(halos, area, model):
     """Give haloes of the user's as a table with what a model needs; without sub-haloes."""
     if not isinstance(halos, HaloCatalog):
         halos = HaloCatalog(check_kind(halos, "Table", "halos"), meta=halos.meta)
-    area = halos.meta.get("area_deg2") if area is None else area
     if area is None:
-        raise InvalidInputError("Give the 'area' of the sky that 'halos' are from.")
-    area = check_area(area * u.deg**2 if isinstance(area, float) else area) * u.deg**2
+        if "area_deg2" not in halos.meta:
+            raise InvalidInputError("Give the 'area' of the sky that 'halos' are from.")
+        area = halos.meta["area_deg2"] * u.deg**2
+    area = check_area(area) * u.deg**2
     if "host" in halos and (lost := np.count_nonzero(~halos.is_host)):
         warnings.warn(
             f"{lost} of {len(halos)} haloes are sub-haloes and were left out: what they hold is "
@@ -449,8 +450,11 @@ def _add_y500(table, model, gas, cosmology, seed):
     mass = gas.one_minus_b * table["m500c"].to_value("solMass")
     redshift = np.asarray(table["redshift"])
     amplitude, *parameters = gas.profile.amplitude(mass, redshift, cosmology)
-    columns = [np.asarray(p).reshape(len(mass), 1) for p in parameters]
-    integral = gas.profile.shape(X_NODES, *columns) @ sphere_weights(1.0)
+    integral = np.empty(len(mass))
+    for start in range(0, len(mass), _PROFILES):
+        rows = slice(start, start + _PROFILES)
+        shape = gas.profile.shape(X_NODES, *(p[rows, np.newaxis] for p in parameters))
+        integral[rows] = shape @ sphere_weights(1.0)
     volume = 4 * np.pi / 3 * radius_at(mass, redshift, cosmology) ** 3
     normal = generator(seed, "baryons", 0, 1).standard_normal(len(table))
     y500 = COMPTON * amplitude * volume * integral * np.exp(gas.sigma_lny * normal)

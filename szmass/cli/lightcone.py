@@ -145,10 +145,6 @@ def _write(folder, models, halos, options):
             **shared,
         )
         told.append(f"{model.name}: {len(cone)} haloes in {cone.area.to_value('deg2'):.0f} deg2")
-        if options["nside"]:
-            ymap = cone.ymap(nside=options["nside"], beam=options["beam"], **shared)
-            write_sky(ymap, folder / f"ymap_{model.name}.fits")
-            _draw(folder / f"ymap_{model.name}.png", "plot_sky", ymap)
         if "flux" in cone.table.colnames:
             bright = cone.above_flux(limit)
             write_table(bright.table, folder / f"xray_{model.name}.fits")
@@ -164,6 +160,11 @@ def _write(folder, models, halos, options):
             _count(counts, "snr", cone, snr, selection.q_cut, variance)
             told.append(f"  {len(found)} with S/N above {selection.q_cut:g}")
         told.append(f"  Y500: {cone.table.meta['y500']}")
+        # What takes longest comes last.
+        if options["nside"]:
+            ymap = cone.ymap(nside=options["nside"], beam=options["beam"], **shared)
+            write_sky(ymap, folder / f"ymap_{model.name}.fits")
+            _draw(folder / f"ymap_{model.name}.png", "plot_sky", ymap)
     for name, tables in counts.items():
         write_table(_stacked(tables), folder / f"counts_{name}.ecsv")
         _draw(folder / f"counts_{name}.png", "plot_counts", tables)

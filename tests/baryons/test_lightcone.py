@@ -28,7 +28,7 @@ from szmass.physics import (
 )
 from szmass.physics.concentration import colossus_for
 from szmass.physics.mass_function import SkyAbundance
-from szmass.simulations import SZSelection, get_cluster_model
+from szmass.simulations import SZSelection, draw_clusters, from_masses, get_cluster_model
 
 AREA = 2000 * u.deg**2
 FLUX = u.erg / u.s / u.cm**2
@@ -219,6 +219,15 @@ def test_what_a_physics_has_not_is_said(halos):
     assert "without correlation" in cone.table.meta["y500"]
 
 
+def test_profiles_of_no_fixed_shape_have_their_own_y(halos, monkeypatch):
+    monkeypatch.setattr(lightcone, "_PROFILES", 7)
+    gas = get_cluster_model("battaglia2012-agn").smooth()
+    cone = make_lightcone("the300-gizmo", halos[:20], gas=gas, cosmology="Planck18", seed=1)
+    sample = from_masses(halos["m500c"][:20], halos["redshift"][:20])
+    expected = draw_clusters(sample, gas, cosmology="Planck18", seed=1)["y500_true"]
+    np.testing.assert_allclose(cone.y500_angle, expected, rtol=1e-6)
+
+
 def test_formation_times_of_drawn_haloes_feed_models(halos):
     cone = make_lightcone("the300-gadgetx-formation", halos[:50], cosmology="Planck18", seed=1)
     assert np.all(np.isfinite(cone.table["mgas500"]))
@@ -293,6 +302,7 @@ def test_catalogues_of_ones_own():
         (own(), {"area": None}, "Give the 'area' of the sky"),
         (own(), {"area": 5e4 * u.deg**2}, "at most that of the sky, 41253"),
         (own(), {"area": -1 * u.deg**2}, "'area' must be positive"),
+        (own(), {"area": 5000.0}, "'area' must be a Quantity"),
         (own()[["redshift", "m500c"]], {}, "must have positions on the sky"),
         (own()[["coord", "m500c"]], {}, "'redshift'"),
         (own()[["coord", "redshift"]], {}, "'m500c'"),
