@@ -45,9 +45,9 @@ _FLUX = u.erg / u.s / u.cm**2
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LightCone:
-    """Haloes on the sky, with gas as one physics has it. Slices and masks give parts of it.
+    """Haloes on the sky, with gas as one physics has it.
 
-    Made by `make_lightcone`.
+    Made by `make_lightcone`. ``cone["flux"]`` is a column; numbers, slices and masks give parts.
 
     Parameters
     ----------
@@ -80,8 +80,12 @@ class LightCone:
             f"{self.area.to_value('deg2'):.0f} deg2>"
         )
 
-    def __getitem__(self, rows):
-        return dataclasses.replace(self, table=self.table[rows])
+    def __getitem__(self, item):
+        if isinstance(item, str):
+            return self.column(item)
+        return dataclasses.replace(
+            self, table=self.table[np.atleast_1d(np.arange(len(self))[item])]
+        )
 
     @property
     def physics(self):

@@ -4,6 +4,7 @@ import dataclasses
 
 import astropy.constants as const
 import astropy.units as u
+import healpy
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
@@ -346,6 +347,27 @@ def test_other_mistakes(halos, cone):
     with pytest.raises(InvalidInputError, match="has no column 'mstar500'"):
         cone.column("mstar500")
     assert len(cone.above_flux(1.0 * FLUX)) == 0
+
+
+def test_parts_of_a_cone(cone):
+    np.testing.assert_array_equal(cone["flux"], cone.table["flux"])
+    for rows in (slice(3, 5), [3, 4], np.arange(len(cone)) // 2 * 0 + 1 == 0):
+        part = cone[rows]
+        assert len(part) == len(np.arange(len(cone))[rows])
+        assert part.physics == "tng"
+    assert cone[7].table["id"].tolist() == [cone.table["id"][7]]
+    with pytest.raises(InvalidInputError, match="has no column 'nothing'"):
+        _ = cone["nothing"]
+
+
+def test_the_disc_is_where_it_is_in_any_frame(cone):
+    few = cone[cone["m500c"] > 1e15 * u.solMass]
+    ymap = few.ymap(nside=32, frame="icrs")
+    lon, lat = healpy.pix2ang(32, np.arange(12 * 32**2), lonlat=True)
+    seen = np.isfinite(ymap.values(np.arange(12 * 32**2)))
+    away = SkyCoord(lon, lat, unit="deg").galactic.b
+    edge = 90 - np.degrees(np.arccos(1 - AREA.to_value("sr") / (2 * np.pi)))
+    assert np.all(seen == (away.deg > edge))
 
 
 def test_catalogue_of_bright_haloes(cone):
