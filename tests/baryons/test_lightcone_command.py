@@ -69,14 +69,20 @@ def test_several_physics_side_by_side(tmp_path, noise):
     assert not list(folder.glob("ymap*"))
 
 
-def test_files_are_the_same_with_any_number_of_workers(tmp_path):
+def test_files_are_the_same_whoever_works(tmp_path):
     options = ("--model", "tng", *OPTIONS, "--mass", 3e14, 5e15)
     for n in (1, 2):
         assert run(*options, "--workers", n, "-o", tmp_path / str(n)).exit_code == 0
+    distributed = pytest.importorskip("distributed")
+    with distributed.Client(
+        processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None
+    ) as client:
+        address = client.scheduler.address
+        assert run(*options, "--scheduler", address, "-o", tmp_path / "3").exit_code == 0
     names = {path.name for path in (tmp_path / "1").iterdir()}
     for name in names - {"lightcone.json"}:
-        ours, theirs = ((tmp_path / n / name).read_bytes() for n in "12")
-        assert ours == theirs, name
+        first, *others = ((tmp_path / n / name).read_bytes() for n in "123")
+        assert all(other == first for other in others), name
 
 
 def test_haloes_of_ones_own(tmp_path):
