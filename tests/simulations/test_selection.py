@@ -96,7 +96,7 @@ def test_signal_to_noise_of_arrays_is_that_of_samples(noise):
     y500, theta = sample.table["y500_true"], sample.table["theta500_true"]
     snr = selection.draw_snr(y500, theta, seed=6)
     selected, missed = selection.apply(sample, cosmology="PSZ2", seed=6)
-    assert len(selected) and len(missed)
+    assert min(len(selected), len(missed)) > 0
     np.testing.assert_array_equal(selected.quantity("snr"), snr[snr > 5])
     np.testing.assert_array_equal(missed.quantity("snr"), snr[snr <= 5])
     lost = y500.unmasked.copy() if hasattr(y500, "unmasked") else y500.copy()
