@@ -171,12 +171,9 @@ def progenitors(folder):
         for name in table.colnames
     }
     scale = np.loadtxt(folder / "redshifts.txt")[:, 1]
-    m200 = np.loadtxt(folder / "G3X-Central-Masses-for-M200.txt") / H
-    m200[:, 1:] = np.roll(m200[:, 1:], 1, axis=1)  # of snapshots 1 to 128
-    m200[:, 1] = np.nan
+    m200 = histories(folder)
     m500 = np.load(folder / "G3Xevo.npy")[:, :, 2].copy()
-    for masses in (m200, m500):
-        masses[masses <= 0] = np.nan
+    m500[m500 <= 0] = np.nan
     snapshots = read["snap"][:, 0].astype(int)
     columns = {
         "region": read["region"].astype(int),
@@ -197,6 +194,41 @@ def progenitors(folder):
     rows = (columns["m500c"] > 1e14) & (columns["redshift"] < 1.05)
     rows &= np.isfinite(read["m200c"])
     return _with_units({name: column[rows] for name, column in columns.items()})
+
+
+def with_growth(folder, clusters):
+    """Add what De Andres et al. (2023) rank, from the histories of M200: the scale factor of the
+    last major merger (M200 up by a third within about 0.6 Gyr; the first snapshot if there is none)
+    and the accretion rate since 0.8 of the scale factor."""
+    m200 = histories(folder)
+    scale = np.loadtxt(folder / "redshifts.txt")[:, 1]
+    age = get_cosmology(COSMOLOGY).age(1 / scale - 1).to_value("yr")
+    snapshots = np.abs(scale - 1 / (1 + np.asarray(clusters["redshift"]))[:, np.newaxis])
+    last, rate = np.empty(len(clusters)), np.empty(len(clusters))
+    for i, (region, snapshot) in enumerate(
+        zip(clusters["region"], snapshots.argmin(1), strict=True)
+    ):
+        known = np.flatnonzero(np.isfinite(m200[region - 1, : snapshot + 1]))
+        mass, when, a = m200[region - 1, known], age[known], scale[known]
+        before = np.searchsorted(when, when - 4e8) - 1
+        near = (before >= 0) & (when - when[before] < 1.2e9)
+        mergers = np.flatnonzero(near & (mass > 4 / 3 * mass[before]))
+        last[i] = a[mergers[-1]] if mergers.size else a[0]
+        at = np.log(0.8 * a[-1])
+        then = np.exp(np.interp(at, np.log(a), np.log(mass)))
+        rate[i] = (mass[-1] - then) / (when[-1] - np.interp(np.exp(at), a, when))
+    clusters["last_merger_scale"] = last
+    clusters["accretion_rate"] = rate * HALO_UNITS["accretion_rate"]
+    return clusters
+
+
+def histories(folder):
+    """Give M200 [Msun] of the main progenitors, (324, snapshots), with its snapshots put right."""
+    m200 = np.loadtxt(folder / "G3X-Central-Masses-for-M200.txt") / H
+    m200[:, 1:] = np.roll(m200[:, 1:], 1, axis=1)  # of snapshots 1 to 128
+    m200[:, 1] = np.nan
+    m200[m200 <= 0] = np.nan
+    return m200
 
 
 def _with_units(columns):
@@ -461,6 +493,15 @@ def numbers(data, _):
     print("  quadratic, M200 as joined:")
     for step, scatter in ladder(folder, "quadratic", m200="joined").items():
         print(f"  {'':10} {step or 'M, z':10}", scatter.round(4))
+    print("columns as De Andres et al. have them, where the public tables do")
+    names = ("m200c", "half_mass_scale", "last_merger_scale", "accretion_rate")
+    model = fit_baryon_model(
+        with_growth(folder, progenitors(folder)),
+        features=["m500c", "redshift", *names],
+        cosmology=COSMOLOGY,
+    )
+    print("  scatter", model.cross_validation.scatter.round(4))
+    importance_table(model).pprint_all()
     print("ln f_gas, GIZMO less Gadget-X: measured, models at own mass, spread")
     print("  largest", np.round(physics_gap(*largest(folder)), 4))
     one, other = matched(folder)

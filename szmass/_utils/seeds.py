@@ -20,6 +20,7 @@ _PURPOSES = {
     "states": 12,
     "halos": 13,
     "baryons": 14,
+    "predictions": 15,
 }
 
 

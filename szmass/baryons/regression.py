@@ -14,7 +14,7 @@ from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_count, check_seed
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.physics import PROPERTIES, get_cosmology
-from szmass.physics.baryons.model import halo_features
+from szmass.physics.baryons.model import halo_features, known_rows
 from szmass.physics.baryons.regressed import (
     RegressedBaryonModel,
     covariances,
@@ -367,8 +367,7 @@ def _read(table, targets, features, groups):
             ) from None
     with np.errstate(divide="ignore", invalid="ignore"):
         known = np.isfinite(np.array([*standardised(values, features), *y.T])).all(axis=0)
-    known &= (values["m500c"] > 0) & (values["redshift"] >= 0)
-    rows = np.flatnonzero(known)
+    rows = np.flatnonzero(known & known_rows(values))
     values = {name: column[rows] for name, column in values.items()}
     _refuse_twins(np.column_stack([*values.values(), y[rows]]), rows)
     return features, values, y[rows], group[rows], rows

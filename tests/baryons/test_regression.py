@@ -165,9 +165,10 @@ def test_rows_that_lack_something_are_left_out_and_counted(table):
     some["m500c"][3] = np.nan
     some["mgas500"][5] = -1 * u.solMass
     some["half_mass_scale"][7] = -1
+    some["m500c"][9] = 1e24 * u.solMass
     model = fit(some, importance=False)
-    assert (model.card["rows"], model.card["rows_left_out"]) == (997, 3)
-    assert not {3, 5, 7} & set(model.cross_validation.rows)
+    assert (model.card["rows"], model.card["rows_left_out"]) == (996, 4)
+    assert not {3, 5, 7, 9} & set(model.cross_validation.rows)
 
 
 def test_halo_catalogues_are_taken(table):

@@ -165,6 +165,13 @@ def test_flags_of_rows():
     assert list(gizmo) == [0, BaryonFlag.EXTRAPOLATED_REDSHIFT]
 
 
+def test_odd_rows_stop_no_others():
+    table = get_baryon_model("tng").predict(halos([3e14, 3e14, 3e24, 0, 5e14], [0, 99, 0, 0, 0]))
+    missing = int(BaryonFlag.MISSING_FEATURE)
+    assert list(table["flag"]) == [0, missing, missing, missing, 0]
+    assert np.array_equal(np.isfinite(table["mgas500"]), [1, 0, 0, 0, 1])
+
+
 def test_features_outside_of_the_fit_are_flagged():
     model = get_baryon_model("the300-gadgetx-formation")
     columns = {"m200c": [4.5e14, 12e14] * u.solMass, "half_mass_scale": [0.5, 1.4]}

@@ -11,8 +11,9 @@ from astropy.utils.masked import Masked
 
 from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
+from szmass._utils.seeds import generator
 from szmass.exceptions import InvalidInputError
-from szmass.physics.checks import MASS_RANGE
+from szmass.physics.checks import MASS_RANGE, REDSHIFT_MAX
 from szmass.physics.cosmology import get_cosmology
 
 __all__ = [
@@ -189,7 +190,7 @@ class BaryonModel(abc.ABC):
             A feature is missing, or the arrays differ in shape.
         """
         features = self._arrays(features)
-        known = _known(features)
+        known = known_rows(features)
         n, k = len(known), len(self.properties)
         mean, covariance = np.full((n, k), np.nan), np.full((n, k, k), np.nan)
         for start in range(0, n, _TOGETHER):
@@ -219,7 +220,7 @@ class BaryonModel(abc.ABC):
             A feature is missing, or the arrays differ in shape.
         """
         features = self._arrays(features)
-        known = _known(features)
+        known = known_rows(features)
         mass, redshift = features["m500c"], features["redshift"]
         low, high = self.mass_limits(np.where(known, redshift, 0.0))
         # Limits that went through a file as decimals, or through a logarithm, are still inside.
@@ -312,13 +313,11 @@ class BaryonModel(abc.ABC):
         >>> table.meta["baryon_model"]["name"]
         'tng'
         """
-        if draw and seed is None:
-            raise InvalidInputError("'seed' must be an integer with draw=True. Received: None")
+        rng = generator(seed, "predictions") if draw else None
         features = halo_features(halos, self.features, self.name)
         n, k = len(features["m500c"]), len(self.properties)
         centre, sigma = np.empty((n, k)), np.empty((n, k))
         matrices = np.empty((n if covariance else 0, k, k))
-        rng = np.random.default_rng(seed)
         for start in range(0, n, _TOGETHER):
             rows = slice(start, start + _TOGETHER)
             mean, scatter = self.moments({name: a[rows] for name, a in features.items()})
@@ -457,11 +456,12 @@ def halo_features(halos, names, model="the model"):
 def _check_masses(mass, name):
     mass = mass[np.isfinite(mass) & (mass > 0)]
     low, high = MASS_RANGE
-    if mass.size and (mass.max() > high or mass.max() < low):
+    # One that is odd is flagged; where it is most of them, it is the unit.
+    if mass.size and (np.median(mass) > high or mass.max() < low):
         raise InvalidInputError(
             f"'{name}' must be in solar masses: between {low:g} and {high:g} solMass. Received: "
-            f"up to {mass.max():g} solMass. Look whether the file has Msun/h, 1e10 Msun/h or "
-            "logarithms, and convert them."
+            f"{mass.min():g} to {mass.max():g} solMass. Look whether the file has Msun/h, "
+            "1e10 Msun/h or logarithms, and convert them."
         )
 
 
@@ -479,12 +479,15 @@ def _optional(halos, name):
         return None
 
 
-def _known(features):
+def known_rows(features):
+    """Tell rows in which all features have a value that can be."""
     known = np.all([np.isfinite(array) for array in features.values()], axis=0)
-    positive = [name for name in features if name in HALO_UNITS and name != "accretion_rate"]
-    for name in positive:
-        known &= features[name] > 0
-    return known & (features["redshift"] >= 0)
+    for name, array in features.items():
+        if name in HALO_UNITS and name != "accretion_rate":
+            known &= array > 0
+        if HALO_UNITS.get(name) == u.solMass:
+            known &= array <= MASS_RANGE[1]
+    return known & (features["redshift"] >= 0) & (features["redshift"] <= REDSHIFT_MAX)
 
 
 def _flags_of_rows(halos, redshift):
