@@ -8,7 +8,7 @@ import pytest
 from szmass.exceptions import FileFormatError
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-TARGETS = ("healpix", "image", "cutout", "table", "form", "card", "recipe", "posterior")
+TARGETS = ("healpix", "image", "cutout", "table", "form", "halos", "card", "recipe", "posterior")
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ _HOMES = {
     "catalog": ("catalogs", "catalog_case"),
     "vizier": ("catalogs", "vizier_case"),
     "lensing": ("catalogs", "lensing_case"),
+    "halos": ("halos", "halos_case"),
     "card": ("networks", "card_case"),
     "weights": ("networks", "weights_case"),
     "domain": ("networks", "domain_case"),

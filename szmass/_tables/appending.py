@@ -179,6 +179,10 @@ class _HDF5Writer(_Writer):
 
 
 class _ParquetWriter(_Writer):
+    def __init__(self, path):
+        super().__init__(path)
+        import_optional("pyarrow.parquet", extra="halos", purpose="write Parquet")
+
     def _table(self, table):
         arrow = import_optional("pyarrow", extra="halos", purpose="write Parquet")
         columns, fields = [], []

@@ -53,7 +53,7 @@ class _Arrays:
         lower = {}
         for name in self.names:
             lower.setdefault(name.lower(), name)
-        wanted = (*IDS, "scale", *COLUMNS)
+        wanted = (*IDS, *COLUMNS)
         # "z" is a position only beside "x" and "y": alone it is what people call a redshift.
         found = {ours: name for ours in wanted if (name := lower.get(ours))}
         if not set(POSITIONS) <= set(found):
@@ -97,7 +97,8 @@ class HDF5Source(_Arrays):
                 self.names, self.length = list(node.dtype.names), len(node)
                 self.units = _astropy_units(file, self._place)
             else:
-                sets = {n: d for n, d in node.items() if getattr(d, "shape", None) is not None}
+                sets = {n: d for n, d in node.items() if isinstance(n, str) and hasattr(d, "shape")}
+                sets = {n: d for n, d in sets.items() if d.shape is not None}
                 lengths = [len(d) for d in sets.values() if d.ndim == 1]
                 self.length = max(lengths, key=lengths.count)
                 sets = {n: d for n, d in sets.items() if d.shape == (self.length,)}
@@ -263,6 +264,8 @@ class FitsSource(_Arrays):
             described = hdus[self._hdu].columns
             self.length = hdus[self._hdu].header["NAXIS2"]
             self.names = list(described.names)
+            if None in self.names:
+                raise FileFormatError(f"{str(path)!r} has a column without a name (TTYPE).")
             self.units = {c.name: c.unit for c in described if c.unit}
             self._null = {c.name: c.null for c in described if c.null is not None}
 

@@ -22,11 +22,11 @@ from szmass.baryons._columns import (
     IDS,
     MASSES,
     POSITIVE,
-    RADII,
     FileUnit,
     bare,
     file_unit,
 )
+from szmass.baryons._plausible import refuse_implausible
 from szmass.baryons._text import TextSource, text_format
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError, SzmassWarning
 from szmass.physics import MassDefinition, get_cosmology
@@ -38,13 +38,11 @@ _OTHERS = ("scale", "name")
 # Finders whose identifiers begin at 0, so that it names a halo.
 _FROM_ZERO = ("rockstar", "consistent-trees", "rockstar-hdf5")
 
-# Masses of haloes; outside is a mistake of units [Msun].
-_LIGHTEST, _HEAVIEST = 1e5, 1e17
-_LOOKED_AT = 10_000
-# Critical density today [h2 Msun / Mpc3].
-_CRITICAL = 2.77536627e11
-_SAME_H = 0.15  # of masses and radii, which differ by E(z) where the cosmology is not known
-_USUAL_H = (0.55, 0.85)
+# What headers say of scale factor, redshift, h, matter and dark energy.
+_POSSIBLE = {
+    "scale": (0.01, 1.01), "redshift": (-0.01, 99), "h": (0.1, 2), "om": (0, 2), "ol": (-2, 2),
+}  # fmt: skip
+_LOOKED_AT = 10_000  # rows
 
 
 def open_source(path, format=None):
@@ -122,7 +120,7 @@ class Reading:
             check_kind(source, "Table", "table")
         else:
             self.source = open_source(source, format)
-        self._label = "The table" if self.source.path is None else repr(str(self.source.path))
+        self.label = "The table" if self.source.path is None else repr(str(self.source.path))
         definition = mass_definition
         if definition is not None:
             definition = str(MassDefinition.parse(definition))
@@ -133,15 +131,21 @@ class Reading:
                 )
         self.columns = self._columns(_as_dict(columns, "columns"), definition)
         facts = self.source.facts
+        for name, (low, high) in _POSSIBLE.items():
+            if not low < facts.get(name, (low + high) / 2) < high:
+                raise FileFormatError(
+                    f"{self.label} states {name} = {facts[name]:g}, which cannot be: its header "
+                    "is damaged."
+                )
         self.cosmology = self._cosmology(facts, h, cosmology)
         self.h, self._h_from = self._find_h(facts, h)
         self.redshift = self._redshift(facts, redshift)
-        self._units = self._find_units(_as_dict(units, "units"))
+        self.units = self._find_units(_as_dict(units, "units"))
         self._missing = self._by_ours(_as_dict(missing, "missing"), "missing")
         self._also = (also,) if isinstance(also, str) else tuple(also)
         if lost := [name for name in self._also if name not in self.source.names]:
             raise InvalidInputError(
-                f"{self._label} has no column {', '.join(map(repr, lost))} ('also'). It has "
+                f"{self.label} has no column {', '.join(map(repr, lost))} ('also'). It has "
                 f"{', '.join(self.source.names)}."
             )
         self.ratios = self._find_ratios() if self.source.format == "ahf" else {}
@@ -164,7 +168,7 @@ class Reading:
             given[ours] = theirs = self._in_file(theirs)
             if theirs not in source.names:
                 raise InvalidInputError(
-                    f"{self._label} has no column {theirs!r} for '{ours}'. It has "
+                    f"{self.label} has no column {theirs!r} for '{ours}'. It has "
                     f"{', '.join(source.names) or 'no columns'}."
                 )
         found = source.columns(definition) | given
@@ -172,18 +176,18 @@ class Reading:
             found |= {"name": "name"} if "name" in source.names else {}
         if "id" not in found and source.format in _TEXT:
             raise InvalidInputError(
-                f"{self._label} must have identifiers of haloes. Say which column has them, for "
+                f"{self.label} must have identifiers of haloes. Say which column has them, for "
                 f"instance columns={{'id': 'haloid'}}. It has {', '.join(source.names)}."
             )
         if not set(found) & set(MASSES):
             if source.format == "ahf":
                 raise InvalidInputError(
-                    f"{self._label} is of AHF, which does not write which overdensity its masses "
+                    f"{self.label} is of AHF, which does not write which overdensity its masses "
                     "have. Say what was set in its input (Dvir and its reference), for instance "
                     "mass_definition='200c'."
                 )
             raise InvalidInputError(
-                f"{self._label} must have a mass ({', '.join(MASSES)}); say which column is one, "
+                f"{self.label} must have a mass ({', '.join(MASSES)}); say which column is one, "
                 f"for instance columns={{'m200c': 'M200'}}. It has {', '.join(source.names)}."
             )
         return found
@@ -209,7 +213,7 @@ class Reading:
         cosmology = get_cosmology(cosmology)
         if stated is not None and abs(cosmology.Om0 - stated.Om0) > 1e-3:
             raise InvalidInputError(
-                f"{self._label} states Om = {stated.Om0:g}, and cosmology={cosmology.name!r} has "
+                f"{self.label} states Om = {stated.Om0:g}, and cosmology={cosmology.name!r} has "
                 f"{cosmology.Om0:g}. Leave 'cosmology' out: that of the file is taken."
             )
         self._check_h(cosmology.h, "cosmology", facts.get("h", h))
@@ -218,7 +222,7 @@ class Reading:
     def _check_h(self, value, argument, other):
         if other is not None and abs(value - other) > 1e-3:
             raise InvalidInputError(
-                f"'{argument}' says h = {value:g}, and {self._label}, or another argument, says h "
+                f"'{argument}' says h = {value:g}, and {self.label}, or another argument, says h "
                 f"= {other:g}. Give it once."
             )
 
@@ -245,7 +249,7 @@ class Reading:
         if redshift is None:
             if stated is None and by_row is None:
                 raise InvalidInputError(
-                    f"{self._label} does not say its redshift: neither in its header or name, nor "
+                    f"{self.label} does not say its redshift: neither in its header or name, nor "
                     "in a column. Give redshift=..., or the column, for instance "
                     "columns={'redshift': 'z'}."
                 )
@@ -256,11 +260,11 @@ class Reading:
             raise InvalidInputError(f"'redshift' must lie between 0 and 50. Received: {redshift:g}")
         if by_row is not None:
             raise InvalidInputError(
-                f"{self._label} has redshifts in its column {by_row!r}: leave 'redshift' out."
+                f"{self.label} has redshifts in its column {by_row!r}: leave 'redshift' out."
             )
         if stated is not None and abs(stated - redshift) > 5e-3 * (1 + stated):
             raise InvalidInputError(
-                f"{self._label} says z = {stated:.4g}, and redshift={redshift:g} says otherwise. "
+                f"{self.label} says z = {stated:.4g}, and redshift={redshift:g} says otherwise. "
                 "Leave 'redshift' out."
             )
         return self._not_negative(float(redshift))
@@ -278,7 +282,7 @@ class Reading:
             ours = ours or [name for name, theirs in self.columns.items() if theirs in alike]
             if not ours:
                 raise InvalidInputError(
-                    f"'{what}' names a column that {self._label} does not have, or that is of no "
+                    f"'{what}' names a column that {self.label} does not have, or that is of no "
                     f"use here: {key!r}. Known are {', '.join(self.columns)}."
                 )
             result |= dict.fromkeys(ours, value)
@@ -303,12 +307,12 @@ class Reading:
         if lost:
             example = ", ".join(f"'{name}': '{COLUMNS[name][0]}'" for name in lost)
             raise InvalidUnitError(
-                f"{self._label} does not say the unit of {', '.join(lost)}. Say it, for instance "
+                f"{self.label} does not say the unit of {', '.join(lost)}. Say it, for instance "
                 f"units={{{example}}}, with '/h' where h is in it ('solMass/h')."
             )
         if per_h and self.h is None:
             raise InvalidInputError(
-                f"The units of {', '.join(per_h)} in {self._label} have h in them, and the file "
+                f"The units of {', '.join(per_h)} in {self.label} have h in them, and the file "
                 "does not say its value. Give h=..., for instance h=0.6777."
             )
         return units
@@ -326,7 +330,7 @@ class Reading:
         has = [*self.columns, *self.ratios]
         if lost := [name for name in only if name not in has]:
             raise InvalidInputError(
-                f"'only' must name columns that {self._label} has: {', '.join(has)}. Received: "
+                f"'only' must name columns that {self.label} has: {', '.join(has)}. Received: "
                 f"{', '.join(map(repr, lost))}"
             )
         always = {*only, *IDS, *_OTHERS, "redshift"}
@@ -378,7 +382,7 @@ class Reading:
             result["host"] = self._hosts(raw[self.columns["host"]])
         redshift, wrong = self._redshifts(raw, n)
         result["redshift"], scale = redshift, 1 / (1 + redshift)
-        for ours, unit in self._units.items():
+        for ours, unit in self.units.items():
             if ours == "redshift" or ours not in self.columns:
                 continue
             values, text = _numbers(raw[self.columns[ours]], self._missing.get(ours))
@@ -386,9 +390,6 @@ class Reading:
             values = unit.convert(values, ours, self.h, scale)
             if ours in POSITIVE:
                 values[~(values > 0)] = np.nan
-            if ours in MASSES:
-                self._check_mass(ours, values)
-                values[values > _HEAVIEST] = np.nan
             wanted = COLUMNS[ours][0]
             result[ours] = values if wanted is None else values * wanted
         for ours, pair in self.ratios.items():
@@ -397,13 +398,13 @@ class Reading:
                 result[ours] = np.where(bottom > 0, top / bottom, np.nan)
         for name in self._also:
             if name not in result.colnames:
-                result[name] = _identifiers(raw[name])
-        self._check_pairs(result)
+                result[name] = _as_it_is(raw[name])
+        refuse_implausible(result, self)
         wrong |= bad
         if wrong.any():
             rows = ", ".join(map(str, np.flatnonzero(wrong)[:5]))
             warnings.warn(
-                f"{np.count_nonzero(wrong)} of {n} rows of {self._label} hold what is no number "
+                f"{np.count_nonzero(wrong)} of {n} rows of {self.label} hold what is no number "
                 f"(rows {rows} of those from {piece[0]} on): they are kept, with NaN.",
                 SzmassWarning,
                 stacklevel=3,
@@ -441,7 +442,7 @@ class Reading:
         if values.dtype.kind in "iu":
             return values, mask
         raise InvalidInputError(
-            f"The column {self.columns['host']!r} for 'host' in {self._label} must hold the "
+            f"The column {self.columns['host']!r} for 'host' in {self.label} must hold the "
             f"identifiers of larger haloes as whole numbers. Received: {values.dtype}"
         )
 
@@ -451,68 +452,11 @@ class Reading:
         none = mask | (values == self._no_host) | (values < 0)
         return MaskedColumn(np.where(none, 0, values), mask=none)
 
-    def _check_mass(self, name, values):
-        known = values[np.isfinite(values)]
-        if not known.size:
-            return
-        some = known[:: max(1, known.size // _LOOKED_AT)]
-        middle = np.median(some)
-        if _LIGHTEST < middle < _HEAVIEST:
-            return
-        about = f"h = {self.h:g}" if self.h is not None else "no h"
-        raise InvalidInputError(
-            f"The column {self.columns[name]!r} for '{name}' in {self._label} gives masses of "
-            f"{middle:.3g} solMass in the median, taken as {self._units[name].unit}"
-            f"{'/h' if self._units[name].per_h else ''} with {about}: no halo has that. Say what "
-            f"it is in, for instance units={{'{name}': '1e10 solMass/h'}}, or 'dex(solMass/h)' for "
-            "a logarithm, and look at h."
-        )
-
-    def _check_pairs(self, table):
-        """Refuse masses that differ by orders of magnitude, or do not fit their radii."""
-        some = table[:: max(1, len(table) // _LOOKED_AT)]
-        numbers = {n: some[n].value for n in (*MASSES, *RADII) if n in some.colnames}
-        masses = [name for name in MASSES if name in numbers]
-        for name in masses[1:]:
-            ratio = _median(numbers[name] / numbers[masses[0]])
-            if ratio <= 0.05 or ratio >= 20:
-                raise InvalidInputError(
-                    f"'{name}' is {ratio:.3g} times '{masses[0]}' in the median of {self._label}: "
-                    f"the columns {self.columns[name]!r} and {self.columns[masses[0]]!r} have "
-                    f"different units. Say them, for instance units={{'{name}': '1e10 solMass/h'}}."
-                )
-        for radius, mass in (("r200c", "m200c"), ("r500c", "m500c")):
-            if radius in numbers and mass in numbers:
-                self._check_density(numbers[mass], numbers[radius], some["redshift"], mass, radius)
-
-    def _check_density(self, mass, radius, redshift, mass_name, radius_name):
-        z = np.asarray(redshift)
-        growth = (
-            0.3 * (1 + z) ** 3 + 0.7 if self.cosmology is None else self.cosmology.efunc(z) ** 2
-        )
-        density = mass / (4 / 3 * np.pi * radius**3) / float(MASSES[mass_name][:-1])
-        implied = np.sqrt(_median(density / (_CRITICAL * growth)))
-        low, high = _USUAL_H if self.h is None else self.h * np.exp([-_SAME_H, _SAME_H])
-        if implied <= low or implied >= high:  # NaN where nothing is known
-            known = "between 0.55 and 0.85" if self.h is None else f"{self.h:g}"
-            raise InvalidInputError(
-                f"'{mass_name}' and '{radius_name}' of {self._label} agree with a density of "
-                f"{MASSES[mass_name][:-1]} times the critical one for h = {implied:.3g}, and h is "
-                f"{known}. A unit with h in it was perhaps taken for one without, or a comoving "
-                f"radius for a physical one: say units={{'{mass_name}': 'solMass/h', "
-                f"'{radius_name}': 'kpc/h (comoving)'}}, or what they are in, and h=..."
-            )
-
 
 def _as_dict(value, what):
     if value is not None and not isinstance(value, Mapping):
         raise InvalidInputError(f"'{what}' must be a dict by column. Received: {value!r}")
     return dict(value or {})
-
-
-def _median(values):
-    values = values[np.isfinite(values)]
-    return np.median(values) if values.size else np.nan
 
 
 def _numbers(column, missing, *, exact=False):
@@ -533,9 +477,16 @@ def _numbers(column, missing, *, exact=False):
 
 
 def _identifiers(column):
+    """Give identifiers or names, whole numbers also where they were written as reals."""
+    column = _as_it_is(column)
+    if column.dtype.kind != "f":
+        return column
+    values = np.where(np.isfinite(np.ma.filled(column, np.nan)), np.ma.getdata(column), -1)
+    return Column(values.astype(np.int64)) if np.all(values % 1 == 0) else column
+
+
+def _as_it_is(column):
     values, mask = np.ma.getdata(column), np.ma.getmaskarray(column)
     if values.dtype.kind in "SO":
         values = np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist()])
-    if values.dtype.kind == "f" and np.all(np.where(mask, 0, values) % 1 == 0):
-        values = np.where(mask, -1, values).astype(np.int64)
     return MaskedColumn(values, mask=mask) if mask.any() else Column(values)

@@ -26,12 +26,14 @@ _BLOCK = 1 << 24  # bytes that are parsed at once
 _LOOKED_AT = 1 << 20  # bytes in which a header must end
 # Rows that cannot be read are flagged, up to this fraction of a block: more are another version.
 _MOST_BAD = 0.01
+_NUMBER = r"\s*[=:]\s*(\d+\.?\d*(?:[eE][+-]?\d+)?)(?=[\s;,]|$)"
+_IDS = ("id", "pid", "parentid", "hosthalo")
 _FACTS = {
-    "scale": re.compile(r"^#\s*a\s*=\s*([\d.eE+-]+)", re.M),
-    "h": re.compile(r"^#.*\bh0?\s*=\s*([\d.eE+-]+)", re.M),
-    "om": re.compile(r"^#.*\bOm(?:ega_M)?\s*=\s*([\d.eE+-]+)", re.M),
-    "ol": re.compile(r"\bO(?:l|mega_L)\s*=\s*([\d.eE+-]+)", re.M),
-    "box": re.compile(r"^#\s*(?:Full )?[Bb]ox size\s*[:=]\s*([\d.eE+-]+)\s*Mpc\s*/\s*h", re.M),
+    "scale": re.compile(rf"^#\s*a{_NUMBER}", re.M),
+    "h": re.compile(rf"^#.*\bh0?{_NUMBER}", re.M),
+    "om": re.compile(rf"^#.*\bOm(?:ega_M)?{_NUMBER}", re.M),
+    "ol": re.compile(rf"\bO(?:l|mega_L){_NUMBER}", re.M),
+    "box": re.compile(rf"^#\s*(?:Full )?[Bb]ox size{_NUMBER}\s*Mpc\s*/\s*h", re.M),
 }
 _UNITS = {
     "mass": re.compile(r"^#Units: Masses in (.+?)\s*$", re.M),
@@ -102,19 +104,27 @@ class TextSource:
         self.names = header[0].decode("utf-8", "replace").lstrip("#").split()
         text = b"\n".join(header[1:]).decode("utf-8", "replace")
         self.facts, self._stated = header_facts(text), stated_units(text)
-        width = len(line.split())
-        if line and width != len(self.names):
+        rows = [part for part in lines[len(header) :][:100] if part.strip()]
+        widths = [len(part.split()) for part in rows]
+        if widths and len(self.names) not in widths:
             raise FileFormatError(
                 f"{str(path)!r} names {len(self.names)} columns in its first line, and its rows "
-                f"have {width} numbers: header and rows are of different versions, or the file is "
-                "damaged."
+                f"have {widths[0]} numbers: header and rows are of different versions, or the file "
+                "is damaged."
             )
-        # Identifiers of AHF may use all 64 bits; the largest come first.
-        ids = [part.split()[0] for part in lines[len(header) :][:100] if part.strip()]
-        large = any(part.isdigit() and int(part) >= 2**63 for part in ids)
-        self._id_type = np.uint64 if large and format == "ahf" else np.int64
+        self._id_type = self._type_of_ids(rows)
         if format == "ahf" and (redshift := redshift_in_name(path)) is not None:
             self.facts["scale"] = 1 / (1 + redshift)
+
+    def _type_of_ids(self, rows):
+        """Tell how identifiers are written: as numbers of 64 bits, all of them in AHF, or reals."""
+        places = [i for i, name in enumerate(self.names) if bare(name) in _IDS]
+        cells = [row.split() for row in rows]
+        ids = [row[i] for row in cells if len(row) == len(self.names) for i in places]
+        whole = [int(cell) for cell in ids if re.fullmatch(rb"[+-]?\d+", cell)]
+        if len(whole) < len(ids) / 2:
+            return np.float64
+        return np.uint64 if max(whole, default=0) >= 2**63 else np.int64
 
     def _inflated(self):
         """Give the path of the plain text, which goes with this object if it is a copy."""
@@ -242,6 +252,8 @@ class TextSource:
                 continue
             for values, place in zip(columns.values(), places, strict=True):
                 try:
+                    if b"_" in cells[place]:  # Python reads "1_000" as well
+                        raise ValueError
                     whole = values.dtype.kind in "iu"
                     values[row] = int(cells[place]) if whole else float(cells[place])
                 except (ValueError, OverflowError):

@@ -12,6 +12,7 @@ from szmass.baryons._columns import MASSES, RADII
 from szmass.baryons._reading import Reading
 from szmass.exceptions import InvalidInputError
 from szmass.physics import MassDefinition, convert_mass, get_cosmology, overdensity_radius
+from szmass.physics.checks import MASS_RANGE
 
 __all__ = ["HaloCatalog"]
 
@@ -325,11 +326,10 @@ class HaloCatalog:
             return None
 
     def _radius(self, mass, definition):
-        redshift = np.asarray(self["redshift"])
+        mass = np.where(_possible(mass), mass, np.nan)
         return overdensity_radius(
-            np.where(mass > 0, mass, np.nan), redshift, cosmology=self.cosmology,
-            mass_definition=definition,
-        )  # fmt: skip
+            mass, np.asarray(self["redshift"]), cosmology=self.cosmology, mass_definition=definition
+        )
 
     def _convert(self, name):
         """Convert the mass whose concentration is known."""
@@ -345,7 +345,7 @@ class HaloCatalog:
             else:
                 continue
             low, high = _CONCENTRATIONS
-            possible = (concentration > low) & (concentration < high) & (self[mass] > 0)
+            possible = (concentration > low) & (concentration < high) & _possible(self[mass])
             values = np.where(possible, self[mass].to_value(u.solMass), np.nan)
             converted = convert_mass(
                 values * u.solMass, np.asarray(self["redshift"]), definition,
@@ -354,3 +354,9 @@ class HaloCatalog:
             )  # fmt: skip
             return converted, f"NFW profile of {mass} and {of}"
         return None
+
+
+def _possible(mass):
+    """Tell which masses are those of haloes that profiles are known of."""
+    low, high = MASS_RANGE * u.solMass
+    return (mass >= low) & (mass <= high)

@@ -133,6 +133,18 @@ def test_identifiers_of_64_bits(haloes, tmp_path):
     assert halos["id"].tolist() == large["id"]
 
 
+def test_identifiers_written_as_reals(haloes, tmp_path):
+    path = write_rockstar(tmp_path / "out_3.list", haloes)
+    lines = path.read_text().splitlines()
+    start = len(lines) - 30
+    rows = np.loadtxt(lines[start:])
+    np.savetxt(path, rows, header="\n".join(lines[:start]).replace("#", ""), comments="#")
+    halos = HaloCatalog.read(path)
+    assert halos["id"].tolist() == list(range(30))
+    assert_same(halos, haloes, IN_LISTS)
+    assert len(halos.hosts) == 21
+
+
 def columns_of(haloes):
     """Columns as Uchuu's files of consistent-trees in HDF5 have them."""
     names = {
@@ -403,6 +415,8 @@ def half_other_rows(text):
         (half_other_rows, "12 of 30 rows.*mixed versions"),
         (edit("#a = 0.8", "#b = 0.8"), "does not say its redshift"),
         (edit("; h = 0.6777", ""), "have h in them.*Give h="),
+        (edit("h = 0.6777", "h = 0.0"), "states h = 0, which cannot be"),
+        (edit("#a = 0.8", "#a = 80"), "states scale = 8e"),
         (edit("#ID DescID", "1 2"), "no halo catalogue"),
         (lambda text: "", "is empty"),
         (lambda text: "hello\n" * 10, "no halo catalogue"),
@@ -515,6 +529,19 @@ def test_derived_masses_are_those_of_nfw_profiles(haloes, tmp_path):
     table = get_baryon_model("tng").predict(halos)
     assert table.meta["halos"]["derived"]["m500c"].startswith("NFW")
     assert np.allclose(halos[[3, 5]]["m500c"], halos["m500c"][[3, 5]])
+
+
+def test_odd_masses_stop_no_other():
+    mass = [4e14, 1e8, 3e18, np.nan, -1, 2e14] * u.solMass
+    table = QTable({"redshift": [0.1] * 6, "m200c": mass, "c200c": [5, 5, 5, 5, 5, 0.01]})
+    halos = HaloCatalog.from_table(table, cosmology="PSZ2")
+    assert np.isfinite(halos["m500c"]).tolist() == [True] + [False] * 5
+    assert np.isfinite(halos["r200c"]).tolist() == [True, False, False, False, False, True]
+    flags = get_baryon_model("tng").predict(halos)["flag"]
+    assert (flags & BaryonFlag.MISSING_FEATURE > 0).tolist() == [False] + [True] * 5
+    own = HaloCatalog.from_table(QTable({"redshift": [0.1] * 6, "m500c": mass}))
+    flags = get_baryon_model("tng").predict(own)["flag"]
+    assert np.all(flags[1:5] > 0)
 
 
 def test_what_is_lacking_is_said_at_once():
