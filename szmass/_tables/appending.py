@@ -1,6 +1,7 @@
 """Tables that are written in pieces, so that memory does not limit how long they are."""
 
 import contextlib
+import gc
 import io
 import json
 import tempfile
@@ -19,6 +20,7 @@ from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError
 
 _BLOCK = 2880  # bytes, of FITS
+_ROWS_OF_TEXT = 50_000  # as text a number takes ten times its bytes
 #: File suffix to form, of tables that can be written in pieces.
 APPENDABLE = {
     ".ecsv": "ecsv",
@@ -60,7 +62,9 @@ def appending_table(path, *, overwrite=False):
 
 
 class _Writer:
-    """What the forms have in common."""
+    """What the forms have in common; ``rows`` are written at once."""
+
+    rows = 1_000_000
 
     def __init__(self, path):
         self.path, self.begun, self._columns = path, False, None
@@ -73,8 +77,10 @@ class _Writer:
                 raise InvalidInputError(f"The column {name!r} has masked values: fill them first.")
         if self.begun and columns != self._columns:
             raise InvalidInputError("All pieces of a table must have the same columns.")
-        first, self.begun, self._columns = not self.begun, True, columns
-        (self.begin if first else self.append)(table)
+        self._columns = columns
+        for start in range(0, max(len(table), 1), self.rows):
+            first, self.begun = not self.begun, True
+            (self.begin if first else self.append)(table[start : start + self.rows])
 
     def begin(self, table):
         """Write the first rows, with all that is not rows."""
@@ -85,6 +91,8 @@ class _Writer:
 
 
 class _CSVWriter(_Writer):
+    rows = _ROWS_OF_TEXT
+
     def append(self, table):
         with tempfile.TemporaryDirectory() as folder:
             piece = Path(folder, "piece.csv")
@@ -95,6 +103,8 @@ class _CSVWriter(_Writer):
 
 
 class _ECSVWriter(_Writer):
+    rows = _ROWS_OF_TEXT
+
     def append(self, table):
         text = io.StringIO()
         table = QTable(table, copy=False)
@@ -104,6 +114,7 @@ class _ECSVWriter(_Writer):
         header = next(i for i, line in enumerate(lines) if not line.startswith("#"))
         with self.path.open("a", encoding="utf-8", newline="") as file:
             file.writelines(lines[header + 1 :])
+        gc.collect()  # astropy's writer leaves circles of references to all it wrote
 
 
 class _FITSWriter(_Writer):
