@@ -18,6 +18,8 @@ _PURPOSES = {
     "neighbours": 10,
     "ingredient": 11,
     "states": 12,
+    "halos": 13,
+    "baryons": 14,
     "predictions": 15,
     "morphology": 18,
 }

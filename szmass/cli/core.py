@@ -27,8 +27,8 @@ __all__ = ["main"]
 
 # Command `name` is the function of that name in the module `szmass.cli.<name>`.
 _COMMANDS = (
-    "baryons", "catalog", "cite", "demo", "estimate", "fetch", "info", "match", "report",
-    "reproduce", "simulate", "train",
+    "baryons", "catalog", "cite", "demo", "estimate", "fetch", "info", "lightcone", "match",
+    "report", "reproduce", "simulate", "train",
 )  # fmt: skip
 
 

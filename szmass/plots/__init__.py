@@ -20,9 +20,11 @@ from szmass.plots._masses import (
 )
 from szmass.plots._morphology import plot_morphology
 from szmass.plots._profiles import plot_cluster, plot_profile, plot_saliency, plot_stack
+from szmass.plots._skies import plot_counts, plot_sky
 
 __all__ = [
     "plot_cluster",
+    "plot_counts",
     "plot_cutout",
     "plot_error_distribution",
     "plot_gallery",
@@ -37,6 +39,7 @@ __all__ = [
     "plot_saliency",
     "plot_selection",
     "plot_signal_surface",
+    "plot_sky",
     "plot_stack",
     "plot_training",
 ]

@@ -163,6 +163,34 @@ class SZSelection:
             theta500(one_minus_b * mass, redshift, cosmology=cosmology),
         )
 
+    def _places(self, n, rng):
+        """Draw a patch, and noise in units of its own, for each of n clusters."""
+        weight = np.cumsum(self.noise.sky_fraction / self.sky_fraction)
+        patch = np.minimum(np.searchsorted(weight, rng.random(n)), len(weight) - 1)
+        return patch, rng.standard_normal(n)
+
+    def draw_snr(self, y500, theta500, *, seed):
+        """Put clusters into patches, and give their signal-to-noise ratio there.
+
+        Parameters
+        ----------
+        y500 : `~astropy.units.Quantity`
+            Spherical Y500 of each cluster, a solid angle; NaN gives NaN.
+        theta500 : `~astropy.units.Quantity`
+            Angular sizes.
+        seed : int
+            Seed. What `apply` draws of it for as many clusters is the same.
+
+        Returns
+        -------
+        ndarray
+            S/N; above ``q_cut`` clusters are detected.
+        """
+        y500 = as_floats(y500, u.arcmin**2, "y500", positive=True)
+        theta = as_floats(theta500, u.arcmin, "theta500", positive=True)
+        patch, noise = self._places(len(y500), generator(seed, "selection"))
+        return y500 / self.noise.sigma_y500(theta * u.arcmin, patch=patch).value + noise
+
     def apply(
         self,
         sample,
@@ -207,9 +235,7 @@ class SZSelection:
         """
         rng = generator(seed, "selection")
         sample = sample[:]
-        weight = np.cumsum(self.noise.sky_fraction / self.sky_fraction)
-        patch = np.minimum(np.searchsorted(weight, rng.random(len(sample))), len(weight) - 1)
-        noise = rng.standard_normal(len(sample))
+        patch, noise = self._places(len(sample), rng)
         scatter = rng.standard_normal(len(sample))
         if "y500_true" in sample.table.colnames:
             y500 = sample.quantity("y500_true")

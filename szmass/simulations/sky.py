@@ -3,12 +3,15 @@
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
+from astropy.table import vstack
 from scipy import fft
 
 from szmass._io.files import atomic_path
 from szmass._utils.kinds import check_kind
 from szmass._utils.progress import progress_bar
+from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_seed, generator, uniforms
+from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError
 from szmass.maps.compton import ComptonMap
 from szmass.maps.frames import frame_named, lonlat
@@ -49,8 +52,12 @@ def simulate_sky(
     beam="10 arcmin",
     noise=None,
     frame="galactic",
+    y500=None,
+    truth=True,
     cosmology,
     seed,
+    workers=1,
+    scheduler=None,
 ):
     """Make a Compton-y map of the whole sky with the clusters of a sample at their positions.
 
@@ -74,10 +81,19 @@ def simulate_sky(
         not known are NaN.
     frame : str, optional
         Frame of the pixels: "galactic", "icrs" or "ecliptic".
+    y500 : `~astropy.units.Quantity`, optional
+        Spherical Y500 of each cluster, as in `draw_clusters`.
+    truth : bool, optional
+        Whether ``mocks`` has the truth of what is painted. Without it 10^6 clusters need no more
+        memory than their map.
     cosmology : str or `~astropy.cosmology.FLRW`
         The cosmology, or its name.
     seed : int
         Seed of clusters and noise.
+    workers : int, optional
+        Number of processes. The map is the same to the bit.
+    scheduler : str or `distributed.Client`, optional
+        A Dask scheduler, instead of ``workers``.
 
     Returns
     -------
@@ -107,26 +123,38 @@ def simulate_sky(
         raise InvalidInputError(
             f"{bad} of {len(lon)} clusters have no position and cannot be put on the sky."
         )
-    painter = _PatchPainter(model, beam=beam, box_variance=box_variance("nearest", nside))
+    check_workers(workers, scheduler)
+    if y500 is not None:
+        y500 = as_floats(y500, u.arcmin**2, "y500", positive=True, finite=True)
+        if y500.shape != lon.shape:
+            raise InvalidInputError(
+                f"'y500' must have one value per cluster ({len(lon)}). Received: {y500.shape}"
+            )
     mocks = sample[:]
     mocks.cutouts = None
-    clusters = draw_clusters(sample, model, cosmology=cosmology, seed=seed)
     if noise is None:
         sky = np.zeros(12 * nside**2, dtype=np.float32)
     else:
         sky = noise.draw_healpix(nside, generator(seed, "noise"), frame=frame.name)
-    with progress_bar(total=len(clusters), desc="painting", unit="cluster") as bar:
-        for start in range(0, len(clusters), _CHUNK):
-            part = clusters[start : start + _CHUNK]
-            for i, image in enumerate(painter.patches(part, seed), start=start):
-                _add_patch(sky, nside, image, painter.pixel, lon[i], lat[i])
-                bar.update()
-    for name in clusters.colnames:
-        if name not in ("cluster_id", "redshift", "mass_true"):
-            mocks.table[name] = clusters[name]
+    painter = _PatchPainter(model, beam=beam, box_variance=box_variance("nearest", nside))
+    job = (sample, y500, lon, lat, painter, nside, cosmology, seed, truth)
+    tasks = ((start,) for start in range(0, max(len(lon), 1), _CHUNK))
+    parts, run = [], {"workers": workers, "scheduler": scheduler, "in_order": True}
+    with progress_bar(total=len(lon), desc="painting", unit="cluster") as bar:
+        for clusters, patches in run_tasks(_paint_chunk, job, tasks, **run):
+            parts.append(clusters)
+            for pixels, values in patches:
+                sky[pixels] += values
+            bar.update(len(patches))
+    if truth:
+        clusters = parts[0] if len(parts) == 1 else vstack(parts, metadata_conflicts="error")
+        for name in clusters.colnames:
+            if name not in ("cluster_id", "redshift", "mass_true"):
+                mocks.table[name] = clusters[name]
+        mocks.table.meta.update(clusters.meta)
     if noise is not None and isinstance(noise.depth, DepthMap):
         mocks.table["depth"] = noise.depth.at(sample.coord)
-    mocks.table.meta.update(clusters.meta, observation=f"sky, nside={nside}")
+    mocks.table.meta["observation"] = f"sky, nside={nside}"
     facts = {"beam": beam, "noise": noise, "sampling": "window", "zeros": "observed"}
     ymap = ComptonMap.from_healpix(sky, ordering="ring", frame=frame, **facts)
     ymap.meta.update(ZEROS="observed", MODEL=model.name, SEED=seed, COSMO=str(cosmology.name))
@@ -190,6 +218,19 @@ def write_sky(ymap, path, *, overwrite=False):
         fits.HDUList([fits.PrimaryHDU(), hdu, *noise]).writeto(temporary)
 
 
+def _paint_chunk(job, start):
+    """Draw and paint some clusters: their truth, where asked for, pixels and values of each."""
+    sample, y500, lon, lat, painter, nside, cosmology, seed, truth = job
+    rows = slice(start, start + _CHUNK)
+    given = None if y500 is None else y500[rows] * u.arcmin**2
+    options = {"y500": given, "cosmology": cosmology, "seed": seed}
+    clusters = draw_clusters(sample[rows], painter.model, **options)
+    images = painter.patches(clusters, seed)
+    places = zip(images, lon[rows], lat[rows], strict=True)
+    patches = [_patch_pixels(nside, image, painter.pixel, *place) for image, *place in places]
+    return clusters if truth else None, patches
+
+
 def _check_nside(nside):
     whole = isinstance(nside, int | np.integer) and not isinstance(nside, bool)
     if not whole or nside < 1 or nside & (nside - 1):
@@ -249,8 +290,11 @@ class _PatchPainter(ClusterPainter):
             yield self.grid.draw(*components, turned, np.zeros(2))
 
 
-def _add_patch(sky, nside, image, pixel, lon, lat):
-    """Add an equal-area patch about lon, lat [rad] to RING pixels; rows North, columns West."""
+def _patch_pixels(nside, image, pixel, lon, lat):
+    """RING pixels under an equal-area patch about lon, lat [rad], rows North, columns West.
+
+    With the values there.
+    """
     import healpy
     from scipy.ndimage import map_coordinates
 
@@ -263,6 +307,6 @@ def _add_patch(sky, nside, image, pixel, lon, lat):
     scale = np.sqrt(2 / (1 + centre @ directions)) * (_RADIAN / pixel)
     points = np.stack([(to_north @ directions) * scale, -(to_east @ directions) * scale]) + middle
     inside = np.abs(points - middle).max(axis=0) <= middle
-    sky[pixels[inside]] += map_coordinates(
+    return pixels[inside], map_coordinates(
         image, points[:, inside], order=3, mode="mirror", output=np.float32
     )

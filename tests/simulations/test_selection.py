@@ -86,3 +86,21 @@ def test_bad_input(noise, tmp_path):
     with pytest.raises(FileNotFoundError, match="SZ_thetas"):
         SZSelection(tmp_path)
     assert "q > 4.5" in repr(SZSelection(noise))
+
+
+def test_signal_to_noise_of_arrays_is_that_of_samples(noise):
+    selection = SZSelection(noise, q_cut=5)
+    sample = draw_flat(300, mass=(3e14, 2e15) * u.solMass, redshift=(0.05, 0.6), seed=2)
+    sample.table["y500_true"] = np.geomspace(1e-4, 5e-3, 300) * u.arcmin**2
+    sample.table["theta500_true"] = np.geomspace(1.2, 20, 300) * u.arcmin
+    y500, theta = sample.table["y500_true"], sample.table["theta500_true"]
+    snr = selection.draw_snr(y500, theta, seed=6)
+    selected, missed = selection.apply(sample, cosmology="PSZ2", seed=6)
+    assert min(len(selected), len(missed)) > 0
+    np.testing.assert_array_equal(selected.quantity("snr"), snr[snr > 5])
+    np.testing.assert_array_equal(missed.quantity("snr"), snr[snr <= 5])
+    lost = y500.unmasked.copy() if hasattr(y500, "unmasked") else y500.copy()
+    lost[3] = np.nan
+    again = selection.draw_snr(lost, theta, seed=6)
+    assert np.isnan(again[3])
+    np.testing.assert_array_equal(np.delete(again, 3), np.delete(snr, 3))

@@ -67,6 +67,27 @@ def test_a_cluster_that_is_degrees_wide_keeps_its_y():
         simulate_sky(from_masses(2e15 * u.solMass, 0.001), nside=64, cosmology="PSZ2", seed=1)
 
 
+def test_given_y500_takes_the_place_of_the_drawn():
+    many = from_masses(np.geomspace(1e14, 1e15, 700) * u.solMass, 0.3, seed=2)
+    y500 = np.geomspace(1e-4, 5e-3, 700) * u.arcmin**2
+    options = {"nside": 256, "model": "a10-spheres", "cosmology": "PSZ2", "seed": 3}
+    ymap, mocks = simulate_sky(many, y500=y500, **options)
+    np.testing.assert_allclose(mocks.quantity("y500_true"), y500, rtol=1e-12)
+    drawn = draw_clusters(many, "a10-spheres", cosmology="PSZ2", seed=3)
+    ratio = mocks.quantity("y5r500_true") / drawn["y5r500_true"]
+    np.testing.assert_allclose(ratio, y500 / drawn["y500_true"], rtol=1e-12)
+    np.testing.assert_allclose(
+        np.asarray(mocks.table["ln_y"]) - drawn["ln_y"], np.log(ratio), atol=1e-12
+    )
+    assert total_y(ymap) == pytest.approx(mocks.quantity("y5r500_true").value.sum(), rel=0.005)
+    with pytest.raises(InvalidInputError, match="'y500' must have one value per cluster"):
+        simulate_sky(many, y500=y500[1:], **options)
+    pixels = np.arange(12 * 256**2)
+    shared, plain = simulate_sky(many, y500=y500, truth=False, workers=2, **options)
+    np.testing.assert_array_equal(shared._pixels.take(pixels), ymap._pixels.take(pixels))
+    assert "y500_true" not in plain.table.colnames
+
+
 def test_neighbours_add_up(sample):
     both = from_masses(MASSES[:2], REDSHIFTS[:2], coord=POSITIONS[[2, 2]])
     together, _ = simulate_sky(both, nside=256, cosmology="PSZ2", seed=5)

@@ -5,6 +5,7 @@ import numpy as np
 from astropy.table import QTable
 from scipy.special import ndtr, ndtri
 
+from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_seed, uniforms
 from szmass.exceptions import InvalidInputError
 from szmass.maps.cutouts import check_beam
@@ -31,7 +32,7 @@ _STATE, _LNY, _BIAS, _NODES, _AXES, _MERGING, _COMPANION, _OFFSET, _NUMBER, _SUB
 )
 
 
-def draw_clusters(sample, model="a10", *, cosmology, seed):
+def draw_clusters(sample, model="a10", *, y500=None, cosmology, seed):
     """Draw the gas of each cluster of a sample: profile, shape, substructure.
 
     Parameters
@@ -41,6 +42,9 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
         of this package give it.
     model : str or `ClusterModel`, optional
         What clusters are made of.
+    y500 : `~astropy.units.Quantity`, optional
+        Spherical Y500 of each cluster as a solid angle, which takes the place of what the model
+        would give and scatter: ``y500_model``.
     cosmology : str or `~astropy.cosmology.FLRW`
         The cosmology, or its name.
     seed : int
@@ -84,10 +88,19 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
     Raises
     ------
     InvalidInputError
-        A column is missing, or a mass or redshift is out of range or not known.
+        A column is missing, or a mass or redshift is out of range or not known; ``y500`` is not
+        positive for every cluster.
+    InvalidUnitError
+        ``y500`` is no solid angle.
     """
     model, cosmology = get_cluster_model(model), get_cosmology(cosmology)
     mass, redshift, ids = mass_columns(sample)
+    if y500 is not None:
+        y500 = as_floats(y500, u.arcmin**2, "y500", positive=True, finite=True)
+        if y500.shape != mass.shape:
+            raise InvalidInputError(
+                f"'y500' must have one value per cluster ({len(mass)}). Received: {y500.shape}"
+            )
     uniform = uniforms(check_seed(seed), "cluster", zip(ids, strict=True), _SUBHALOES[-1] + 1)
     normal = ndtri(uniform[:, : _NUMBER[0]])
     n = len(mass)
@@ -146,6 +159,9 @@ def draw_clusters(sample, model="a10", *, cosmology, seed):
 
     gas = PressureBodies(model, table, parameters)
     table["shape_parameters"] = np.reshape(parameters, (len(parameters), n)).T
+    if y500 is not None:
+        residual = np.log(y500 / gas.y500_model(scale))
+        table["ln_y"] = residual + model.y_slope * bias
     table["y500_model"] = gas.y500_model(scale * np.exp(residual)) * u.arcmin**2
     y500, y5r500 = gas.integrals(table["y500_model"].value)
     table["y500_true"], table["y5r500_true"] = y500 * u.arcmin**2, y5r500 * u.arcmin**2
