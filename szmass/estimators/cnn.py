@@ -151,7 +151,8 @@ class CNNMass(NeedsDepth, NetworkMass):
 
     Flags: ``EXTRAPOLATED`` for a posterior that an end of the prior cuts off, ``OUT_OF_DOMAIN`` for
     a cutout unlike those of the training, or noise or a position error beyond those of the
-    training; ``REDSHIFT_OUT_OF_RANGE``.
+    training; ``IMPLAUSIBLE`` for a signal that no cluster has, which gives no mass;
+    ``REDSHIFT_OUT_OF_RANGE``.
     """
 
     tag = "cnn"
@@ -330,6 +331,7 @@ class CNNMass(NeedsDepth, NetworkMass):
         log_l, central = self._log_likelihood(sample, known)
         expected = setup.expected_snr(*self._curve(grid, sample.redshift), known["depth"])
         found = estimates_under(self.prior, self._cosmology(), grid, log_l, sample, expected)
+        found.flag[np.isnan(log_l).any(axis=1)] |= MassFlag.IMPLAUSIBLE
         centring = known.pop("centring")
         if networks.domain is not None:
             score = networks.domain_score(sample.cutouts.data, sample.redshift, central, **known)

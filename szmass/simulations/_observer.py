@@ -5,6 +5,7 @@ import dataclasses
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import generator
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
@@ -178,13 +179,13 @@ class Observer:
     def _miscentring(self, sample):
         sigma = np.full(len(sample), self.observation.centring.to_value("arcmin"))
         if "pos_err" in sample.table.colnames:
-            pos_err = sample.quantity("pos_err").to_value("arcmin")
+            pos_err = as_floats(sample.quantity("pos_err"), u.arcmin, "pos_err")
             sigma *= np.where(np.isfinite(pos_err), pos_err / _POS_ERR, 1.0)
         return sigma
 
     def _depth(self, sample, streams):
         if "depth" in sample.table.colnames:
-            return sample.quantity("depth").to_value("")
+            return as_floats(sample.quantity("depth"), "", "depth")
         noise = self.observation.noise
         if noise is None or noise.depth is None:
             return np.ones(len(sample))

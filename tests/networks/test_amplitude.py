@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from szmass.estimators import CNNMass
-from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, NoiseModel
 from szmass.networks import (
     ARCHITECTURES,
@@ -29,6 +29,7 @@ from szmass.networks._responses import Response
 from szmass.networks.training._fit import model_arrays
 from szmass.networks.training._spectra import family_of
 from szmass.networks.training._stream import MapStream, OwnSignals
+from szmass.results import MassFlag
 from szmass.simulations import Observation, from_masses, simulate
 
 NOISE = NoiseModel.planck(depth=None)
@@ -349,3 +350,30 @@ def test_what_is_told_beyond_the_training_is_bounded():
     )
     assert np.all(np.isfinite(found))
     assert found[1] == found[2]
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"depth": [1, 1, 1]}, "'depth' must be one number, or one per cutout"),
+        ({"centring": [1, 1, 1]}, "'centring' must be one number, or one per cutout"),
+        ({"noise": None}, "'noise' must be a NoiseModel. Received: None"),
+    ],
+)
+def test_what_networks_cannot_be_told(told, message):
+    with pytest.raises(InvalidInputError, match=message):
+        load_networks().amplitude(
+            np.zeros((2, 96, 96)), [0.1, 0.2], **{"noise": NOISE, "depth": 1.0} | told
+        )
+
+
+def test_signals_that_no_cluster_has_are_flagged():
+    """Where no mass can be given, the flag says that the signal is why."""
+    clusters = from_masses([5e14] * 3 * u.solMass, 0.2)
+    sample = simulate(clusters, Observation(name="with", noise=NOISE), cosmology="PSZ2", seed=1)
+    factor = np.array([1, 1e3, 1e6])[:, np.newaxis, np.newaxis]
+    sample.cutouts = sample.cutouts.with_data(sample.cutouts.data * factor)
+    with pytest.warns(UnweighedClustersWarning, match="2 of 3"):
+        table = CNNMass(depth=1.0).predict(sample)
+    assert np.isfinite(table["mass"]).tolist() == [True, False, False]
+    assert ((table["flag"] & MassFlag.IMPLAUSIBLE) > 0).tolist() == [False, True, True]

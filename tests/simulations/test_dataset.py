@@ -540,5 +540,10 @@ def test_fields_lie_in_files_of_their_own(tmp_path, sample):
     np.testing.assert_array_equal(table["mgas500"], mocks_.table["mgas500"])
     with pytest.raises(UnknownNameError, match="no field 'galaxies'.*mass, xray"):
         dataset.maps(field="galaxies")
-    with pytest.raises(InvalidInputError, match="is another data set"):
+    with pytest.raises(InvalidInputError, match="name of one field"):
+        dataset.maps(field=["mass"])
+    with pytest.raises(InvalidInputError, match=r"is another data set \(fields.xray: .*null asked"):
         make_dataset(path, sample, SMALL, fields="mass", **options)
+    turned = dict(reversed(fields.items()))
+    with pytest.raises(InvalidInputError, match=r"\(fields: in another order\)"):
+        make_dataset(path, sample, SMALL, fields=turned, **options)

@@ -130,6 +130,15 @@ def _made(field, options):
     return field
 
 
+def check_counts(field, mean, cure, most=1e18):
+    """Refuse mean numbers of a field from which no Poisson numbers can be drawn."""
+    if np.size(mean) and not np.max(mean) < most:
+        raise InvalidInputError(
+            f"The field {field.name!r} would have {np.max(mean):.3g} counts in one place, more "
+            f"than can be drawn. {cure}"
+        )
+
+
 def normals(field, fields, n):
     """Draw n standard normal numbers of a field for each cluster, shape (N, n)."""
     streams = (fields.generator(field, i) for i in range(len(fields.clusters)))

@@ -16,7 +16,13 @@ from szmass.physics.cosmology import ARCMIN_PER_RADIAN, COMPTON, angular_diamete
 from szmass.physics.gas import IONS, electrons, get_gas_density_profile
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies import _triaxial
-from szmass.simulations.bodies.fields import FIELDS, ClusterField, normals, substructure
+from szmass.simulations.bodies.fields import (
+    FIELDS,
+    ClusterField,
+    check_counts,
+    normals,
+    substructure,
+)
 from szmass.simulations.bodies.models import set_amounts
 from szmass.simulations.bodies.painting import PressureBodies
 from szmass.simulations.bodies.profile_scatter import interpolated
@@ -302,6 +308,7 @@ class XRayField(ClusterField):
         for i, views in enumerate(maps):
             for j, image in enumerate(views):
                 mean = np.maximum(image, 0) * seen[i] + behind
+                check_counts(self, mean, "Make 'exposure', 'area' or 'background' less.")
                 image[:] = fields.generator(self, i, j).poisson(mean)
         return maps
 

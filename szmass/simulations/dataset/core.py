@@ -262,9 +262,13 @@ class SimulationDataset:
         ------
         UnknownNameError
             The data set does not have that field.
+        InvalidInputError
+            More than one field is asked for.
         IntegrityError
             A shard is damaged.
         """
+        if not isinstance(field, str | None):
+            raise InvalidInputError(f"'field' must be the name of one field. Received: {field!r}")
         if field is not None and field not in self.fields:
             raise UnknownNameError(
                 f"The data set has no field {field!r} beside Compton-y. It has "
