@@ -144,8 +144,9 @@ _FLAMINGO = {
         (0.894, 0.856, 0.774, 0.653),
     ),
 }
+_PAPERS = ("2025MNRAS.544...67A", "2018MNRAS.480.2898C")
 for _name, _nodes in (("tng", _TNG), ("flamingo", _FLAMINGO)):
-    BARYON_RELATIONS.add(_name, BaryonRelation(name=_name, nodes=_nodes))
+    BARYON_RELATIONS.add(_name, BaryonRelation(name=_name, nodes=_nodes, references=_PAPERS))
 
 
 def get_baryon_relation(relation):

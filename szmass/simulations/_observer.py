@@ -124,6 +124,8 @@ class Observer:
         for name, values in columns.items():
             table[name] = values.reshape(n, *values.shape[2:])
         table.meta.update(clusters.meta, observation=self.observation.name)
+        if self.fields:
+            table.meta["fields"] = {field.name: _papers(field) for field in self.fields}
         whole.cutouts = CutoutStack(
             maps,
             footprint,
@@ -167,7 +169,7 @@ class Observer:
             geometry=self.geometry,
             names=sample.names,
             beam=self.observation.beam if field.smooth else None,
-            meta=sample.cutouts.meta,
+            meta=sample.cutouts.meta | _papers(field),
         )
 
     def _cutout_sampling(self):
@@ -254,6 +256,11 @@ class Observer:
                 inside &= (y - v) ** 2 + (x - h) ** 2 > radius**2
             image[~inside] = np.nan
         return footprint
+
+
+def _papers(field):
+    """What results keep of a field, for `szmass.cite`."""
+    return {"references": list(field.references), "software": list(field.software)}
 
 
 def check_noise(noise, beam, shown):

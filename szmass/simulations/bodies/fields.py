@@ -29,11 +29,17 @@ class ClusterField(abc.ABC):
     smooth : bool
         Whether maps are seen through beam and pixels of the observation, as Compton-y is. Counts
         of points are not.
+    references : tuple of str
+        ADS bibcodes of the papers to cite for it, as its options are.
+    software : tuple of str
+        Packages that it needs and that are to be cited.
     """
 
     name = None
     unit = None
     smooth = True
+    references = ()
+    software = ()
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)

@@ -111,6 +111,16 @@ class GalaxyField(ClusterField):
         """Counts, or their density."""
         return u.arcmin**-2 if self.smoothed else u.ct
 
+    @property
+    def references(self):
+        """ADS bibcodes of the papers to cite, those of the matter among them."""
+        return ("2019MNRAS.482.1352M", "2004ApJ...610..745L", *self.matter.references)
+
+    @property
+    def software(self):
+        """What the matter needs."""
+        return self.matter.software
+
     def richness(self, mass, redshift, cosmology):
         """Compute the median richness of masses.
 

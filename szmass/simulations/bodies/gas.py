@@ -172,6 +172,15 @@ class XRayField(ClusterField):
         """Counts with an exposure, otherwise surface brightness."""
         return u.erg / u.s / u.cm**2 / u.arcmin**2 if self.exposure is None else u.ct
 
+    @property
+    def references(self):
+        """ADS bibcodes of the papers to cite."""
+        # Scatter and correlations are those of a relation in any case.
+        baryons = self.baryons or get_baryon_relation("tng")
+        states = get_gas_density_profile(_MEAN_PROFILE)
+        parts = (self.profile, states, baryons, self.cooling)
+        return tuple(dict.fromkeys(key for part in parts for key in part.references))
+
     def gas(self, fields):
         """Give the gas that `paint` paints.
 
