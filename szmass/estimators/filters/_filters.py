@@ -32,8 +32,8 @@ _FLOOR = 0.01
 # A field of which less than this part is valid is not used.
 _LEAST = 0.05
 
-# Rows of one product; a multiple of the widths of the kernels that compute it.
-_ROWS = 48
+# Rows of one product: of more, some processors compute the last otherwise than the first.
+_ROWS = 8
 
 
 def project(rows, weights):

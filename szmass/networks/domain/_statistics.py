@@ -7,6 +7,8 @@ from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 
+from szmass._utils.pieces import in_pieces
+
 #: Multipoles that fields are expanded in.
 MULTIPOLES = (0, 1, 2, 3, 4)
 
@@ -167,7 +169,8 @@ class FieldStatistics:
 
     def _uneven(self, flat):
         """Take away the mean at each radius."""
-        return flat - (flat @ self._ring_means) @ self._hats
+        # In single precision some processors sum the last of many rows otherwise than the first.
+        return in_pieces(lambda part: part - (part @ self._ring_means) @ self._hats, 8, flat)
 
 
 def _laplacian(a):
