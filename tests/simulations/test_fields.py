@@ -188,6 +188,12 @@ def test_no_fields_and_no_clusters(sample):
         run(sample[:0], ALL)
 
 
+def test_maps_that_do_not_fit_into_memory_are_refused(sample, monkeypatch):
+    monkeypatch.setattr("szmass._utils.memory._available", lambda: 1e6)
+    with pytest.raises(InvalidInputError, match="20 maps with 3 fields.*iter_simulate"):
+        run(sample, ALL, projections=4)
+
+
 def test_fields_have_streams_and_columns_of_their_own(sample):
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class Mass(Ingredient):
