@@ -27,14 +27,27 @@ from szmass.maps import ComptonMap, CutoutStack, NoiseModel
 from szmass.maps.products import MAP_PRODUCTS
 from szmass.networks.published import published_card
 from szmass.physics import (
+    BARYON_MODELS,
     COSMOLOGIES,
     DYNAMICAL_STATES,
+    GAS_DENSITY_PROFILES,
     PRESSURE_PROFILES,
     SCALING_RELATIONS,
     cosmology_references,
     get_pressure_profile,
 )
-from szmass.simulations import CLUSTER_MODELS, STATE_MODELS, draw_flat
+from szmass.physics.concentration import CONCENTRATION_MODELS, CONCENTRATION_PAPERS
+from szmass.simulations import (
+    CLUSTER_MODELS,
+    FIELDS,
+    STATE_MODELS,
+    GalaxyField,
+    MassField,
+    XRayField,
+    draw_flat,
+    make_dataset,
+    simulate,
+)
 
 ROOT = Path(szmass.__file__).parent
 BIBCODE = re.compile(r"\b(?:19|20)\d\d[A-Z][A-Za-z&.]{4}[\w.]{9}[A-Z]\b")
@@ -46,6 +59,8 @@ REGISTRIES = (
     SCALING_RELATIONS,
     STATE_MODELS,
     DYNAMICAL_STATES,
+    BARYON_MODELS,
+    GAS_DENSITY_PROFILES,
 )
 ASTROPY = "2022ApJ...935..167A"
 
@@ -57,6 +72,9 @@ def all_references():
             yield from ((f"{registry.kind} {name}", key) for key in entry.references)
     for name, model in CLUSTER_MODELS.items():
         yield from ((f"cluster model {name}", key) for key in model.papers)
+    for name, field in FIELDS.items():
+        yield from ((f"field {name}", key) for key in field().references)
+    yield from CONCENTRATION_PAPERS.items()
     for name in COSMOLOGIES:
         yield from ((f"cosmology {name}", key) for key in cosmology_references(name))
     yield from (("network card", key) for key in published_card().references)
@@ -91,6 +109,8 @@ def test_everything_registered_names_its_papers(registry):
     elsewhere = {"lensing", "cnn"}
     assert {name for name, e in registry.items() if not e.references} <= elsewhere
     assert all(cosmology_references(name) for name in COSMOLOGIES)
+    assert all(field().references for field in FIELDS.values())
+    assert set(CONCENTRATION_PAPERS) == set(CONCENTRATION_MODELS)
 
 
 @pytest.mark.parametrize("key", [k for k in BIBLIOGRAPHY if BIBCODE.fullmatch(k)])
@@ -235,6 +255,11 @@ def test_sample_counts_its_map_and_estimators_that_look_at_it_record_it():
         ("TheThreeHundred", "2018MNRAS.480.2898C"),
         (published_card(), "2022NatAs...6.1325D"),
         (CLUSTER_MODELS["a10"], "2022arXiv220600091S"),
+        ("galaxies", "2019MNRAS.482.1352M"),
+        (XRayField, "2001ApJ...546...63T"),
+        (XRayField(profile="ghirardini2019"), "2019A&A...621A..41G"),
+        ("flamingo", "2025MNRAS.544...67A"),
+        ("pratt2022", "2022A&A...665A..24P"),
         ("healpy", "2019JOSS....4.1298Z"),
         ("2002ApJ...567....2H", "2002ApJ...567....2H"),
     ],
@@ -260,6 +285,38 @@ def test_models_cite_what_they_have_of_diversity():
     found = find_papers(ESTIMATORS["likelihood"])
     assert "2011ApJ...734...93L" not in {p.key for ps in found.values() for p in ps}
     assert len(found["diversity of profiles a10"]) == 3
+
+
+def test_mocks_name_the_papers_of_their_fields_and_states(tmp_path):
+    options = {"cosmology": "PSZ2", "seed": 1, "model": "a10-the300", "fields": ["mass", "xray"]}
+    mocks = simulate(draw_flat(2, seed=1), "clean", **options)
+    xray, mass = set(XRayField().references), set(MassField().references)
+    assert {"2022A&A...665A..24P", "2001ApJ...546...63T", "2025MNRAS.544...67A"} <= xray
+    assert "2021MNRAS.506.4210I" in mass
+    alone = simulate(draw_flat(2, seed=1), "clean", **options | {"fields": None})
+    assert not (xray | mass) & keys(alone) - keys("a10-the300")
+    found = find_papers(mocks)
+    assert {p.key for p in found["field xray"]} == xray
+    assert {p.key for p in found["field mass"]} == mass
+    assert [p.key for p in found["state model the300-gadget-x"]] == ["2018MNRAS.480.2898C"]
+    assert "2018ApJS..239...35D" in keys(mocks)  # colossus
+    assert mass <= keys(mocks.fields["mass"])
+    assert not (xray - mass) & keys(mocks.fields["mass"]) - keys("a10-the300")
+    mocks.write(tmp_path / "mocks.fits")
+    assert xray | mass <= keys(ClusterSample.read(tmp_path / "mocks.fits"))
+    dataset = make_dataset(tmp_path / "mocks.zarr", draw_flat(2, seed=1), **options)
+    assert xray | mass <= keys(dataset)
+    result = CliRunner().invoke(main, ["cite", str(tmp_path / "mocks.zarr")])
+    assert result.exit_code == 0
+    assert xray | mass <= {paper.key for paper in parse_bibtex(result.output)}
+
+
+def test_fields_cite_what_their_options_need():
+    assert set(GalaxyField().references) > set(MassField().references)
+    round_ = MassField(concentration=4.0, flattening=0.0, sigma_lnc=0.0)
+    assert round_.references == ("1997ApJ...490..493N", "2009JCAP...01..015B")
+    assert "2008MNRAS.390L..64D" in MassField(concentration="duffy08").references
+    assert "2018ApJS..239...35D" not in keys(round_)
 
 
 def test_mass_function_and_conversions_bring_colossus():

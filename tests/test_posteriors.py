@@ -91,6 +91,11 @@ def test_priors_of_redshift_get_it():
     assert p.density[1, np.searchsorted(GRID, 14.6)] > 0
 
 
+def test_priors_must_give_a_value_for_each_mass():
+    with pytest.raises(InvalidInputError, match=r"shape \(1, 231\). Received: \(3,\)"):
+        gaussian([14.6, 14.6], redshift=[0.1, np.nan]).reweight(lambda mass, z: np.ones(3))
+
+
 def test_mass_that_a_prior_excluded_does_not_come_back():
     cut = gaussian().reweight(np.where(GRID > 14.6, 1.0, 0.0))
     with pytest.raises(InvalidInputError, match="allows masses that the old prior excludes"):

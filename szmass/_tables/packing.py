@@ -72,7 +72,7 @@ def unpack_columns(table, record):
         if column.dtype.kind == "S":
             column = _as_text(column)
         if name in record.get("escaped", ()) and _is_plain(column):
-            column = _mapped(column, lambda text: text.encode("ascii").decode("unicode_escape"))
+            column = _mapped(column, _unescape)
         if column.dtype.byteorder not in "=|" and column.dtype.kind in "iuf":
             column = column.astype(column.dtype.newbyteorder("="))
         if name in record.get("int8", ()):
@@ -133,6 +133,22 @@ def _escape(text):
     escaped = text.encode("unicode_escape").decode("ascii")
     bare = escaped.rstrip(" ")
     return bare + r"\x20" * (len(escaped) - len(bare))
+
+
+def _unescape(text):
+    return text.encode("ascii").decode("unicode_escape")
+
+
+def to_ascii(texts):
+    """Give text as FITS can hold it, and whether it is any other than it was."""
+    if _is_plain(np.asarray(texts, dtype=str)):
+        return list(texts), False
+    return [_escape(text) for text in texts], True
+
+
+def from_ascii(texts):
+    """Give text back that `to_ascii` has changed."""
+    return [_unescape(text) for text in texts]
 
 
 def _mapped(column, function):

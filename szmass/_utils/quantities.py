@@ -47,9 +47,9 @@ def as_quantity(value, unit, name):
         if isinstance(value, str) or unit.is_equivalent(u.dimensionless_unscaled):
             return quantity.to(unit)
     except u.UnitConversionError:
+        received = (str(own) or "no unit") if np.ndim(value) else repr(value)
         raise InvalidUnitError(
-            f"'{name}' must have {wanted}. Received: {own if np.ndim(value) else repr(value)}."
-            f"{hint_of_h(own)}"
+            f"'{name}' must have {wanted}. Received: {received}.{hint_of_h(own)}"
         ) from None
     except (TypeError, ValueError) as err:
         raise InvalidInputError(

@@ -13,6 +13,7 @@ from astropy.table import Table
 from szmass._utils.registry import Registry
 from szmass.citations.bibliography import BIBLIOGRAPHY, Paper
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
+from szmass.physics.concentration import CONCENTRATION_PAPERS
 
 __all__ = ["cite", "find_papers"]
 
@@ -34,7 +35,6 @@ _SOFTWARE = {
 }
 _VIZIER = ("2000A&AS..143...23O",)
 _TINKER2008 = ("2008ApJ...688..709T",)
-_DIEMER2019 = ("2019ApJ...871..168D",)
 _PLANCK_NOISE = ("2016A&A...594A..24P",)
 
 
@@ -46,8 +46,8 @@ def cite(*what):
     *what : object
         Any number of: a table that szmass made, a `~szmass.clusters.ClusterSample`, a
         `~szmass.results.LogMassPosterior`, an estimator, a catalogue, a map, cutouts, a pressure
-        profile, a scaling relation, a cosmology, a model card; or the name of one of them, of a
-        package such as ``"matplotlib"``, or a bibcode.
+        profile, a scaling relation, a field of mocks, a data set, a cosmology, a model card; or the
+        name of one of them, of a package such as ``"matplotlib"``, or a bibcode.
 
     Returns
     -------
@@ -168,8 +168,14 @@ def _registries():
     from szmass.estimators import ESTIMATORS
     from szmass.maps.products import MAP_PRODUCTS
     from szmass.networks.published import published_card
-    from szmass.physics import COSMOLOGIES, PRESSURE_PROFILES, SCALING_RELATIONS
-    from szmass.simulations import CLUSTER_MODELS, STATE_MODELS
+    from szmass.physics import (
+        BARYON_MODELS,
+        COSMOLOGIES,
+        GAS_DENSITY_PROFILES,
+        PRESSURE_PROFILES,
+        SCALING_RELATIONS,
+    )
+    from szmass.simulations import CLUSTER_MODELS, FIELDS, STATE_MODELS
 
     cards = Registry("network")
     cards.add(published_card().name, published_card())
@@ -179,8 +185,11 @@ def _registries():
         "map": (MAP_PRODUCTS, ("product",)),
         "scaling relation": (SCALING_RELATIONS, ("relation",)),
         "pressure profile": (PRESSURE_PROFILES, ("profile",)),
+        "gas density profile": (GAS_DENSITY_PROFILES, ()),
         "cluster model": (CLUSTER_MODELS, ("model", "diversity")),
         "state model": (STATE_MODELS, ("state_model",)),
+        "field": (FIELDS, ()),
+        "baryon model": (BARYON_MODELS, ("baryon_model",)),
         "cosmology": (COSMOLOGIES, ("cosmology",)),
         "network": (cards, ("model_card",)),
     }
@@ -197,6 +206,7 @@ def _references(thing):
 
 def _look_at(thing, found):
     from szmass.maps import ComptonMap, Cutout, CutoutStack, NoiseModel
+    from szmass.simulations import FieldStack
 
     if isinstance(thing, str):
         _look_up(thing, found)
@@ -207,7 +217,9 @@ def _look_at(thing, found):
     elif isinstance(thing, NoiseModel):
         _trace({"noise": thing.meta.get("source")}, found)
     elif isinstance(getattr(thing, "meta", None), Mapping):  # a table, a sample, a posterior
-        _read_meta(thing.meta, found, "table")
+        _read_meta(
+            thing.meta, found, f"field {thing.name}" if isinstance(thing, FieldStack) else "table"
+        )
         if getattr(thing, "cutouts", None) is not None:
             _look_at(thing.cutouts, found)
     else:
@@ -232,6 +244,10 @@ def _look_at_object(thing, found):
 
 def _add_named(kind, name, thing, found):
     """Add what an entry of a registry refers to, and what it needs."""
+    if kind == "field":
+        # Its papers depend on its options; of a class they are those by default.
+        thing = thing() if inspect.isclass(thing) else thing
+        found.software |= set(thing.software)
     found.add(f"{kind} {name}", _references(thing))
     if kind == "catalogue" and isinstance(getattr(thing, "table", None), Table):
         _read_meta(thing.table.meta, found, f"{kind} {name}")
@@ -293,10 +309,11 @@ def _read_meta(meta, found, role):
                 found.add(f"{named[key]} {name}", _references(registry[name]))
         elif key == "map" and isinstance(value, Mapping):
             _read_map(value, found)
-        elif key == "methods" and isinstance(value, Mapping):
-            for method, about in value.items():
+        elif key in ("methods", "fields") and isinstance(value, Mapping):
+            kind = "estimator" if key == "methods" else "field"
+            for inner, about in value.items():
                 if isinstance(about, Mapping):
-                    _read_meta(about, found, f"estimator {method}")
+                    _read_meta(about, found, f"{kind} {inner}")
         elif isinstance(value, Mapping):
             inner = value.get("catalog")
             _read_meta(value, found, f"catalogue {inner}" if isinstance(inner, str) else str(key))
@@ -335,8 +352,9 @@ def _trace_schema_1(meta, found):
     if isinstance(steps, list | tuple):
         if any("NFW with concentration" in str(step) for step in steps):
             found.software.add("colossus")
-        if any("diemer19" in str(step) for step in steps):
-            found.add("concentration", _DIEMER2019)
+        for model, paper in CONCENTRATION_PAPERS.items():
+            if any(model in str(step) for step in steps):
+                found.add("concentration", paper)
 
 
 def _read_map(about, found):

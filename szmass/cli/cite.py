@@ -12,14 +12,22 @@ __all__ = ["cite"]
 def cite(what):
     """Print the BibTeX of what to cite.
 
-    For tables that szmass wrote, or by the name of an estimator, a catalogue, a map, a relation, a
-    package; without any, szmass itself.
+    For tables and data sets that szmass wrote, or by the name of an estimator, a catalogue, a map,
+    a relation, a package; without any, szmass itself.
     """
-    from szmass._tables.files import read_table
     from szmass.citations import cite as bibtex_of
 
-    found = [read_table(name) if _is_file(name) else name for name in what]
-    click.echo(bibtex_of(*found), nl=False)
+    click.echo(bibtex_of(*map(_opened, what)), nl=False)
+
+
+def _opened(name):
+    """What a name of a file or a folder means; other names as they are."""
+    from szmass._tables.files import read_table
+    from szmass.simulations import SimulationDataset
+
+    if _is_file(name):
+        return read_table(name)
+    return SimulationDataset.open(name, partial=True) if Path(name).is_dir() else name
 
 
 def _is_file(name):

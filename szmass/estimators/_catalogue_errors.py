@@ -28,7 +28,7 @@ def position_errors(sample):
 def _errors(sample, column, unit):
     if column not in sample.table.colnames:
         return np.zeros(len(sample))
-    error = sample.quantity(column).to_value(unit)
+    error = as_floats(sample.quantity(column), unit, column)
     return np.where(np.isfinite(error) & (error > 0), error, 0.0)
 
 

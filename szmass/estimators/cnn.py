@@ -124,7 +124,8 @@ class CNNMass(NeedsDepth, NetworkMass):
         the other estimators. The mocks of the training have 0.10.
     centring : `~astropy.units.Quantity`, optional
         Standard deviation per axis of the cluster's distance from the middle, as in
-        `LikelihoodMass`.
+        `LikelihoodMass`. Cutouts of nearest pixels displace clusters by up to half of one; that is
+        added.
     batch_size : int, optional
         Number of cutouts that are made ready for the networks at once, in memory; it changes no
         masses.
@@ -151,7 +152,8 @@ class CNNMass(NeedsDepth, NetworkMass):
 
     Flags: ``EXTRAPOLATED`` for a posterior that an end of the prior cuts off, ``OUT_OF_DOMAIN`` for
     a cutout unlike those of the training, or noise or a position error beyond those of the
-    training; ``REDSHIFT_OUT_OF_RANGE``.
+    training; ``IMPLAUSIBLE`` for a signal that no cluster has, which gives no mass;
+    ``REDSHIFT_OUT_OF_RANGE``.
     """
 
     tag = "cnn"
@@ -276,7 +278,7 @@ class CNNMass(NeedsDepth, NetworkMass):
             "noise": setup.noise,
             "sampling": setup.sampling,
             "depth": np.broadcast_to(depth_factors(self.depth, setup, sample), n),
-            "centring": centring_errors(self.centring, sample),
+            "centring": np.hypot(centring_errors(self.centring, sample), setup.displacement),
         }
 
     def _found(self, data, redshift, rows, known):
@@ -330,12 +332,14 @@ class CNNMass(NeedsDepth, NetworkMass):
         log_l, central = self._log_likelihood(sample, known)
         expected = setup.expected_snr(*self._curve(grid, sample.redshift), known["depth"])
         found = estimates_under(self.prior, self._cosmology(), grid, log_l, sample, expected)
-        centring = known.pop("centring")
+        found.flag[np.isnan(log_l).any(axis=1)] |= MassFlag.IMPLAUSIBLE
+        del known["centring"]
         if networks.domain is not None:
             score = networks.domain_score(sample.cutouts.data, sample.redshift, central, **known)
             # What has no score is not in domain either.
             found.flag[~(score <= networks.domain.threshold)] |= MassFlag.OUT_OF_DOMAIN
         if isinstance(networks, AmplitudeNetworks):
+            centring = centring_errors(self.centring, sample)
             beyond = networks.beyond(sample.redshift, centring=centring, **known)
             found.flag[beyond] |= MassFlag.OUT_OF_DOMAIN
         return found

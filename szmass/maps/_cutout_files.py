@@ -9,8 +9,10 @@ from astropy.io import fits
 from astropy.table import Table
 
 from szmass._io.files import atomic_path
+from szmass._io.headers import Keywords, understood
+from szmass._tables.packing import from_ascii, to_ascii
 from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.maps._headers import Keywords, fits_of, image_values, understood
+from szmass.maps._headers import fits_of, image_values
 from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise.core import NoiseModel
@@ -21,7 +23,7 @@ _PLANCK_BEAM = 10 * u.arcmin
 _PLANCK_SAMPLING = Sampling("nearest", healpix_pixel(2048), "window")
 # Cards that describe the file; all others are the user's.
 _OWN = re.compile(
-    r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|EXTNAME|BUNIT|BTYPE|NAME|BMAJ|BMIN|INTERPOL|SAMPLING|MAPSAMP|MAPPIX|NOISE"
+    r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|EXTNAME|BUNIT|BTYPE|NAME|ESCAPED|BMAJ|BMIN|INTERPOL|SAMPLING|MAPSAMP|MAPPIX|NOISE"
     r"|WCSAXES|(CRPIX|CDELT|CUNIT|CTYPE|CRVAL)\d|PC\d_\d|LONPOLE|LATPOLE|RADESYS|EQUINOX|MJDREF"
     r"|NCUTOUTS|SHAPE[12]|PIXSCALE|GEOFRAME|ROTATION|CHECKSUM|DATASUM|BAD_DATA|BLANK|BSCALE|BZERO|COMMENT|HISTORY|)$"
 )
@@ -36,7 +38,8 @@ def write_cutout(cutout, path, overwrite):
         )
     header = cutout.wcs.to_header()
     header["BTYPE"] = ("COMPTON-Y", "dimensionless")
-    header["NAME"] = cutout.name
+    (header["NAME"],), escaped = to_ascii([cutout.name])
+    header["ESCAPED"] = (escaped, "whether NAME has escapes as Python has them")
     _describe(header, cutout)
     image = fits.PrimaryHDU(cutout.data, header)
     hdus = [image, _footprint_hdu(cutout.footprint), *_noise_hdus(cutout)]
@@ -57,7 +60,7 @@ def read_cutout(path, coord):
         with understood(path, "header"):
             arguments = _described(hdus, path)
     keywords = Keywords(header, path)
-    name = keywords.text("NAME")
+    name = _names([keywords.text("NAME")], header, path)[0]
     if "CTYPE1" in header:
         if coord is not None:
             raise InvalidInputError(
@@ -95,7 +98,8 @@ def write_stack(stack, path, overwrite):
     header["ROTATION"] = (str(geometry.rotation), "position angle of increasing rows")
     _describe(header, stack)
     lon, lat = np.degrees(lonlat(stack.coord, geometry.frame))
-    table = Table({"name": stack.names, "lon": lon * u.deg, "lat": lat * u.deg})
+    names, header["ESCAPED"] = to_ascii(stack.names)
+    table = Table({"name": np.array(names, dtype=str), "lon": lon * u.deg, "lat": lat * u.deg})
     if stack.angular_scale is not None:
         table["scale"] = stack.angular_scale
     positions = fits.table_to_hdu(table)
@@ -133,7 +137,7 @@ def read_stack(path):
             table = hdus["POSITIONS"].data
             scale = table["scale"] * u.arcmin if "scale" in table.names else None
             coord = SkyCoord(table["lon"] * u.deg, table["lat"] * u.deg, frame=geometry.frame)
-            names = [str(name) for name in table["name"]]
+            names = _names([str(name) for name in table["name"]], hdus[0].header, path)
         shape = (len(names), *geometry.shape)
         data, footprint = (image_values(hdus[name], path) for name in ("DATA", "FOOTPRINT"))
         if not names:  # FITS has no arrays without pixels
@@ -154,6 +158,13 @@ def read_stack(path):
             "geometry": geometry,
             "angular_scale": scale,
         }
+
+
+def _names(names, header, path):
+    if header.get("ESCAPED") is not True:
+        return names
+    with understood(path, "names"):
+        return from_ascii(names)
 
 
 def _footprint_hdu(footprint):

@@ -10,6 +10,7 @@ from astropy.io import fits
 from astropy.io.fits.verify import VerifyWarning
 
 from szmass._io.fits import read_column
+from szmass._io.headers import Keywords, understood
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
 from szmass.maps._checks import (
     check_mask,
@@ -18,7 +19,7 @@ from szmass.maps._checks import (
     is_celestial,
     nside_of,
 )
-from szmass.maps._headers import Keywords, fits_of, understood
+from szmass.maps._headers import fits_of
 from szmass.maps._healpix import HealpixPixels, PixelRuns
 from szmass.maps._image import ImagePixels
 from szmass.maps._marks import mark_in

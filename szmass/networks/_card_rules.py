@@ -193,3 +193,13 @@ def check_inputs(card, data, redshift, batch_size):
         raise InvalidInputError(
             f"'redshift' must be in ({low:g}, {high:g}]. Received: {redshift[outside][0]}"
         )
+
+
+def per_cutout(value, name, n):
+    """Numbers of which there is one, or one for each of n cutouts."""
+    array = np.asarray(value, dtype=float)
+    if array.shape not in ((), (1,), (n,)):
+        raise InvalidInputError(
+            f"'{name}' must be one number, or one per cutout ({n}). Received shape: {array.shape}"
+        )
+    return np.broadcast_to(array, n)

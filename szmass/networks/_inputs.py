@@ -76,11 +76,14 @@ class NetworkInputs:
         k = np.pi * np.arange(n) / (n * side)
         ell = np.hypot(k[:, np.newaxis], k)
         power = noise.spectrum(ell).value
-        smoothed, own, _ = (sampling or Sampling("point")).windows(pixel * u.arcmin)
+        smoothed, own, jitter = (sampling or Sampling("point")).windows(pixel * u.arcmin)
         square = 0.5 * (ell * _ARCMIN) ** 2
         sharpened = np.minimum(np.exp(np.minimum(square * smoothed, 50.0)), _SHARPEST)
         power *= sharpened**2 * np.exp(-2 * square * own)
         there = power / side**2
+        # Displaced values differ by the gradient of the map: white noise of the four pixels of a
+        # block, which is sharpened too.
+        power += sharpened**2 * jitter * noise.gradient_variance() / 4 * side**2
         power += (_FLOOR * noise.rms() * side) ** 2
         self._sharpened = sharpened.astype(np.float32) if smoothed else None
         sigma = noise.beam.to_value("rad") / np.sqrt(8 * np.log(2))

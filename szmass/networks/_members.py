@@ -7,7 +7,7 @@ import numpy as np
 from szmass._utils.kinds import check_kind
 from szmass._utils.pieces import in_pieces
 from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.networks._card_rules import check_ensemble_card, check_inputs
+from szmass.networks._card_rules import check_ensemble_card, check_inputs, per_cutout
 from szmass.networks._forward import network_of
 from szmass.networks._inputs import NetworkInputs, pooled
 from szmass.networks.domain import DomainScore
@@ -108,9 +108,14 @@ class Members:
         -------
         NetworkInputs
             The same for the same noise model and sampling.
+
+        Raises
+        ------
+        InvalidInputError
+            ``noise`` is no NoiseModel.
         """
         if self._inputs is None or self._inputs[0] is not noise or self._inputs[1] != sampling:
-            card = self.card
+            card, noise = self.card, check_kind(noise, "NoiseModel", "noise", able="spectrum")
             made = NetworkInputs(card.shape, card.pixel_scale_arcmin, noise, sampling)
             self._inputs = (noise, sampling, made)
         return self._inputs[2]
@@ -152,8 +157,8 @@ class Members:
     def _checked(self, data, redshift, depth, batch_size):
         """Cutouts, redshifts and depths that the networks can take, as arrays."""
         data, redshift = np.asarray(data), np.asarray(redshift, dtype=float)
-        depth = np.broadcast_to(np.asarray(depth, dtype=float), redshift.shape)
         check_inputs(self.card, data, redshift, batch_size)
+        depth = per_cutout(depth, "depth", len(data))
         if not np.all((depth > 0) & np.isfinite(depth)):
             raise InvalidInputError("'depth' must be positive and finite.")
         return data, redshift, depth

@@ -6,6 +6,7 @@ from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.networks._card_rules import per_cutout
 from szmass.networks._inputs import TOLD, compressed, expanded, turned
 from szmass.networks._members import AT_ONCE, Members
 from szmass.networks._responses import Response
@@ -109,7 +110,8 @@ class AmplitudeNetworks(Members):
             A shape is wrong, a pixel is not finite, or a redshift is out of range.
         """
         data, redshift, depth = self._checked(data, redshift, depth, batch_size)
-        centring = np.broadcast_to(as_floats(centring, "", "centring", finite=True), len(data))
+        centring = as_floats(centring, "", "centring", finite=True)
+        centring = per_cutout(centring, "centring", len(data))
         if np.any(centring < 0):
             raise InvalidInputError("'centring' must not be negative.")
         result, inputs = np.empty(len(data)), self.inputs(noise, sampling)

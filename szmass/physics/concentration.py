@@ -9,7 +9,12 @@ import numpy as np
 
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
 
-__all__ = ["CONCENTRATION_MODELS", "CONCENTRATION_RANGE", "colossus_for"]
+__all__ = [
+    "CONCENTRATION_MODELS",
+    "CONCENTRATION_PAPERS",
+    "CONCENTRATION_RANGE",
+    "colossus_for",
+]
 
 # Those of colossus that take arrays of redshift, with the mass definition each is fitted in.
 CONCENTRATION_MODELS = {
@@ -22,6 +27,19 @@ CONCENTRATION_MODELS = {
     "klypin11": "vir",
     "klypin16_nu": "200c",
     "prada12": "200c",
+}
+
+#: ADS bibcodes of their papers.
+CONCENTRATION_PAPERS = {
+    "child18": "2018ApJ...859...55C",
+    "diemer15": "2015ApJ...799..108D",
+    "diemer19": "2019ApJ...871..168D",
+    "duffy08": "2008MNRAS.390L..64D",
+    "dutton14": "2014MNRAS.441.3359D",
+    "ishiyama21": "2021MNRAS.506.4210I",
+    "klypin11": "2011ApJ...740..102K",
+    "klypin16_nu": "2016MNRAS.457.4340K",
+    "prada12": "2012MNRAS.423.3018P",
 }
 
 #: Concentrations outside are taken for a mistake.

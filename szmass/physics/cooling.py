@@ -59,6 +59,9 @@ class CoolingFunction:
 
     band: u.Quantity = (0.5, 2.0) * u.keV
 
+    #: ADS bibcodes of the papers to cite; a table of one's own has none.
+    references = ("2001ApJ...546...63T",)
+
     def __post_init__(self):
         object.__setattr__(self, "band", _check_band(self.band))
 
@@ -127,6 +130,8 @@ class TabulatedCooling(CoolingFunction):
     InvalidUnitError
         A value has no unit, or one of another kind.
     """
+
+    references = ()
 
     temperature: u.Quantity
     rate: u.Quantity

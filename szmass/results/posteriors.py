@@ -592,16 +592,21 @@ def _prior_on(prior, grid, redshift, shape):
         known = np.isfinite(redshift)
         known = known if known.any() else np.ones(len(known), bool)
         if known.any():
-            values[known] = prior(grid[np.newaxis], redshift[known, np.newaxis])
+            found = prior(grid[np.newaxis], redshift[known, np.newaxis])
+            values[known] = _of_shape(found, (int(known.sum()), len(grid)))
         prior = values
-    prior = np.asarray(prior, dtype=float)
-    try:
-        prior = np.broadcast_to(prior, shape)
-    except ValueError:
-        raise InvalidInputError(
-            f"'prior' must give values of the shape {shape}. Received: {prior.shape}"
-        ) from None
+    prior = _of_shape(prior, shape)
     known = ~np.isnan(prior)
     if not np.all((prior[known] >= 0) & np.isfinite(prior[known])):
         raise InvalidInputError("'prior' must be finite and at least 0.")
     return np.array(prior)
+
+
+def _of_shape(prior, shape):
+    prior = np.asarray(prior, dtype=float)
+    try:
+        return np.broadcast_to(prior, shape)
+    except ValueError:
+        raise InvalidInputError(
+            f"'prior' must give values of the shape {shape}. Received: {prior.shape}"
+        ) from None

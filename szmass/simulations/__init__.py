@@ -39,7 +39,7 @@ from szmass.simulations.observe import (
 from szmass.simulations.population import draw_flat, draw_mass_function, from_masses, twin
 from szmass.simulations.selection import SZSelection
 from szmass.simulations.sky import simulate_sky, write_sky
-from szmass.simulations.stacks import FieldStack
+from szmass.simulations.stacks import FieldStack, read_fields, write_fields
 
 __all__ = [
     "CLUSTER_MODELS",
@@ -77,8 +77,10 @@ __all__ = [
     "inject",
     "iter_simulate",
     "make_dataset",
+    "read_fields",
     "simulate",
     "simulate_sky",
     "twin",
+    "write_fields",
     "write_sky",
 ]

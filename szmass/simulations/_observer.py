@@ -5,6 +5,7 @@ import dataclasses
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import generator
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
@@ -123,6 +124,8 @@ class Observer:
         for name, values in columns.items():
             table[name] = values.reshape(n, *values.shape[2:])
         table.meta.update(clusters.meta, observation=self.observation.name)
+        if self.fields:
+            table.meta["fields"] = {field.name: _papers(field) for field in self.fields}
         whole.cutouts = CutoutStack(
             maps,
             footprint,
@@ -166,7 +169,7 @@ class Observer:
             geometry=self.geometry,
             names=sample.names,
             beam=self.observation.beam if field.smooth else None,
-            meta=sample.cutouts.meta,
+            meta=sample.cutouts.meta | _papers(field),
         )
 
     def _cutout_sampling(self):
@@ -178,13 +181,13 @@ class Observer:
     def _miscentring(self, sample):
         sigma = np.full(len(sample), self.observation.centring.to_value("arcmin"))
         if "pos_err" in sample.table.colnames:
-            pos_err = sample.quantity("pos_err").to_value("arcmin")
+            pos_err = as_floats(sample.quantity("pos_err"), u.arcmin, "pos_err")
             sigma *= np.where(np.isfinite(pos_err), pos_err / _POS_ERR, 1.0)
         return sigma
 
     def _depth(self, sample, streams):
         if "depth" in sample.table.colnames:
-            return sample.quantity("depth").to_value("")
+            return as_floats(sample.quantity("depth"), "", "depth")
         noise = self.observation.noise
         if noise is None or noise.depth is None:
             return np.ones(len(sample))
@@ -253,6 +256,11 @@ class Observer:
                 inside &= (y - v) ** 2 + (x - h) ** 2 > radius**2
             image[~inside] = np.nan
         return footprint
+
+
+def _papers(field):
+    """What results keep of a field, for `szmass.cite`."""
+    return {"references": list(field.references), "software": list(field.software)}
 
 
 def check_noise(noise, beam, shown):

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import vstack
 
 from szmass._utils.kinds import check_kind
+from szmass._utils.memory import check_memory
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
 from szmass._utils.seeds import check_count, check_seed
@@ -263,10 +264,19 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
     Raises
     ------
     InvalidInputError
-        An argument is out of range or of the wrong kind, or a column is missing.
+        An argument is out of range or of the wrong kind, a column is missing, or the maps do not
+        fit into memory.
     """
     if not len(sample):
         raise InvalidInputError("'sample' must have at least one cluster. Received: none")
+    observation, fields = get_observation(observation), get_fields(options.get("fields"))
+    maps = len(sample) * check_count(options.get("projections", 1), "projections")
+    # Parts, and what they are joined to: y, footprint and fields.
+    check_memory(
+        2 * maps * np.prod(observation.geometry.shape, dtype=float) * (5 + 4 * len(fields)),
+        f"{maps} maps with {len(fields)} fields beside y",
+        "Take them in parts (iter_simulate), or keep them on disk (make_dataset).",
+    )
     parts = list(
         iter_simulate(sample, observation, model=model, cosmology=cosmology, seed=seed, **options)
     )

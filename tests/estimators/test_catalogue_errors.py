@@ -6,6 +6,7 @@ import pytest
 
 from szmass.estimators import LikelihoodMass, MatchedFilterMass, ScalingRelationMass
 from szmass.estimators.checks import make_check_sample
+from szmass.exceptions import InvalidUnitError
 from szmass.maps.noise import NoiseModel
 from szmass.simulations import Observation, draw_flat, get_cluster_model, simulate
 
@@ -108,6 +109,13 @@ def test_no_error_changes_nothing(estimator):
         np.testing.assert_array_equal(found[name][:3], expected[name][:3])
     assert found["mass_errp"][3] > expected["mass_errp"][3]
     assert found["mass_errn"][3] > expected["mass_errn"][3]
+
+
+def test_errors_in_units_that_they_cannot_have():
+    sample = make_check_sample(2)
+    sample.table["pos_err"] = [1.0, 2.0]
+    with pytest.raises(InvalidUnitError, match="'pos_err' .* converts to arcmin.*no unit"):
+        LikelihoodMass().predict(sample)
 
 
 @pytest.mark.parametrize("tag", ["matched_filter", "likelihood"])

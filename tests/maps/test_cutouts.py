@@ -258,3 +258,16 @@ def test_files_that_are_no_cutouts_are_refused(tmp_path):
         (tmp_path / "cut.fits").write_bytes(content[: n * 2880])
         with pytest.raises(FileFormatError, match="truncated|not a stack"):
             CutoutStack.read(tmp_path / "cut.fits")
+
+
+def test_names_that_fits_cannot_hold_come_back(tmp_path):
+    data = np.zeros((2, 8, 8))
+    coord = SkyCoord([10.0, 20.0], [5.0, 6.0], unit="deg", frame="galactic")
+    geometry = CutoutGeometry((8, 8))
+    names = ["Å \\ 1 ", "plain"]
+    stack = CutoutStack(data, None, coord, names=names, geometry=geometry)
+    stack.write(tmp_path / "stack.fits")
+    assert CutoutStack.read(tmp_path / "stack.fits").names.tolist() == names
+    stack[0].write(tmp_path / "one.fits")
+    assert Cutout.read(tmp_path / "one.fits").name == names[0]
+    assert "ESCAPED" not in Cutout.read(tmp_path / "one.fits").meta

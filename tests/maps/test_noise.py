@@ -775,3 +775,11 @@ def test_images_that_are_not_flat_are_refused():
     )
     with pytest.raises(InvalidInputError, match="differ in size"):
         NoiseModel.from_empty_fields(stack)
+
+
+def test_gradient_variance_is_that_of_drawn_noise():
+    noise = NoiseModel.planck(depth=None)
+    maps = noise.draw(CutoutGeometry((128, 128), 0.8 * u.arcmin), 60, 3)
+    slopes = np.gradient(maps, 0.8, axis=(1, 2))
+    found = sum(slope[:, 1:-1, 1:-1].var() for slope in slopes)
+    assert noise.gradient_variance() == pytest.approx(found, rel=0.03)

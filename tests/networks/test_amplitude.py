@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from szmass.estimators import CNNMass
-from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.exceptions import FileFormatError, InvalidInputError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, NoiseModel
 from szmass.networks import (
     ARCHITECTURES,
@@ -29,7 +29,8 @@ from szmass.networks._responses import Response
 from szmass.networks.training._fit import model_arrays
 from szmass.networks.training._spectra import family_of
 from szmass.networks.training._stream import MapStream, OwnSignals
-from szmass.simulations import Observation, from_masses, simulate
+from szmass.results import MassFlag
+from szmass.simulations import Observation, draw_flat, from_masses, simulate
 
 NOISE = NoiseModel.planck(depth=None)
 INPUTS = NetworkInputs((96, 96), 1.7, NOISE)
@@ -349,3 +350,68 @@ def test_what_is_told_beyond_the_training_is_bounded():
     )
     assert np.all(np.isfinite(found))
     assert found[1] == found[2]
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"depth": [1, 1, 1]}, "'depth' must be one number, or one per cutout"),
+        ({"centring": [1, 1, 1]}, "'centring' must be one number, or one per cutout"),
+        ({"noise": None}, "'noise' must be a NoiseModel. Received: None"),
+    ],
+)
+def test_what_networks_cannot_be_told(told, message):
+    with pytest.raises(InvalidInputError, match=message):
+        load_networks().amplitude(
+            np.zeros((2, 96, 96)), [0.1, 0.2], **{"noise": NOISE, "depth": 1.0} | told
+        )
+
+
+def test_signals_that_no_cluster_has_are_flagged():
+    """Where no mass can be given, the flag says that the signal is why."""
+    clusters = from_masses([5e14] * 3 * u.solMass, 0.2)
+    sample = simulate(clusters, Observation(name="with", noise=NOISE), cosmology="PSZ2", seed=1)
+    factor = np.array([1, 1e3, 1e6])[:, np.newaxis, np.newaxis]
+    sample.cutouts = sample.cutouts.with_data(sample.cutouts.data * factor)
+    with pytest.warns(UnweighedClustersWarning, match="2 of 3"):
+        table = CNNMass(depth=1.0).predict(sample)
+    assert np.isfinite(table["mass"]).tolist() == [True, False, False]
+    assert ((table["flag"] & MassFlag.IMPLAUSIBLE) > 0).tolist() == [False, True, True]
+
+
+def test_cutouts_of_nearest_pixels_are_weighed_as_points_are():
+    """Their texture does not pass for signal: without noise clusters differ as filters do."""
+    clusters = draw_flat(60, mass=(4e14, 1e15) * u.solMass, redshift=(0.4, 0.9), seed=4)
+    networks, found = load_networks(), {}
+    for sampling in ("point", "nearest"):
+        observation = Observation(name="clean", sampling=sampling)
+        seen = simulate(clusters, observation, model="a10-spheres", cosmology="PSZ2", seed=1)
+        about = {"noise": NOISE, "depth": 1.0, "sampling": seen.cutouts.sampling}
+        found[sampling] = networks.amplitude(seen.cutouts.data, seen.redshift, **about)
+    ratio = found["nearest"] / found["point"]
+    assert ratio.std() < 0.07  # 0.16 where the filters take texture for sky
+    assert ratio.mean() == pytest.approx(1, abs=0.04)
+
+
+def test_nearest_pixels_displace_clusters():
+    sample = simulate(
+        draw_flat(3, seed=4),
+        Observation(name="nearest", sampling="nearest", noise=NOISE),
+        cosmology="PSZ2",
+        seed=1,
+    )
+    displacement = np.sqrt(sample.cutouts.sampling.windows().jitter)
+    assert 0.45 < displacement < 0.55
+    exact = CNNMass(depth=1.0).predict(sample)
+    said = CNNMass(depth=1.0, centring=2.5 * u.arcmin).predict(sample)
+    assert not np.any(said["flag"] & ~exact["flag"] & MassFlag.OUT_OF_DOMAIN)
+    networks, told = load_networks(), {"noise": NOISE, "sampling": sample.cutouts.sampling}
+    estimator = CNNMass(depth=1.0, weights=networks)
+    known = estimator._known(estimator._setup(sample.cutouts), sample)
+    np.testing.assert_allclose(known["centring"], displacement)
+    amplitude = networks.amplitude(
+        sample.cutouts.data, sample.redshift, depth=1.0, centring=displacement, **told
+    )
+    np.testing.assert_array_equal(
+        estimator._found(sample.cutouts.data, sample.redshift, np.arange(3), known), amplitude
+    )

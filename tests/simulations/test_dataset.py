@@ -536,9 +536,23 @@ def test_fields_lie_in_files_of_their_own(tmp_path, sample):
     shutil.rmtree(path / "fields" / "xray")
     found = SimulationDataset(path, dataset._attributes, dataset._rows).maps([3, 12], field="mass")
     np.testing.assert_array_equal(found, mocks_.fields["mass"].data[[3, 12]])
+    stack = dataset.field("mass", [3, 12])
+    expected = mocks_.fields["mass"][[3, 12]]
+    np.testing.assert_array_equal(stack.data, expected.data)
+    assert (stack.unit, stack.beam, stack.geometry) == (expected.unit, SMALL.beam, SMALL.geometry)
+    assert stack.names.tolist() == expected.names.tolist()
+    assert stack.meta == expected.meta
+    np.testing.assert_allclose(stack.coord.separation(expected.coord).arcsec, 0, atol=1e-6)
+    with pytest.raises(InvalidInputError, match="'name' must be a str"):
+        dataset.field(None)
     table = dataset.table(["mgas500", "concentration500"])
     np.testing.assert_array_equal(table["mgas500"], mocks_.table["mgas500"])
     with pytest.raises(UnknownNameError, match="no field 'galaxies'.*mass, xray"):
         dataset.maps(field="galaxies")
-    with pytest.raises(InvalidInputError, match="is another data set"):
+    with pytest.raises(InvalidInputError, match="name of one field"):
+        dataset.maps(field=["mass"])
+    with pytest.raises(InvalidInputError, match=r"is another data set \(fields.xray: .*null asked"):
         make_dataset(path, sample, SMALL, fields="mass", **options)
+    turned = dict(reversed(fields.items()))
+    with pytest.raises(InvalidInputError, match=r"\(fields: in another order\)"):
+        make_dataset(path, sample, SMALL, fields=turned, **options)

@@ -2,12 +2,21 @@
 
 import dataclasses
 import hashlib
+import tracemalloc
 
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.wcs import WCS
 
-from szmass.exceptions import InvalidInputError, InvalidUnitError, UnknownNameError
+from szmass.exceptions import (
+    FileFormatError,
+    InvalidInputError,
+    InvalidUnitError,
+    UnknownNameError,
+)
 from szmass.maps import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.physics import TabulatedCooling, get_cosmology
@@ -27,7 +36,9 @@ from szmass.simulations import (
     draw_clusters,
     draw_flat,
     from_masses,
+    read_fields,
     simulate,
+    write_fields,
 )
 from szmass.simulations.bodies import _triaxial
 from szmass.simulations.bodies.matter import nfw_mass
@@ -159,7 +170,10 @@ def test_maps_of_fields_are_no_cutouts(sample, mocks):
         ({"xray": {"exposure": 3}}, InvalidUnitError, "exposure"),
         ({"xray": {"exposure": 3 * u.m}}, InvalidUnitError, "exposure"),
         ({"xray": {"polytropic_index": 0.5}}, InvalidInputError, "polytropic_index"),
+        ({"xray": {"exposure": 1e30 * u.ks}}, InvalidInputError, "counts.*Make 'exposure'"),
         ({"galaxies": {"background": 3}}, InvalidUnitError, "background"),
+        ({"galaxies": {"background": 1e12 / u.arcmin**2}}, InvalidInputError, "Make 'background'"),
+        ({"galaxies": {"sigma_lnrichness": 90}}, InvalidInputError, "Make 'sigma_lnrichness'"),
         ({"galaxies": {"concentration": 0}}, InvalidInputError, "'concentration' must be one"),
         ({"galaxies": {"smoothed": 1}}, InvalidInputError, "'smoothed' True or False"),
     ],
@@ -173,6 +187,12 @@ def test_no_fields_and_no_clusters(sample):
     assert run(sample, []).fields == {}
     with pytest.raises(InvalidInputError, match="at least one cluster"):
         run(sample[:0], ALL)
+
+
+def test_maps_that_do_not_fit_into_memory_are_refused(sample, monkeypatch):
+    monkeypatch.setattr("szmass._utils.memory._available", lambda: 1e6)
+    with pytest.raises(InvalidInputError, match="20 maps with 3 fields.*iter_simulate"):
+        run(sample, ALL, projections=4)
 
 
 def test_fields_have_streams_and_columns_of_their_own(sample):
@@ -421,3 +441,142 @@ def _ring(x, at, sigma):
     from scipy.special import i0e
 
     return np.exp(-0.5 * ((x - at) / sigma) ** 2) * i0e(x * at / sigma**2) * x / sigma**2
+
+
+@pytest.fixture(scope="module")
+def turned(sample):
+    grid = CutoutGeometry((32, 48), 0.6 * u.arcmin, frame="icrs", rotation=20 * u.deg)
+    return run(sample, ALL, Observation(name="turned", beam=50 * u.arcsec, geometry=grid))
+
+
+def same(found, stack):
+    np.testing.assert_array_equal(found.data, stack.data)
+    assert (found.unit, found.geometry, found.beam) == (stack.unit, stack.geometry, stack.beam)
+    assert found.names.tolist() == stack.names.tolist()
+    assert found.meta == stack.meta
+    assert np.all(found.coord.separation(stack.coord) < 1e-6 * u.arcsec)
+    return True
+
+
+class TestFiles:
+    def test_fields_come_back(self, turned, tmp_path):
+        write_fields(turned.fields, tmp_path / "all.fits")
+        found = read_fields(tmp_path / "all.fits")
+        assert list(found) == list(ALL)
+        assert all(same(found[name], turned.fields[name]) for name in ALL)
+        back = turned[:]
+        back.fields = found
+        assert same(back[1:3].fields["xray"], turned.fields["xray"][1:3])
+        assert same(FieldStack.read(tmp_path / "all.fits", "galaxies"), turned.fields["galaxies"])
+        turned.fields["mass"].write(tmp_path / "one.fits.gz")
+        assert same(FieldStack.read(tmp_path / "one.fits.gz"), turned.fields["mass"])
+
+    def test_others_understand_the_files(self, turned, tmp_path):
+        """With astropy alone: the heaviest place of a map lies at the cluster, as the WCS says."""
+        turned.fields["mass"].write(tmp_path / "mass.fits")
+        with fits.open(tmp_path / "mass.fits") as hdus:
+            image, table = hdus["MASS"], hdus["POSITIONS"].data
+            assert u.Unit(image.header["BUNIT"]) == u.solMass / u.Mpc**2
+            assert "CRVAL" in str(hdus[0].header["COMMENT"])
+            plane, scale = image.data[2], u.Quantity(hdus[0].header["PIXSCALE"]).to_value(u.deg)
+            angle = u.Quantity(hdus[0].header["ROTATION"]).to_value(u.rad)
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [-scale, scale]
+        wcs.wcs.crval = table["lon"][2], table["lat"][2]
+        wcs.wcs.crpix = (np.array(plane.shape[::-1]) + 1) / 2
+        wcs.wcs.pc = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        place = wcs.pixel_to_world(*np.unravel_index(plane.argmax(), plane.shape)[::-1])
+        assert place.separation(turned.coord[2]) < 2 * u.arcmin
+        middle, up, right = (
+            wcs.pixel_to_world(23.5 + x, 15.5 + y) for x, y in [(0, 0), (0, 9), (9, 0)]
+        )
+        assert middle.position_angle(up).to_value(u.deg) == pytest.approx(20, abs=0.1)
+        assert middle.position_angle(right).to_value(u.deg) == pytest.approx(360 - 70, abs=0.1)
+        for ours in (turned.fields["mass"].wcs(2), turned.fields["mass"].wcs("MOCK 2")):
+            there = ours.world_to_pixel(wcs.pixel_to_world(5, 30))
+            np.testing.assert_allclose(there, (5, 30), atol=1e-6)
+        with pytest.raises(InvalidInputError, match="that of one map"):
+            turned.fields["mass"].wcs(slice(2))
+
+    def test_one_field_costs_one(self, sample, tmp_path):
+        names = [f"c{i}" for i in range(400)]
+        coord = SkyCoord(np.zeros(400), np.zeros(400), unit="deg")
+        about = {"geometry": CutoutGeometry((64, 64)), "names": names}
+        maps = np.zeros((400, 64, 64), np.float32)
+        stacks = [FieldStack(f"field{i}", maps, "ct", coord, **about) for i in range(5)]
+        write_fields(stacks, tmp_path / "five.fits")
+        tracemalloc.start()
+        found = FieldStack.read(tmp_path / "five.fits", "field3")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(found) == 400
+        assert peak < 1.5 * maps.nbytes
+
+    def test_odd_names_and_no_clusters(self, turned, tmp_path):
+        stack = turned.fields["mass"][:2]
+        stack.names = np.array(["Å \\ 1 ", "β"])
+        stack.write(tmp_path / "names.fits")
+        assert FieldStack.read(tmp_path / "names.fits").names.tolist() == stack.names.tolist()
+        stack[:0].write(tmp_path / "none.fits")
+        assert FieldStack.read(tmp_path / "none.fits").data.shape == (0, 32, 48)
+
+    def test_what_cannot_be_written(self, turned, tmp_path):
+        mass, xray = turned.fields["mass"], turned.fields["xray"]
+        for fields, message in [
+            ([], "at least one FieldStack"),
+            (mass, "a dict or a list"),
+            ([turned.cutouts], "'fields' must be a FieldStack"),
+            ([mass, mass], "each field once"),
+            ([mass, xray[::-1]], "same clusters"),
+            ([mass, xray[:2]], "same clusters"),
+        ]:
+            with pytest.raises(InvalidInputError, match=message):
+                write_fields(fields, tmp_path / "x.fits")
+        other = FieldStack(
+            "other",
+            mass.data[:, :, :32],
+            "ct",
+            mass.coord,
+            geometry=CutoutGeometry((32, 32)),
+            names=mass.names,
+        )
+        with pytest.raises(InvalidInputError, match="same grid"):
+            write_fields([mass, other], tmp_path / "x.fits")
+        assert not any(tmp_path.iterdir())
+        mass.write(tmp_path / "x.fits")
+        with pytest.raises(InvalidInputError, match="exists"):
+            xray.write(tmp_path / "x.fits")
+        xray.write(tmp_path / "x.fits", overwrite=True)
+        assert list(read_fields(tmp_path / "x.fits")) == ["xray"]
+
+    def test_files_that_hold_something_else(self, turned, tmp_path):
+        path = tmp_path / "f.fits"
+        write_fields(turned.fields, path)
+        with pytest.raises(UnknownNameError, match="no field 'mas'. Did you mean 'mass'"):
+            FieldStack.read(path, "mas")
+        with pytest.raises(UnknownNameError, match="several fields.*mass, xray, galaxies"):
+            FieldStack.read(path)
+        turned.cutouts.write(tmp_path / "y.fits")
+        with pytest.raises(FileFormatError, match="no fields of simulated clusters"):
+            read_fields(tmp_path / "y.fits")
+        with fits.open(path) as hdus:
+            hdus["POSITIONS"].data = hdus["POSITIONS"].data[:2]
+            hdus.writeto(tmp_path / "lost.fits")
+        with pytest.raises(FileFormatError, match="not complete"):
+            read_fields(tmp_path / "lost.fits")
+        for key, value in [("PIXSCALE", "3 furlong"), ("GEOFRAME", "lunar"), ("SHAPE1", "x")]:
+            with fits.open(path) as hdus:
+                hdus[0].header[key] = value
+                hdus.writeto(tmp_path / "odd.fits", overwrite=True)
+            with pytest.raises(FileFormatError, match="odd.fits"):
+                read_fields(tmp_path / "odd.fits")
+        for key, value in [("META", "{"), ("BUNIT", "zorkmid"), ("BEAM", "3")]:
+            with fits.open(path) as hdus:
+                hdus["XRAY"].header[key] = value
+                hdus.writeto(tmp_path / "odd.fits", overwrite=True)
+            with pytest.raises(FileFormatError, match="field xray"):
+                read_fields(tmp_path / "odd.fits")
+            assert same(FieldStack.read(tmp_path / "odd.fits", "mass"), turned.fields["mass"])
+        path.write_bytes(path.read_bytes()[:20000])
+        with pytest.raises(FileFormatError, match="truncated"):
+            read_fields(path)

@@ -1,6 +1,7 @@
 """Gas of clusters, and maps of it."""
 
 import dataclasses
+import tracemalloc
 
 import astropy.units as u
 import numpy as np
@@ -21,7 +22,7 @@ from szmass.simulations import (
     draw_flat,
     from_masses,
 )
-from szmass.simulations.bodies import _substructure, _triaxial, profile_scatter
+from szmass.simulations.bodies import _fourier, _substructure, _triaxial, profile_scatter
 from szmass.simulations.bodies.painting import PressureBodies
 
 SMOOTH = CLUSTER_MODELS["a10"].smooth()
@@ -318,3 +319,32 @@ def test_samples_without_truth_are_refused():
     sample.table.remove_column("mass_true")
     with pytest.raises(InvalidInputError, match="no column 'mass_true'"):
         draw_clusters(sample, cosmology=get_cosmology("PSZ2"), seed=1)
+
+
+def test_small_fields_of_large_clusters_take_little_memory(monkeypatch):
+    """In strips of a grid as by its transform, in a tenth of the memory."""
+    sample = from_masses([8e14] * u.solMass, 0.1)
+    clusters = draw_clusters(sample, "a10", cosmology="PSZ2", seed=1)
+    geometry = CutoutGeometry((40, 48), 3 * u.arcsec)
+    painter = ClusterPainter("a10", geometry=geometry, beam=15 * u.arcsec)
+
+    def painted():
+        tracemalloc.start()
+        maps, _ = painter.paint(clusters, seed=1)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        painter.grid._kept.clear()
+        return maps[0, 0], peak
+
+    whole, much = painted()
+    monkeypatch.setattr(_fourier, "_MOST", 2**14)
+    monkeypatch.setattr(_fourier, "_AT_ONCE", 2**18)
+    found, little = painted()
+    np.testing.assert_allclose(found, whole, atol=1.5e-6 * whole.max(), rtol=0)
+    assert little < 0.1 * much
+    monkeypatch.setattr("szmass._utils.memory._available", lambda: 1e6)
+    painter = ClusterPainter(
+        "a10", geometry=CutoutGeometry((3000, 3000), 1 * u.arcsec), beam=5 * u.arcsec
+    )
+    with pytest.raises(InvalidInputError, match="A field of 3000 x 3000 pixels.*fewer pixels"):
+        painter.paint(clusters, seed=1)

@@ -59,7 +59,7 @@ class FieldNoise:
         white = _FLOOR**2 * self._lags[0, 0]
         if jitter:
             # Displaced values differ by the gradient of the map: white noise of the pixels.
-            white += jitter * _gradient_variance(noise) / self.block**2
+            white += jitter * noise.gradient_variance() / self.block**2
         self._lags[0, 0] += white
         self._factor = None
         self.inverse = self._inverse()
@@ -198,13 +198,6 @@ def _fits(shape, block):
     return block == 1 or all(
         _count(n, block) > 0 and (n - _count(n, block) * block) % 2 == 0 for n in shape
     )
-
-
-def _gradient_variance(noise):
-    """Variance of the gradient of the noise [y^2 / arcmin^2], both axes together."""
-    ell = np.linspace(0, noise.ell[-1], 8000)
-    power = noise.spectrum(ell).to_value(u.sr)
-    return np.trapezoid(ell**3 * power, ell) / (2 * np.pi) * (np.pi / 10800) ** 2
 
 
 def _block_covariance(noise, variance, counts, block, pixel):

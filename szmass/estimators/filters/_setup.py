@@ -76,6 +76,8 @@ class MatchedFilters:
         self.variance = beam**2 / (8 * np.log(2))
         self._warn_unknown(pixel)
         self.variance += signal
+        #: By how much, per axis [arcmin], nearest pixels displace what is in them.
+        self.displacement = np.sqrt(jitter)
         self._arguments = (geometry.shape, pixel, beam, self.noise, extra, jitter)
 
     def _warn_unknown(self, pixel):

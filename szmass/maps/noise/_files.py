@@ -9,10 +9,10 @@ from astropy.table import QTable
 
 from szmass._io.files import atomic_path
 from szmass._io.fits import open_fits
+from szmass._io.headers import understood
 from szmass._tables.files import read_table, table_format, write_table
 from szmass._tables.forms import form_of
 from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.maps._headers import understood
 from szmass.maps.noise.depth import DepthMap, depth_from_dict
 
 _KIND = "szmass noise model"

@@ -8,6 +8,7 @@ from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import check_geometry
 from szmass.maps.sampling import check_beam
+from szmass.physics.cosmology import ARCMIN_PER_RADIAN
 
 # Correlation functions are tabulated with so many nodes per wave of the highest multipole that
 # matters, the one below which all but this part of the variance is.
@@ -307,6 +308,20 @@ class NoiseSpectrum:
                 "Give either 'geometry' or 'ell_min': both say what is left out."
             )
         return float(np.sqrt(self._power.variance_in_field(*grid_of(geometry), pixel)))
+
+    def gradient_variance(self):
+        """Give the variance of the gradient of the noise at depth 1, both axes together.
+
+        Values that are displaced by a small random distance differ by the gradient times that.
+
+        Returns
+        -------
+        float
+            In y squared per arcmin squared.
+        """
+        ell = np.linspace(0, self.ell[-1], 8000)
+        power = ell**3 * self.spectrum(ell).value
+        return float(np.trapezoid(power, ell) / (2 * np.pi) / ARCMIN_PER_RADIAN**2)
 
     def correlation(self, separation):
         """Give the covariance of two pixels at depth 1.

@@ -8,6 +8,7 @@ finer grid. The period of the grid is so large that no component's periodic imag
 import numpy as np
 from scipy import fft
 
+from szmass._utils.memory import check_memory
 from szmass.exceptions import InvalidInputError
 from szmass.physics.templates import K_MAX, N_K, table_length, table_position
 from szmass.simulations.bodies._triaxial import projected_stretch
@@ -20,6 +21,10 @@ _FINEST = 8
 
 # Modes of grids that are kept, and modes times components that are worked on at a time.
 _KEPT, _AT_ONCE = 2**22, 2**22
+
+# Grids of more modes are transformed in strips of so many, in bounded memory, where the field is a
+# small part of the period; elsewhere one mode takes so many bytes.
+_MOST, _STRIP, _BYTES = 2**21, 2**17, 200
 
 
 class Window:
@@ -76,7 +81,17 @@ class FieldGrid:
         reach = np.max(np.abs(offset).max(axis=1) + 5 * longest)
         n = self.size(reach)
         row = np.minimum(np.arange(len(amplitude)), 1)
-        return self.image(n, self.spectrum(n, tables, row, amplitude, stretch, offset))
+        components = tables, row, amplitude, stretch, offset
+        modes = (self.window.k_max * n * self.pixel) ** 2 / (8 * np.pi)
+        if modes > _MOST:
+            if n > 2 * max(self.shape):
+                return self._in_strips(n, components)
+            check_memory(
+                _BYTES * modes,
+                f"A field of {self.shape[0]} x {self.shape[1]} pixels",
+                "Take fewer pixels, or a wider 'beam'.",
+            )
+        return self.image(n, self.spectrum(n, *components))
 
     def _modes(self, n):
         if n not in self._kept:
@@ -87,12 +102,16 @@ class FieldGrid:
             self._kept[n] = made
         return self._kept[n]
 
-    def _make_modes(self, n):
-        """Wave numbers [1 / arcmin] within the window, their places in the half-plane, factors."""
+    def _wave_numbers(self, n):
+        """Wave numbers [1 / arcmin] of the half-plane, along rows and columns."""
+        n, pixel = n * self._fine, self.pixel / self._fine
+        return 2 * np.pi * fft.rfftfreq(n, pixel), 2 * np.pi * fft.fftfreq(n, pixel)
+
+    def _make_modes(self, n, rows=slice(None)):
+        """Wave numbers within the window, their places in rows of the half-plane, factors."""
         pixel = self.pixel / self._fine
-        n = n * self._fine
-        kx = 2 * np.pi * fft.rfftfreq(n, pixel)
-        ky = 2 * np.pi * fft.fftfreq(n, pixel)
+        kx, ky = self._wave_numbers(n)
+        ky = ky[rows]
         square = ky[:, np.newaxis] ** 2 + kx**2
         iy, ix = np.nonzero(square <= self.window.k_max**2)
         square = square[iy, ix]
@@ -118,7 +137,9 @@ class FieldGrid:
         Each has a row of the transforms ``tables``, an amplitude [arcmin2], xx, xy, yy of Q (C, 3)
         in k_scaled^2 = k Q k [arcmin2], and its place right of and above the middle [arcmin].
         """
-        modes = self._modes(n)
+        return self._added(self._modes(n), tables, row, amplitude, stretch, offset)
+
+    def _added(self, modes, tables, row, amplitude, stretch, offset):
         step = max(1, _AT_ONCE // modes["flat"].size)
         total = 0
         for start in range(0, len(amplitude), step):
@@ -155,3 +176,23 @@ class FieldGrid:
         plane.reshape(-1)[flat] = spectrum
         ny, nx = self.shape
         return fft.irfft2(plane, s=(n, n))[: ny * step : step, : nx * step : step]
+
+    def _in_strips(self, n, components):
+        """Map of components as `image` gives it, from some rows of the half-plane after the other.
+
+        The period is much longer than the field, so that the transform is a product of matrices.
+        """
+        kx, ky = self._wave_numbers(n)
+        along, across = (
+            np.exp(1j * np.outer(k, self.pixel * np.arange(length))).astype(np.complex64)
+            for k, length in ((kx, self.shape[1]), (ky, self.shape[0]))
+        )
+        along[1:] *= 2  # for the other half of the plane
+        rows = np.flatnonzero(np.abs(ky) <= self.window.k_max)
+        image = np.zeros(self.shape)
+        for part in np.array_split(rows, 1 + len(rows) * len(kx) // _STRIP):
+            modes = self._make_modes(n, part)
+            plane = np.zeros((len(part), len(kx)), dtype=np.complex64)
+            plane.reshape(-1)[modes["flat"]] = self._added(modes, *components)
+            image += (across[part].T @ (plane @ along)).real
+        return image / (n * self._fine) ** 2

@@ -29,11 +29,17 @@ class ClusterField(abc.ABC):
     smooth : bool
         Whether maps are seen through beam and pixels of the observation, as Compton-y is. Counts
         of points are not.
+    references : tuple of str
+        ADS bibcodes of the papers to cite for it, as its options are.
+    software : tuple of str
+        Packages that it needs and that are to be cited.
     """
 
     name = None
     unit = None
     smooth = True
+    references = ()
+    software = ()
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -128,6 +134,15 @@ def _made(field, options):
             f"A field must be a name ({', '.join(FIELDS)}) or a ClusterField. Received: {field!r}"
         )
     return field
+
+
+def check_counts(field, mean, cure, most=1e18):
+    """Refuse mean numbers of a field from which no Poisson numbers can be drawn."""
+    if np.size(mean) and not np.max(mean) < most:
+        raise InvalidInputError(
+            f"The field {field.name!r} would have {np.max(mean):.3g} counts in one place, more "
+            f"than can be drawn. {cure}"
+        )
 
 
 def normals(field, fields, n):

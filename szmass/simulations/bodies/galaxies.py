@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.memory import check_memory
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.physics.cosmology import ARCMIN_PER_RADIAN, angular_diameter_distance
@@ -24,6 +25,14 @@ _EDGE = _substructure.RADIUS_MAX
 _M200M, _C500 = MassDefinition.parse("200m"), 3.0
 
 _X = np.linspace(0.0, 1.0, 512)
+
+
+# Bytes that one galaxy takes while it is placed.
+_BYTES = 200
+
+
+def _check_number(number, option):
+    check_memory(_BYTES * number, f"{number:.3g} galaxies in one field", f"Make {option} less.")
 
 
 def _radii(uniform, concentration):
@@ -85,7 +94,7 @@ class GalaxyField(ClusterField):
                 raise InvalidInputError(
                     f"'{key}' must be one number from {low:g} to 100. Received: {value}"
                 )
-        if not isinstance(self.matter, MassField) or not isinstance(self.smoothed, bool):
+        if not isinstance(self.matter, MassField) or not isinstance(self.smoothed, bool | np.bool_):
             raise InvalidInputError(
                 "'matter' must be a MassField, 'smoothed' True or False. Received: "
                 f"{self.matter!r} and {self.smoothed!r}"
@@ -101,6 +110,16 @@ class GalaxyField(ClusterField):
     def unit(self):
         """Counts, or their density."""
         return u.arcmin**-2 if self.smoothed else u.ct
+
+    @property
+    def references(self):
+        """ADS bibcodes of the papers to cite, those of the matter among them."""
+        return ("2019MNRAS.482.1352M", "2004ApJ...610..745L", *self.matter.references)
+
+    @property
+    def software(self):
+        """What the matter needs."""
+        return self.matter.software
 
     def richness(self, mass, redshift, cosmology):
         """Compute the median richness of masses.
@@ -137,6 +156,7 @@ class GalaxyField(ClusterField):
         aperture = (richness / 100) ** 0.2 / cosmology.h * mpc
         whole = richness / self._in_cylinder(aperture / matter.theta500)
         members = np.empty(len(clusters), dtype=int)
+        _check_number(np.max(whole, initial=0), "'sigma_lnrichness'")
         for i, (views, stream) in enumerate(zip(maps, streams, strict=True)):
             members[i] = stream.poisson(whole[i])
             place = np.vstack([np.zeros(3), self._members(matter, i, members[i], stream)])
@@ -178,6 +198,7 @@ class GalaxyField(ClusterField):
             return np.empty((2, 0))
         pixel = fields.geometry.pixel_scale.to_value("arcmin")
         sides = np.array(fields.geometry.shape[::-1]) * pixel + 10 * fields.window.sigma
+        _check_number(density * sides.prod(), "'background'")
         stream = fields.generator(self, i, j)
         number = stream.poisson(density * sides.prod())
         return (stream.random((number, 2)) - 0.5).T * sides[:, np.newaxis]

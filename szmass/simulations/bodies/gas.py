@@ -16,7 +16,13 @@ from szmass.physics.cosmology import ARCMIN_PER_RADIAN, COMPTON, angular_diamete
 from szmass.physics.gas import IONS, electrons, get_gas_density_profile
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies import _triaxial
-from szmass.simulations.bodies.fields import FIELDS, ClusterField, normals, substructure
+from szmass.simulations.bodies.fields import (
+    FIELDS,
+    ClusterField,
+    check_counts,
+    normals,
+    substructure,
+)
 from szmass.simulations.bodies.models import set_amounts
 from szmass.simulations.bodies.painting import PressureBodies
 from szmass.simulations.bodies.profile_scatter import interpolated
@@ -177,6 +183,16 @@ class XRayField(ClusterField):
         """Counts with an exposure, otherwise surface brightness."""
         return u.erg / u.s / u.cm**2 / u.arcmin**2 if self.exposure is None else u.ct
 
+    @property
+    def references(self):
+        """ADS bibcodes of the papers to cite."""
+        # Scatter and correlations are those of a relation in any case.
+        baryons = self.baryons or get_baryon_model("tng")
+        states = get_gas_density_profile(_MEAN_PROFILE)
+        stars = baryons if "mstar500" in baryons.properties else get_baryon_model(_STARS)
+        parts = (self.profile, states, baryons, stars, self.cooling)
+        return tuple(dict.fromkeys(key for part in parts for key in part.references))
+
     def gas(self, fields):
         """Give the gas that `paint` paints.
 
@@ -317,6 +333,7 @@ class XRayField(ClusterField):
         for i, views in enumerate(maps):
             for j, image in enumerate(views):
                 mean = np.maximum(image, 0) * seen[i] + behind
+                check_counts(self, mean, "Make 'exposure', 'area' or 'background' less.")
                 image[:] = fields.generator(self, i, j).poisson(mean)
         return maps
 

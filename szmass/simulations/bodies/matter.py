@@ -9,7 +9,12 @@ import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.physics.concentration import CONCENTRATION_MODELS, CONCENTRATION_RANGE, model_mass
+from szmass.physics.concentration import (
+    CONCENTRATION_MODELS,
+    CONCENTRATION_PAPERS,
+    CONCENTRATION_RANGE,
+    model_mass,
+)
 from szmass.physics.cosmology import ARCMIN_PER_RADIAN, angular_diameter_distance
 from szmass.physics.halos import M500C, MassDefinition, density_at
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
@@ -17,6 +22,9 @@ from szmass.simulations.bodies import _triaxial
 from szmass.simulations.bodies.fields import FIELDS, ClusterField, normals, substructure
 
 __all__ = ["MassField"]
+
+# Papers on the profiles of haloes, whole and stripped.
+_HALOES = ("1997ApJ...490..493N", "2009JCAP...01..015B")
 
 # Concentration R500 / r_s of subhaloes and companions.
 _BOUND_C500 = 4.0
@@ -247,6 +255,22 @@ class MassField(ClusterField):
                 raise InvalidInputError(
                     f"'{key}' must be at least 0. Received: {getattr(self, key)!r}"
                 )
+
+    @property
+    def references(self):
+        """ADS bibcodes of the papers to cite."""
+        used = (
+            (isinstance(self.concentration, str), CONCENTRATION_PAPERS.get(self.concentration)),
+            (self.sigma_lnc > 0, "2022MNRAS.509.3441A"),
+            (self.flattening > 0, "2011ApJ...734...93L"),
+            (self.flattening > 0, "2015MNRAS.449.3171B"),
+        )
+        return (*_HALOES, *(paper for condition, paper in used if condition))
+
+    @property
+    def software(self):
+        """What computes concentrations."""
+        return ("colossus",) if isinstance(self.concentration, str) else ()
 
     def matter(self, fields):
         """Give the bodies that `paint` paints.

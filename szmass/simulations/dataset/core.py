@@ -11,7 +11,7 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass._tables.columns import column_parts
-from szmass._utils.kinds import as_path
+from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.quantities import as_doubles
 from szmass._utils.seeds import check_count, check_seed
 from szmass.clusters import ClusterSample
@@ -23,6 +23,7 @@ from szmass.maps.sampling import Sampling, get_sampling
 from szmass.simulations.dataset import _shards
 from szmass.simulations.dataset._rows import batches, mixed_blocks, split_clusters
 from szmass.simulations.dataset._truth import decode
+from szmass.simulations.stacks import FieldStack
 
 __all__ = ["SimulationDataset"]
 
@@ -262,9 +263,13 @@ class SimulationDataset:
         ------
         UnknownNameError
             The data set does not have that field.
+        InvalidInputError
+            More than one field is asked for.
         IntegrityError
             A shard is damaged.
         """
+        if not isinstance(field, str | None):
+            raise InvalidInputError(f"'field' must be the name of one field. Received: {field!r}")
         if field is not None and field not in self.fields:
             raise UnknownNameError(
                 f"The data set has no field {field!r} beside Compton-y. It has "
@@ -272,6 +277,44 @@ class SimulationDataset:
             )
         node = _shards.MAPS if field is None else f"{_shards.FIELDS}/{field}"
         return self._read(node, self._rows[self._positions(index)])
+
+    def field(self, name, index=slice(None)):
+        """Read maps of one field with names and positions, and no others.
+
+        Parameters
+        ----------
+        name : str
+            One of ``fields``.
+        index : slice or array-like, optional
+            Rows, or a mask.
+
+        Returns
+        -------
+        FieldStack
+            The maps.
+
+        Raises
+        ------
+        UnknownNameError
+            The data set does not have that field.
+        InvalidInputError
+            More than one field is asked for.
+        IntegrityError
+            A shard is damaged.
+        """
+        maps = self.maps(index, field=check_kind(name, "str", "name"))
+        table = self.take(index).table(["name", "coord"])
+        about = self._attributes["cutouts"]
+        return FieldStack(
+            name,
+            maps,
+            self.fields[name],
+            table["coord"],
+            geometry=self.geometry,
+            names=table["name"],
+            beam=about["fields"][name].get("beam"),
+            meta=about["meta"] | self.meta.get("fields", {}).get(name, {}),
+        )
 
     def _read(self, node, rows):
         """Read rows of an array, each chunk once."""

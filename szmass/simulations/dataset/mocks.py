@@ -138,7 +138,11 @@ def make_dataset(
     }
     if mock.fields:
         cutouts["fields"] = {
-            name: {"unit": stack.unit.to_string()} for name, stack in mock.fields.items()
+            name: {
+                "unit": stack.unit.to_string(),
+                "beam": None if stack.beam is None else str(stack.beam),
+            }
+            for name, stack in mock.fields.items()
         }
 
     def write_missing(folder, todo):

@@ -125,11 +125,21 @@ def differences(stored, asked, prefix=""):
         old, new = stored.get(key), asked.get(key)
         if old == new:
             continue
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, f"{prefix}{key}.")
+        named_old, named_new = _by_name(old), _by_name(new)
+        if named_old is not None and named_new is not None:
+            inner = differences(named_old, named_new, f"{prefix}{key}.")
+            found += inner or [f"{prefix}{key}: in another order"]
         else:
             found.append(f"{prefix}{key}: {_short(old)} there, {_short(new)} asked for")
     return found
+
+
+def _by_name(value):
+    """A dict, or a list of descriptions as a dict by their names; None for anything else."""
+    if isinstance(value, dict):
+        return value
+    named = isinstance(value, list) and all(isinstance(v, dict) and "name" in v for v in value)
+    return {entry["name"]: entry for entry in value} if named and value else None
 
 
 def _short(value):
