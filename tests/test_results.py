@@ -30,7 +30,7 @@ OTHER = {
     "mass_err": "column of foreign lensing tables",
     "mass_errn": "column of a lensing table, which has one method",
     "mass_errp": "column of a lensing table, which has one method",
-    "mass_limits": "masses of a fit by redshift, in the card of a baryon model",
+    "mass_limits": "masses of a fit, or of counted haloes, in cards and meta",
     "mass_range": "masses of a fit, in the card of a baryon model",
     "flag_names": "function of the report",
 }

@@ -174,9 +174,9 @@ def _counted(table, cone, column, n, variance, *, above, quantity):
     table["n_err_sample"] = np.sqrt(sample)
     table["n_err"] = np.sqrt(number + sample)
     meta = cone.table.meta
-    if "mass_limits_msun" in meta and here.any():
+    if "mass_limits" in meta and here.any():
         mass = cone.table["m500c"][here].to_value("solMass")
-        near = np.mean(mass < _NEAR * meta["mass_limits_msun"][0])
+        near = np.mean(mass < _NEAR * meta["mass_limits"][0])
         table.meta["near_lowest_mass"] = round(float(near), 4)
     table.meta.update(
         quantity=quantity,

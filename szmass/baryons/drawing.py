@@ -119,7 +119,7 @@ def draw_halos(
         area_deg2=area,
         footprint="disc around the North Galactic pole" if area < FULL_SKY else "whole sky",
         halos="Tinker et al. (2008), without clustering",
-        mass_limits_msun=[float(m) for m in mass],
+        mass_limits=[float(m) for m in mass],
         redshift_limits=[float(z) for z in redshift],
         cosmology=str(cosmology.name),
         halo_seed=seed,
