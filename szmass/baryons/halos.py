@@ -41,8 +41,8 @@ class HaloCatalog:
         ``c_to_a``, ``b_to_a``, ``half_mass_scale``, ``last_merger_scale``, ``accretion_rate``
         [solMass/yr], ``delta_r``, ``f_s``, ``eta``, ``relaxed``; ``m500c_at_0.9`` and the like
         [solMass], M500c at these shares of the scale factor; ``x``, ``y``, ``z`` [Mpc, comoving],
-        or ``ra``, ``dec`` [deg]; and baryons, `szmass.physics.PROPERTIES`, of a simulation that has
-        them. None but the redshift is needed.
+        or ``ra``, ``dec`` [deg]; and baryons of a simulation that has them, by the names of
+        ``szmass.physics.PROPERTIES``. None but the redshift is needed.
     cosmology : str or `~astropy.cosmology.FLRW`, optional
         That of the simulation.
     meta : dict, optional

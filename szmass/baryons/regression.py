@@ -141,7 +141,7 @@ def fit_baryon_model(
         One row per halo, with the columns of targets, features and groups. Rows in which a value is
         missing or cannot be are left out, and counted in the card.
     targets : sequence of str, optional
-        Properties: keys of `szmass.physics.PROPERTIES`.
+        Properties: keys of ``szmass.physics.PROPERTIES``.
     features : sequence of str, optional
         Columns of haloes; ``m500c`` and ``redshift`` are always among them.
     method : str, optional

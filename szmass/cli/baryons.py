@@ -93,8 +93,8 @@ def _names(ctx, param, value):
 def baryons(halos, fit, output, models, targets, features, groups, method, folds, **others):
     """Predict gas, stars and X-rays of the haloes of a catalogue, or fit a model.
 
-    HALOS is a file of Rockstar (out_*.list), consistent-trees (hlist_*.list), their
-    HDF5, AHF (*_halos), or a table in FITS, HDF5, Parquet, ECSV, VOTable or CSV. The output has
+    HALOS is a file of Rockstar (out_128.list), consistent-trees (hlist_1.00000.list), their
+    HDF5, AHF (..._halos), or a table in FITS, HDF5, Parquet, ECSV, VOTable or CSV. The output has
     one row per halo: each property with the scatter down and up, and flags. Files of
     any length are read, predicted and written in pieces.
 
