@@ -1,11 +1,11 @@
 """Flags of a table of morphology, and what each means in words."""
 
-import enum
+from szmass._utils.flags import WordedFlag
 
 __all__ = ["MorphologyFlag"]
 
 
-class MorphologyFlag(enum.IntFlag):
+class MorphologyFlag(WordedFlag):
     """Bits of the column ``flag`` of a table of morphology; 0 means that nothing is to be said.
 
     Examples
@@ -31,25 +31,3 @@ class MorphologyFlag(enum.IntFlag):
     NO_FIT = 2048, "The ellipse or the Gaussian was not found: its value is missing."
     FAILED = 4096, "The measurement stopped with an error."
     NO_BACKGROUND = 8192, "The ring of the background has no valid pixel: nothing is measured."
-
-    def __new__(cls, value, words=""):
-        """Make a bit; ``words`` is what it means."""
-        bit = int.__new__(cls, value)
-        bit._value_, bit.words, bit.__doc__ = value, words, words
-        return bit
-
-    @classmethod
-    def describe(cls, value):
-        """Name the bits of a flag.
-
-        Parameters
-        ----------
-        value : int
-            A value of the column ``flag``.
-
-        Returns
-        -------
-        str
-            Names joined by ``|``, empty for 0.
-        """
-        return "|".join(bit.name for bit in cls if int(value) & bit)

@@ -1,16 +1,15 @@
 """Flags of masses, and what each means in words."""
 
-import enum
-
 import numpy as np
 
 from szmass._tables.columns import column_parts
+from szmass._utils.flags import WordedFlag
 from szmass.exceptions import FileFormatError
 
 __all__ = ["FLAG_WORDS", "MassFlag", "flags_in"]
 
 
-class MassFlag(enum.IntFlag):
+class MassFlag(WordedFlag):
     """Bits of the column ``flag``; 0 means that nothing is to be said.
 
     Examples
@@ -36,28 +35,6 @@ class MassFlag(enum.IntFlag):
     OUT_OF_DOMAIN = 2048, "The cutout looks unlike those that the network was trained on."
     IMPLAUSIBLE = 4096, "A value is beyond what clusters have, such as y > 0.01: look at the units."
     FAILED = 8192, "The estimator stopped with an error, or gave no mass and no reason."
-
-    def __new__(cls, value, words=""):
-        """Make a bit; ``words`` is what it means."""
-        bit = int.__new__(cls, value)
-        bit._value_, bit.words, bit.__doc__ = value, words, words
-        return bit
-
-    @classmethod
-    def describe(cls, value):
-        """Name the bits of a flag.
-
-        Parameters
-        ----------
-        value : int
-            A value of the column ``flag``.
-
-        Returns
-        -------
-        str
-            Names joined by ``|``, empty for 0.
-        """
-        return "|".join(bit.name for bit in cls if int(value) & bit)
 
 
 def flags_in(column, name):

@@ -1,7 +1,6 @@
 """What haloes hold of gas and stars in one named physics: the contract of such models."""
 
 import abc
-import enum
 from typing import ClassVar
 
 import astropy.units as u
@@ -9,6 +8,7 @@ import numpy as np
 from astropy.table import QTable, Table
 from astropy.utils.masked import Masked
 
+from szmass._utils.flags import WordedFlag
 from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
 from szmass._utils.seeds import generator
@@ -55,7 +55,7 @@ _TOGETHER = 2**14
 _MOST_STRETCHED = 3.0
 
 
-class BaryonFlag(enum.IntFlag):
+class BaryonFlag(WordedFlag):
     """Bits of the column ``flag`` of predicted properties; 0 means that nothing is to be said.
 
     Examples
@@ -71,28 +71,6 @@ class BaryonFlag(enum.IntFlag):
     MISSING_FEATURE = 8, "A column that the model needs has no value, or one that cannot be."
     SUBHALO = 16, "The halo lies in a larger one: models are of hosts, with all that they hold."
     DUPLICATE = 32, "Another row has the same id and redshift."
-
-    def __new__(cls, value, words=""):
-        """Make a bit; ``words`` is what it means."""
-        bit = int.__new__(cls, value)
-        bit._value_, bit.words, bit.__doc__ = value, words, words
-        return bit
-
-    @classmethod
-    def describe(cls, value):
-        """Name the bits of a flag.
-
-        Parameters
-        ----------
-        value : int
-            A value of the column ``flag``.
-
-        Returns
-        -------
-        str
-            Names joined by ``|``, empty for 0.
-        """
-        return "|".join(bit.name for bit in cls if int(value) & bit)
 
 
 class BaryonModel(abc.ABC):
