@@ -25,8 +25,8 @@ from szmass.baryons._columns import (
     FileUnit,
     bare,
     file_unit,
+    refuse_implausible,
 )
-from szmass.baryons._plausible import refuse_implausible
 from szmass.baryons._text import TextSource, text_format
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError, SzmassWarning
 from szmass.physics import MassDefinition, get_cosmology

@@ -3,7 +3,6 @@
 Every function draws on the matplotlib Axes that it is given, or on new ones, and gives them back.
 """
 
-from szmass.plots._baryons import plot_importance
 from szmass.plots._cutouts import plot_cutout, plot_gallery
 from szmass.plots._errors import (
     plot_error_distribution,
@@ -12,6 +11,7 @@ from szmass.plots._errors import (
     plot_selection,
     plot_training,
 )
+from szmass.plots._halos import plot_counts, plot_importance, plot_sky
 from szmass.plots._masses import (
     plot_mass_comparison,
     plot_mass_posteriors,
@@ -20,7 +20,6 @@ from szmass.plots._masses import (
 )
 from szmass.plots._morphology import plot_morphology
 from szmass.plots._profiles import plot_cluster, plot_profile, plot_saliency, plot_stack
-from szmass.plots._skies import plot_counts, plot_sky
 
 __all__ = [
     "plot_cluster",

@@ -1,4 +1,4 @@
-"""Plots of light cones: numbers of clusters, and the whole sky."""
+"""Plots of haloes: what tells what they hold, numbers of them, and the whole sky."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.kinds import check_kind
+from szmass.baryons import importance_table
 from szmass.exceptions import InvalidInputError
 from szmass.plots.style import (
     COLOURS,
@@ -20,6 +21,54 @@ from szmass.plots.style import (
 _LABELS = {"flux": "flux", "value": "S", "snr": "signal-to-noise ratio $q$", "y500": "$Y_{500}$"}
 # Width of a picture of the sky [pixels], and the upper end of its colours as a share of pixels.
 _WIDTH, _BRIGHTEST = 1200, 99.7
+
+
+def plot_importance(model, *, ax=None):
+    """Draw how much the scatter of each property grows when a feature is permuted.
+
+    Parameters
+    ----------
+    model : `~szmass.physics.RegressedBaryonModel`
+        A model of `~szmass.baryons.fit_baryon_model`, with importances in its card.
+    ax : `~matplotlib.axes.Axes`, optional
+        Axes to draw on; new ones by default.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes, with a bar for each feature and property; its error is the standard deviation
+        over folds.
+
+    Raises
+    ------
+    InvalidInputError
+        The card has no importances.
+    """
+    check_kind(model, "RegressedBaryonModel", "model")
+    if "importance" not in model.card:
+        raise InvalidInputError(
+            "'model' must have importances: fit it with importance=True. Received: "
+            f"{model.name!r}, whose card has none"
+        )
+    table = importance_table(model)[::-1]
+    ax = new_axes(ax)
+    height = 0.8 / len(model.properties)
+    place = np.arange(len(table))
+    for j, name in enumerate(model.properties):
+        ax.barh(
+            place + (len(model.properties) / 2 - j - 0.5) * height,
+            np.maximum(table[name], 1e-5),
+            height,
+            xerr=table[f"{name}_err"],
+            color=COLOURS[j % len(COLOURS)],
+            label=name,
+        )
+    ax.set_yticks(place, table["feature"])
+    ax.set_xscale("log")
+    ax.set_xlim(1e-5)
+    ax.set_xlabel("Growth of the scatter of ln")
+    ax.legend()
+    return ax
 
 
 def plot_counts(counts, *, ax=None, points=None, scale=1.0):
