@@ -28,7 +28,7 @@ __all__ = ["main"]
 # Command `name` is the function of that name in the module `szmass.cli.<name>`.
 _COMMANDS = (
     "catalog", "cite", "demo", "estimate", "fetch", "info", "match", "report", "reproduce",
-    "simulate", "train",
+    "simulate", "state", "train",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from scipy.special import ndtr
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
+from szmass.maps import CutoutGeometry
 from szmass.maps.noise import get_noise_model
 from szmass.morphology.state_estimators import STATE_ESTIMATORS, StateEstimates, StateEstimator
 from szmass.morphology.state_fits import StateFits, measure_for_states
@@ -79,6 +80,12 @@ class MorphologyState(StateEstimator):
     workers: int = 1
 
     @property
+    def geometry(self):
+        """The grid of the mocks that were fitted."""
+        card = self._loaded().card
+        return CutoutGeometry(tuple(card["shape"]), card["pixel_arcmin"] * u.arcmin)
+
+    @property
     def needs(self):
         """A redshift, cutouts, and the column of masses."""
         return frozenset({"redshift", "cutout", self.mass})
@@ -96,7 +103,7 @@ class MorphologyState(StateEstimator):
             "fits": card["name"],
             "trained_on": dict(card["training"]),
             "metrics": {
-                name: {key: value for key, value in found["all"].items()}
+                name: dict(found["all"])
                 for name, found in card["metrics"].items()
                 if name == self.definition
             },

@@ -42,6 +42,7 @@ STATE_COLUMNS = {
     "flag": "Sum of bits, see szmass.morphology.StateFlag",
 }
 _NUMBERS = tuple(STATE_COLUMNS)[2:7]
+# Nearer, velocities hide the distance; beyond, a number stands for "not known".
 _REDSHIFTS = (0.001, 5.0)
 
 
@@ -133,6 +134,11 @@ class StateEstimator(ABC):
         StateEstimates
             One entry per cluster, in order.
         """
+
+    @property
+    def geometry(self):
+        """The grid that cutouts should have, or None where any will do."""
+        return None
 
     @property
     def needs(self):

@@ -1,5 +1,6 @@
 """Fits of the dynamical state to mock clusters as the data see them, for each signal-to-noise."""
 
+import functools
 import hashlib
 import importlib.resources
 import json
@@ -171,9 +172,9 @@ class StateFits:
     Parameters
     ----------
     card : dict
-        What the fits are about: "name", "beam_arcmin", "pixel_arcmin", "bands", "edges" (of the
-        classes, by band), "preset", "center", "log10_mass" and "redshift" (ranges of the mocks),
-        "training" and "metrics".
+        What the fits are about: "name", "beam_arcmin", "pixel_arcmin", "shape", "bands", "edges"
+        (of the classes, by band), "preset", "center", "log10_mass" and "redshift" (ranges of the
+        mocks), "training" and "metrics".
     regressions : dict of str to dict of tuple to StateRegression
         By the name of the definition and the class, a number for each band.
     priors : dict of str to StateRegression
@@ -258,6 +259,7 @@ class StateFits:
             "name": name,
             "beam_arcmin": stack.beam.to_value(u.arcmin),
             "pixel_arcmin": stack.geometry.pixel_scale.to_value(u.arcmin),
+            "shape": list(stack.geometry.shape),
             "bands": bands,
             "edges": {band: [float(edge) for edge in values] for band, values in edges.items()},
             "preset": preset,
@@ -469,8 +471,7 @@ class StateFits:
             The arrays are not those of the card.
         """
         if isinstance(path, str) and path in shipped_fits():
-            with importlib.resources.as_file(_SHIPPED) as folder:
-                return cls._read(folder / f"{path}.json")
+            return _shipped(path)
         path = as_path(path, "fits")
         if not path.is_file():
             raise UnknownNameError(
@@ -500,6 +501,12 @@ class StateFits:
             if isinstance(err, FileFormatError):
                 raise
             raise FileFormatError(f"{path} are no fits of states: {err}") from err
+
+
+@functools.cache
+def _shipped(name):
+    with importlib.resources.as_file(_SHIPPED) as folder:
+        return StateFits._read(folder / f"{name}.json")
 
 
 def shipped_fits():
