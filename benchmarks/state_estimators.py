@@ -102,7 +102,7 @@ def buried(number, seed):
     prior = np.quantile(others, LEVELS)
     print(f"\nBuried, S/N below 1: {low.sum()} clusters, flag PRIOR in "
           f"{np.mean(flag[low] & 16 > 0):.2f}; mean of median and half-width of 68 % of log10 chi "
-          f"{q[:, 2].mean():.3f} {np.mean(q[:, 3] - q[:, 1]) / 2:.3f}; of {len(others)} other mocks "
+          f"{q[:, 2].mean():.3f} {np.mean(q[:, 3] - q[:, 1]) / 2:.3f}; of {len(others)} mocks "
           f"{prior[2]:.3f} {(prior[3] - prior[1]) / 2:.3f}; P(relaxed) {p[low].mean():.3f}, "
           f"{np.mean(others > 0):.3f}")  # fmt: skip
 

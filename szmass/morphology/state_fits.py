@@ -20,6 +20,7 @@ from szmass.exceptions import (
     CardMismatchError,
     FileFormatError,
     InvalidInputError,
+    SzmassError,
     UnknownNameError,
 )
 from szmass.maps import aperture_photometry
@@ -498,7 +499,7 @@ class StateFits:
                     regressions[definition] = dict(zip(keys, _unpack(*own, "fit"), strict=True))
             return cls(card, regressions, priors)
         except (KeyError, TypeError, ValueError, OSError) as err:
-            if isinstance(err, FileFormatError):
+            if isinstance(err, SzmassError):
                 raise
             raise FileFormatError(f"{path} are no fits of states: {err}") from err
 
