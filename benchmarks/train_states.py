@@ -17,6 +17,7 @@ for _library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 import astropy.units as u
@@ -57,11 +58,11 @@ def drawn(number, limits, seed):
 
 
 def resolved_mocks(number, seed, exposure=None, depth=None, geometry=None):
-    """Mocks behind 20 arcsec, of one exposure [ks]; noise in units of 1e-5 in a beam."""
+    """Mocks behind 20 arcsec, with noise in 1e-5 in a beam and exposure [ks] as drawn or given."""
     rng = np.random.default_rng([seed, 2])
     sample = drawn(number, RESOLVED, seed)
     (a, b), (c, d) = np.log(EXPOSURES), np.log(DEPTHS)
-    exposure = np.exp(rng.uniform(a, b)) if exposure is None else exposure
+    exposures = np.exp(rng.uniform(a, b, number)) if exposure is None else np.full(number, exposure)
     sample.table["depth"] = np.exp(rng.uniform(c, d, number)) if depth is None else depth
     observation = Observation(
         name="20 arcsec",
@@ -69,10 +70,16 @@ def resolved_mocks(number, seed, exposure=None, depth=None, geometry=None):
         geometry=geometry or CutoutGeometry((141, 141), 12 * u.arcsec),
         noise=white_noise(RMS, BEAM),
     )
-    xray = {"exposure": exposure * u.ks, "background": BACKGROUND}
-    return simulate(
+    longest = exposures.max()
+    xray = {"exposure": longest * u.ks, "background": BACKGROUND}
+    mocks = simulate(
         sample, observation, model=MODEL, cosmology=COSMOLOGY, seed=seed, fields={"xray": xray}
     )
+    if exposure is None:  # counts of a part of the time are a binomial part of them
+        counts = mocks.fields["xray"].data
+        kept = (exposures / longest)[:, np.newaxis, np.newaxis]
+        mocks.fields["xray"].data[:] = rng.binomial(np.rint(counts).astype(int), kept)
+    return mocks
 
 
 def planck_mocks(number, seed, noise=None, limits=PLANCK):
@@ -94,7 +101,7 @@ def train(name, batches, each, workers):
         "script": "benchmarks/train_states.py",
     }
     return StateFits.train(
-        (make(each, SEED + 1000 * i) for i in range(batches)),
+        [partial(make, each, SEED + 1000 * i) for i in range(batches)],
         name=name,
         edges=EDGES[name],
         cosmology=COSMOLOGY,
@@ -111,7 +118,7 @@ def main():
     parser.add_argument("--folder", type=Path, default=Path("szmass/data/states"))
     parser.add_argument("--batches", type=int, default=16)
     parser.add_argument("--each", type=int, default=375)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     for name in options.names or ["planck", "resolved"]:

@@ -7,6 +7,7 @@ import json
 from typing import NamedTuple
 
 import astropy.units as u
+import joblib
 import numpy as np
 from astropy.table import Table
 
@@ -16,6 +17,7 @@ from szmass._io.limits import check_npz
 from szmass._utils.kinds import as_path
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_seed
+from szmass._utils.workers import check_workers
 from szmass.exceptions import (
     CardMismatchError,
     FileFormatError,
@@ -40,6 +42,7 @@ _BEFORE = ("log10_mass", "redshift")
 _RING = (1.2, 1.5)
 _TOLD_FROM = 1.0  # signal over noise
 _KNOWN_FOR = 120  # clusters of a class, for a parameter that counts there
+_FEWEST = 150  # clusters of a class that has a fit of its own
 _EVERY = 4  # quantiles that are kept, of those of a regression
 _STATE_SHIFTS = {  # flags of morphology: those of states
     MorphologyFlag.NO_IMAGE: StateFlag.NO_IMAGE,
@@ -164,6 +167,27 @@ def _xray_snr(stack, radius):
     return result
 
 
+class _Mocks(NamedTuple):
+    """How mock clusters are measured, in whatever process."""
+
+    mass: str
+    scatter: float
+    depth: str | None
+    definitions: tuple
+    seed: int
+    options: dict
+
+    def measure(self, i, sample):
+        """Give what is measured of a sample, true states, and beam and geometry."""
+        sample = sample() if callable(sample) else sample
+        rng = np.random.default_rng([self.seed, i])
+        mass = sample.quantity(self.mass) * 10 ** (self.scatter * rng.standard_normal(len(sample)))
+        depth = None if self.depth is None else sample.quantity(self.depth).value
+        measured = measure_for_states(sample, mass, depth=depth, **self.options)
+        truth = {d: get_dynamical_state(d).measure(sample.table) for d in self.definitions}
+        return measured, truth, (sample.cutouts.beam, sample.cutouts.geometry)
+
+
 class StateFits:
     """Regressions of the state on morphology, one for each class of signal-to-noise ratios.
 
@@ -203,9 +227,10 @@ class StateFits:
 
         Parameters
         ----------
-        samples : iterable of `~szmass.clusters.ClusterSample`
-            From `~szmass.simulations.simulate`, with states in the truth; all of one beam and
-            geometry, of noise and exposures as wide as those of the data.
+        samples : iterable of `~szmass.clusters.ClusterSample` or callable
+            Samples, or functions without arguments that make one each, in the process that
+            measures it. They are from `~szmass.simulations.simulate`, with states in the truth; all
+            of one beam and geometry, of noise and exposures as wide as those of the data.
         name : str
             Name of the fits.
         edges : dict of str to sequence of float
@@ -239,28 +264,27 @@ class StateFits:
         InvalidInputError
             A class has too few clusters, or a sample lacks what is needed.
         """
-        rng = np.random.default_rng(check_seed(seed))
-        bands, found, numbers, number = list(edges), [], {d: [] for d in definitions}, 0
-        for sample in samples:
-            scatter = 10 ** (mass_scatter * rng.standard_normal(len(sample)))
-            factor = None if depth is None else sample.quantity(depth).value
-            measured = measure_for_states(
-                sample, sample.quantity(mass) * scatter, cosmology=cosmology, depth=factor,
-                bands=bands, preset=preset, center=center, workers=workers,
-            )  # fmt: skip
-            found.append(measured)
-            for definition, values in numbers.items():
-                values.append(get_dynamical_state(definition).measure(sample.table))
-            stack, number = sample.cutouts, number + len(sample)
+        check_seed(seed)
+        bands = list(edges)
+        options = {
+            "cosmology": cosmology, "bands": bands, "preset": preset, "center": center
+        }  # fmt: skip
+        job = _Mocks(mass, mass_scatter, depth, tuple(definitions), seed, options)
+        done = joblib.Parallel(n_jobs=check_workers(workers))(
+            joblib.delayed(job.measure)(i, sample) for i, sample in enumerate(samples)
+        )
+        found, truths, (beam, geometry) = [d[0] for d in done], [d[1] for d in done], done[0][2]
+        numbers = {d: [truth[d] for truth in truths] for d in definitions}
+        number = sum(len(one.flag) for one in found)
         columns = found[0].table.colnames
         table = Table({c: np.concatenate([one.table[c] for one in found]) for c in columns})
         snr = {band: np.concatenate([one.snr[band] for one in found]) for band in bands}
         card = {
             "format_version": _FORMAT_VERSION,
             "name": name,
-            "beam_arcmin": stack.beam.to_value(u.arcmin),
-            "pixel_arcmin": stack.geometry.pixel_scale.to_value(u.arcmin),
-            "shape": list(stack.geometry.shape),
+            "beam_arcmin": beam.to_value(u.arcmin),
+            "pixel_arcmin": geometry.pixel_scale.to_value(u.arcmin),
+            "shape": list(geometry.shape),
             "bands": bands,
             "edges": {band: [float(edge) for edge in values] for band, values in edges.items()},
             "preset": preset,
@@ -290,6 +314,8 @@ class StateFits:
             parts = []
             for key in sorted({tuple(k) for k in classes[seen].tolist()}):
                 rows = np.flatnonzero(seen & np.all(classes == key, axis=1))
+                if len(rows) < _FEWEST:  # its neighbours tell these
+                    continue
                 here = table[rows]
                 known = [np.isfinite(np.asarray(here[c], float)).sum() for c in columns]
                 # A fold for the residuals is left out of each fit.
@@ -299,6 +325,10 @@ class StateFits:
                 one[key] = _with_columns(fit, columns, table)
                 held = StateRegression.held_out(table[rows], truth[rows], seed=seed, **options)
                 parts.append((key, held))
+            if not one:
+                raise InvalidInputError(
+                    f"No class of signal-to-noise ratios has {_FEWEST} of the {number} clusters."
+                )
             card["metrics"][definition] = _metrics(parts, fits.priors[definition], truth)
         return fits._thinned()
 

@@ -218,7 +218,7 @@ def test_what_is_refused(resolved):
     with pytest.raises(UnknownNameError, match="Known: planck"):
         StateFits.read("plank")
     with pytest.raises(UnknownNameError, match="morphology"):
-        get_state_estimator("morpholgy")
+        get_state_estimator("morph")
     with pytest.raises(InvalidInputError, match="no option 'x'"):
         get_state_estimator("morphology", x=1)
     with pytest.raises(InvalidInputError, match="an estimator already"):
