@@ -4,7 +4,7 @@
 
 Clusters of the model "a10-the300" have the Delta_r, f_s and eta of The Three Hundred. "planck" sees
 them in y behind 10 arcmin in the noise of the Planck y-maps; "resolved" in y behind 20 arcsec with
-white noise of 3e-6 to 3e-4 in a beam, and in X-rays with exposures of 0.03 to 100 ks. R500 is
+white noise of 3e-6 to 3e-4 in a beam, and in X-rays with exposures of 0.01 to 100 ks. R500 is
 that of masses with a scatter of 0.06 dex. Cards have the seed, the number, the simulator, and how
 well clusters are told by fits to others. One core takes about ten minutes for both.
 """
@@ -29,7 +29,7 @@ from szmass.simulations import Observation, draw_flat, simulate
 
 MODEL, COSMOLOGY = "a10-the300", "PSZ2"
 BEAM, RMS = 20 * u.arcsec, 1e-5
-DEPTHS, EXPOSURES = (0.3, 30.0), (0.03, 100.0)  # of RMS; ks
+DEPTHS, EXPOSURES = (0.3, 30.0), (0.01, 100.0)  # of RMS; ks
 BACKGROUND = 2e-5 * u.ct / u.s / u.arcmin**2
 RESOLVED = {"mass": (2e14, 1.5e15) * u.solMass, "redshift": (0.12, 0.6)}
 PLANCK = {"mass": (1e14, 1.5e15) * u.solMass, "redshift": (0.015, 0.6)}

@@ -391,9 +391,11 @@ class StateFits:
         p_prior = np.asarray(prior.predict(table)["p_relaxed"], float)
         p_relaxed = p_prior.copy()
         known = self.regressions[definition]
-        keys = np.array(list(known))
-        for i in np.flatnonzero(seen):  # a class without mocks has its nearest neighbour's fit
-            classes[i] = keys[np.argmin(np.abs(keys - classes[i]).sum(axis=1))]
+        # A class without mocks has the fit of the nearest; bands that are left out do not count.
+        keys, bands = np.array(list(known)), self.card["bands"]
+        told = np.array([np.nan_to_num(measured.snr[b], nan=-1.0) >= _TOLD_FROM for b in bands]).T
+        for i in np.flatnonzero(seen):
+            classes[i] = keys[np.argmin(np.abs(keys - classes[i]) @ told[i].astype(int))]
         for key, fit in known.items():
             rows = np.flatnonzero(seen & np.all(classes == key, axis=1))
             if len(rows):
@@ -414,22 +416,28 @@ class StateFits:
         Raises
         ------
         CardMismatchError
-            Their beam differs by more than a tenth, or their pixels by more than a third.
+            Their beam is not known or differs by more than a tenth, or their pixels by more than a
+            third.
         """
         card = self.card
-        beam = None if stack.beam is None else stack.beam.to_value(u.arcmin)
+        if stack.beam is None:
+            raise CardMismatchError(
+                f"The fits {card['name']!r} are for a beam of {card['beam_arcmin']:.3g} arcmin. "
+                "That of the cutouts is not known: open the map with "
+                "ComptonMap.read(..., beam=10 * u.arcmin)."
+            )
+        beam = stack.beam.to_value(u.arcmin)
         pixel = stack.geometry.pixel_scale
         pixel = pixel.to_value(u.arcmin) if pixel.unit.is_equivalent(u.arcmin) else np.nan
         for what, own, made, most in (
             ("a beam", beam, card["beam_arcmin"], 0.1),
             ("pixels", pixel, card["pixel_arcmin"], 1 / 3),
         ):
-            if own is None or not abs(own / made - 1) <= most:
-                shown = "an unknown one" if own is None else f"{own:.3g} arcmin"
+            if not abs(own / made - 1) <= most:
                 raise CardMismatchError(
                     f"The fits {card['name']!r} are for {what} of {made:.3g} arcmin. The cutouts "
-                    f"have {shown}. Take other fits, or train some on mocks of such cutouts "
-                    "(StateFits.train)."
+                    f"have {own:.3g} arcmin. Take other fits, or train some on mocks of such "
+                    "cutouts (StateFits.train)."
                 )
 
     def _thinned(self):
