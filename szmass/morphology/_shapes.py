@@ -135,6 +135,7 @@ def strips(image, centre, radius):
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of steps that go too far and are taken back
 def gaussian_axes(image, good, centre, radius, *, steps=60, tolerance=1e-5):
     """Ratio of the widths, smaller over larger, of a Gaussian fitted within a circle."""
     part, centre = window(centre, radius)
@@ -193,8 +194,7 @@ def gaussian_axes(image, good, centre, radius, *, steps=60, tolerance=1e-5):
 def _gaussian(guess, x, y):
     height, x0, y0, p, q, s = guess
     dx, dy = x - x0, y - y0
-    with np.errstate(over="ignore"):  # steps that go too far are taken back
-        shape = np.exp(-0.5 * (p * dx**2 + 2 * s * dx * dy + q * dy**2))
+    shape = np.exp(-0.5 * (p * dx**2 + 2 * s * dx * dy + q * dy**2))
     return height * shape, shape, dx, dy
 
 

@@ -137,10 +137,10 @@ def test_without_x_rays_y_alone_tells_less_and_says_so(resolved):
 def test_equal_pairs_are_not_relaxed(resolved):
     module = benchmark("state_estimators")
     alone, pairs = module.pairs_of(resolved, 15, 3)
-    tell = MorphologyState(**TELL, definition="cui2018")
+    tell = MorphologyState(**TELL)
     p, before = tell.predict(pairs)["p_relaxed"], tell.predict(alone)["p_relaxed"]
-    assert np.mean(p < 0.05) >= 0.9
-    assert np.median(before) > 0.2
+    assert np.mean(p < 0.05) >= 0.9  # of many 0.98, and by cui2018 1.00
+    assert np.median(before) > 0.5
 
 
 def test_buried_clusters_have_the_prior_of_their_mass_and_redshift(training):
