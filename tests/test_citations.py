@@ -25,6 +25,7 @@ from szmass.exceptions import (
 )
 from szmass.maps import ComptonMap, CutoutStack, NoiseModel
 from szmass.maps.products import MAP_PRODUCTS
+from szmass.morphology import STATE_ESTIMATORS
 from szmass.networks.published import published_card
 from szmass.physics import (
     COSMOLOGIES,
@@ -46,6 +47,7 @@ REGISTRIES = (
     SCALING_RELATIONS,
     STATE_MODELS,
     DYNAMICAL_STATES,
+    STATE_ESTIMATORS,
 )
 ASTROPY = "2022ApJ...935..167A"
 

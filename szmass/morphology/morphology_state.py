@@ -68,7 +68,7 @@ class MorphologyState(StateEstimator):
 
     tag = "morphology"
     description = "regression of the dynamical state on morphology in y and X-rays"
-    references = ("1995ApJ...452..522B",)
+    references = ("2018MNRAS.480.2898C",)  # whose clusters the states of the mocks are of
 
     fits: object = "planck"
     definition: str = "deluca2021"
