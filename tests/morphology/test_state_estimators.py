@@ -110,7 +110,7 @@ def test_resolved_states_are_told(resolved):
     table = MorphologyState(**TELL).predict(resolved)
     assert table.colnames == list(STATE_COLUMNS)
     true = np.log10(get_dynamical_state("deluca2021").measure(resolved.table))
-    assert np.corrcoef(table["log_chi"], true)[0, 1] > 0.6  # 0.77 of many
+    assert np.corrcoef(table["log_chi"], true)[0, 1] > 0.6  # 0.79 of many
     relaxed = true > 0
     assert np.mean(table["p_relaxed"][relaxed]) > np.mean(table["p_relaxed"][~relaxed]) + 0.25
     inside = (true > table["log_chi"] - 2 * table["log_chi_errn"]) & (
@@ -139,7 +139,7 @@ def test_equal_pairs_are_not_relaxed(resolved):
     alone, pairs = module.pairs_of(resolved, 15, 3)
     tell = MorphologyState(**TELL)
     p, before = tell.predict(pairs)["p_relaxed"], tell.predict(alone)["p_relaxed"]
-    assert np.mean(p < 0.05) >= 0.9  # of many 0.98, and by cui2018 1.00
+    assert np.mean(p < 0.05) >= 0.9  # of 60 it is 0.97, and by cui2018 1.00
     assert np.median(before) > 0.5
 
 
