@@ -135,7 +135,7 @@ def test_without_x_rays_y_alone_tells_less_and_says_so(resolved):
 
 
 def test_equal_pairs_are_not_relaxed(resolved):
-    module = benchmark("state_estimators")
+    module = benchmark("state_scores")
     alone, pairs = module.pairs_of(resolved, 15, 3)
     tell = MorphologyState(**TELL)
     p, before = tell.predict(pairs)["p_relaxed"], tell.predict(alone)["p_relaxed"]

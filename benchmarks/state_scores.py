@@ -1,6 +1,6 @@
 """How well estimators tell the dynamical state, and whether masses depend on it.
 
-    python benchmarks/state_estimators.py [--number 1000] [--seed 101]
+    python benchmarks/state_scores.py [--number 1000] [--seed 101]
 
 The fits that ship with szmass, on mocks of other seeds than they were trained with ("a10-the300"):
 correlation r of the median with the true log10 chi, area under the curve (AUC) of P(relaxed), how
