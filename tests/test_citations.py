@@ -25,6 +25,7 @@ from szmass.exceptions import (
 )
 from szmass.maps import ComptonMap, CutoutStack, NoiseModel
 from szmass.maps.products import MAP_PRODUCTS
+from szmass.morphology import STATE_ESTIMATORS
 from szmass.networks.published import published_card
 from szmass.physics import (
     BARYON_MODELS,
@@ -61,6 +62,7 @@ REGISTRIES = (
     DYNAMICAL_STATES,
     BARYON_MODELS,
     GAS_DENSITY_PROFILES,
+    STATE_ESTIMATORS,
 )
 ASTROPY = "2022ApJ...935..167A"
 

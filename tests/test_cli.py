@@ -152,7 +152,15 @@ def test_fetch_lists_the_maps_and_refuses_unknown_names():
 def test_info():
     result = run("info")
     assert result.exit_code == 0
-    for word in ("szmass", "astropy", "scaling", "cnn-deandres2022", "psz2", "cache folder"):
+    for word in (
+        "szmass",
+        "astropy",
+        "scaling",
+        "cnn-deandres2022",
+        "psz2",
+        "cache folder",
+        "morphology",
+    ):
         assert word in result.output
     facts = json.loads(run("info", "--json").output)
     assert facts["versions"]["numpy"] == np.__version__
@@ -175,7 +183,7 @@ def test_what_needs_no_cache_folder_runs_without_one(monkeypatch):
 
 
 def test_help_and_module():
-    for command in ((), ("estimate",), ("catalog",), ("fetch",), ("info",)):
+    for command in ((), ("estimate",), ("state",), ("catalog",), ("fetch",), ("info",)):
         assert "Usage" in run(*command, "--help").output
     command = [sys.executable, "-m", "szmass", "--version"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -28,7 +28,7 @@ __all__ = ["main"]
 # Command `name` is the function of that name in the module `szmass.cli.<name>`.
 _COMMANDS = (
     "baryons", "catalog", "cite", "demo", "estimate", "fetch", "info", "lightcone", "match",
-    "report", "reproduce", "simulate", "train",
+    "report", "reproduce", "simulate", "state", "train",
 )  # fmt: skip
 
 

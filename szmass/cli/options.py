@@ -29,6 +29,7 @@ __all__ = [
     "quiet_tensorflow",
     "read_table_options",
     "sample_options",
+    "settings_of",
     "settings_option",
     "split_names",
     "state_noise",
@@ -47,14 +48,19 @@ def quiet_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-settings_option = click.option(
-    "--set",
-    "options",
-    multiple=True,
-    callback=lambda ctx, param, values: _parse_settings(ctx, values),
-    metavar="TAG.OPTION=VALUE",
-    help="Option of an estimator, for instance scaling.one_minus_b=0.8; may be repeated.",
-)
+def settings_of(example):
+    """Make the option that takes options of estimators."""
+    return click.option(
+        "--set",
+        "options",
+        multiple=True,
+        callback=lambda ctx, param, values: _parse_settings(ctx, values),
+        metavar="TAG.OPTION=VALUE",
+        help=f"Option of an estimator, for instance {example}; may be repeated.",
+    )
+
+
+settings_option = settings_of("scaling.one_minus_b=0.8")
 noise_option = click.option(
     "--noise",
     metavar="FILE|planck|empty-fields",

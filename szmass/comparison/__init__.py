@@ -2,13 +2,14 @@
 
 `relative_difference_table` gives mean and scatter of the differences per redshift bin in
 the layout of the published Table 1, `efficiency_table` holds estimators against the truth of
-simulations and the information limit, `fit_mass_ratio` and `fit_relation` measure 1-b and scaling
-relations.
+simulations and the information limit, `mass_bias_by_state` relaxed clusters against disturbed
+ones, `fit_mass_ratio` and `fit_relation` measure 1-b and scaling relations.
 """
 
 from szmass._moved import moved_name
 from szmass.comparison.efficiency import efficiency_table
 from szmass.comparison.regression import RelationFit, fit_mass_ratio, fit_relation
+from szmass.comparison.states import mass_bias_by_state
 from szmass.comparison.statistics import (
     REDSHIFT_BINS,
     format_difference_table,
@@ -22,6 +23,7 @@ __all__ = [
     "fit_mass_ratio",
     "fit_relation",
     "format_difference_table",
+    "mass_bias_by_state",
     "relative_difference_table",
 ]
 

@@ -2,7 +2,8 @@
 
 `measure_morphology` gives a table of parameters, one row per cluster; `combine_morphology` makes
 one number of them. What is measured where is a `MorphologyDefinition`. `StateRegression` tells the
-dynamical state from such tables.
+dynamical state from such tables. Estimators of the state stand behind one contract,
+`StateEstimator`: `MorphologyState` has fits that ship with szmass.
 """
 
 from szmass.morphology.combined import combine_morphology
@@ -12,17 +13,36 @@ from szmass.morphology.definitions import (
     MorphologyDefinition,
     get_morphology_preset,
 )
-from szmass.morphology.flags import MorphologyFlag
+from szmass.morphology.flags import MorphologyFlag, StateFlag
+from szmass.morphology.morphology_state import MorphologyState
+from szmass.morphology.state_estimators import (
+    STATE_COLUMNS,
+    STATE_ESTIMATORS,
+    StateEstimates,
+    StateEstimator,
+    add_states,
+    get_state_estimator,
+)
+from szmass.morphology.state_fits import StateFits
 from szmass.morphology.states import STATE_PARAMETERS, StateRegression
 
 __all__ = [
     "MORPHOLOGY_COLUMNS",
     "MORPHOLOGY_PRESETS",
+    "STATE_COLUMNS",
+    "STATE_ESTIMATORS",
     "STATE_PARAMETERS",
     "MorphologyDefinition",
     "MorphologyFlag",
+    "MorphologyState",
+    "StateEstimates",
+    "StateEstimator",
+    "StateFits",
+    "StateFlag",
     "StateRegression",
+    "add_states",
     "combine_morphology",
     "get_morphology_preset",
+    "get_state_estimator",
     "measure_morphology",
 ]

@@ -135,6 +135,7 @@ def strips(image, centre, radius):
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of steps that go too far and are taken back
 def gaussian_axes(image, good, centre, radius, *, steps=60, tolerance=1e-5):
     """Ratio of the widths, smaller over larger, of a Gaussian fitted within a circle."""
     part, centre = window(centre, radius)

@@ -1,8 +1,8 @@
-"""Flags of a table of morphology, and what each means in words."""
+"""Flags of tables of morphology and of dynamical states, and what each means in words."""
 
 from szmass._utils.flags import WordedFlag
 
-__all__ = ["MorphologyFlag"]
+__all__ = ["MorphologyFlag", "StateFlag"]
 
 
 class MorphologyFlag(WordedFlag):
@@ -31,3 +31,29 @@ class MorphologyFlag(WordedFlag):
     NO_FIT = 2048, "The ellipse or the Gaussian was not found: its value is missing."
     FAILED = 4096, "The measurement stopped with an error."
     NO_BACKGROUND = 8192, "The ring of the background has no valid pixel: nothing is measured."
+
+
+class StateFlag(WordedFlag):
+    """Bits of the column ``flag`` of a table of states; 0 means that nothing is to be said.
+
+    Examples
+    --------
+    >>> from szmass.morphology import StateFlag
+    >>> StateFlag.describe(24)
+    'LOW_SNR|PRIOR'
+    >>> StateFlag.PRIOR.words
+    'The map told nothing: the result is the prior at this mass and redshift.'
+    """
+
+    NO_REDSHIFT = 1, "No redshift, or none that a cluster has: nothing is told."
+    NO_MASS = 2, "The mass is not known, and with it R500: nothing is told."
+    NO_IMAGE = 4, "A map has no valid pixel around the cluster."
+    LOW_SNR = 8, "The signal in R500 of a map is below its noise: that map was left out."
+    PRIOR = 16, "The map told nothing: the result is the prior at this mass and redshift."
+    BEYOND_MOCKS = 32, "Mass or redshift is beyond those of the clusters that were learned from."
+    EXTRAPOLATED = 64, "What was measured is beyond nearly all clusters that were learned from."
+    INCOMPLETE = 128, "Part of what is measured is masked, or beyond the map."
+    UNRESOLVED = 256, "R500 is within the beam or three pixels."
+    NOT_MEASURED = 512, "Nothing could be measured on a map: that map was left out."
+    NO_XRAY = 1024, "There is no X-ray image, which the fit knows how to use."
+    FAILED = 2048, "The estimator gave no number."

@@ -18,7 +18,7 @@ from szmass.plots._masses import (
     plot_mass_redshift,
     plot_signal_surface,
 )
-from szmass.plots._morphology import plot_morphology
+from szmass.plots._morphology import plot_mass_state, plot_morphology
 from szmass.plots._profiles import plot_cluster, plot_profile, plot_saliency, plot_stack
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "plot_mass_comparison",
     "plot_mass_posteriors",
     "plot_mass_redshift",
+    "plot_mass_state",
     "plot_morphology",
     "plot_profile",
     "plot_relative_error",

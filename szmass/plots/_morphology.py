@@ -1,10 +1,11 @@
-"""Plot of an image with what its morphology was measured in."""
+"""Plots of morphology and state: what was measured on an image, and masses against the state."""
 
 import numpy as np
 
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.plots.style import COLOURS, check_columns, new_axes
+from szmass.plots._masses import known_masses, method_label
+from szmass.plots.style import COLOURS, MARKERS, check_columns, check_methods, new_axes
 
 # What is written beside an image, and how many digits.
 _SHOWN = {
@@ -14,6 +15,7 @@ _SHOWN = {
     "asymmetry_180": "A = {:.2f}",
     "ellipticity": "$\\epsilon$ = {:.2f}",
 }
+_BINS, _MOST = 5, 6  # of the state; methods in one plot
 _FEWEST = 0.5  # of the width of the image that is shown at least
 
 
@@ -117,3 +119,69 @@ def _texts(line):
             text = form.format(line[name])
             error = line[f"{name}_err"] if f"{name}_err" in line.colnames else np.nan
             yield text + (f" $\\pm$ {error:.1g}" if np.isfinite(error) else "")
+
+
+def plot_mass_state(table, methods, *, state="log_chi", truth="mass_true", ax=None, labels=None):
+    """Plot residuals of masses against the dynamical state.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        Masses side by side, with a column of the state, as from `~szmass.morphology.add_states`.
+    methods : str or sequence of str
+        Up to six methods.
+    state : str or array-like, optional
+        Column of log10 of the number of the state, or these numbers.
+    truth : str, optional
+        Column of what the masses are compared with.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; by default new axes.
+    labels : sequence of str, optional
+        What to call the methods; by default by their names.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes: log10 (M / truth) of each cluster, and means with their errors in five bins of
+        equal numbers of clusters.
+
+    Raises
+    ------
+    InvalidInputError
+        A column is missing, or no cluster has mass, truth and state.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    methods = check_methods(methods, _MOST)
+    if isinstance(state, str):
+        check_columns(table, [state])
+        state = table[state]
+    state = as_floats(state, "", "state")
+    if state.shape != (len(table),):
+        raise InvalidInputError(
+            f"'state' must have one number per row ({len(table)}). Received: shape {state.shape}"
+        )
+    ax = new_axes(ax, (6.0, 4.2))
+    for i, method in enumerate(methods):
+        (mass, *_), (true, *_), rows = known_masses(table, method, truth)
+        fine = np.isfinite(state[rows])
+        if not fine.any():
+            raise InvalidInputError(f"No cluster has a mass by {method!r}, and a state.")
+        x, y = state[rows][fine], np.log10(mass / true)[fine]
+        colour = COLOURS[i % len(COLOURS)]
+        ax.plot(x, y, ".", ms=3, color=colour, alpha=0.35, mew=0)
+        bins = np.array_split(np.argsort(x), min(_BINS, max(len(x) // 4, 1)))
+        means = np.array(
+            [(np.mean(x[b]), np.mean(y[b]), np.std(y[b]) / len(b) ** 0.5) for b in bins]
+        )
+        label = method_label(table, method) if labels is None else labels[i]
+        ax.errorbar(
+            *means[:, :2].T, means[:, 2], fmt=MARKERS[i % len(MARKERS)], color=colour,
+            mec="k", mew=0.5, capsize=2, label=label, zorder=3,
+        )  # fmt: skip
+    ax.axhline(0, color="k", lw=0.8)
+    ax.set(
+        xlabel=r"$\log_{10}\chi$ (relaxed to the right)", ylabel=r"$\log_{10}(M/M_\mathrm{true})$"
+    )
+    ax.legend(frameon=False, fontsize="small")
+    return ax

@@ -11,6 +11,7 @@ from astropy.table import MaskedColumn, Table
 from szmass._tables.columns import column_parts
 from szmass._utils.quantities import as_doubles, as_floats, hint_of_h
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError
+from szmass.morphology import StateFlag
 from szmass.results import columns_of_method, masses_of, methods_of
 from szmass.results.masses import column_suffix
 from szmass.results.plausible import impossible_values, repeated_names
@@ -23,6 +24,10 @@ LABELS = {
     "theta500_true": "true θ500",
     "y500_true": "true Y500",
     "pos_err": "position error",
+    "log_chi": "log χ (dynamical state)",
+    "p_relaxed": "P(relaxed)",
+    "p_prior": "P(relaxed), prior",
+    "state_flag": "flags of the state",
 }
 
 # Columns of masses that are no method's: what they are called, and their key.
@@ -332,6 +337,9 @@ def _read_column(name, column):
     except (TypeError, ValueError):
         return None
     label = LABELS.get(name, name.replace("_", " "))
+    if name == "state_flag" and values.dtype.kind in "fiu":
+        words = [StateFlag.describe(value) for value in np.where(mask, 0, values)]
+        return Numbers(label, np.array(words, dtype=str))
     if values.dtype.kind in "fiu":
         return Numbers(label, np.where(mask, np.nan, values.astype(float)), _unit_text(unit))
     if values.dtype.kind in "USb":

@@ -25,7 +25,9 @@ _ROW, _CURVES, _APART = 30, 110, 26
 # Curves of several methods differ in their dashes, too.
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 4", "1 3", "12 4")
 # Further columns that the table shows from the beginning.
-_SHOWN = {"snr"}
+_SHOWN = {"snr", "log_chi", "p_relaxed"}
+# Endings of columns of errors: both ways, down and up.
+_ERRORS = ("err", "errn", "errp")
 # Values of words beyond this are kept on the clusters' pages only.
 _LONGEST = 60
 _SLUG_LENGTH = 40
@@ -135,12 +137,17 @@ def _value(columns, key, i):
     value = column.values[i]
     if column.values.dtype.kind != "f":
         return str(value)
-    if not math.isfinite(value) or (key.endswith("_err") and key[:-4] in columns):
+    of_another = any(key.endswith(f"_{e}") and key[: -len(e) - 1] in columns for e in _ERRORS)
+    if not math.isfinite(value) or of_another:
         return ""
     error = columns.get(f"{key}_err")
     text = format_number(value)
     if error is not None and error.values.dtype.kind == "f" and math.isfinite(error.values[i]):
         text += f" ± {format_number(error.values[i], 2)}"
+    both = [columns[name].values for e in _ERRORS[1:] if (name := f"{key}_{e}") in columns]
+    if len(both) == 2 and all(v.dtype.kind == "f" and math.isfinite(v[i]) for v in both):
+        down, up = (format_number(v[i], 2) for v in both)
+        text += f" + {up} − {down}"
     return f"{text} {column.unit}".strip()
 
 

@@ -216,6 +216,7 @@ def test_exact_quarter_turns_of_the_pixels_change_nothing():
         assert other[name] == pytest.approx(one[name], rel=2e-3, abs=1e-9), name
 
 
+@pytest.mark.filterwarnings("ignore:The behavior of affine_transform")  # of scipy before 1.14
 def test_asymmetry_is_that_of_statmorph():
     statmorph = pytest.importorskip("statmorph")
     rng = np.random.default_rng(5)

@@ -3,10 +3,11 @@
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.table import QTable
 
 from szmass.exceptions import InvalidInputError
 from szmass.morphology import get_morphology_preset, measure_morphology
-from szmass.plots import plot_morphology
+from szmass.plots import plot_mass_state, plot_morphology
 
 pytest.importorskip("matplotlib").use("Agg")
 pyplot = pytest.importorskip("matplotlib.pyplot")
@@ -57,3 +58,26 @@ def test_what_is_refused(image):
         plot_morphology(image, table, 3)
     with pytest.raises(InvalidInputError, match="no column 'flag'"):
         plot_morphology(image, table["name", "x"])
+
+
+def test_masses_against_the_state():
+    rng = np.random.default_rng(0)
+    true = np.full(100, 5e14) * u.solMass
+    table = QTable({"mass_true": true, "log_chi": rng.normal(0, 0.2, 100)})
+    table["mass_a"] = true * 10 ** (0.3 * table["log_chi"])
+    table["mass_b"] = true * 10**0.1
+    table["log_chi"][3] = np.nan
+    ax = plot_mass_state(table, ["a", "b"], labels=["A", "B"])
+    points, means = ax.lines[0].get_xydata(), ax.containers[0].lines[0].get_xydata()
+    assert len(points) == 99
+    np.testing.assert_allclose(points[:, 1], 0.3 * points[:, 0])
+    np.testing.assert_allclose(means[:, 1], 0.3 * means[:, 0])
+    assert len(means) == 5
+    np.testing.assert_allclose(ax.containers[1].lines[0].get_ydata(), 0.1)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["A", "B"]
+    with pytest.raises(InvalidInputError, match="no column 'chi'"):
+        plot_mass_state(table, "a", state="chi")
+    with pytest.raises(InvalidInputError, match="one number per row"):
+        plot_mass_state(table, "a", state=[1.0])
+    with pytest.raises(InvalidInputError, match="and a state"):
+        plot_mass_state(table, "a", state=np.full(100, np.nan))

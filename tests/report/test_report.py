@@ -163,6 +163,23 @@ def test_page_of_a_cluster(folder, table):
     assert "No redshift is known" in unweighed
 
 
+def test_states_stand_beside_masses(tmp_path, table):
+    table = table.copy()
+    table["log_chi"] = np.linspace(-0.3, 0.3, len(table))
+    table["log_chi_errn"], table["log_chi_errp"] = 0.21, 0.24
+    table["p_relaxed"] = np.linspace(0, 1, len(table))
+    table["state_flag"] = 24
+    write_report(table, tmp_path / "r", figures=False)
+    columns = {column["key"]: column for column in data_of(tmp_path / "r")["columns"]}
+    assert columns["p_relaxed"]["label"] == "P(relaxed)"
+    assert columns["p_relaxed"]["shown"]
+    assert columns["log_chi"]["shown"]
+    assert not columns["log_chi_errn"]["shown"]
+    text = Page(next((tmp_path / "r" / "clusters").glob("01-*"))).text
+    assert "−0.3 + 0.24 − 0.21" in text
+    assert "LOW_SNR|PRIOR" in text
+
+
 def test_pictures_are_small_and_blank_where_the_map_is(folder):
     from PIL import Image
 

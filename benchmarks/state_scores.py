@@ -1,0 +1,190 @@
+"""How well estimators tell the dynamical state, and whether masses depend on it.
+
+    python benchmarks/state_scores.py [--number 1000] [--seed 101]
+
+The fits that ship with szmass, on mocks of other seeds than they were trained with ("a10-the300"):
+correlation r of the median with the true log10 chi, area under the curve (AUC) of P(relaxed), how
+often intervals of 68 and 95 % hold the truth, in all and by signal-to-noise ratio; what is said of
+clusters that noise has buried, against the prior of other mocks; two relaxed clusters of one size
+upon each other at 0.5 to 1 R500; and the mean residual of masses by cnn, matched_filter and
+likelihood in relaxed and disturbed halves, by the true state and by the estimated one.
+"""
+
+# ruff: noqa: E402
+import os
+
+for _library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
+    os.environ[f"{_library}_NUM_THREADS"] = "1"
+
+import argparse
+import sys
+from pathlib import Path
+
+import astropy.units as u
+import numpy as np
+from scipy.stats import rankdata
+
+sys.path.insert(0, str(Path(__file__).parent))
+from train_states import planck_mocks, resolved_mocks
+
+from szmass import estimate_masses
+from szmass.comparison import mass_bias_by_state
+from szmass.maps.noise import NoiseModel
+from szmass.morphology import MorphologyState, add_states
+from szmass.morphology.state_fits import StateFits, measure_for_states
+from szmass.physics import get_dynamical_state
+from szmass.simulations import FieldStack
+
+LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
+METHODS = ("cnn", "matched_filter", "likelihood")
+
+
+def truth_of(mocks, definition="deluca2021"):
+    return np.log10(get_dynamical_state(definition).measure(mocks.table))
+
+
+def estimator(fits, **options):
+    return MorphologyState(fits=fits, mass="mass_seen", one_minus_b=1.0, **options)
+
+
+def with_masses(mocks, seed, scatter=0.06):
+    """Add masses as catalogues have them, with a scatter in log10."""
+    drawn = np.random.default_rng([seed, 3]).standard_normal(len(mocks))
+    mocks.table["mass_seen"] = mocks.table["mass_true"] * 10 ** (scatter * drawn)
+    return mocks
+
+
+def area_under_curve(score, relaxed):
+    ranks, positive = rankdata(score), relaxed.sum()
+    return (ranks[relaxed].sum() - positive * (positive + 1) / 2) / positive / (~relaxed).sum()
+
+
+def predicted(mocks, name, definition, depth=None):
+    """Quantiles of log10 chi, P(relaxed), that of the prior, flags and S/N of each cluster."""
+    fits = StateFits.read(name)
+    measured = measure_for_states(
+        mocks, mocks.quantity("mass_seen"), cosmology="PSZ2", bands=fits.card["bands"],
+        depth=None if depth is None else mocks.quantity(depth).value,
+    )  # fmt: skip
+    return *fits.predict(measured, definition, LEVELS), measured.snr
+
+
+def report(title, mocks, found, definition):
+    quantiles, p, prior, flag, snr = found
+    logs, true = np.log10(quantiles), truth_of(mocks, definition)
+    relaxed = true > np.log10(get_dynamical_state(definition).limit)
+    best = np.nanmax(list(snr.values()), axis=0)
+    print(f"\n{title}, {definition}: {len(mocks)} clusters")
+    for low, high in ((-np.inf, np.inf), (-np.inf, 1), (1, 4), (4, 15), (15, 60), (60, np.inf)):
+        rows = (best >= low) & (best < high)
+        if rows.sum() < 20:
+            continue
+        q, t = logs[rows], true[rows]
+        r = np.corrcoef(q[:, 2], t)[0, 1]
+        inside = [np.mean((t > q[:, a]) & (t < q[:, -1 - a])) for a in (1, 0)]
+        print(f"  S/N {low:4} to {high:4}: n {rows.sum():4}, r {r:.3f} +- "
+              f"{(1 - r**2) / rows.sum() ** 0.5:.3f}, AUC "
+              f"{area_under_curve(p[rows], relaxed[rows]):.3f}, 68 and 95 %: {inside[0]:.3f} "
+              f"{inside[1]:.3f}; P(relaxed) {p[rows].mean():.3f}, prior {prior[rows].mean():.3f}, "
+              f"true {relaxed[rows].mean():.3f}; prior given {np.mean(flag[rows] & 16 > 0):.2f}"
+        )  # fmt: skip
+
+
+def buried(number, seed):
+    """Compare clusters in thirty times Planck's noise with the states of other mocks."""
+    limits = {"mass": (2e14, 8e14) * u.solMass, "redshift": (0.05, 0.5)}
+    mocks = planck_mocks(number, seed, NoiseModel.planck().scaled(30), limits)
+    mocks = with_masses(mocks, seed)
+    quantiles, p, _, flag, snr = predicted(mocks, "planck", "deluca2021")
+    low = snr["y"] < 1
+    q = np.log10(quantiles[low])
+    others = truth_of(planck_mocks(8 * number, seed + 1, limits=limits))
+    prior = np.quantile(others, LEVELS)
+    print(f"\nBuried, S/N below 1: {low.sum()} clusters, flag PRIOR in "
+          f"{np.mean(flag[low] & 16 > 0):.2f}; mean of median and half-width of 68 % of log10 chi "
+          f"{q[:, 2].mean():.3f} {np.mean(q[:, 3] - q[:, 1]) / 2:.3f}; of {len(others)} mocks "
+          f"{prior[2]:.3f} {(prior[3] - prior[1]) / 2:.3f}; P(relaxed) {p[low].mean():.3f}, "
+          f"{np.mean(others > 0):.3f}")  # fmt: skip
+
+
+def pairs_of(mocks, number, seed):
+    """Images of relaxed clusters with another of nearly one size upon them at 0.5 to 1 R500."""
+    order = np.argsort(-truth_of(mocks))[:number]
+    rng = np.random.default_rng(seed)
+    radius = (mocks.table["theta500_true"] / mocks.cutouts.geometry.pixel_scale).to_value(u.one)
+    y, x, xray = [], [], mocks.fields["xray"]
+    for i in order:
+        j = min((k for k in order if k != i), key=lambda k: abs(radius[k] - radius[i]))
+        far, angle = radius[i] * rng.uniform(0.5, 1), rng.uniform(0, 2 * np.pi)
+        shift = tuple(np.rint([far * np.sin(angle), far * np.cos(angle)]).astype(int))
+        y.append(mocks.cutouts.data[i] + np.roll(mocks.cutouts.data[j], shift, (0, 1)))
+        x.append(xray.data[i] + np.roll(xray.data[j], shift, (0, 1)))
+    alone = mocks[order]
+    both = mocks[order]
+    both.cutouts = both.cutouts.with_data(np.array(y))
+    about = {"geometry": xray.geometry, "names": alone.names, "beam": xray.beam}
+    both.fields = {"xray": FieldStack("xray", np.array(x), xray.unit, alone.coord, **about)}
+    return alone, both
+
+
+def equal_pairs(number, seed):
+    mocks = with_masses(resolved_mocks(5 * number, seed, exposure=30.0, depth=1.0), seed)
+    alone, both = pairs_of(mocks, number, seed)
+    for definition in ("deluca2021", "cui2018"):
+        tell = estimator("resolved", definition=definition, depth="depth").predict
+        p, before = np.asarray(tell(both)["p_relaxed"]), np.asarray(tell(alone)["p_relaxed"])
+        print(f"\nEqual pairs, {definition}: P(relaxed) < 0.05 in {np.mean(p < 0.05):.0%} of "
+              f"{number}, median {np.median(p):.4f}, 95 % quantile {np.quantile(p, 0.95):.3f}; "
+              f"alone: median {np.median(before):.2f}")  # fmt: skip
+
+
+def mass_bias(number, seed):
+    """Print mean residuals of masses in relaxed and disturbed halves."""
+    limits = {"mass": (3e14, 1.5e15) * u.solMass, "redshift": (0.03, 0.5)}
+    mocks = with_masses(planck_mocks(number, seed, limits=limits), seed)
+    mocks.table["true_log_chi"] = truth_of(mocks)
+    table = estimate_masses(
+        mocks, list(METHODS), columns=("mass_true", "true_log_chi"), one_minus_b=0.8
+    )
+    states = estimator("planck").predict(mocks)
+    table = add_states(table, states)
+    near = table[np.asarray(table["redshift"]) < 0.15]
+    for what, rows in (("all", table), ("z < 0.15", near)):
+        for column in ("true_log_chi", "log_chi"):
+            print(f"\nMasses, {what}, halves by {column} [dex]")
+            for row in mass_bias_by_state(rows, METHODS, state=column):
+                print(f"  {row['method']:15} n {row['n']:4}: relaxed {row['relaxed']:+.4f} +- "
+                      f"{row['relaxed_err']:.4f}, disturbed {row['disturbed']:+.4f} +- "
+                      f"{row['disturbed_err']:.4f}, difference {row['difference']:+.4f} +- "
+                      f"{row['difference_err']:.4f}; slope {row['slope']:+.3f} +- "
+                      f"{row['slope_err']:.3f} per dex of chi")  # fmt: skip
+    return table
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--number", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=101)
+    options = parser.parse_args()
+    n, seed = options.number, options.seed
+    mass_bias(n, seed)
+    mocks = with_masses(planck_mocks(n, seed), seed)
+    for definition in ("deluca2021", "cui2018"):
+        report("Planck", mocks, predicted(mocks, "planck", definition), definition)
+    near = {"mass": (3e14, 1.5e15) * u.solMass, "redshift": (0.02, 0.1)}
+    mocks = with_masses(planck_mocks(n, seed + 1, limits=near), seed)
+    report("Planck, z < 0.1", mocks, predicted(mocks, "planck", "deluca2021"), "deluca2021")
+    buried(n // 2, seed)
+    for exposure in (0.1, 1.0, 30.0):
+        mocks = with_masses(resolved_mocks(n // 2, seed, exposure=exposure), seed)
+        found = predicted(mocks, "resolved", "deluca2021", depth="depth")
+        report(f"Resolved, {exposure} ks", mocks, found, "deluca2021")
+    mocks = with_masses(resolved_mocks(n // 2, seed, exposure=30.0, depth=1.0), seed)
+    for definition in ("deluca2021", "cui2018"):
+        found = predicted(mocks, "resolved", definition, depth="depth")
+        report("Resolved, 30 ks, 1e-5", mocks, found, definition)
+    equal_pairs(n // 10, seed)
+
+
+if __name__ == "__main__":
+    main()
