@@ -28,7 +28,7 @@ OTHER = {
     "mass_cnn": "column of the test sets of a training, which are no mass tables",
     "mass_sz": "mass from the Y of the mocks of a reproduction",
     "mass_bias_by_state": "function of comparisons",
-    "mass_column": "argument of estimators of states",
+    "mass_column": "entry of meta of states",
     "mass_scatter_dex": "entry of cards of states: what was added to masses of the training",
     "mass_err": "column of foreign lensing tables",
     "mass_errn": "column of a lensing table, which has one method",
