@@ -34,7 +34,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!szmass).*"),
     # Bases that are for sub-classes of our own.
-    ("py:class", r"szmass\.(.*\._\w+\.\w+|estimators\.cnn\.NetworkMass)"),
+    ("py:class", r"szmass\.(_.*|.*\._\w+\.\w+|estimators\.cnn\.NetworkMass)"),
 ]
 numpydoc_xref_param_type = False
 automodsumm_inherited_members = False
