@@ -17,7 +17,7 @@ PARTS = {
     "clusters": (1, 1, "Cluster,\nClusterSample"),
     "estimators": (2, 1, "ways to weigh\na cluster"),
     "results": (3, 1, "mass tables, flags,\nposteriors"),
-    "morphology": (1, 2, "shapes of clusters\nin images"),
+    "morphology": (2, 2, "shapes of clusters,\ndynamical states"),
     "comparison": (4, 1, "statistics\nbetween masses"),
     "maps": (0, 2, "pixels of the sky,\ncutouts, noise"),
     "baryons": (1, 2, "haloes of simulations,\ntheir gas and stars"),
@@ -26,15 +26,14 @@ PARTS = {
     "report": (5, 0, "pages for\na browser"),
     "reproduce": (5, 1, "the published\nresults"),
     "demo": (4, 2, "a survey from\nsky to masses"),
-    "cli": (2.5, 2, "commands"),
+    "cli": (3, 2, "commands"),
 }
 HELPERS = {"exceptions", "version"}
 FLOW = [
     ("catalogs", "clusters", ""),
     ("maps", "clusters", "cutouts"),
-    ("maps", "morphology", ""),
+    ("clusters", "morphology", "images"),
     ("simulations", "clusters", "mocks"),
-    ("physics", "baryons", ""),
     ("baryons", "maps", "skies"),
     ("physics", "simulations", ""),
     ("simulations", "networks", "maps"),
