@@ -452,10 +452,8 @@ def _domain():
     planes = rng.normal(0, 0.5, (2, side, side, 4))
     low, high = arrays["range"]
     middle = (low + high) / 2
-    context = np.zeros((2, 6))
-    context[:, 1] = middle[1]
     levels = np.linalg.lstsq(arrays["noise_directions"].T, middle[2:], rcond=None)[0]
-    context[:, 2:] = levels
+    context = np.tile(np.concatenate([[0.0, middle[1]], levels]), (2, 1))
     return arrays, planes, context, np.full(2, middle[0])
 
 

@@ -161,7 +161,7 @@ def read_stack(path):
 
 
 def _names(names, header, path):
-    if header.get("ESCAPED") is not True:
+    if Keywords(header, path).get("ESCAPED") is not True:
         return names
     with understood(path, "names"):
         return from_ascii(names)

@@ -360,7 +360,7 @@ def _read(path, names=None, one=False):
             table = hdus[_POSITIONS].data
             coord = SkyCoord(table["lon"] * u.deg, table["lat"] * u.deg, frame=geometry.frame)
             clusters = [str(name) for name in table["name"]]
-            if hdus[_POSITIONS].header.get("ESCAPED") is True:
+            if Keywords(hdus[_POSITIONS].header, path).get("ESCAPED") is True:
                 clusters = from_ascii(clusters)
         about = (geometry, coord, clusters, path)
         return {name: _field_of(images[name], name, *about) for name in names}

@@ -271,3 +271,9 @@ def test_names_that_fits_cannot_hold_come_back(tmp_path):
     stack[0].write(tmp_path / "one.fits")
     assert Cutout.read(tmp_path / "one.fits").name == names[0]
     assert "ESCAPED" not in Cutout.read(tmp_path / "one.fits").meta
+    one = (tmp_path / "one.fits").read_bytes()
+    start = one.index(b"ESCAPED =")
+    odd = one[:start] + b"ESCAPED =                  INF" + one[start + 30 :]
+    (tmp_path / "odd.fits").write_bytes(odd)
+    with pytest.raises(FileFormatError, match="ESCAPED"):
+        Cutout.read(tmp_path / "odd.fits")
