@@ -199,7 +199,10 @@ def told(arguments, networks):
                 for s in samples
             ]
             found = Weighed(parts)
-            print(f"  sigma_lny {sigma}, told {said:.3f}: n, 68 %, 95 %; those of S/N > 4.5")
+            print(
+                f"  sigma_lny {sigma}, told {said:.3f}: n, 68 %, 95 %; those of S/N > 4.5; "
+                f"log10 of L(log M = 13.8) over its maximum: {tail(parts, found, snr):.1f}"
+            )
             for low, high in [(0, 1), *pairwise(BINS)]:
                 inside = found.bin(low, high)
                 cells = [
@@ -208,6 +211,14 @@ def told(arguments, networks):
                     for cut in (inside, inside & (snr > 4.5))
                 ]
                 print(f"    z ({low}, {high}]: " + "; ".join(cells))
+
+
+def tail(parts, found, snr):
+    """Median log10 of the likelihood at log M = 13.8 over its maximum, at S/N 7.8 to 9.4."""
+    log_l = np.concatenate([values for (_, values), *_ in parts])
+    inside = (snr > 7.8) & (snr < 9.4) & (found.truth > 14.2)
+    at = [np.interp(13.8, found.grid, row) - row.max() for row in log_l[inside]]
+    return np.median(at) / np.log(10)
 
 
 def expected_snr(sample, noise):

@@ -290,13 +290,13 @@ class CNNMass(NeedsDepth, NetworkMass):
             return networks.log_density(data, redshift, **told, batch_size=self.batch_size)
         return networks.amplitude(data, redshift, **told, batch_size=self.batch_size)
 
-    def _signal(self, setup, found, redshift, depth):
+    def _signal(self, setup, found, redshift, depth, centring):
         """What was found: amplitude in units of its noise, how deep that is, scatter, all (n,)."""
         networks = self._networks()
         if isinstance(networks, DensityNetworks):
             curve = self._curve(networks.mode(found)[:, np.newaxis], redshift)
             found = setup.expected_snr(*curve, depth)[:, 0]
-        slope, noise, shapes = networks.response(redshift)
+        slope, noise, shapes = networks.response(redshift, centring)
         return found / noise, depth * noise / slope, shapes
 
     def _log_likelihood(self, sample, known):
@@ -313,7 +313,8 @@ class CNNMass(NeedsDepth, NetworkMass):
             # Those of the catalogue may be nearer to the ends than redshifts with errors go.
             same = np.equal(*np.clip([redshift, sample.redshift[rows]], *limits))
             central.update(zip(rows[same], found[same], strict=True))
-            snr, depth, shapes = self._signal(setup, found, redshift, known["depth"][rows])
+            told = known["depth"][rows], known["centring"][rows]
+            snr, depth, shapes = self._signal(setup, found, redshift, *told)
             # Filters of all sizes would find the same.
             snrs = np.repeat(snr[:, np.newaxis], len(SIZES), axis=1)[..., np.newaxis]
             scatter = np.hypot(sigma_lny, shapes)

@@ -205,6 +205,12 @@ def expanded(value):
     return np.sinh(_BEND * value) / _BEND
 
 
+def redshift_and_centring(context):
+    """Redshifts, and position errors [arcmin], from what `NetworkInputs.told` gave, with more."""
+    redshift, _ = redshift_and_level(context)
+    return redshift, np.asarray(context[:, len(TOLD) - 1], dtype=float) + 1
+
+
 def redshift_and_level(context):
     """Redshifts, and logarithms of the noise amplitude, from what `NetworkInputs.context` gave."""
     context = np.asarray(context, dtype=float)

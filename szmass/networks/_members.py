@@ -124,13 +124,16 @@ class Members:
         """Give the numbers that the `DomainScore` takes, as `NetworkInputs` makes them."""
         return inputs.context(redshift, depth)
 
-    def response(self, redshift):
+    def response(self, redshift, centring=0.0):
         """Say how amplitudes that are found are distributed about the truth.
 
         Parameters
         ----------
         redshift : array-like of float
             Redshifts, shape (N,).
+        centring : array-like of float, optional
+            Standard errors of the position per axis [arcmin] that the networks were told, shape
+            (N,) or one for all: they raise the noise.
 
         Returns
         -------
@@ -139,7 +142,7 @@ class Members:
             standard deviation ``noise`` and a scatter of ln nu of ``shapes``, for profiles, shapes,
             substructure and neighbours.
         """
-        return self._response.at(redshift)
+        return self._response.at(redshift, centring)
 
     def _score(self, data, redshift, found, noise, depth, sampling, batch_size):
         """Domain scores (N,) of cutouts for which the networks found that (N,)."""

@@ -94,21 +94,51 @@ class TestResponse:
         rng = np.random.default_rng(2)
         n = 40_000
         redshift, true = rng.uniform(0.02, 0.9, n), rng.uniform(-3, 60, n)
-        found = 0.95 * true * (1 + 0.05 * rng.standard_normal(n)) + 1.2 * rng.standard_normal(n)
+        centring = rng.uniform(0, 2.5, n) * (rng.random(n) > 0.1)
+        noise = 1.2 + 0.2 * centring
+        found = 0.95 * true * (1 + 0.05 * rng.standard_normal(n)) + noise * rng.standard_normal(n)
         found[:400] += rng.normal(0, 15, 400)
-        response = Response.fit(found, true, redshift)
+        response = Response.fit(found, true, redshift, centring)
         np.testing.assert_allclose(response.values[0], 0.95, atol=0.01)
         np.testing.assert_allclose(response.values[1], 1.2, atol=0.1)
         np.testing.assert_allclose(response.values[2], 0.05, atol=0.004)
-        pull, width = response.pull(found[400:], true[400:], redshift[400:])
+        np.testing.assert_allclose(response.factors, [1, 1.4 / 1.2, 1.7 / 1.2], atol=0.06)
+        told = redshift[400:], centring[400:]
+        pull, width = response.pull(found[400:], true[400:], *told)
         assert np.mean(np.abs(pull) < 1) == pytest.approx(0.683, abs=0.015)
-        np.testing.assert_allclose(width, np.hypot(1.2, 0.05 * 0.95 * true[400:]), rtol=0.1)
+        np.testing.assert_allclose(width, np.hypot(noise, 0.05 * 0.95 * true)[400:], rtol=0.1)
+
+    def test_position_errors_raise_the_noise_alone(self):
+        response = Response(factors=[1.0, 1.5, 3.0])
+        centring = np.array([0.0, 0.5, 1.0, 1.75, 2.5, 9.0])
+        slope, noise, shapes = response.at(np.full(6, 0.3), centring)
+        np.testing.assert_allclose(noise / noise[0], [1, 1.25, 1.5, 2.25, 3, 3])
+        assert np.ptp(slope) == np.ptp(shapes) == 0
+        # Networks that were trained before factors were fitted.
+        before = Response.from_arrays({"values": response.values})
+        for found, expected in zip(
+            before.at([0.3] * 6, centring), before.at([0.3] * 6, 0.0), strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)
+
+    def test_arrays_are_those_of_the_file(self):
+        response = Response(2 * Response().values, [1.0, 1.1, 1.2])
+        again = Response.from_arrays(response.to_arrays())
+        for name, array in response.to_arrays().items():
+            np.testing.assert_array_equal(getattr(again, name), array)
 
     @pytest.mark.parametrize(
-        "arrays", [{"values": np.ones((3, 5))}, {"values": np.zeros((3, 4))}, {"slope": 1.0}]
+        "arrays",
+        [
+            {"values": np.ones((3, 5))},
+            {"values": np.zeros((3, 4))},
+            {"factors": np.ones(2)},
+            {"factors": np.array([1.0, -1.0, 1.0])},
+            {"slope": 1.0},
+        ],
     )
     def test_arrays_that_cannot_be(self, arrays):
-        with pytest.raises(FileFormatError, match="must be positive 'values' of shape"):
+        with pytest.raises(FileFormatError, match=r"must be positive 'values' .* and 'factors' of"):
             Response.from_arrays(arrays)
 
 
@@ -299,6 +329,7 @@ class TestTraining:
         card = load_networks(tmp_path / "tiny").card
         assert (card.target, card.architecture) == ("amplitude", "amplitude_cnn")
         assert card.log10_mass_range == (14.0, np.log10(2e15))
+        assert np.all(networks.response([0.3], 2.0)[1] != networks.response([0.3], 0.0)[1])
         rows = card.metrics["test"]
         assert sum(row["n"] for row in rows if row["amplitude"] == [-1e9, 1e9]) == 2 * rows[0]["n"]
         sample = dataset[:12]

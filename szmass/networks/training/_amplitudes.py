@@ -9,7 +9,7 @@ from szmass.networks._inputs import (
     compressed,
     expanded,
     pooled,
-    redshift_and_level,
+    redshift_and_centring,
 )
 from szmass.networks._responses import Response
 from szmass.networks.amplitude import AmplitudeNetworks
@@ -73,26 +73,35 @@ def finish_amplitudes(recipe, folder, dataset, encoder, streams, noise):
     arrays = rounded_members(recipe, folder)
     loss = "mean square of the difference of compressed amplitudes"
     card = make_card(recipe, dataset, AmplitudeNetworks.target, loss)
-    networks = AmplitudeNetworks(card, arrays)
+    response, limits, metrics = fit_response(AmplitudeNetworks(card, arrays), encoder, streams)
+    arrays |= response | limits
+    if recipe.training["domain"] >= FEWEST:
+        arrays |= domain_of(AmplitudeNetworks(card, arrays), recipe, dataset, noise)
+    write_ensemble(folder, card, arrays, metrics)
+    return load_networks(folder)
+
+
+def fit_response(networks, encoder, streams):
+    """Arrays of the response of networks and of the range of what they were told; and their test.
+
+    The response is that to the first stream, with several realisations of its noise; the test is
+    made on the second.
+    """
     validation, test = streams
     passes = [evaluated(networks, encoder, validation, number) for number in range(PASSES)]
     found, context, target, _ = map(np.concatenate, zip(*passes, strict=True))
-    redshift, _ = redshift_and_level(context)
-    response = Response.fit(found, expanded(target.astype(float)), redshift)
-    arrays["response/values"] = response.values
+    response = Response.fit(found, expanded(target.astype(float)), *redshift_and_centring(context))
     told = context[:, : len(TOLD)]
-    arrays |= {"range/low": told.min(axis=0), "range/high": told.max(axis=0)}
-    if recipe.training["domain"] >= FEWEST:
-        arrays |= domain_of(AmplitudeNetworks(card, arrays), recipe, dataset, noise)
+    limits = {"range/low": told.min(axis=0), "range/high": told.max(axis=0)}
     found, context, target, _ = evaluated(networks, encoder, test, 0)
-    redshift, _ = redshift_and_level(context)
+    true, told = expanded(target.astype(float)), redshift_and_centring(context)
     metrics = {
         "data": data_of(test),
         "estimate": "Y500 in units of its standard error",
-        "test": amplitude_report(response, found, expanded(target.astype(float)), redshift),
+        "test": amplitude_report(response, found, true, *told),
     }
-    write_ensemble(folder, card, arrays, metrics)
-    return load_networks(folder)
+    arrays = {f"response/{name}": array for name, array in response.to_arrays().items()}
+    return arrays, limits, metrics
 
 
 def domain_of(networks, recipe, dataset, noise):
@@ -116,14 +125,14 @@ def domain_of(networks, recipe, dataset, noise):
     return fitted_domain(recipe, dataset, noise, seen)
 
 
-def amplitude_report(response, found, true, redshift):
+def amplitude_report(response, found, true, redshift, centring):
     """Errors in bins of redshift and true amplitude, a dict for each.
 
     ``rmse`` is that of compressed amplitudes; ``bias`` the mean of what the response leaves, and
     ``within_68`` and ``within_95`` the parts of clusters within 1 and 1.96 of its standard
     deviations.
     """
-    pull, _ = response.pull(found, true, redshift)
+    pull, _ = response.pull(found, true, redshift, centring)
     square = (compressed(found) - compressed(true)) ** 2
     rows = []
     for z0, z1 in with_all(_REDSHIFT):
