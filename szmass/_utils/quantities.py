@@ -47,7 +47,7 @@ def as_quantity(value, unit, name):
         if isinstance(value, str) or unit.is_equivalent(u.dimensionless_unscaled):
             return quantity.to(unit)
     except u.UnitConversionError:
-        received = (str(own) or "no unit") if np.ndim(value) else repr(value)
+        received = (str(own) or "no unit") if getattr(value, "ndim", 0) else repr(value)
         raise InvalidUnitError(
             f"'{name}' must have {wanted}. Received: {received}.{hint_of_h(own)}"
         ) from None
