@@ -54,7 +54,7 @@ def as_quantity(value, unit, name):
     except (TypeError, ValueError) as err:
         raise InvalidInputError(
             f"'{name}' must be {f'a quantity in {unit}' if str(unit) else 'a number'}. "
-            f"Received: {value!r}"
+            f"Received: {value!r:.200}"
         ) from err
     raise InvalidUnitError(
         f"'{name}' must be a Quantity with {wanted}, "

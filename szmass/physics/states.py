@@ -121,7 +121,7 @@ def chi_ds(delta_r, f_s, eta=None, *, form="deluca2021"):
     >>> round(chi_ds(0.1, 0.1, 1.15, form="haggar2020"), 3)
     0.603
     """
-    if form not in CHI_FORMS:
+    if form not in list(CHI_FORMS):
         raise UnknownNameError(
             f"No form of chi_DS is named {form!r}.{did_you_mean(form, list(CHI_FORMS))} "
             f"Known: {', '.join(CHI_FORMS)}."

@@ -473,3 +473,39 @@ def test_more_that_does_not_fit_is_refused(tmp_path):
     ):
         with pytest.raises(InvalidInputError, match=text):
             measure_morphology(image, **r500, **more)
+
+
+def test_combination_of_what_is_no_dict_is_refused():
+    table, signs = QTable({"a": [0.4, 0.1], "b": [0.2, 0.5]}), {"a": -1, "b": 1}
+    for given, more, text in (
+        (table, {"form": 5}, "'form' must give a sign"),
+        (table, {"form": ["a"]}, "'form' must give a sign"),
+        (5, {"form": signs}, "'table' must be a table"),
+        (table, {"form": signs, "weights": 1.0}, "'weights' must be of a, b, a dict"),
+        (table, {"form": signs, "weights": {"a": [1, 2], "b": 1}}, "one number of 'a'"),
+        (table, {"form": signs, "reference": {"a": 1, "b": 2}}, "mean and standard deviation"),
+    ):
+        with pytest.raises(InvalidInputError, match=text):
+            combine_morphology(given, **more)
+
+
+def test_counts_are_sums_over_pixels():
+    """What the guide says of c where light was integrated over pixels: low by 0.9 %."""
+    size, core = 20, 3.0
+    middles = (np.arange(9) - 4) / 9
+    y, x = np.mgrid[:61, :61] - 30.0
+
+    def light(dx, dy):
+        return (1 + ((x + dx) ** 2 + (y + dy) ** 2) / core**2) ** -1.5
+
+    def within(radius):  # of the integral over a circle
+        return 1 - (1 + (radius / core) ** 2) ** -0.5
+
+    true = within(0.15 * size) / within(size)
+    options = {"r500": size * u.arcsec, "pixel_scale": 1 * u.arcsec, "center": "middle"}
+    for image, low in (
+        (light(0, 0), 0.0),
+        (np.mean([light(a, b) for a in middles for b in middles], axis=0), 0.0087),
+    ):
+        found = measure_morphology(image, parameters="concentration", **options)
+        assert 1 - found["concentration"][0] / true == pytest.approx(low, abs=1e-3)
