@@ -46,7 +46,7 @@ class Images:
             kind = "O"
         if self.data.ndim == 2:
             self.data = self.data[np.newaxis]
-        if kind not in "fiu" or self.data.ndim != 3 or not self.data.size:
+        if kind not in "fiu" or self.data.ndim != 3 or 0 in self.data.shape[1:]:
             raise InvalidInputError(f"'images' must be {_KINDS}. Received: {images!r:.200}")
         self.n, self.shape = len(self.data), self.data.shape[1:]
         if pixel is None:

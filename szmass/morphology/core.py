@@ -205,13 +205,16 @@ def measure_morphology(
     done = run_tasks(_measure_rows, job, tasks, workers=workers, in_order=True)
     rows = [row for piece in done for row in piece]
     values, spread, bias = (
-        np.array([getattr(row, name) for row in rows]) for name in ("values", "spread", "bias")
+        np.array([getattr(row, name) for row in rows]).reshape(images.n, len(names))
+        for name in ("values", "spread", "bias")
     )
-    places = np.array([row.place for row in rows])
-    masked, scale, light, light_err = np.array(
-        [(row.masked, row.scale, row.light, row.light_err) for row in rows]
-    ).T
-    flags = np.array([int(row.flag) for row in rows])
+    places = np.array([row.place for row in rows]).reshape(images.n, 2)
+    masked, scale, light, light_err = (
+        np.array([(row.masked, row.scale, row.light, row.light_err) for row in rows])
+        .reshape(images.n, 4)
+        .T
+    )
+    flags = np.array([int(row.flag) for row in rows], int)
     failures = [f"{images.names[i]}: {row.failure}" for i, row in enumerate(rows) if row.failure]
     table = QTable(
         {

@@ -138,6 +138,8 @@ def measure_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands
         for name in STATE_PARAMETERS:
             table[f"{band}:{name}"] = np.asarray(found[name], float)
         snr[band] = _y_snr(stack, radius, noise, depth) if band == "y" else _xray_snr(stack, radius)
+        unknown = np.isnan(snr[band]) & ((flag & StateFlag.NO_IMAGE) == 0)
+        flag[unknown] |= StateFlag.NOT_MEASURED  # it is left out
     return StateMeasurement(table, snr, flag)
 
 

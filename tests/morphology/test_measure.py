@@ -509,3 +509,14 @@ def test_counts_are_sums_over_pixels():
     ):
         found = measure_morphology(image, parameters="concentration", **options)
         assert 1 - found["concentration"][0] / true == pytest.approx(low, abs=1e-3)
+
+
+def test_no_clusters_give_no_rows():
+    stack = stack_of(cluster(), cluster(2.0))
+    for errors in (0, 2):
+        options = {"noise": 1e-6, "errors": errors}
+        full = measure_morphology(stack, r500=R500, **options)
+        for r500 in (R500, [] * u.arcmin):
+            table = measure_morphology(stack[:0], r500=r500, **options)
+            assert len(table) == 0
+            assert table.colnames == full.colnames

@@ -267,6 +267,17 @@ def test_masked_states_are_not_known():
     assert np.isnan(add_states(states_of(["a", "c"]), states)["p_relaxed"]).tolist() == [0, 1]
 
 
+def test_a_map_that_is_left_out_without_noise_says_so():
+    sample = make_check_sample(2)
+    plain = MorphologyState().predict(sample)
+    middle = np.array(sample.cutouts.data.shape[1:]) // 2
+    sample.cutouts.data[0, middle[0] + 1, middle[1]] = np.nan  # inside the footprint
+    table = MorphologyState().predict(sample)
+    assert table["flag"][0] & StateFlag.PRIOR
+    assert table["flag"][0] & StateFlag.NOT_MEASURED
+    assert table["flag"][1] == plain["flag"][1]
+
+
 def damaged(folder, change):
     """Write shipped fits with a change of their card and arrays, whose checksum is right."""
     path = folder / "fits.json"
