@@ -16,7 +16,8 @@ from astropy.table import Table
 from szmass._io.download import check_sha256
 from szmass._io.files import atomic_path
 from szmass._io.limits import check_npz
-from szmass._utils.kinds import as_path
+from szmass._tables.samples import cutout_rows
+from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_seed
 from szmass._utils.workers import check_workers
@@ -116,7 +117,8 @@ def measure_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands
     Raises
     ------
     InvalidInputError
-        The noise is not known, or is that of another map.
+        The noise is not known, or is that of another map; X-rays are no `FieldStack
+        <szmass.simulations.FieldStack>` of the clusters.
     """
     mass = as_floats(mass, u.solMass, "mass")
     radius = theta500(mass * u.solMass, sample.redshift, cosmology=cosmology)
@@ -124,7 +126,7 @@ def measure_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands
     flag, snr = np.zeros(len(sample), int), {}
     options = {"r500": radius, "preset": preset, "center": center, "workers": workers}
     for band in bands:
-        stack = sample.cutouts if band == "y" else sample.fields.get("xray")
+        stack = sample.cutouts if band == "y" else _xrays(sample)
         if stack is None:
             flag |= StateFlag.NO_XRAY
             snr[band] = np.full(len(sample), np.nan)
@@ -156,6 +158,19 @@ def _y_snr(stack, radius, noise, depth):
     y, err = (np.asarray(found[name].value, float) for name in ("y", "y_err"))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(np.isfinite(y) & (err > 0), y / err, np.nan)
+
+
+def _xrays(sample):
+    """X-ray images in the order of clusters, also where one was put into the dict by hand."""
+    stack = sample.fields.get("xray")
+    if stack is None:
+        return None
+    if len(check_kind(stack, "FieldStack", "fields['xray']")) != len(sample):
+        raise InvalidInputError(
+            f"'fields' must hold an image per cluster ({len(sample)}). Received: {len(stack)} of "
+            "'xray'"
+        )
+    return stack[cutout_rows(stack, sample.names, sample.coord)]
 
 
 def _xray_snr(stack, radius):

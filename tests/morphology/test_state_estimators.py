@@ -267,6 +267,19 @@ def test_masked_states_are_not_known():
     assert np.isnan(add_states(states_of(["a", "c"]), states)["p_relaxed"]).tolist() == [0, 1]
 
 
+def test_xrays_go_by_name(resolved):
+    sample = resolved[:3]
+    estimator = MorphologyState(fits="resolved", one_minus_b=1.0)
+    expected = estimator.predict(sample)["log_chi"]
+    xrays = sample.fields["xray"]
+    sample.fields["xray"] = xrays[[2, 0, 1]]
+    np.testing.assert_array_equal(estimator.predict(sample)["log_chi"], expected)
+    for other in (xrays[:2], np.asarray(xrays.data)):
+        sample.fields["xray"] = other
+        with pytest.raises(InvalidInputError, match="'fields"):
+            estimator.predict(sample)
+
+
 def test_a_map_that_is_left_out_without_noise_says_so():
     sample = make_check_sample(2)
     plain = MorphologyState().predict(sample)
