@@ -431,11 +431,11 @@ class StateFits:
         return quantiles, p_relaxed, p_prior, flag
 
     def check(self, stack):
-        """Refuse cutouts that the fits were not made for.
+        """Refuse cutouts, or images of another field, that the fits were not made for.
 
         Parameters
         ----------
-        stack : `~szmass.maps.CutoutStack`
+        stack : `~szmass.maps.CutoutStack` or `~szmass.simulations.FieldStack`
             The cutouts.
 
         Raises

@@ -35,6 +35,7 @@ from szmass.morphology import (
 )
 from szmass.morphology.checks import STATE_ESTIMATOR_CHECKS, check_state_estimator
 from szmass.physics import get_dynamical_state
+from szmass.simulations import FieldStack
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -278,6 +279,19 @@ def test_xrays_go_by_name(resolved):
         sample.fields["xray"] = other
         with pytest.raises(InvalidInputError, match="'fields"):
             estimator.predict(sample)
+
+
+def test_xrays_of_another_resolution_are_refused(resolved):
+    sample = resolved[:2]
+    xrays = sample.fields["xray"]
+    sample.fields["xray"] = FieldStack(
+        "xray", xrays.data, xrays.unit, xrays.coord, geometry=xrays.geometry, names=xrays.names,
+        beam=2 * u.arcmin,
+    )  # fmt: skip
+    with pytest.raises(
+        CardMismatchError, match="a beam of 0.333 arcmin. The cutouts have 2 arcmin"
+    ):
+        MorphologyState(fits="resolved", one_minus_b=1.0).predict(sample)
 
 
 def test_a_map_that_is_left_out_without_noise_says_so():
