@@ -47,14 +47,14 @@ def as_quantity(value, unit, name):
         if isinstance(value, str) or unit.is_equivalent(u.dimensionless_unscaled):
             return quantity.to(unit)
     except u.UnitConversionError:
-        received = (str(own) or "no unit") if np.ndim(value) else repr(value)
+        received = (str(own) or "no unit") if getattr(value, "ndim", 0) else repr(value)
         raise InvalidUnitError(
             f"'{name}' must have {wanted}. Received: {received}.{hint_of_h(own)}"
         ) from None
     except (TypeError, ValueError) as err:
         raise InvalidInputError(
             f"'{name}' must be {f'a quantity in {unit}' if str(unit) else 'a number'}. "
-            f"Received: {value!r}"
+            f"Received: {value!r:.200}"
         ) from err
     raise InvalidUnitError(
         f"'{name}' must be a Quantity with {wanted}, "

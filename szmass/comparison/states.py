@@ -20,11 +20,12 @@ def mass_bias_by_state(table, methods=None, *, state="log_chi", truth="mass_true
     ----------
     table : `~astropy.table.QTable`
         Masses side by side, as from `~szmass.estimators.estimate_masses`.
-    methods : sequence of str, optional
+    methods : str or sequence of str, optional
         Names of methods; by default all of the table.
     state : str or array-like, optional
         Column of a number that is larger for more relaxed clusters, or the numbers, (N,). The
-        halves are above and below its median in the clusters that the method has weighed.
+        halves are above and below its median in the clusters that the method has weighed; where
+        more than half have the largest value, as of a flag, these and the others.
     truth : str, optional
         Column of what the masses are compared with.
 
@@ -39,8 +40,8 @@ def mass_bias_by_state(table, methods=None, *, state="log_chi", truth="mass_true
     Raises
     ------
     InvalidInputError
-        A column is missing, the state is not one number per cluster, or a method has fewer than
-        four clusters with all of them.
+        A column is missing, no method is named, the state is not one number per cluster, or a
+        method has fewer than four clusters with all of them.
 
     Examples
     --------
@@ -69,7 +70,11 @@ def mass_bias_by_state(table, methods=None, *, state="log_chi", truth="mass_true
         )
     true = masses_of(table, truth).mass
     rows = []
-    for method in methods_of(table) if methods is None else methods:
+    methods = [methods] if isinstance(methods, str) else methods
+    methods = methods_of(table) if methods is None else list(methods)
+    if not methods:
+        raise InvalidInputError("The table has no masses by a method, or 'methods' names none.")
+    for method in methods:
         with np.errstate(invalid="ignore", divide="ignore"):
             residual = np.log10(masses_of(table, method).mass / true)
         known = np.isfinite(residual) & np.isfinite(state)
@@ -80,6 +85,8 @@ def mass_bias_by_state(table, methods=None, *, state="log_chi", truth="mass_true
             )
         residual, x = residual[known], state[known]
         relaxed = x > np.median(x)
+        if not relaxed.any():  # more than half have the largest value
+            relaxed = x == np.max(x)
         (high, high_err), (low, low_err) = (_mean(residual[half]) for half in (relaxed, ~relaxed))
         slope, slope_err = _slope(x, residual)
         rows.append(

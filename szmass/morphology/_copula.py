@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import ndtri
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 
@@ -49,16 +50,18 @@ def columns_of(tables, parameters, wanted=None):
     """Names "band:parameter" or "parameter", and their values (N, K)."""
     bands = tables if isinstance(tables, dict) else {"": tables}
     names, columns = [], []
+    for table in bands.values():
+        check_kind(table, "Table", "tables")
     if not bands or len({len(table) for table in bands.values()}) != 1:
         raise InvalidInputError("'tables' must be tables of one length, one for each band.")
     for band, table in bands.items():
-        chosen = parameters
+        chosen = [parameters] if isinstance(parameters, str) else parameters
         if wanted is not None:
             start = f"{band}:" if band else ""
             chosen = [n.removeprefix(start) for n in wanted if not band or n.startswith(start)]
         elif chosen is None:
             chosen = [name for name in STATE_PARAMETERS if name in table.colnames]
-        for name in chosen:
+        for name in dict.fromkeys(chosen):
             if name not in table.colnames:
                 raise InvalidInputError(
                     f"The table{f' {band!r}' if band else ''} has no column {name!r}. It has: "
@@ -83,7 +86,15 @@ def rows_of_tables(tables, rows):
     return tables[rows]
 
 
-def numbers_of(truth, state):
+def numbers_of(truth, state, number):
+    """Give the number of the state of each of so many clusters."""
     if hasattr(truth, "colnames") or isinstance(truth, dict):
-        return state.measure(truth)
-    return as_floats(truth, "", "truth")
+        numbers = state.measure(truth)
+    else:
+        numbers = as_floats(truth, "", "truth")
+    if numbers.shape != (number,):
+        raise InvalidInputError(
+            f"'truth' must be of the {number} clusters of the tables. "
+            f"Received: shape {numbers.shape}"
+        )
+    return numbers

@@ -5,7 +5,7 @@ import warnings
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.nddata import NDData, StdDevUncertainty, VarianceUncertainty
+from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
 from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_scales
 
@@ -46,7 +46,7 @@ class Images:
             kind = "O"
         if self.data.ndim == 2:
             self.data = self.data[np.newaxis]
-        if kind not in "fiu" or self.data.ndim != 3 or not self.data.size:
+        if kind not in "fiu" or self.data.ndim != 3 or 0 in self.data.shape[1:]:
             raise InvalidInputError(f"'images' must be {_KINDS}. Received: {images!r:.200}")
         self.n, self.shape = len(self.data), self.data.shape[1:]
         if pixel is None:
@@ -55,6 +55,7 @@ class Images:
                     "'pixel_scale' must be given: the images do not say how large their pixels are."
                 )
             pixel = as_floats(pixel_scale, u.rad, "pixel_scale", positive=True, finite=True)
+            pixel = one_each(pixel, self.n, "pixel_scale")
         elif pixel_scale is not None:
             raise InvalidInputError("The images know their pixels: leave 'pixel_scale' out.")
         self.pixel = np.broadcast_to(np.asarray(pixel, float), (self.n,))
@@ -111,14 +112,14 @@ class Images:
 
     def _take_nddata(self, image):
         pixel = None
-        if image.wcs is not None:
+        if getattr(image.wcs, "has_celestial", False):
             pixel = _pixel_of(image.wcs)
             self._wcs = lambda i: image.wcs
         self.unit = image.unit
-        if isinstance(image.uncertainty, StdDevUncertainty):
-            self.sigma = np.asarray(image.uncertainty.array, float)
-        elif isinstance(image.uncertainty, VarianceUncertainty):
-            self.sigma = np.sqrt(np.asarray(image.uncertainty.array, float))
+        kinds = StdDevUncertainty | VarianceUncertainty | InverseVariance
+        if isinstance(image.uncertainty, kinds):
+            # The unit of an uncertainty is its own, if it has one.
+            self.sigma = image.uncertainty.represent_as(StdDevUncertainty).quantity
         name = (image.meta or {}).get("OBJECT")
         self.names = None if name is None else np.array([str(name)])
         mask = None if image.mask is None else ~np.broadcast_to(image.mask, np.shape(image.data))
@@ -129,7 +130,9 @@ class Images:
             return None
         if isinstance(values, str) or hasattr(values, "__fspath__"):
             values = _read_fits(values).data
-        if isinstance(values, u.Quantity):
+        if name == "background":
+            values = self.plain(values, name)
+        elif isinstance(values, u.Quantity):  # the unit of an exposure cancels
             values = values.value
         values = np.asarray(values)
         if values.dtype.kind not in ("b" if kind is bool else "fiu"):
@@ -141,6 +144,17 @@ class Images:
                 f"Received: {values.shape}"
             )
         return values
+
+    def plain(self, values, name):
+        """Give values without their unit, in that of the images."""
+        unit = getattr(values, "unit", None)
+        if unit is None or (self.unit is None and u.Unit(unit) == u.one):
+            return values
+        if self.unit is None:
+            raise InvalidInputError(
+                f"'{name}' must be plain numbers, as the images have no unit. Received: {unit}"
+            )
+        return as_floats(values, self.unit, name)
 
     def row(self, i):
         """Image, background, exposure (arrays, or None), and which pixels are valid, of one row."""
@@ -217,7 +231,11 @@ def _read_fits(path):
                 data = data.astype(data.dtype.newbyteorder("="))
                 with warnings.catch_warnings():  # spellings that astropy puts right by itself
                     warnings.simplefilter("ignore", FITSFixedWarning)
-                    wcs = WCS(hdu.header)
+                    try:
+                        wcs = WCS(hdu.header)
+                    except (ValueError, MemoryError, TypeError) as err:  # those of wcslib are too
+                        why = " ".join(str(err).split())
+                        raise FileFormatError(f"The WCS of {path} cannot be used: {why}") from err
                 meta = {"OBJECT": str(hdu.header.get("OBJECT", path.name))}
                 return NDData(data, wcs=wcs.celestial if wcs.has_celestial else None, meta=meta)
     raise FileFormatError(f"{path} holds no image of two dimensions.")

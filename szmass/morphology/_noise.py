@@ -60,7 +60,7 @@ class _White:
     source = "independent pixels"
 
     def __init__(self, images, sigma, errors, seed):
-        self.sigma = as_floats(sigma, "", "noise")
+        self.sigma = as_floats(images.plain(sigma, "noise"), "", "noise")
         if self.sigma.shape not in ((), images.shape, images.data.shape):
             raise InvalidInputError(
                 f"'noise' must be one number or have the shape of the images, {images.shape}. "
@@ -72,7 +72,10 @@ class _White:
 
     def __call__(self, i, row):
         rng = generator(self.seed, "morphology", i)
-        sigma = np.nan_to_num(self.sigma[i] if self.sigma.ndim == 3 else self.sigma)
+        sigma = np.broadcast_to(self.sigma[i] if self.sigma.ndim == 3 else self.sigma, row.shape)
+        if not np.isfinite(sigma[row.good]).all():
+            raise InvalidInputError("'noise' is not finite in pixels that are not masked.")
+        sigma = np.where(row.good, sigma, 0.0)
         for _ in range(self.errors):
             yield row.raw + sigma * rng.standard_normal(row.shape)
 

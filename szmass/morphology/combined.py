@@ -1,8 +1,11 @@
 """One number of several parameters of morphology."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from szmass._tables.columns import column_parts
+from szmass._utils.kinds import check_kind
 from szmass._utils.names import did_you_mean
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError, UnknownNameError
@@ -79,7 +82,8 @@ def combine_morphology(table, *, form="campitiello2022", weights=None, reference
             )
         signs = _FORMS[form]
     else:
-        signs = dict(form)
+        signs = dict(form) if isinstance(form, Mapping) else {}
+    check_kind(table, "Table", "table")
     if not signs or any(sign not in (-1, 1) for sign in signs.values()):
         raise InvalidInputError(f"'form' must give a sign, 1 or -1, per name. Received: {form!r}")
     weights = _of_each(weights, signs, "weights", 1.0)
@@ -102,9 +106,17 @@ def combine_morphology(table, *, form="campitiello2022", weights=None, reference
                 )
             mean, sigma = np.mean(known), np.std(known, ddof=1)
         else:
-            mean, sigma = as_floats(reference[name], "", f"reference[{name!r}]", finite=True)
+            pair = as_floats(reference[name], "", f"reference[{name!r}]", finite=True)
+            if pair.shape != (2,):
+                raise InvalidInputError(
+                    f"'reference' must have mean and standard deviation of {name!r}. "
+                    f"Received: {reference[name]!r}"
+                )
+            mean, sigma = pair
             as_floats(sigma, "", f"standard deviation of {name}", positive=True)
-        weight = float(as_floats(weights[name], "", f"weights[{name!r}]", positive=True))
+        weight = as_floats(weights[name], "", f"weights[{name!r}]", positive=True, finite=True)
+        if weight.ndim:
+            raise InvalidInputError(f"'weights' must have one number of {name!r}.")
         total, norm = total + weight * sign * (log - mean) / sigma, norm + weight
     return total / norm
 
@@ -112,8 +124,8 @@ def combine_morphology(table, *, form="campitiello2022", weights=None, reference
 def _of_each(given, signs, name, default):
     if given is None:
         return dict.fromkeys(signs, default)
-    if set(given) != set(signs):
+    if not isinstance(given, Mapping) or set(given) != set(signs):
         raise InvalidInputError(
-            f"'{name}' must be of {', '.join(signs)}. Received: {', '.join(map(str, given))}"
+            f"'{name}' must be of {', '.join(signs)}, a dict. Received: {given!r:.200}"
         )
     return given

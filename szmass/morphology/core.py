@@ -90,8 +90,9 @@ def measure_morphology(
     mask : array-like of bool, optional
         True for bad pixels, such as point sources and chip gaps, of one image or of all.
     background : float or array-like or path-like or (float, float), optional
-        What is subtracted from the images, before they are divided by the exposure. A tuple is the
-        inner and outer radius, in R500 about the middle, of a ring whose mean is subtracted after.
+        What is subtracted from the images, before they are divided by the exposure; with a unit it
+        is converted to that of the images. A tuple is the inner and outer radius, in R500 about the
+        middle, of a ring whose mean is subtracted after.
     exposure : array-like or path-like, optional
         What the images are divided by; pixels without any are bad.
     redshift : float or array-like, optional
@@ -204,13 +205,16 @@ def measure_morphology(
     done = run_tasks(_measure_rows, job, tasks, workers=workers, in_order=True)
     rows = [row for piece in done for row in piece]
     values, spread, bias = (
-        np.array([getattr(row, name) for row in rows]) for name in ("values", "spread", "bias")
+        np.array([getattr(row, name) for row in rows]).reshape(images.n, len(names))
+        for name in ("values", "spread", "bias")
     )
-    places = np.array([row.place for row in rows])
-    masked, scale, light, light_err = np.array(
-        [(row.masked, row.scale, row.light, row.light_err) for row in rows]
-    ).T
-    flags = np.array([int(row.flag) for row in rows])
+    places = np.array([row.place for row in rows]).reshape(images.n, 2)
+    masked, scale, light, light_err = (
+        np.array([(row.masked, row.scale, row.light, row.light_err) for row in rows])
+        .reshape(images.n, 4)
+        .T
+    )
+    flags = np.array([int(row.flag) for row in rows], int)
     failures = [f"{images.names[i]}: {row.failure}" for i, row in enumerate(rows) if row.failure]
     table = QTable(
         {
@@ -315,7 +319,9 @@ def _measure_row(job, i):
 def _groups(parameters):
     if parameters is None:
         return list(GROUPS)
-    groups = [parameters] if isinstance(parameters, str) else list(parameters)
+    groups = list(parameters) if np.iterable(parameters) else [parameters]
+    if isinstance(parameters, str):
+        groups = [parameters]
     if unknown := [str(name) for name in groups if name not in GROUPS]:
         raise InvalidInputError(
             f"'parameters' must be among {', '.join(GROUPS)}. Received: {', '.join(unknown)}"

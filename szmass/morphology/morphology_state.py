@@ -120,6 +120,9 @@ class MorphologyState(StateEstimator):
     def _tell(self, sample):
         fits = self._loaded()
         fits.check(sample.cutouts)
+        xrays = sample.fields.get("xray") if "X" in fits.card["bands"] else None
+        if getattr(xrays, "beam", None) is not None:
+            fits.check(xrays)
         depth = sample.quantity(self.depth).value if isinstance(self.depth, str) else self.depth
         if depth is not None:
             depth = as_floats(depth, "", "depth", positive=True, finite=True)

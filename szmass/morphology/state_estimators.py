@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import MaskedColumn, QTable
 
 from szmass._utils.kinds import check_kind
+from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError
 from szmass.morphology.flags import StateFlag
@@ -208,7 +209,7 @@ class StateEstimator(ABC):
     def _missing(self, sample):
         """Flags of what clusters lack; an error where the sample lacks it as a whole."""
         flag = np.zeros(len(sample), int)
-        for need in sorted(self.needs):
+        for need in sorted(self.needs, key=str):
             if need == "redshift":
                 low, high = _REDSHIFTS
                 with np.errstate(invalid="ignore"):
@@ -351,12 +352,12 @@ def add_states(masses, states):
     if len(masses) and not known.any():
         raise InvalidInputError(
             "'states' must be of the clusters of 'masses': no name is in both. The first are "
-            f"{masses['name'][0]!r} and {next(iter(places), 'none')!r}."
+            f"{str(masses['name'][0])!r} and {next(iter(places), 'none')!r}."
         )
     result = masses.copy()
     for name in _NUMBERS:
         values = np.full(len(masses), np.nan)
-        values[known] = np.asarray(states[name], float)[rows[known]]
+        values[known] = as_floats(states[name], "", name)[rows[known]]
         result[name] = values
         result[name].info.description = STATE_COLUMNS[name]
     flag = np.zeros(len(masses), int)

@@ -4,6 +4,8 @@ import functools
 import hashlib
 import importlib.resources
 import json
+import zipfile
+import zlib
 from typing import NamedTuple
 
 import astropy.units as u
@@ -14,19 +16,22 @@ from astropy.table import Table
 from szmass._io.download import check_sha256
 from szmass._io.files import atomic_path
 from szmass._io.limits import check_npz
-from szmass._utils.kinds import as_path
+from szmass._tables.samples import cutout_rows
+from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_seed
 from szmass._utils.workers import check_workers
 from szmass.exceptions import (
     CardMismatchError,
     FileFormatError,
+    IntegrityError,
     InvalidInputError,
     SzmassError,
     UnknownNameError,
 )
-from szmass.maps import aperture_photometry
+from szmass.maps import CutoutGeometry, aperture_photometry
 from szmass.morphology.core import measure_morphology
+from szmass.morphology.definitions import get_morphology_preset
 from szmass.morphology.flags import MorphologyFlag, StateFlag
 from szmass.morphology.states import STATE_PARAMETERS, StateRegression
 from szmass.physics import get_dynamical_state
@@ -37,6 +42,10 @@ __all__ = ["StateFits", "StateMeasurement", "measure_for_states", "shipped_fits"
 
 _SHIPPED = importlib.resources.files("szmass") / "data" / "states"
 _FORMAT_VERSION = 1
+_DAMAGES = (  # what reading something else, or less, raises
+    *(AttributeError, LookupError, TypeError, ValueError, OSError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 #: What is known of a cluster before it is looked at.
 _BEFORE = ("log10_mass", "redshift")
 _RING = (1.2, 1.5)
@@ -108,7 +117,8 @@ def measure_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands
     Raises
     ------
     InvalidInputError
-        The noise is not known, or is that of another map.
+        The noise is not known, or is that of another map; X-rays are no `FieldStack
+        <szmass.simulations.FieldStack>` of the clusters.
     """
     mass = as_floats(mass, u.solMass, "mass")
     radius = theta500(mass * u.solMass, sample.redshift, cosmology=cosmology)
@@ -116,7 +126,7 @@ def measure_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands
     flag, snr = np.zeros(len(sample), int), {}
     options = {"r500": radius, "preset": preset, "center": center, "workers": workers}
     for band in bands:
-        stack = sample.cutouts if band == "y" else sample.fields.get("xray")
+        stack = sample.cutouts if band == "y" else _xrays(sample)
         if stack is None:
             flag |= StateFlag.NO_XRAY
             snr[band] = np.full(len(sample), np.nan)
@@ -130,6 +140,8 @@ def measure_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands
         for name in STATE_PARAMETERS:
             table[f"{band}:{name}"] = np.asarray(found[name], float)
         snr[band] = _y_snr(stack, radius, noise, depth) if band == "y" else _xray_snr(stack, radius)
+        unknown = np.isnan(snr[band]) & ((flag & StateFlag.NO_IMAGE) == 0)
+        flag[unknown] |= StateFlag.NOT_MEASURED  # it is left out
     return StateMeasurement(table, snr, flag)
 
 
@@ -146,6 +158,19 @@ def _y_snr(stack, radius, noise, depth):
     y, err = (np.asarray(found[name].value, float) for name in ("y", "y_err"))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(np.isfinite(y) & (err > 0), y / err, np.nan)
+
+
+def _xrays(sample):
+    """X-ray images in the order of clusters, also where one was put into the dict by hand."""
+    stack = sample.fields.get("xray")
+    if stack is None:
+        return None
+    if len(check_kind(stack, "FieldStack", "fields['xray']")) != len(sample):
+        raise InvalidInputError(
+            f"'fields' must hold an image per cluster ({len(sample)}). Received: {len(stack)} of "
+            "'xray'"
+        )
+    return stack[cutout_rows(stack, sample.names, sample.coord)]
 
 
 def _xray_snr(stack, radius):
@@ -406,11 +431,11 @@ class StateFits:
         return quantiles, p_relaxed, p_prior, flag
 
     def check(self, stack):
-        """Refuse cutouts that the fits were not made for.
+        """Refuse cutouts, or images of another field, that the fits were not made for.
 
         Parameters
         ----------
-        stack : `~szmass.maps.CutoutStack`
+        stack : `~szmass.maps.CutoutStack` or `~szmass.simulations.FieldStack`
             The cutouts.
 
         Raises
@@ -478,13 +503,15 @@ class StateFits:
             "prior": list(_BEFORE),
             "fit": list(next(iter(next(iter(self.regressions.values())).values())).names),
         }
-        with atomic_path(path.with_suffix(".npz"), overwrite=overwrite) as temporary:
-            with open(temporary, "wb") as stream:
+        card = self.card | {"names": names, "definitions": list(self.priors)}
+        with (  # both are written before either takes its place
+            atomic_path(path, overwrite=overwrite) as text,
+            atomic_path(path.with_suffix(".npz"), overwrite=overwrite) as binary,
+        ):
+            with open(binary, "wb") as stream:
                 np.savez_compressed(stream, **arrays)
-            digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-        card = self.card | {"names": names, "definitions": list(self.priors), "sha256": digest}
-        with atomic_path(path, overwrite=overwrite) as temporary:
-            temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+            card["sha256"] = hashlib.sha256(binary.read_bytes()).hexdigest()
+            text.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path):
@@ -529,17 +556,46 @@ class StateFits:
             check_sha256(file, card.pop("sha256"), remedy="Train or install the fits again.")
             check_npz(file)
             names, regressions, priors = card.pop("names"), {}, {}
+            _check_card(card, names)
             with np.load(file, allow_pickle=False) as arrays:
                 for definition in card.pop("definitions"):
                     own = (arrays, definition, names)
                     priors[definition] = _unpack(*own, "prior")[0]
                     keys = [tuple(key) for key in arrays[f"{definition}/classes"].tolist()]
+                    if {len(key) for key in keys} != {len(card["bands"])}:
+                        raise ValueError(f"its classes of {definition!r} are not those of bands")
                     regressions[definition] = dict(zip(keys, _unpack(*own, "fit"), strict=True))
             return cls(card, regressions, priors)
-        except (KeyError, TypeError, ValueError, OSError) as err:
-            if isinstance(err, SzmassError):
+        except (*_DAMAGES, SzmassError) as err:
+            if isinstance(err, FileFormatError | IntegrityError):
                 raise
             raise FileFormatError(f"{path} are no fits of states: {err}") from err
+
+
+def _check_card(card, names):
+    """Raise an error where a card lacks what is asked of it later, or has something else there."""
+    bands = card["bands"]
+    if not bands or not set(bands) <= {"y", "X"}:
+        raise ValueError(f"its bands must be of y and X, not {bands}")
+    for key in ("beam_arcmin", "pixel_arcmin"):
+        as_floats(card[key], "", key, positive=True, finite=True)
+    for key in ("log10_mass", "redshift"):
+        edges = as_floats(card[key], "", key, finite=True)
+        if edges.shape != (2,) or edges[0] > edges[1]:
+            raise ValueError(f"{key!r} must be two rising numbers, not {card[key]}")
+    for band in bands:
+        edges = as_floats(card["edges"][band], "", f"edges of {band!r}", finite=True)
+        if edges.ndim != 1 or np.any(np.diff(edges) <= 0):
+            raise ValueError(f"the edges of {band!r} must rise, and are {card['edges'][band]}")
+    CutoutGeometry(tuple(card["shape"]), card["pixel_arcmin"] * u.arcmin)
+    get_morphology_preset(card["preset"])
+    if card["center"] not in ("peak", "centroid", "middle"):
+        raise ValueError(f"'center' must be 'peak', 'centroid' or 'middle', not {card['center']!r}")
+    if not isinstance(card["name"], str) or names["prior"] != list(_BEFORE):
+        raise ValueError("its name is no text, or its prior is of something else")
+    dict(card["training"])
+    for found in card["metrics"].values():
+        dict(found["all"])
 
 
 @functools.cache

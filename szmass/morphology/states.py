@@ -149,20 +149,21 @@ class StateRegression:
         Raises
         ------
         InvalidInputError
-            Lengths differ, or the state or a parameter is known for fewer than 100 clusters.
+            Lengths differ, the state or a parameter is known for fewer than 100 clusters, or the
+            state is the same for all.
         """
         names, values = columns_of(tables, parameters)
-        numbers = numbers_of(truth, get_dynamical_state(state))
-        if numbers.shape != (len(values),):
-            raise InvalidInputError(
-                f"'truth' must be of the {len(values)} clusters of the tables. "
-                f"Received: shape {numbers.shape}"
-            )
+        numbers = numbers_of(truth, get_dynamical_state(state), len(values))
         values = np.column_stack([numbers, values])[np.isfinite(numbers)]
         known = dict(zip(("the state", *names), np.isfinite(values).sum(axis=0), strict=True))
         if few := [name for name, number in known.items() if number < _FEWEST_ROWS]:
             raise InvalidInputError(
                 f"A fit needs {_FEWEST_ROWS} clusters with a value; fewer have {', '.join(few)}."
+            )
+        if np.ptp(values[:, 0]) == 0:
+            raise InvalidInputError(
+                "'truth' must differ among clusters: a fit of one state tells none from another. "
+                f"Received: {values[0, 0]:g} for all"
             )
         options = {"state": state, "shrinkage": shrinkage}
         part = np.arange(len(values)) % _FOLDS
@@ -328,7 +329,7 @@ class StateRegression:
                 shrinkage=float(table.meta["shrinkage"]),
                 residuals=np.asarray(table["residual"], float),
             )
-        except (KeyError, TypeError, ValueError) as err:
+        except (LookupError, TypeError, ValueError) as err:
             raise FileFormatError(f"{path} is no fit of dynamical states: {err}") from err
 
     @classmethod
@@ -363,7 +364,8 @@ class StateRegression:
         if folds < 2:
             raise InvalidInputError(f"'folds' must be at least 2. Received: {folds}")
         state = get_dynamical_state(options.get("state", "deluca2021"))
-        numbers = numbers_of(truth, state)
+        number = len(columns_of(tables, options.get("parameters"))[1])
+        numbers = numbers_of(truth, state, number)
         part = np.random.default_rng(check_seed(seed)).permutation(len(numbers)) % folds
         pieces, rows = [], []
         for k in range(folds):

@@ -121,7 +121,7 @@ def chi_ds(delta_r, f_s, eta=None, *, form="deluca2021"):
     >>> round(chi_ds(0.1, 0.1, 1.15, form="haggar2020"), 3)
     0.603
     """
-    if form not in CHI_FORMS:
+    if form not in list(CHI_FORMS):
         raise UnknownNameError(
             f"No form of chi_DS is named {form!r}.{did_you_mean(form, list(CHI_FORMS))} "
             f"Known: {', '.join(CHI_FORMS)}."
@@ -195,7 +195,8 @@ def relaxedness(delta_r, eta, radial_velocity, sparsity, ellipticity, *, redshif
     Notes
     -----
     Numbers are those of the public code of the authors. It lets an indicator without weight count
-    for ``total`` all the same, and so does this. All are of the virial radius.
+    for ``total`` all the same, and so does this. All are of the virial radius. A polynomial of a
+    weight that is negative, as that of eta at redshifts of 3.4 to 4, counts as no weight.
 
     References
     ----------
@@ -224,7 +225,7 @@ def relaxedness(delta_r, eta, radial_velocity, sparsity, ellipticity, *, redshif
     weights = np.array([polynomial(z, _INDICATORS[name][1]) * np.ones_like(z) for name in values])
     weights[list(values).index("eta")] *= z <= _HIGHEST_OF_ETA
     weights /= weights.sum(axis=0)
-    while np.any(small := (weights > 0) & (weights < _LEAST_WEIGHT)):
+    while np.any(small := (weights != 0) & (weights < _LEAST_WEIGHT)):
         weights[small] = 0
         weights /= weights.sum(axis=0)
     scaled = np.array(

@@ -148,7 +148,8 @@ def plot_mass_state(table, methods, *, state="log_chi", truth="mass_true", ax=No
     Raises
     ------
     InvalidInputError
-        A column is missing, or no cluster has mass, truth and state.
+        A column is missing, labels are not one per method, or no cluster has mass, truth and
+        state.
     MissingDependencyError
         Matplotlib is not installed.
     """
@@ -156,6 +157,10 @@ def plot_mass_state(table, methods, *, state="log_chi", truth="mass_true", ax=No
     if isinstance(state, str):
         check_columns(table, [state])
         state = table[state]
+    if labels is not None and len(labels) != len(methods):
+        raise InvalidInputError(
+            f"'labels' must have one entry per method ({len(methods)}). Received: {labels!r:.200}"
+        )
     state = as_floats(state, "", "state")
     if state.shape != (len(table),):
         raise InvalidInputError(

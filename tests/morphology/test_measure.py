@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.nddata import NDData, StdDevUncertainty
+from astropy.nddata import InverseVariance, NDData, StdDevUncertainty
 from astropy.table import QTable
+from astropy.wcs import WCS
 
 from szmass.clusters import ClusterSample
 from szmass.exceptions import FileFormatError, InvalidInputError, InvalidUnitError, UnknownNameError
@@ -410,3 +411,112 @@ def test_odd_images_are_flagged_and_nothing_fails():
                     errors=int(rng.choice([0, 2])),
                 )
                 assert not table["flag"][0] & MorphologyFlag.FAILED, table.meta["failures"]
+
+
+def test_units_of_images_background_and_noise_agree():
+    image = cluster()
+    options = {"pixel_scale": 0.5 * u.arcmin, "r500": R500}
+    bare = measure_morphology(image + 1e-5, background=1e-5, **options)
+    kelvin = (image + 1e-5) * u.K
+    for given in (1e-5 * u.K, 1e-2 * u.mK, np.full((N, N), 10) * u.uK):
+        same(measure_morphology(kelvin, background=given, **options), bare)
+    found = [
+        measure_morphology(data, errors=3, parameters="concentration", **more)
+        for data, more in (
+            (image, options | {"noise": 1e-6}),
+            (image * u.K, options | {"noise": 1e-3 * u.mK}),
+            (
+                NDData(
+                    image * u.K, uncertainty=StdDevUncertainty(np.full((N, N), 1e-3), unit="mK")
+                ),
+                options,
+            ),
+            (NDData(image, uncertainty=InverseVariance(np.full((N, N), 1e12))), options),
+        )
+    ]
+    for table in found[1:]:
+        assert table["concentration_err"][0] == pytest.approx(found[0]["concentration_err"][0])
+    for data, given in ((kelvin, 1e-5 * u.m), (kelvin, 1e-5 * u.one)):
+        with pytest.raises(InvalidUnitError, match="'background' must have a unit"):
+            measure_morphology(data, background=given, **options)
+    with pytest.raises(InvalidInputError, match="'background' must be plain numbers"):
+        measure_morphology(image, background=1e-5 * u.K, **options)
+
+
+def test_noise_that_is_not_known_is_not_taken_for_none():
+    sigma = np.full((N, N), 1e-6)
+    sigma[30, 30] = np.nan
+    options = {"pixel_scale": 0.5 * u.arcmin, "r500": R500, "noise": sigma, "errors": 3}
+    table = measure_morphology(cluster(), **options)
+    assert table["flag"][0] == MorphologyFlag.FAILED
+    assert np.isfinite(table["concentration"][0])
+    assert np.isnan(table["concentration_err"][0])
+    assert "'noise' is not finite" in table.meta["failures"][0]
+    table = measure_morphology(cluster(), mask=np.isnan(sigma), **options)
+    assert table["concentration_err"][0] > 0
+
+
+def test_more_that_does_not_fit_is_refused(tmp_path):
+    image, r500 = cluster(), {"r500": R500}
+    scale = {"pixel_scale": 0.5 * u.arcmin}
+    linear = WCS(naxis=2)
+    same(measure_morphology(NDData(image, wcs=linear), **scale, **r500),
+         measure_morphology(image, **scale, **r500))  # fmt: skip
+    path = tmp_path / "map.fits"
+    fits.writeto(path, image, fits.Header({"CTYPE1": "RA---XXX", "CTYPE2": "DEC--XXX"}))
+    with pytest.raises(FileFormatError, match="The WCS of .*map.fits cannot be used"):
+        measure_morphology(path, **r500)
+    for more, text in (
+        ({"pixel_scale": [1, 2] * u.arcmin}, "'pixel_scale' must be one"),
+        (scale | {"parameters": 5}, "'parameters' must be among"),
+        (scale | {"center": [3 * u.arcsec, 4 * u.arcsec]}, "'center' must have a unit"),
+    ):
+        with pytest.raises(InvalidInputError, match=text):
+            measure_morphology(image, **r500, **more)
+
+
+def test_combination_of_what_is_no_dict_is_refused():
+    table, signs = QTable({"a": [0.4, 0.1], "b": [0.2, 0.5]}), {"a": -1, "b": 1}
+    for given, more, text in (
+        (table, {"form": 5}, "'form' must give a sign"),
+        (table, {"form": ["a"]}, "'form' must give a sign"),
+        (5, {"form": signs}, "'table' must be a table"),
+        (table, {"form": signs, "weights": 1.0}, "'weights' must be of a, b, a dict"),
+        (table, {"form": signs, "weights": {"a": [1, 2], "b": 1}}, "one number of 'a'"),
+        (table, {"form": signs, "reference": {"a": 1, "b": 2}}, "mean and standard deviation"),
+    ):
+        with pytest.raises(InvalidInputError, match=text):
+            combine_morphology(given, **more)
+
+
+def test_counts_are_sums_over_pixels():
+    """What the guide says of c where light was integrated over pixels: low by 0.9 %."""
+    size, core = 20, 3.0
+    middles = (np.arange(9) - 4) / 9
+    y, x = np.mgrid[:61, :61] - 30.0
+
+    def light(dx, dy):
+        return (1 + ((x + dx) ** 2 + (y + dy) ** 2) / core**2) ** -1.5
+
+    def within(radius):  # of the integral over a circle
+        return 1 - (1 + (radius / core) ** 2) ** -0.5
+
+    true = within(0.15 * size) / within(size)
+    options = {"r500": size * u.arcsec, "pixel_scale": 1 * u.arcsec, "center": "middle"}
+    for image, low in (
+        (light(0, 0), 0.0),
+        (np.mean([light(a, b) for a in middles for b in middles], axis=0), 0.0087),
+    ):
+        found = measure_morphology(image, parameters="concentration", **options)
+        assert 1 - found["concentration"][0] / true == pytest.approx(low, abs=1e-3)
+
+
+def test_no_clusters_give_no_rows():
+    stack = stack_of(cluster(), cluster(2.0))
+    for errors in (0, 2):
+        options = {"noise": 1e-6, "errors": errors}
+        full = measure_morphology(stack, r500=R500, **options)
+        for r500 in (R500, [] * u.arcmin):
+            table = measure_morphology(stack[:0], r500=r500, **options)
+            assert len(table) == 0
+            assert table.colnames == full.colnames

@@ -1,5 +1,6 @@
 """Estimators of the dynamical state: their contract, what they say, and what they refuse."""
 
+import hashlib
 import importlib.util
 import json
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.table import QTable, Table
+from astropy.table import MaskedColumn, QTable, Table
 from click.testing import CliRunner
 
 from szmass._tables.files import read_table
@@ -34,6 +35,7 @@ from szmass.morphology import (
 )
 from szmass.morphology.checks import STATE_ESTIMATOR_CHECKS, check_state_estimator
 from szmass.physics import get_dynamical_state
+from szmass.simulations import FieldStack
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -258,6 +260,107 @@ def test_states_are_joined_by_name():
     ):
         with pytest.raises(InvalidInputError, match=text):
             add_states(a, b)
+
+
+def test_masked_states_are_not_known():
+    states = states_of(["c", "a"])
+    states["p_relaxed"] = MaskedColumn(states["p_relaxed"], mask=[True, False])
+    assert np.isnan(add_states(states_of(["a", "c"]), states)["p_relaxed"]).tolist() == [0, 1]
+
+
+def test_xrays_go_by_name(resolved):
+    sample = resolved[:3]
+    estimator = MorphologyState(fits="resolved", one_minus_b=1.0)
+    expected = estimator.predict(sample)["log_chi"]
+    xrays = sample.fields["xray"]
+    sample.fields["xray"] = xrays[[2, 0, 1]]
+    np.testing.assert_array_equal(estimator.predict(sample)["log_chi"], expected)
+    for other in (xrays[:2], np.asarray(xrays.data)):
+        sample.fields["xray"] = other
+        with pytest.raises(InvalidInputError, match="'fields"):
+            estimator.predict(sample)
+
+
+def test_xrays_of_another_resolution_are_refused(resolved):
+    sample = resolved[:2]
+    xrays = sample.fields["xray"]
+    sample.fields["xray"] = FieldStack(
+        "xray", xrays.data, xrays.unit, xrays.coord, geometry=xrays.geometry, names=xrays.names,
+        beam=2 * u.arcmin,
+    )  # fmt: skip
+    with pytest.raises(
+        CardMismatchError, match="a beam of 0.333 arcmin. The cutouts have 2 arcmin"
+    ):
+        MorphologyState(fits="resolved", one_minus_b=1.0).predict(sample)
+
+
+def test_a_map_that_is_left_out_without_noise_says_so():
+    sample = make_check_sample(2)
+    plain = MorphologyState().predict(sample)
+    middle = np.array(sample.cutouts.data.shape[1:]) // 2
+    sample.cutouts.data[0, middle[0] + 1, middle[1]] = np.nan  # inside the footprint
+    table = MorphologyState().predict(sample)
+    assert table["flag"][0] & StateFlag.PRIOR
+    assert table["flag"][0] & StateFlag.NOT_MEASURED
+    assert table["flag"][1] == plain["flag"][1]
+
+
+def damaged(folder, change):
+    """Write shipped fits with a change of their card and arrays, whose checksum is right."""
+    path = folder / "fits.json"
+    StateFits.read("planck").write(path, overwrite=True)
+    card = json.loads(path.read_text())
+    with np.load(path.with_suffix(".npz")) as stored:
+        arrays = dict(stored)
+    change(card, arrays)
+    np.savez(path.with_suffix(".npz"), **arrays)
+    card["sha256"] = hashlib.sha256(path.with_suffix(".npz").read_bytes()).hexdigest()
+    path.write_text(json.dumps(card))
+    return path
+
+
+def test_damaged_fits_are_refused_when_read(tmp_path):
+    for key in StateFits.read("planck").card:
+        if key not in ("xray_ring", "format_version"):
+            with pytest.raises(FileFormatError, match=f"fits.json .*'{key}'"):
+                StateFits.read(damaged(tmp_path, lambda card, arrays, key=key: card.pop(key)))
+    for key, value in (
+        *(("bands", ["q"]), ("edges", {"y": [5, 4]}), ("beam_arcmin", 0), ("shape", [1])),
+        *(("preset", "zz"), ("center", "x"), ("log10_mass", [1]), ("metrics", {"a": {}})),
+    ):
+        with pytest.raises(FileFormatError, match=r"fits\.json are no fits"):
+            StateFits.read(
+                damaged(tmp_path, lambda card, arrays, new={key: value}: card.update(new))
+            )
+    for change in (
+        lambda card, arrays: arrays["deluca2021/quantiles"].fill(np.nan),
+        lambda card, arrays: arrays.update({"deluca2021/classes": np.zeros((1, 2), int)}),
+    ):
+        with pytest.raises(FileFormatError, match=r"fits\.json are no fits"):
+            StateFits.read(damaged(tmp_path, change))
+    path = damaged(tmp_path, lambda card, arrays: None)
+    card = json.loads(path.read_text()) | {"sha256": hashlib.sha256(b"x").hexdigest()}
+    path.write_text(json.dumps(card))
+    path.with_suffix(".npz").write_bytes(b"x")
+    with pytest.raises(FileFormatError, match=r"fits\.json are no fits"):
+        StateFits.read(path)
+
+
+def test_fits_are_written_together_or_not_at_all(tmp_path):
+    (tmp_path / "fits.json").write_text("mine")
+    with pytest.raises(InvalidInputError, match="exists"):
+        StateFits.read("planck").write(tmp_path / "fits.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["fits.json"]
+
+
+def test_bias_of_a_flag_that_most_clusters_have():
+    relaxed = np.arange(40) >= 10
+    table = QTable({"mass_true": np.full(40, 5e14) * u.solMass})
+    table["mass_a"] = table["mass_true"] * np.where(relaxed, 1.1, 1.0)
+    found = mass_bias_by_state(table, "a", state=relaxed)
+    assert found["difference"][0] == pytest.approx(np.log10(1.1))
+    with pytest.raises(InvalidInputError, match="'methods' names none"):
+        mass_bias_by_state(table, [], state=relaxed)
 
 
 def test_mass_bias_by_state():

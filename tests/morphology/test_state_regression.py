@@ -189,3 +189,19 @@ def test_x_ray_images_tell_the_state_of_simulated_clusters():
     table = measure_morphology(mocks.fields["xray"], r500=mocks.table["theta500_true"])
     found = StateRegression.held_out(table, mocks.table)
     assert np.corrcoef(np.log10(found["value"]), np.log10(found["truth"]))[0, 1] > 0.65
+
+
+def test_what_no_regression_can_be_made_of_is_refused():
+    table, chi = clusters(200)
+    for given, truth, more, text in (
+        (table, np.ones(200), {}, "'truth' must differ"),
+        (np.ones((200, 3)), chi, {}, "'tables' must be a table"),
+        ({"y": None}, chi, {}, "'tables' must be a table"),
+        (table, chi, {"parameters": "name"}, "'name' must be a number"),
+    ):
+        with pytest.raises(InvalidInputError, match=text):
+            StateRegression.fit(given, truth, **more)
+    with pytest.raises(InvalidInputError, match="'truth' must be of the 200"):
+        StateRegression.held_out(table, chi[:100])
+    twice = StateRegression.fit(table, chi, parameters=["strip", "strip"])
+    assert twice.names == StateRegression.fit(table, chi, parameters="strip").names == ("strip",)

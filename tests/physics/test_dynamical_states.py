@@ -170,3 +170,11 @@ def test_relaxedness_of_what_is_not_known():
         relaxedness(0.05, 1.1, 0.03, -1, 0.2)
     with pytest.raises(UnknownNameError, match="Did you mean 'cui2018'"):
         get_dynamical_state("cui2019")
+
+
+def test_weights_of_relaxedness_are_not_negative():
+    """The polynomial of the weight of eta is below zero at redshifts of 3.4 to 4."""
+    rest = {"delta_r": 0.05, "radial_velocity": 0.03, "sparsity": 1.4, "ellipticity": 0.2}
+    for redshift in (3.2, 3.5, 3.9):
+        chi = relaxedness(eta=[1.1, 6.0], redshift=redshift, **rest)[0]
+        assert chi[1] <= chi[0]

@@ -79,5 +79,7 @@ def test_masses_against_the_state():
         plot_mass_state(table, "a", state="chi")
     with pytest.raises(InvalidInputError, match="one number per row"):
         plot_mass_state(table, "a", state=[1.0])
+    with pytest.raises(InvalidInputError, match="one entry per method"):
+        plot_mass_state(table, "a", labels=[])
     with pytest.raises(InvalidInputError, match="and a state"):
         plot_mass_state(table, "a", state=np.full(100, np.nan))
