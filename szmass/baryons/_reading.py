@@ -452,6 +452,8 @@ class Reading:
         """Identifiers of hosts, masked where the halo is one itself, with ``no_host`` below."""
         values, mask = self._whole(column)
         none = mask | (values == self._no_host) | (values < 0)
+        if values.dtype == np.uint64:  # -1 without a sign
+            none |= values == np.iinfo(np.uint64).max
         return MaskedColumn(np.where(none, 0, values), mask=none)
 
 

@@ -44,12 +44,6 @@ def plot_importance(model, *, ax=None):
     InvalidInputError
         The card has no importances.
     """
-    check_kind(model, "RegressedBaryonModel", "model")
-    if "importance" not in model.card:
-        raise InvalidInputError(
-            "'model' must have importances: fit it with importance=True. Received: "
-            f"{model.name!r}, whose card has none"
-        )
     table = importance_table(model)[::-1]
     ax = new_axes(ax)
     height = 0.8 / len(model.properties)
@@ -130,6 +124,10 @@ def plot_counts(counts, *, ax=None, points=None, scale=1.0):
         quantity, unit = first.meta.get("quantity", "value"), u.Quantity(first["threshold"]).unit
         name = _LABELS.get(quantity, quantity)
         ax.set(xscale="log", yscale="log")
+        if not points and not any(np.any(table["n"]) for table in counts.values()):
+            # Nothing is drawn that limits could follow.
+            x = u.Quantity(first["threshold"]).value
+            ax.set(xlim=(x.min(), 1.01 * x.max()), ylim=(0.3 * scale, 10 * scale))
         ax.set_xlabel(f"{name} [{unit.to_string('latex_inline')}]" if str(unit) else name)
         ax.set_ylabel("clusters above it")
     if any(counts) or points:

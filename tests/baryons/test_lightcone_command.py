@@ -100,6 +100,38 @@ def test_haloes_of_ones_own(tmp_path):
     assert "--halos needs --area" in lacking.output
 
 
+def test_no_cluster_above_the_limit_is_a_count(tmp_path):
+    found = run(
+        "--model", "tng", "--area", 20, "--nside", 0, "--flux-limit", 1, "-o", tmp_path / "s"
+    )
+    assert found.exit_code == 0, found.output
+    assert "0 above 1 erg" in found.output
+    assert not np.any(QTable.read(tmp_path / "s" / "counts_flux.ecsv")["n"])
+
+
+def test_haloes_without_a_place_stop_no_other(tmp_path):
+    halos = QTable(
+        {
+            "m500c": [3e14, 5e14, 4e14] * u.solMass,
+            "redshift": [0.1, 0.2, 0.3],
+            "ra": [10.0, np.nan, 30.0] * u.deg,
+            "dec": [0.0, 5.0, 10.0] * u.deg,
+        }
+    )
+    halos.write(tmp_path / "cone.fits")
+    options = ("--model", "tng", "--area", 30, "--nside", 0, "--variance", "linear", "--halos")
+    found = run(*options, tmp_path / "cone.fits", "-o", tmp_path / "s")
+    assert found.exit_code == 0, found.output
+    assert "1 of 3 haloes have no position on the sky" in found.output
+    assert "tng: 2 haloes in 30 deg2" in found.output
+    halos["dec"][2] = 95 * u.deg
+    halos.write(tmp_path / "cone.fits", overwrite=True)
+    found = run(*options, tmp_path / "cone.fits", "-o", tmp_path / "other")
+    assert found.exit_code == 1
+    assert "'dec' must be between -90 and 90 deg. Received: 95 deg (1 such values)" in found.output
+    assert not (tmp_path / "other").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
