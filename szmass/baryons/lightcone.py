@@ -498,6 +498,8 @@ def _add_flux(table, model, cooling, reference, cosmology):
     in_band = cooling.emission(kt, z) / reference.emission(kt, z if frame == "observer" else 0 * z)
     distance = _distance(z, cosmology) * (1 + z) ** 2 * u.Mpc
     table["flux"] = (table["lx"] * in_band / (4 * np.pi * distance**2)).to(_FLUX)
+    if papers := dict.fromkeys((*cooling.references, *reference.references)):
+        table.meta["cooling_references"] = list(papers)
     observed = "{:g} to {:g} keV at the observer".format(*cooling.band.to_value("keV"))
     table.meta["xray"] = (
         f"Flux inside R500 in {observed}, from L_X in {low:g} to {high:g} keV ({frame} frame) at "

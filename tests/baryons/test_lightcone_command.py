@@ -9,6 +9,7 @@ from astropy.table import QTable
 from click.testing import CliRunner
 
 from szmass.baryons import draw_halos
+from szmass.citations import cite
 from szmass.cli import main
 from szmass.maps import ComptonMap
 
@@ -107,6 +108,17 @@ def test_no_cluster_above_the_limit_is_a_count(tmp_path):
     assert found.exit_code == 0, found.output
     assert "0 above 1 erg" in found.output
     assert not np.any(QTable.read(tmp_path / "s" / "counts_flux.ecsv")["n"])
+
+
+def test_papers_of_physics_haloes_and_emission_are_cited(tmp_path):
+    models = ("--model", "tng", "--model", "bulbul2019")
+    found = run(*models, "--area", 20, "--nside", 0, "-o", tmp_path / "s")
+    assert found.exit_code == 0, found.output
+    papers = ["2025MNRAS.544...67A", "2008ApJ...688..709T", "2001ApJ...546...63T"]
+    text = CliRunner().invoke(main, ["cite", str(tmp_path / "s" / "xray_tng.fits")]).output
+    assert [paper for paper in papers if paper not in text] == []
+    text = cite(QTable.read(tmp_path / "s" / "counts_flux.ecsv"))
+    assert [paper for paper in [*papers, "2019ApJ...871...50B"] if paper not in text] == []
 
 
 def test_haloes_without_a_place_stop_no_other(tmp_path):
