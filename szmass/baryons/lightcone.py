@@ -439,7 +439,10 @@ def _own_halos(halos, area, model):
         )
         table = table[placed]
     if not np.any(np.isfinite(table["redshift"] * table["m500c"])):
-        raise InvalidInputError("No host of 'halos' has both a redshift and an m500c.")
+        raise InvalidInputError(
+            f"No host of the {len(table)} 'halos' has both a redshift and an m500c."
+            + ("" if len(table) else " Draw from a larger area, or give some.")
+        )
     return table, area
 
 

@@ -347,6 +347,9 @@ def importance_table(model):
 
 def _read(table, targets, features, groups):
     """Features as a tuple and by name, ln targets (N, K), groups and rows: all values known."""
+    for name, value in (("targets", targets), ("features", features)):
+        if isinstance(value, str):
+            raise InvalidInputError(f"'{name}' must be a list of names. Received: {value!r}")
     for target in targets:
         if target not in PROPERTIES:
             raise UnknownNameError(

@@ -214,6 +214,8 @@ def test_halo_catalogues_are_taken(table):
         ({"mgas500": 13.5}, {}, InvalidUnitError, "'mgas500'"),
         ({"rows": 30}, {"folds": 2}, InvalidInputError, "at least 60 rows"),
         ({"twice": True}, {}, InvalidInputError, "Rows 4 and 3000"),
+        ({}, {"targets": "mgas500"}, InvalidInputError, "'targets' must be a list of names"),
+        ({}, {"features": "m500c"}, InvalidInputError, "'features' must be a list of names"),
         ({}, {"lx_band": (2.0, 0.5, "rest")}, InvalidInputError, "'lx_band' must be the lower"),
         ({}, {"lx_band": (0.5, 2.0, "moon")}, InvalidInputError, "'lx_band'.*'moon'"),
         ({}, {"method": "boosting", "options": {"n_trees": 0}}, InvalidInputError, "'n_trees'"),
