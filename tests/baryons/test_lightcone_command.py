@@ -151,6 +151,8 @@ def test_haloes_without_a_place_stop_no_other(tmp_path):
         (("--model", "tng", "--area", "5e4"), 1, "'--area' must be at most that of the sky"),
         (("--model", "tng", "--mass", 2e15, 1e14), 1, "'--mass' must be a lower and a higher"),
         (("--model", "tng", "--band", 2, 1), 1, "must be the lower and the higher energy"),
+        (("--model", "tng", "--nside", 3), 2, "--nside must be a power of two"),
+        (("--model", "tng", "--flux-limit", "nan"), 2, "--flux-limit must be positive"),
         (("--model", "tng", "--workers", 2, "--scheduler", "tcp://x:1"), 1, "not both"),
     ],
 )
