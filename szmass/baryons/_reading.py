@@ -172,6 +172,11 @@ class Reading:
                     f"{', '.join(source.names) or 'no columns'}."
                 )
         found = source.columns(definition) | given
+        if twice := [name for name in found.values() if list(source.names).count(name) > 1]:
+            raise InvalidInputError(
+                f"{self.label} has two columns named {twice[0]!r}, and nothing tells which is "
+                "meant: name one of them differently in its first line."
+            )
         if "name" not in found and source.format not in (*_TEXT, "rockstar-hdf5"):
             found |= {"name": "name"} if "name" in source.names else {}
         if "id" not in found and source.format in _TEXT:

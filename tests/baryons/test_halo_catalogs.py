@@ -147,6 +147,15 @@ def test_identifiers_of_64_bits_beside_hosts_of_minus_1(haloes, tmp_path):
     assert halos.is_host.tolist() == before.is_host.tolist()
 
 
+def test_a_name_of_two_columns_is_refused(haloes, tmp_path):
+    path = write_rockstar(tmp_path / "out_3.list", haloes)
+    text = path.read_text()
+    assert " M500c" in text
+    path.write_text(text.replace(" M500c", " M200c", 1))
+    with pytest.raises(InvalidInputError, match="two columns named 'M200c'"):
+        HaloCatalog.read(path)
+
+
 def test_infinite_masses_are_no_warning(haloes, tmp_path):
     path = write_rockstar(tmp_path / "out_3.list", haloes)
     lines = path.read_text().splitlines()
