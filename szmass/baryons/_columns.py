@@ -229,7 +229,8 @@ def refuse_implausible(table, reading):
     for name in masses:
         _check_mass(name, _median(numbers[name]), reading)
     for name in masses[1:]:
-        ratio = _median(numbers[name] / numbers[masses[0]])
+        with np.errstate(invalid="ignore", over="ignore"):  # both may be infinite
+            ratio = _median(numbers[name] / numbers[masses[0]])
         if ratio <= 0.05 or ratio >= 20:
             raise InvalidInputError(
                 f"'{name}' is {ratio:.3g} times '{masses[0]}' in the median of {reading.label}: "

@@ -172,6 +172,11 @@ class Reading:
                     f"{', '.join(source.names) or 'no columns'}."
                 )
         found = source.columns(definition) | given
+        if twice := [name for name in found.values() if list(source.names).count(name) > 1]:
+            raise InvalidInputError(
+                f"{self.label} has two columns named {twice[0]!r}, and nothing tells which is "
+                "meant: name one of them differently in its first line."
+            )
         if "name" not in found and source.format not in (*_TEXT, "rockstar-hdf5"):
             found |= {"name": "name"} if "name" in source.names else {}
         if "id" not in found and source.format in _TEXT:
@@ -452,6 +457,8 @@ class Reading:
         """Identifiers of hosts, masked where the halo is one itself, with ``no_host`` below."""
         values, mask = self._whole(column)
         none = mask | (values == self._no_host) | (values < 0)
+        if values.dtype == np.uint64:  # -1 without a sign
+            none |= values == np.iinfo(np.uint64).max
         return MaskedColumn(np.where(none, 0, values), mask=none)
 
 

@@ -242,7 +242,7 @@ class TextSource:
         """Read line by line, where something is not as it should be."""
         lines = [line.split() for line in block.split(b"\n") if line.strip()]
         columns = {
-            name: np.full(len(lines), -1 if np.dtype(dtype).kind in "iu" else np.nan, dtype)
+            name: np.full(len(lines), _NONE[np.dtype(dtype).kind], dtype)
             for name, dtype in wanted.items()
         }
         bad = np.zeros(len(lines), bool)
@@ -255,6 +255,8 @@ class TextSource:
                     if b"_" in cells[place]:  # Python reads "1_000" as well
                         raise ValueError
                     whole = values.dtype.kind in "iu"
+                    if cells[place] == b"-1" and values.dtype.kind == "u":
+                        continue
                     values[row] = int(cells[place]) if whole else float(cells[place])
                 except (ValueError, OverflowError):
                     bad[row] = True
@@ -267,6 +269,10 @@ class TextSource:
                 f"(the first of them: {shown!r}). The file is damaged, or of mixed versions."
             )
         return columns, bad
+
+
+# What stands where a cell is no number; for identifiers without a sign -1 is the largest.
+_NONE = {"i": -1, "u": np.iinfo(np.uint64).max, "f": np.nan}
 
 
 def _nothing(wanted):

@@ -27,6 +27,10 @@ _NEAR = 1.5
 # Patches that a jackknife needs, pixels along their sides that tell whether the light cone fills
 # them, and haloes in each of these.
 _PATCHES, _FINE, _PER_PIXEL = 24, 4, 8
+# What a light cone says of itself that its counts say as well.
+_HANDED_ON = (
+    "xray", "y500", "seed", "gas", "physics_references", "halo_references", "cooling_references",
+)  # fmt: skip
 
 
 def cumulative_counts(cone, values, thresholds, *, variance="linear"):
@@ -184,7 +188,7 @@ def _counted(table, cone, column, n, variance, *, above, quantity):
         area_deg2=float(cone.area.to_value("deg2")),
         sample_variance=words,
         cosmology=str(cone.cosmology.name),
-        **{name: meta[name] for name in ("xray", "y500", "seed") if name in meta},
+        **{name: meta[name] for name in _HANDED_ON if name in meta},
     )
     return table
 

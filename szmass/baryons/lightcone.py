@@ -430,8 +430,19 @@ def _own_halos(halos, area, model):
     for name, values in halo_features(halos, names, model.name).items():
         table[name] = values * HALO_UNITS.get(name, 1)
     check_redshift(table["redshift"], positive=True)
+    placed = np.isfinite(table["coord"].data.lon) & np.isfinite(table["coord"].data.lat)
+    if lost := np.count_nonzero(~placed):
+        warnings.warn(
+            f"{lost} of {len(table)} haloes have no position on the sky and were left out.",
+            SzmassWarning,
+            stacklevel=3,
+        )
+        table = table[placed]
     if not np.any(np.isfinite(table["redshift"] * table["m500c"])):
-        raise InvalidInputError("No host of 'halos' has both a redshift and an m500c.")
+        raise InvalidInputError(
+            f"No host of the {len(table)} 'halos' has both a redshift and an m500c."
+            + ("" if len(table) else " Draw from a larger area, or give some.")
+        )
     return table, area
 
 
@@ -439,7 +450,14 @@ def _positions(halos):
     if "coord" in halos and isinstance(halos["coord"], SkyCoord):
         return halos["coord"]
     if "ra" in halos and "dec" in halos:
-        return SkyCoord(halos["ra"], halos["dec"])
+        dec = as_floats(halos["dec"], u.deg, "dec")
+        wrong = np.abs(dec) > 90
+        if np.any(wrong):
+            raise InvalidInputError(
+                f"'dec' must be between -90 and 90 deg. Received: {dec[wrong][0]:g} deg "
+                f"({np.count_nonzero(wrong)} such values)"
+            )
+        return SkyCoord(halos["ra"], dec * u.deg)
     raise InvalidInputError(
         "'halos' must have positions on the sky: the column 'coord', a SkyCoord, or 'ra' and "
         f"'dec'. They have {', '.join(halos.colnames)}."
@@ -483,6 +501,8 @@ def _add_flux(table, model, cooling, reference, cosmology):
     in_band = cooling.emission(kt, z) / reference.emission(kt, z if frame == "observer" else 0 * z)
     distance = _distance(z, cosmology) * (1 + z) ** 2 * u.Mpc
     table["flux"] = (table["lx"] * in_band / (4 * np.pi * distance**2)).to(_FLUX)
+    if papers := dict.fromkeys((*cooling.references, *reference.references)):
+        table.meta["cooling_references"] = list(papers)
     observed = "{:g} to {:g} keV at the observer".format(*cooling.band.to_value("keV"))
     table.meta["xray"] = (
         f"Flux inside R500 in {observed}, from L_X in {low:g} to {high:g} keV ({frame} frame) at "

@@ -8,6 +8,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 from scipy.stats import f as f_distribution
 
+from szmass._tables.columns import column_parts
+from szmass._utils.kinds import check_kind
 from szmass._utils.names import did_you_mean
 from szmass._utils.optional import import_optional
 from szmass._utils.quantities import as_floats
@@ -17,6 +19,7 @@ from szmass.physics import PROPERTIES, get_cosmology
 from szmass.physics.baryons.model import halo_features, known_rows
 from szmass.physics.baryons.regressed import (
     RegressedBaryonModel,
+    check_band_of_lx,
     covariances,
     polynomial,
     standardised,
@@ -219,6 +222,9 @@ def fit_baryon_model(
         import_optional("lightgbm", extra="halos", purpose="fit trees")
     options = {**_TREE_OPTIONS.get(method, {}), **(options or {})}
     folds, seed = check_count(folds, "folds"), check_seed(seed)
+    lx_band = check_band_of_lx(lx_band)
+    if "n_trees" in options:
+        check_count(options["n_trees"], "n_trees")
     features, values, y, group, rows = _read(table, targets, features, groups)
     n_groups = len(np.unique(group))
     if folds < 2 or n_groups < folds:
@@ -319,8 +325,18 @@ def importance_table(model):
     -------
     `~astropy.table.QTable`
         ``feature`` and for each property the growth of the scatter of ln, with ``_err``.
+
+    Raises
+    ------
+    InvalidInputError
+        The card has no importances, or the model is of another kind.
     """
-    importance = model.card["importance"]
+    importance = check_kind(model, "RegressedBaryonModel", "model").card.get("importance")
+    if importance is None:
+        raise InvalidInputError(
+            "'model' must have importances: fit it with importance=True. Received: "
+            f"{model.name!r}, whose card has none"
+        )
     result = QTable({"feature": list(importance)})
     for name in model.properties:
         result[name] = [importance[f][name][0] for f in importance]
@@ -331,6 +347,9 @@ def importance_table(model):
 
 def _read(table, targets, features, groups):
     """Features as a tuple and by name, ln targets (N, K), groups and rows: all values known."""
+    for name, value in (("targets", targets), ("features", features)):
+        if isinstance(value, str):
+            raise InvalidInputError(f"'{name}' must be a list of names. Received: {value!r}")
     for target in targets:
         if target not in PROPERTIES:
             raise UnknownNameError(
@@ -356,10 +375,10 @@ def _read(table, targets, features, groups):
         value = as_floats(column, PROPERTIES[target], target)
         y[:, j] = np.log(np.where(value > 0, value, np.nan))
     if groups is None:
-        group = np.arange(n)
+        group, ungrouped = np.arange(n), np.zeros(n, dtype=bool)
     else:
         try:
-            group = np.asarray(table[groups])
+            group, ungrouped, _ = column_parts(table[groups])
         except LookupError:
             raise InvalidInputError(
                 f"'groups' must be a column of the table, or None. Received: {groups!r}; it has: "
@@ -367,7 +386,9 @@ def _read(table, targets, features, groups):
             ) from None
     with np.errstate(divide="ignore", invalid="ignore"):
         known = np.isfinite(np.array([*standardised(values, features), *y.T])).all(axis=0)
-    rows = np.flatnonzero(known & known_rows(values))
+    if group.dtype.kind == "f":
+        ungrouped = ungrouped | np.isnan(group)
+    rows = np.flatnonzero(known & known_rows(values) & ~ungrouped)
     values = {name: column[rows] for name, column in values.items()}
     _refuse_twins(np.column_stack([*values.values(), y[rows]]), rows)
     return features, values, y[rows], group[rows], rows
@@ -457,7 +478,12 @@ class _Fitter:
             "deterministic": True,
             "force_row_wise": True,
         } | {key: value for key, value in self.options.items() if key != "n_trees"}
-        booster = lightgbm.train(options, lightgbm.Dataset(x.T, y), self.options["n_trees"])
+        try:
+            booster = lightgbm.train(options, lightgbm.Dataset(x.T, y), self.options["n_trees"])
+        except lightgbm.basic.LightGBMError as err:
+            raise InvalidInputError(
+                f"'options' must be those of LightGBM, which says: {err}"
+            ) from err
         trees = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
         share = len(trees) if options["boosting"] == "rf" else 1
         return [_plain(tree, share) for tree in trees]

@@ -186,7 +186,7 @@ def _registries():
         "scaling relation": (SCALING_RELATIONS, ("relation",)),
         "pressure profile": (PRESSURE_PROFILES, ("profile",)),
         "gas density profile": (GAS_DENSITY_PROFILES, ()),
-        "cluster model": (CLUSTER_MODELS, ("model", "diversity")),
+        "cluster model": (CLUSTER_MODELS, ("model", "diversity", "gas")),
         "state model": (STATE_MODELS, ("state_model",)),
         "field": (FIELDS, ()),
         "baryon model": (BARYON_MODELS, ("baryon_model",)),
@@ -293,12 +293,22 @@ def _look_up(name, found):
             raise UnknownNameError(str(err)) from None
 
 
+# What light cones and counts, perhaps of several physics, call papers by what they are for.
+_ROLES = {
+    "physics_references": "baryon model",
+    "halo_references": "haloes",
+    "cooling_references": "X-ray emission",
+}
+
+
 def _read_meta(meta, found, role):
     """Walk through nested ``meta``: references, names of what was used, and traces of software."""
     named = {key: kind for kind, (_, keys) in _registries().items() for key in keys}
     for key, value in meta.items():
         if key == "references":
             found.add(role, value)
+        elif str(key).partition(" of ")[0] in _ROLES and isinstance(value, str | list | tuple):
+            found.add(_ROLES[key.partition(" of ")[0]], value)
         elif key in named and isinstance(value, str):
             registry = _registries()[named[key]][0]
             # Cosmologies of lensing tables are put into words: "PSZ2 (H0 = 70, Om0 = 0.3)".

@@ -72,6 +72,12 @@ def lightcone(models, output, overwrite, **options):
     from szmass._io.files import output_folder
     from szmass.physics import BARYON_MODELS, RegressedBaryonModel
 
+    # What would come up after minutes of work.
+    nside, limit = options["nside"], options["flux_limit"]
+    if nside < 0 or nside & (nside - 1):
+        raise click.UsageError(f"--nside must be a power of two, or 0 for no map, not {nside}")
+    if not 0 < limit < float("inf"):
+        raise click.UsageError(f"--flux-limit must be positive, in erg/s/cm2, not {limit:g}")
     models = [
         BARYON_MODELS[name]
         if name in BARYON_MODELS or not Path(name).is_dir()

@@ -6,6 +6,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.kinds import check_kind
+from szmass._utils.quantities import as_floats
 from szmass.baryons import importance_table
 from szmass.exceptions import InvalidInputError
 from szmass.plots.style import (
@@ -44,12 +45,6 @@ def plot_importance(model, *, ax=None):
     InvalidInputError
         The card has no importances.
     """
-    check_kind(model, "RegressedBaryonModel", "model")
-    if "importance" not in model.card:
-        raise InvalidInputError(
-            "'model' must have importances: fit it with importance=True. Received: "
-            f"{model.name!r}, whose card has none"
-        )
     table = importance_table(model)[::-1]
     ax = new_axes(ax)
     height = 0.8 / len(model.properties)
@@ -98,6 +93,7 @@ def plot_counts(counts, *, ax=None, points=None, scale=1.0):
         There is no table, or it has other columns.
     """
     if not isinstance(counts, Mapping):
+        check_kind(counts, "Table", "counts")
         counts = {str(counts.meta.get("physics", "")): counts}
     if not counts:
         raise InvalidInputError("'counts' must have a table of counts. Received: none")
@@ -106,6 +102,8 @@ def plot_counts(counts, *, ax=None, points=None, scale=1.0):
     needed = ("z_low", "z_high", "n", "n_err") if binned else ("threshold", "n", "n_err")
     for table in counts.values():
         check_columns(table, needed)
+        if not len(table):
+            raise InvalidInputError("'counts' must have a row. Received: a table without any")
     ax = new_axes(ax)
     for i, (label, table) in enumerate(counts.items()):
         n, error = (np.asarray(table[name], dtype=float) * scale for name in ("n", "n_err"))
@@ -130,6 +128,10 @@ def plot_counts(counts, *, ax=None, points=None, scale=1.0):
         quantity, unit = first.meta.get("quantity", "value"), u.Quantity(first["threshold"]).unit
         name = _LABELS.get(quantity, quantity)
         ax.set(xscale="log", yscale="log")
+        if not points and not any(np.any(table["n"]) for table in counts.values()):
+            # Nothing is drawn that limits could follow.
+            x = u.Quantity(first["threshold"]).value
+            ax.set(xlim=(x.min(), 1.01 * x.max()), ylim=(0.3 * scale, 10 * scale))
         ax.set_xlabel(f"{name} [{unit.to_string('latex_inline')}]" if str(unit) else name)
         ax.set_ylabel("clusters above it")
     if any(counts) or points:
@@ -143,7 +145,12 @@ def _add_points(ax, points, first, binned):
         if binned and len(n) == len(first):
             x = 0.5 * (np.asarray(first["z_low"]) + np.asarray(first["z_high"]))
         unit = None if binned else u.Quantity(first["threshold"]).unit
-        x = np.atleast_1d(u.Quantity(x).to_value(unit))
+        x = np.atleast_1d(as_floats(x, unit, "points") if unit else np.asarray(x, dtype=float))
+        if x.shape != n.shape:
+            raise InvalidInputError(
+                f"'points' must be pairs of x and number, as many of both. Received: "
+                f"{label!r} with {x.size} and {n.size}"
+            )
         marker = MARKERS[i % len(MARKERS)]
         ax.errorbar(x, n, np.sqrt(n), fmt=marker, color="k", ms=5, capsize=2, label=label)
 

@@ -3,11 +3,11 @@
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.table import QTable
+from astropy.table import MaskedColumn, QTable
 
 from szmass.baryons import HaloCatalog, fit_baryon_model, importance_table
 from szmass.exceptions import InvalidInputError, InvalidUnitError, UnknownNameError
-from szmass.physics import RegressedBaryonModel
+from szmass.physics import RegressedBaryonModel, get_baryon_model
 from szmass.physics.baryons.checks import check_baryon_model
 
 NAMES = ["m500c", "redshift", "m200c", "half_mass_scale", "spin"]
@@ -171,6 +171,26 @@ def test_rows_that_lack_something_are_left_out_and_counted(table):
     assert not {3, 5, 7, 9} & set(model.cross_validation.rows)
 
 
+@pytest.mark.parametrize("kind", ["masked", "nan"])
+def test_rows_of_no_known_group_are_left_out(table, kind):
+    lost = np.arange(len(table)) < 700
+    some = table.copy()
+    region = np.asarray(table["region"])
+    some["region"] = (
+        MaskedColumn(region, mask=lost) if kind == "masked" else np.where(lost, np.nan, region)
+    )
+    found = fit(some, ["m500c"], importance=False)
+    assert found.card["rows_left_out"] == 700
+    assert found.cross_validation.rows.min() == 700
+
+
+def test_importances_that_are_not_there_are_said(table):
+    with pytest.raises(InvalidInputError, match="'model' must have importances"):
+        importance_table(fit(table[:500], ["m500c"], importance=False))
+    with pytest.raises(InvalidInputError, match="'model' must be a RegressedBaryonModel"):
+        importance_table(get_baryon_model("tng"))
+
+
 def test_halo_catalogues_are_taken(table):
     model = fit(HaloCatalog(table[:500]), ["m500_m200"], importance=False, folds=4)
     assert model.features == ("m500c", "redshift", "m500_m200")
@@ -194,6 +214,17 @@ def test_halo_catalogues_are_taken(table):
         ({"mgas500": 13.5}, {}, InvalidUnitError, "'mgas500'"),
         ({"rows": 30}, {"folds": 2}, InvalidInputError, "at least 60 rows"),
         ({"twice": True}, {}, InvalidInputError, "Rows 4 and 3000"),
+        ({}, {"targets": "mgas500"}, InvalidInputError, "'targets' must be a list of names"),
+        ({}, {"features": "m500c"}, InvalidInputError, "'features' must be a list of names"),
+        ({}, {"lx_band": (2.0, 0.5, "rest")}, InvalidInputError, "'lx_band' must be the lower"),
+        ({}, {"lx_band": (0.5, 2.0, "moon")}, InvalidInputError, "'lx_band'.*'moon'"),
+        ({}, {"method": "boosting", "options": {"n_trees": 0}}, InvalidInputError, "'n_trees'"),
+        (
+            {},
+            {"method": "boosting", "options": {"num_leaves": -3}},
+            InvalidInputError,
+            "'options' must be those of LightGBM",
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(table, change, options, error, message):

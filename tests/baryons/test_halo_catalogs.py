@@ -133,6 +133,42 @@ def test_identifiers_of_64_bits(haloes, tmp_path):
     assert halos["id"].tolist() == large["id"]
 
 
+def test_identifiers_of_64_bits_beside_hosts_of_minus_1(haloes, tmp_path):
+    path = write_rockstar(tmp_path / "out_3.list", haloes)
+    before = HaloCatalog.read(path)
+    lines = path.read_text().splitlines()
+    start = len(lines) - 30
+    for i in range(start, len(lines)):
+        own, *rest = lines[i].split()
+        lines[i] = " ".join([str(2**63 + int(own)), *rest])
+    path.write_text("\n".join(lines) + "\n")
+    halos = HaloCatalog.read(path)
+    assert halos["id"].tolist() == [2**63 + int(i) for i in before["id"]]
+    assert halos.is_host.tolist() == before.is_host.tolist()
+
+
+def test_a_name_of_two_columns_is_refused(haloes, tmp_path):
+    path = write_rockstar(tmp_path / "out_3.list", haloes)
+    text = path.read_text()
+    assert " M500c" in text
+    path.write_text(text.replace(" M500c", " M200c", 1))
+    with pytest.raises(InvalidInputError, match="two columns named 'M200c'"):
+        HaloCatalog.read(path)
+
+
+def test_infinite_masses_are_no_warning(haloes, tmp_path):
+    path = write_rockstar(tmp_path / "out_3.list", haloes)
+    lines = path.read_text().splitlines()
+    masses = [
+        i for i, name in enumerate(lines[0][1:].split()) if name in ("Mvir", "M200c", "M500c")
+    ]
+    cells = lines[-1].split()
+    for i in masses:
+        cells[i] = "inf"
+    path.write_text("\n".join([*lines[:-1], " ".join(cells)]) + "\n")
+    assert len(HaloCatalog.read(path)) == 30
+
+
 def test_identifiers_written_as_reals(haloes, tmp_path):
     path = write_rockstar(tmp_path / "out_3.list", haloes)
     lines = path.read_text().splitlines()

@@ -309,7 +309,7 @@ def test_catalogues_of_ones_own():
         (own()[["coord", "redshift"]], {}, "'m500c'"),
         (own(m500c=np.full(6, 3e24) * u.solMass), {}, "'m500c' must be in solar masses"),
         (own(redshift=np.full(6, -1.0)), {}, "redshift"),
-        (own(redshift=np.full(6, np.nan)), {}, "No host of 'halos' has both"),
+        (own(redshift=np.full(6, np.nan)), {}, "No host of the 6 'halos' has both"),
         (own(), {"mass": (1e14, 1e15) * u.solMass}, "'mass' is for haloes that are drawn"),
         ("halos.fits", {}, "must be a"),
         (own(), {"gas": 3}, "'model' must be a name such as"),

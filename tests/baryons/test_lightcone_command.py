@@ -9,6 +9,7 @@ from astropy.table import QTable
 from click.testing import CliRunner
 
 from szmass.baryons import draw_halos
+from szmass.citations import cite
 from szmass.cli import main
 from szmass.maps import ComptonMap
 
@@ -100,6 +101,49 @@ def test_haloes_of_ones_own(tmp_path):
     assert "--halos needs --area" in lacking.output
 
 
+def test_no_cluster_above_the_limit_is_a_count(tmp_path):
+    found = run(
+        "--model", "tng", "--area", 20, "--nside", 0, "--flux-limit", 1, "-o", tmp_path / "s"
+    )
+    assert found.exit_code == 0, found.output
+    assert "0 above 1 erg" in found.output
+    assert not np.any(QTable.read(tmp_path / "s" / "counts_flux.ecsv")["n"])
+
+
+def test_papers_of_physics_haloes_and_emission_are_cited(tmp_path):
+    models = ("--model", "tng", "--model", "bulbul2019")
+    found = run(*models, "--area", 20, "--nside", 0, "-o", tmp_path / "s")
+    assert found.exit_code == 0, found.output
+    papers = ["2025MNRAS.544...67A", "2008ApJ...688..709T", "2001ApJ...546...63T"]
+    text = CliRunner().invoke(main, ["cite", str(tmp_path / "s" / "xray_tng.fits")]).output
+    assert [paper for paper in papers if paper not in text] == []
+    text = cite(QTable.read(tmp_path / "s" / "counts_flux.ecsv"))
+    assert [paper for paper in [*papers, "2019ApJ...871...50B"] if paper not in text] == []
+
+
+def test_haloes_without_a_place_stop_no_other(tmp_path):
+    halos = QTable(
+        {
+            "m500c": [3e14, 5e14, 4e14] * u.solMass,
+            "redshift": [0.1, 0.2, 0.3],
+            "ra": [10.0, np.nan, 30.0] * u.deg,
+            "dec": [0.0, 5.0, 10.0] * u.deg,
+        }
+    )
+    halos.write(tmp_path / "cone.fits")
+    options = ("--model", "tng", "--area", 30, "--nside", 0, "--variance", "linear", "--halos")
+    found = run(*options, tmp_path / "cone.fits", "-o", tmp_path / "s")
+    assert found.exit_code == 0, found.output
+    assert "1 of 3 haloes have no position on the sky" in found.output
+    assert "tng: 2 haloes in 30 deg2" in found.output
+    halos["dec"][2] = 95 * u.deg
+    halos.write(tmp_path / "cone.fits", overwrite=True)
+    found = run(*options, tmp_path / "cone.fits", "-o", tmp_path / "other")
+    assert found.exit_code == 1
+    assert "'dec' must be between -90 and 90 deg. Received: 95 deg (1 such values)" in found.output
+    assert not (tmp_path / "other").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
@@ -107,6 +151,8 @@ def test_haloes_of_ones_own(tmp_path):
         (("--model", "tng", "--area", "5e4"), 1, "'--area' must be at most that of the sky"),
         (("--model", "tng", "--mass", 2e15, 1e14), 1, "'--mass' must be a lower and a higher"),
         (("--model", "tng", "--band", 2, 1), 1, "must be the lower and the higher energy"),
+        (("--model", "tng", "--nside", 3), 2, "--nside must be a power of two"),
+        (("--model", "tng", "--flux-limit", "nan"), 2, "--flux-limit must be positive"),
         (("--model", "tng", "--workers", 2, "--scheduler", "tcp://x:1"), 1, "not both"),
     ],
 )

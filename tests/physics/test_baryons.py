@@ -285,7 +285,35 @@ def test_damaged_models_are_refused(tmp_path):
         RegressedBaryonModel(model.card, model.arrays | {"coefficients": np.zeros((2, 3))})
     with pytest.raises(FileFormatError, match="known"):
         RegressedBaryonModel(model.card, model.arrays | {"centre": model.arrays["centre"] * np.nan})
+    for name, value in (
+        ("properties", ["foo"]),
+        ("features", ["spin", "redshift"]),
+        ("tail", 1),
+        ("mass_range", [1e15, 1e14]),
+        ("redshift_range", ["a", "b"]),
+        ("feature_ranges", [1, 2]),
+        ("lx_band", [1]),
+    ):
+        with pytest.raises(FileFormatError, match="do not fit"):
+            RegressedBaryonModel(model.card | {name: value}, model.arrays)
+    for name, value in (
+        ("powers", model.arrays["powers"] + 0.5),
+        ("powers", model.arrays["powers"] * 10**9),
+        ("scale", model.arrays["scale"] * 0),
+        ("coefficients", np.full_like(model.arrays["coefficients"], np.inf)),
+        ("mass_limits", np.zeros((3, 0))),
+        ("tree_feature", model.arrays["tree_feature"] + 99),
+    ):
+        with pytest.raises(FileFormatError, match=f"'{name}'"):
+            RegressedBaryonModel(model.card, model.arrays | {name: value})
     model.write(tmp_path / "m")
+    content = bytearray((tmp_path / "m" / "model.npz").read_bytes())
+    content[200:260] = bytes(60)  # in the middle of what is deflated
+    (tmp_path / "flipped").mkdir()
+    (tmp_path / "flipped" / "model.npz").write_bytes(content)
+    (tmp_path / "flipped" / "card.json").write_bytes((tmp_path / "m" / "card.json").read_bytes())
+    with pytest.raises(FileFormatError, match="not the folder of a baryon model"):
+        RegressedBaryonModel.read(tmp_path / "flipped")
     with pytest.raises(InvalidInputError, match="overwrite"):
         model.write(tmp_path / "m")
     (tmp_path / "m" / "model.npz").write_bytes(b"PK")

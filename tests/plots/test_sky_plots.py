@@ -68,6 +68,11 @@ def test_bins_of_redshift_are_steps():
 def test_what_is_no_counts_is_refused():
     with pytest.raises(InvalidInputError, match="none"):
         plot_counts({})
+    for counts in (None, cumulative()[:0], binned()[:0]):
+        with pytest.raises(InvalidInputError, match="'counts' must"):
+            plot_counts(counts)
+    with pytest.raises(InvalidInputError, match="'points' must be pairs"):
+        plot_counts(binned(), points={"seen": ([0.1, 0.2], [1, 2, 3, 4])})
     with pytest.raises(InvalidInputError, match="n_err"):
         plot_counts({"a": cumulative()["threshold", "n"]})
     with pytest.raises(InvalidInputError, match="z_low"):

@@ -3,6 +3,7 @@
 import importlib.resources
 import json
 import zipfile
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -12,13 +13,14 @@ from astropy.cosmology import FlatLambdaCDM
 
 from szmass._io.files import output_folder
 from szmass._io.limits import check_npz
-from szmass.exceptions import FileFormatError
-from szmass.physics.baryons.model import BARYON_MODELS, HALO_UNITS, BaryonModel
+from szmass.exceptions import FileFormatError, InvalidInputError
+from szmass.physics.baryons.model import BARYON_MODELS, HALO_UNITS, PROPERTIES, BaryonModel
 
 __all__ = ["RegressedBaryonModel"]
 
 _FORMAT = "szmass baryon model 1"
 _CARD, _ARRAYS = "card.json", "model.npz"
+_HIGHEST_POWER = 9
 
 
 class RegressedBaryonModel(BaryonModel):
@@ -67,7 +69,7 @@ class RegressedBaryonModel(BaryonModel):
         try:
             self._read_card(card)
             self._check_arrays(arrays)
-        except (LookupError, TypeError, ValueError) as err:
+        except (LookupError, TypeError, ValueError, AttributeError) as err:
             raise FileFormatError(f"The card or the arrays of a model do not fit: {err}") from err
 
     def _read_card(self, card):
@@ -77,10 +79,20 @@ class RegressedBaryonModel(BaryonModel):
         of = card["cosmology"]
         self.cosmology = FlatLambdaCDM(H0=of["H0"], Om0=of["Om0"], name=of["name"])
         self.mass_range = np.array(card["mass_range"]) * u.solMass
-        self.redshift_range = tuple(card["redshift_range"])
+        self.redshift_range = tuple(map(float, card["redshift_range"]))
         self.feature_ranges = {name: tuple(v) for name, v in card["feature_ranges"].items()}
         if "lx_band" in card:
-            self.lx_band = tuple(card["lx_band"])
+            self.lx_band = check_band_of_lx(card["lx_band"])
+        if lost := [name for name in self.properties if name not in PROPERTIES]:
+            raise ValueError(f"no property is named {lost[0]!r}")
+        if lost := {"m500c", "redshift"} - set(self.features):
+            raise ValueError(f"the features lack {lost.pop()!r}")
+        if not self.tail > 2 or not self.cosmology.H0.value > 0:
+            raise ValueError(f"'tail' must be above 2 and H0 positive, not {self.tail}, {of['H0']}")
+        ranges = {"mass_range": card["mass_range"], "redshift_range": self.redshift_range}
+        for name, (low, high) in (ranges | self.feature_ranges).items():
+            if not float(low) <= float(high):
+                raise ValueError(f"the limits of {name!r} must rise, not {low}, {high}")
 
     def _check_arrays(self, arrays):
         f, k = len(self.features), len(self.properties)
@@ -106,6 +118,19 @@ class RegressedBaryonModel(BaryonModel):
                 )
             if arrays[name].dtype.kind not in "fiu" or np.any(np.isnan(arrays[name])):
                 raise FileFormatError(f"The array {name!r} must hold numbers that are known.")
+        powers = arrays["powers"]
+        if powers.dtype.kind == "f" or np.any((powers < 0) | (powers > _HIGHEST_POWER)):
+            raise FileFormatError(
+                f"The array 'powers' must hold whole numbers from 0 to {_HIGHEST_POWER}."
+            )
+        if not np.all(arrays["scale"] > 0):
+            raise FileFormatError("The array 'scale' must be positive.")
+        if not np.all(np.isfinite(arrays["coefficients"])) or not nodes:
+            raise FileFormatError("'coefficients' must be finite and 'mass_limits' have redshifts.")
+        if "tree_value" in arrays and not np.all(
+            (arrays["tree_feature"] >= 0) & (arrays["tree_feature"] < f)
+        ):
+            raise FileFormatError(f"The array 'tree_feature' must hold numbers from 0 to {f - 1}.")
 
     def _limits(self, redshift):
         nodes, low, high = self.arrays["mass_limits"]
@@ -199,7 +224,10 @@ class RegressedBaryonModel(BaryonModel):
             check_npz(folder / _ARRAYS)
             with np.load(folder / _ARRAYS, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile) as err:
+        except (
+            OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile, zlib.error,
+            NotImplementedError,
+        ) as err:  # fmt: skip
             raise FileFormatError(
                 f"{str(folder)!r} is not the folder of a baryon model: {err}"
             ) from err
@@ -208,6 +236,21 @@ class RegressedBaryonModel(BaryonModel):
 
 
 _TREE = ("feature", "threshold", "mask", "value")
+
+
+def check_band_of_lx(band):
+    """Give the band of ``lx``: lower and upper energy [keV] and the frame they are in."""
+    try:
+        low, high, frame = band
+        fine = 0 < low < high < np.inf and frame in ("rest", "observer")
+    except (TypeError, ValueError):
+        fine = False
+    if not fine:
+        raise InvalidInputError(
+            "'lx_band' must be the lower and the higher energy in keV and 'rest' or 'observer', "
+            f"for instance (0.5, 2.0, 'rest'). Received: {band!r}"
+        )
+    return tuple(band)
 
 
 def standardised(features, names):
