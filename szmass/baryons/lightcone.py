@@ -9,6 +9,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
+from szmass._tables.angles import known_positions
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_seed, generator
@@ -430,7 +431,7 @@ def _own_halos(halos, area, model):
     for name, values in halo_features(halos, names, model.name).items():
         table[name] = values * HALO_UNITS.get(name, 1)
     check_redshift(table["redshift"], positive=True)
-    placed = np.isfinite(table["coord"].data.lon) & np.isfinite(table["coord"].data.lat)
+    placed = known_positions(table["coord"])
     if lost := np.count_nonzero(~placed):
         warnings.warn(
             f"{lost} of {len(table)} haloes have no position on the sky and were left out.",
