@@ -230,7 +230,8 @@ def _draw(path, plot, *arguments):
 
     try:
         figure = new_figure(None, (8.4, 4.8) if plot == "plot_sky" else (5.6, 4.4))
-    except MissingDependencyError:
+    except MissingDependencyError as err:
+        click.echo(f"No {path.name}: {err}", err=True)
         return
     getattr(plots, plot)(*arguments, ax=figure.add_subplot())
-    figure.savefig(Path(path), dpi=150)
+    figure.savefig(path, dpi=150)

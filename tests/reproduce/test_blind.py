@@ -71,6 +71,7 @@ def test_a_map_of_another_beam_keeps_its_noise():
 
 
 def test_the_columns_stand_side_by_side():
+    pytest.importorskip("matplotlib")
     result = reproduce(FILTER, n=60, seed=2)
     blind, ideal = (
         rows_of(result, "filter", f"planck_like_{which}")[-1] for which in ("blind", "sz")

@@ -81,8 +81,10 @@ def test_process_that_was_killed_holds_nothing(tmp_path):
         with file_lock(tmp_path / "map.fits"):
             done.set()
 
-    threading.Thread(target=take, daemon=True).start()
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
     assert done.wait(5)
+    thread.join(5)  # it still has the lock to give back
 
 
 def test_lock_on_a_removed_file_guards_nothing(tmp_path, monkeypatch):
