@@ -31,7 +31,8 @@ from szmass import estimate_masses
 from szmass.comparison import mass_bias_by_state
 from szmass.maps.noise import NoiseModel
 from szmass.morphology import MorphologyState, add_states
-from szmass.morphology.state_fits import StateFits, measure_for_states
+from szmass.morphology.state_fits import StateFits
+from szmass.morphology.state_measurement import measure_for_states
 from szmass.physics import get_dynamical_state
 from szmass.simulations import FieldStack
 

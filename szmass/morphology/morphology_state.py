@@ -11,7 +11,8 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.maps.noise import get_noise_model
 from szmass.morphology.state_estimators import STATE_ESTIMATORS, StateEstimates, StateEstimator
-from szmass.morphology.state_fits import StateFits, measure_for_states
+from szmass.morphology.state_fits import StateFits
+from szmass.morphology.state_measurement import measure_for_states
 from szmass.physics import get_cosmology
 from szmass.physics.checks import check_one_minus_b
 
