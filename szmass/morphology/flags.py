@@ -46,7 +46,7 @@ class StateFlag(WordedFlag):
     """
 
     NO_REDSHIFT = 1, "No redshift, or none that a cluster has: nothing is told."
-    NO_MASS = 2, "The mass is not known, and with it R500: nothing is told."
+    NO_MASS = 2, "The mass, and with it R500, is not known or none of a cluster: nothing is told."
     NO_IMAGE = 4, "A map has no valid pixel around the cluster."
     LOW_SNR = 8, "The signal in R500 of a map is below its noise: that map was left out."
     PRIOR = 16, "The map told nothing: the result is the prior at this mass and redshift."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 
+import astropy.units as u
 import numpy as np
 from astropy.table import MaskedColumn, QTable
 
@@ -15,6 +16,7 @@ from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError
 from szmass.morphology.flags import StateFlag
 from szmass.physics import get_dynamical_state
+from szmass.physics.checks import MASS_RANGE
 from szmass.version import __version__
 
 __all__ = [
@@ -229,9 +231,7 @@ class StateEstimator(ABC):
                     f"of the estimator. The sample has {', '.join(sample.table.colnames)}."
                 )
             else:
-                value = sample.quantity(need).value
-                with np.errstate(invalid="ignore"):
-                    flag[~((value > 0) & np.isfinite(value))] |= StateFlag.NO_MASS
+                flag[~_plausible(sample.quantity(need))] |= StateFlag.NO_MASS
         return flag
 
     def _meta(self, sample):
@@ -255,6 +255,20 @@ class StateEstimator(ABC):
             "szmass_version": __version__,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def _plausible(value):
+    """Tell which values are positive numbers and, if some are, which masses clusters can have."""
+    number = value.value
+    with np.errstate(invalid="ignore"):
+        known = (number > 0) & np.isfinite(number)
+        if value.unit.is_equivalent(u.solMass):
+            # A column that is wrong as a whole has other units, which an error says.
+            low, high = MASS_RANGE
+            mass = value.to_value(u.solMass)
+            possible = known & (mass > 10 * low) & (mass < high / 10)
+            known = possible if possible.any() else known
+    return known
 
 
 def get_state_estimator(estimator, **options):

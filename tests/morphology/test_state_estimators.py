@@ -294,6 +294,19 @@ def test_xrays_of_another_resolution_are_refused(resolved):
         MorphologyState(fits="resolved", one_minus_b=1.0).predict(sample)
 
 
+@pytest.mark.parametrize("mass", [1.0, 1e30])
+def test_a_mass_of_no_cluster_stops_no_other(mass):
+    sample = make_check_sample(3)
+    whole = MorphologyState().predict(sample)
+    sample.table["msz"][1] = mass * u.solMass
+    table = MorphologyState().predict(sample)
+    assert table["flag"][1] == StateFlag.NO_MASS
+    np.testing.assert_array_equal(table["log_chi"][[0, 2]], whole["log_chi"][[0, 2]])
+    sample.table["msz"][:] = mass * u.solMass
+    with pytest.raises(InvalidInputError, match="solMass"):
+        MorphologyState().predict(sample)
+
+
 def test_a_map_that_is_left_out_without_noise_says_so():
     sample = make_check_sample(2)
     plain = MorphologyState().predict(sample)
