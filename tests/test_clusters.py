@@ -899,7 +899,25 @@ def test_names_that_mean_the_same():
     for name in ("A 1", "ACO 1", "Abell1"):
         with pytest.raises(UnknownNameError, match="2 are alike. Did you mean 'A1', 'Abell 1'"):
             _ = sample[name]
-    # Other spellings of one name are offered.
-    table["name"] = ["A2142", "Coma"]
-    with pytest.raises(UnknownNameError, match="'Abell 2142'. Did you mean 'A2142'"):
-        _ = ClusterSample.from_table(table)["Abell 2142"]
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "found"),
+    [
+        (["Abell 2142", "Coma"], "A2142", 0),
+        (["A2142", "Coma"], "ACO 2142", 0),
+        (["A2142", "Coma"], "Abell 1656", 1),
+        (["A426", "J1259.7+2756"], "Coma Cluster", 1),
+        (["MCXC J1558.3+2713", "A85"], "RXC J1558.3+2713", 0),
+    ],
+)
+def test_names_that_mean_the_same_are_found(names, asked, found):
+    sample = ClusterSample.from_table(user_table(ra=RA, dec=DEC, name=names))
+    assert sample[asked].name == names[found]
+    assert sample[[asked]].names.tolist() == [names[found]]
+
+
+def test_a_part_of_a_cluster_is_not_another_cluster():
+    sample = ClusterSample.from_table(user_table(ra=RA, dec=DEC, name=["A1 1", "A2"]))
+    with pytest.raises(UnknownNameError, match="'A11'. Did you mean 'A1 1'"):
+        _ = sample["A11"]
