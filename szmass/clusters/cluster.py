@@ -7,10 +7,11 @@ from astropy.utils.masked import Masked
 
 from szmass._tables.angles import known_positions
 from szmass._tables.columns import describe_rows, is_nothing, number_column
+from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_doubles, as_quantity
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["Cluster"]
+__all__ = ["Cluster", "as_clusters"]
 
 _ERRORS = ("y5r500_err", "msz_errn", "msz_errp")
 
@@ -189,6 +190,30 @@ class Cluster:
         self.measurements = dict(measurements or {})
         self.cutout = cutout
 
+    def attach_cutouts(self, ymap, **options):
+        """Cut the surroundings out of a map and keep them in ``cutout``.
+
+        Parameters
+        ----------
+        ymap : `~szmass.maps.ComptonMap`
+            The map.
+        **options : dict
+            Passed to its method ``cutout``: geometry, interpolation, ...
+
+        Returns
+        -------
+        Cluster
+            This cluster.
+
+        Raises
+        ------
+        InvalidInputError
+            ``ymap`` is no map, or an option of ``cutout`` cannot be.
+        """
+        check_kind(ymap, "ComptonMap", "ymap", able="cutout")
+        self.cutout = ymap.cutout(self, **options)
+        return self
+
     def theta500(self, *, mass=None, cosmology):
         """Compute the angular size theta500 = R500 / D_A.
 
@@ -261,3 +286,23 @@ class Cluster:
 
 # The checks of one cluster serve for the columns of a sample as well.
 NUMBERS = {name: check for name, check in vars(Cluster).items() if isinstance(check, Number)}
+
+
+def as_clusters(value):
+    """Give a list of clusters for one or several of them.
+
+    Parameters
+    ----------
+    value : Cluster or list of Cluster
+        What a caller passed.
+
+    Returns
+    -------
+    list of Cluster or None
+        The clusters, None for anything else.
+    """
+    if isinstance(value, Cluster):
+        return [value]
+    if isinstance(value, list | tuple) and value and all(isinstance(v, Cluster) for v in value):
+        return list(value)
+    return None

@@ -15,10 +15,11 @@ from szmass._tables.files import read_table, write_table
 from szmass._tables.samples import check_columns, cutout_rows, map_columns
 from szmass._utils.kinds import check_kind, hint_for, rows_of
 from szmass._utils.names import NameIndex
-from szmass.clusters.cluster import NUMBERS, Cluster
-from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
+from szmass.clusters._joining import joined, stack_of, table_of
+from szmass.clusters.cluster import NUMBERS, Cluster, as_clusters
+from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning, UnknownNameError
 
-__all__ = ["ClusterSample"]
+__all__ = ["ClusterSample", "as_sample"]
 
 _KNOWN = ("name", "coord", *NUMBERS)
 # A VOTable holds positions as ra and dec: this key of ``meta`` tells the frame they had.
@@ -167,6 +168,130 @@ class ClusterSample:
         sample._attach(cutouts)
         sample._fields, sample._fields_for = fields or {}, sample.names
         return sample
+
+    @classmethod
+    def from_clusters(cls, clusters):
+        """Make a sample of single clusters.
+
+        Parameters
+        ----------
+        clusters : Cluster or sequence of Cluster
+            At least one. Measurements that only some have are masked for the others.
+
+        Returns
+        -------
+        ClusterSample
+            The sample, with positions in the frame of the first, and with the cutouts if the
+            clusters have them.
+
+        Raises
+        ------
+        InvalidInputError
+            There is no cluster, only some have cutouts, or measurements of one name do not go
+            together.
+        DuplicateNameError
+            Two clusters have the same name.
+
+        Warns
+        -----
+        SzmassWarning
+            Two clusters have names that mean the same.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from szmass import Cluster, ClusterSample
+        >>> a2142 = Cluster("A2142", SkyCoord(239.58, 27.23, unit="deg"), 0.0894)
+        >>> ClusterSample.from_clusters([a2142])["Abell 2142"]
+        <Cluster 'A2142': ra = 239.5800 deg, dec = 27.2300 deg, redshift 0.0894>
+        """
+        found = as_clusters(clusters)
+        if found is None:
+            raise InvalidInputError(
+                "'clusters' must be a Cluster, or a list of at least one and of nothing else. "
+                f"Received: {clusters!r:.200}"
+            )
+        return cls(table_of(found), cutouts=stack_of(found))
+
+    @classmethod
+    def concatenate(cls, samples):
+        """Join samples, one below the other; ``a + b`` is the same for two.
+
+        Parameters
+        ----------
+        samples : sequence of ClusterSample
+            At least one. Units and frames become those of the first; columns that only some have
+            are masked for the others.
+
+        Returns
+        -------
+        ClusterSample
+            The sample, with cutouts if all have some of one geometry, beam and noise. Of ``meta``
+            what is the same in all is kept.
+
+        Raises
+        ------
+        InvalidInputError
+            Columns or cutouts do not go together.
+        DuplicateNameError
+            A cluster stands in two of them under the same name.
+
+        Warns
+        -----
+        SzmassWarning
+            A cluster seems to stand in two of them, under names that mean the same; or cutouts of
+            some are left out, because others have none.
+        """
+        samples = list(samples) if np.iterable(samples) else [samples]
+        for sample in samples:
+            check_kind(sample, "ClusterSample", "samples")
+        if not samples:
+            raise InvalidInputError(
+                "'samples' must hold at least one ClusterSample. Received: none"
+            )
+        table, stack = joined(samples)
+        return cls(table, cutouts=stack)
+
+    def __add__(self, other):
+        return (
+            self.concatenate([self, other]) if isinstance(other, ClusterSample) else NotImplemented
+        )
+
+    def sort_by(self, column, *, descending=False):
+        """Sort the clusters; the cutouts go with them.
+
+        Parameters
+        ----------
+        column : str
+            Name of a column of numbers or text, for instance ``"redshift"``.
+        descending : bool, optional
+            The largest first.
+
+        Returns
+        -------
+        ClusterSample
+            A sorted sample; equal ones keep their order, and what is not known stands last.
+
+        Raises
+        ------
+        InvalidInputError
+            There is no such column, or it holds neither numbers nor text.
+
+        Examples
+        --------
+        >>> from szmass.estimators.checks import make_check_sample
+        >>> sample = make_check_sample(3).sort_by("redshift", descending=True)
+        >>> bool((sample.redshift[:-1] >= sample.redshift[1:]).all())
+        True
+        """
+        kind = getattr(self.table.columns.get(column), "dtype", np.dtype(float)).kind
+        if kind in "SU":
+            values, unknown, _ = column_parts(self.table[column])
+            values = np.unique(values, return_inverse=True)[1].astype(float)
+            values[unknown] = np.nan
+        else:
+            values = self.quantity(column).value
+        return self[np.argsort(-values if descending else values, kind="stable")]
 
     @classmethod
     def read(cls, path, *, format=None, **options):
@@ -375,7 +500,15 @@ class ClusterSample:
         return (self._cluster(row, cutouts) for row in range(len(self)))
 
     def __getitem__(self, item):
-        index = rows_of(item, len(self), self._names_index, "cluster", "sample")
+        try:
+            index = rows_of(item, len(self), self._names_index, "cluster", "sample")
+        except UnknownNameError as err:
+            if not isinstance(item, str) or item not in self.table.colnames:
+                raise
+            raise UnknownNameError(
+                f"No cluster is named {item!r}, but a column: sample.table[{item!r}] is it, and "
+                f"sample.quantity({item!r}) its numbers, NaN where they are not known."
+            ) from err
         if isinstance(index, int):
             return self._cluster(index, self.cutouts)
         table = self.table[index]
@@ -412,6 +545,31 @@ class ClusterSample:
         first = [name for name in _KNOWN if name in self.table.colnames]
         others = [name for name in self.table.colnames if name not in _KNOWN]
         return title + attached + _html.rows_of(self.table, [*first, *others])
+
+
+def as_sample(value, argument="sample"):
+    """Give a sample for a sample, one cluster or a list of clusters.
+
+    Parameters
+    ----------
+    value : ClusterSample or Cluster or sequence of Cluster
+        What a caller passed.
+    argument : str, optional
+        Name of the argument, for the error message.
+
+    Returns
+    -------
+    ClusterSample
+        The sample itself, or one of the clusters with their cutouts.
+
+    Raises
+    ------
+    InvalidInputError
+        It is something else.
+    """
+    if as_clusters(value) is not None:
+        return ClusterSample.from_clusters(value)
+    return check_kind(value, "ClusterSample", argument)
 
 
 def _require_table(table):

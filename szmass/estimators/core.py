@@ -13,9 +13,9 @@ from pathlib import PurePath
 import astropy.units as u
 import numpy as np
 
-from szmass._utils.kinds import check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
+from szmass.clusters import as_sample
 from szmass.estimators._conditions import (
     flag_beyond_bounds,
     missing_inputs,
@@ -144,7 +144,7 @@ class MassEstimator(ABC):
 
         Parameters
         ----------
-        sample : `~szmass.clusters.ClusterSample`
+        sample : `~szmass.clusters.ClusterSample` or `~szmass.clusters.Cluster` or list of them
             The clusters; it is not changed.
 
         Returns
@@ -163,7 +163,8 @@ class MassEstimator(ABC):
         UnweighedClustersWarning
             Once, if clusters could not be weighed: with how many, and why.
         """
-        estimates = self._estimate(check_kind(sample, "ClusterSample", "sample"))
+        sample = as_sample(sample)
+        estimates = self._estimate(sample)
         warn_of_unweighed(self.tag, estimates)
         return self._to_table(sample, estimates)
 
@@ -172,7 +173,7 @@ class MassEstimator(ABC):
 
         Parameters
         ----------
-        sample : `~szmass.clusters.ClusterSample`
+        sample : `~szmass.clusters.ClusterSample` or `~szmass.clusters.Cluster` or list of them
             The clusters; it is not changed.
 
         Returns
@@ -187,7 +188,7 @@ class MassEstimator(ABC):
             The sample lacks a whole input, an option has no such value, the prior leaves no mass,
             or the estimator has no posteriors (see ``gives_posterior``).
         """
-        check_kind(sample, "ClusterSample", "sample")
+        sample = as_sample(sample)
         if not self.gives_posterior:
             raise InvalidInputError(
                 f"The estimator {self.tag!r} has no posteriors: use its masses and errors (predict)"
@@ -336,7 +337,7 @@ def estimate_masses(
 
     Parameters
     ----------
-    sample : `~szmass.clusters.ClusterSample`
+    sample : `~szmass.clusters.ClusterSample` or `~szmass.clusters.Cluster` or list of them
         The clusters; for estimators that look at the map, with cutouts attached.
     estimators : str, `MassEstimator`, list of these, or dict
         Tags or instances. A dict gives each its name in the table, so that one
@@ -390,7 +391,7 @@ def estimate_masses(
     >>> table.meta["methods"]["scaling"]["mass_scale"]
     0.8
     """
-    check_kind(sample, "ClusterSample", "sample")
+    sample = as_sample(sample)
     named = named_estimators(estimators)
     with_posterior = [m for m, e in named.items() if e.gives_posterior]
     if posterior_samples < 0 or ((posterior_samples or mean) and not with_posterior):

@@ -20,6 +20,7 @@ from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count
 from szmass._utils.workers import check_workers, run_tasks
+from szmass.clusters import as_sample
 from szmass.estimators._conditions import warn_of_mixed_scales, warn_of_unweighed
 from szmass.estimators.core import estimate_masses, named_estimators
 from szmass.exceptions import (
@@ -122,7 +123,7 @@ def estimate_in_pieces(
     at_a_time = check_count(at_a_time, "at_a_time")
     fresh = workers is not None
     workers = check_workers(workers if fresh else 1, scheduler)
-    check_kind(sample, "ClusterSample", "sample")
+    sample = as_sample(sample)
     if ymap is not None:
         check_kind(ymap, "ComptonMap", "ymap", able="cutouts")
     cutouts = dict(cutouts or {})
