@@ -86,10 +86,17 @@ class NameIndex:
                     return found
         return []
 
+    def names_of(self, row):
+        """Give all names of a row."""
+        cells = (str(column[row]) for column in self._aliases)
+        return [str(self.names[row]), *(name for cell in cells for name in _names_in(cell))]
+
     def nearest(self, name, n=3):
         """Give the names that are spelled most nearly like one, at most n."""
-        close = difflib.get_close_matches(_normalised(name), self._rows, n=n)
-        return [str(self.names[self._rows[key]]) for key in close]
+        cells = (str(cell) for column in self._aliases for cell in column)
+        spelled = {_normalised(text): text for cell in cells for text in _names_in(cell)}
+        spelled |= {_normalised(text): str(text) for text in self.names}
+        return [spelled[key] for key in difflib.get_close_matches(_normalised(name), spelled, n=n)]
 
     @functools.cached_property
     def _rows(self):
@@ -102,9 +109,7 @@ class NameIndex:
     @functools.cached_property
     def _by_alias(self):
         cells = (pair for column in self._aliases for pair in enumerate(map(str, column)))
-        return _rows_by_key(
-            (row, name) for row, cell in cells for name in _SEPARATORS.split(cell) if name.strip()
-        )
+        return _rows_by_key((row, name) for row, cell in cells for name in _names_in(cell))
 
     def alike(self):
         """Tell in words which rows have names that mean the same, as "A1" and "Abell 1" do."""
@@ -120,6 +125,10 @@ class NameIndex:
             f"The same {self.kind} seems to stand in several rows under names that mean the same: "
             f"{listed}{f'; and {len(same) - _LISTED} more' if len(same) > _LISTED else ''}."
         )
+
+
+def _names_in(cell):
+    return [name.strip() for name in _SEPARATORS.split(cell) if name.strip()]
 
 
 def _rows_by_key(names):

@@ -1,5 +1,7 @@
 """One galaxy cluster, whose attributes are checked; the same checks serve for columns."""
 
+import importlib
+
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import BaseCoordinateFrame, SkyCoord
@@ -189,6 +191,38 @@ class Cluster:
         self.snr, self.pos_err = snr, pos_err
         self.measurements = dict(measurements or {})
         self.cutout = cutout
+
+    @classmethod
+    def from_name(cls, name, *, catalog=None, redshift=None, offline=False, timeout=None):
+        """Find a cluster by any of its usual names, as `szmass.catalogs.find_cluster` does.
+
+        Parameters
+        ----------
+        name : str
+            The name, for instance ``"Abell 2142"``.
+        catalog, redshift, offline, timeout : optional
+            As for `szmass.catalogs.find_cluster`.
+
+        Returns
+        -------
+        Cluster
+            The cluster. ``measurements["found_as"]`` says where it was found.
+
+        Raises
+        ------
+        UnknownNameError, RemoteDataError, InvalidInputError
+            As from `szmass.catalogs.find_cluster`.
+
+        Examples
+        --------
+        >>> from szmass import Cluster
+        >>> cluster = Cluster.from_name("Abell 2142")  # doctest: +SKIP
+        >>> cluster.attach_cutouts(ymap)  # doctest: +SKIP
+        """
+        # Catalogues are made of clusters: who knows only clusters comes to them when it asks.
+        catalogs = importlib.import_module("szmass.catalogs")
+        options = {"redshift": redshift, "offline": offline, "timeout": timeout}
+        return catalogs.find_cluster(name, catalog=catalog, **options)
 
     def attach_cutouts(self, ymap, **options):
         """Cut the surroundings out of a map and keep them in ``cutout``.
