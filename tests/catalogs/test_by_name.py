@@ -4,17 +4,26 @@ Answers have the formats that the services document; nothing is asked of a netwo
 """
 
 import io
+import shlex
 import urllib.error
 from types import SimpleNamespace
 
 import astropy.units as u
+import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord, name_resolve
+from astropy.cosmology import FlatLambdaCDM
+from astropy.io import fits
 from astropy.table import Table
+from astropy.wcs import WCS
+from click.testing import CliRunner
+from scipy.integrate import quad
+from scipy.ndimage import gaussian_filter
 
-from szmass import Cluster, PSZ2Catalog
+from szmass import Cluster, ComptonMap, PSZ2Catalog, estimate_masses
 from szmass.catalogs import MCXCCatalog, conf, find_cluster
 from szmass.catalogs._remote import write_snapshot
+from szmass.cli.core import main
 from szmass.exceptions import (
     InvalidInputError,
     InvalidUnitError,
@@ -22,6 +31,7 @@ from szmass.exceptions import (
     SzmassWarning,
     UnknownNameError,
 )
+from szmass.results import masses_of, read_masses
 
 HERE = SkyCoord(239.5833, 27.2333, unit="deg")
 
@@ -260,17 +270,13 @@ def test_a_service_that_is_silent_is_not_waited_for(services, monkeypatch):
 
 def test_ambiguous_names(services):
     services.simbad = simbad_row(ra=10.0)
-    with pytest.raises(
-        InvalidInputError, match="ambiguous: Sesame and SIMBAD have .* apart"
-    ):
+    with pytest.raises(InvalidInputError, match="ambiguous: Sesame and SIMBAD have .* apart"):
         Cluster.from_name("Abell 2142")
 
 
 def test_names_without_a_redshift(services, psz2):
     services.simbad = simbad_row(z="")
-    with pytest.warns(
-        SzmassWarning, match="of 'A2142' is not known to SIMBAD, NED. Say it"
-    ):
+    with pytest.warns(SzmassWarning, match="of 'A2142' is not known to SIMBAD, NED. Say it"):
         assert Cluster.from_name("A2142").redshift is None
     assert Cluster.from_name("A2142", redshift=0.09).redshift == 0.09
     # The row that has none in PSZ2, online and offline.
@@ -318,3 +324,95 @@ def test_catalogues_find_rows_by_further_names(psz2, mcxc):
     assert mcxc.sample(names=["A0085"]).names.tolist() == ["J0041.8-0918"]
     with pytest.raises(UnknownNameError, match="2 are alike. Did you mean 'PSZ2 G"):
         _ = psz2["Centaurus"]
+
+
+MASS = 8.77e14  # M500c of A2142 [solMass]
+
+
+def painted_map(path, centre):
+    """Write a y-map of one cluster of known mass behind a beam of 10 arcmin, in a little noise.
+
+    Profile and Y-M relation are those of Arnaud et al. (2010) and Planck XX (2014), from their
+    numbers: nothing of szmass.
+    """
+    cosmo = FlatLambdaCDM(70, 0.3)
+    z = 0.0894
+    efunc2 = cosmo.efunc(z) ** 2
+    density = cosmo.critical_density(z).to_value("solMass / Mpc3")
+    theta = (MASS / (4 / 3 * np.pi * 500 * density)) ** (1 / 3)
+    distance = cosmo.angular_diameter_distance(z).to_value("Mpc")
+    theta = np.degrees(theta / distance) * 60  # arcmin
+    y500 = 1e-4 * 10**-0.19 * (MASS / 6e14) ** 1.79 * efunc2 ** (1 / 3)  # Mpc2
+    y500 *= (np.degrees(1 / distance) * 60) ** 2  # arcmin2
+
+    def pressure(x):
+        t = 1.177 * x
+        return t**-0.3081 * (1 + t**1.051) ** ((0.3081 - 5.4905) / 1.051)
+
+    # The integral over the sphere of R500 is Y500; lines of sight end at 5 R500.
+    norm = y500 / quad(lambda x: 4 * np.pi * x**2 * pressure(x), 0, 1)[0] / theta**2
+    radius = np.geomspace(1e-3, 5, 300)
+    along = [
+        2 * quad(lambda s, b=b: pressure(np.hypot(b, s)), 0, np.sqrt(25 - b * b), limit=200)[0]
+        for b in radius
+    ]
+    row, column = np.mgrid[:200, :200] - 99.5
+    image = norm * np.interp(np.hypot(row, column) / theta, radius, along, right=0.0)
+    image = gaussian_filter(image, 10 / np.sqrt(8 * np.log(2)))
+    image += np.random.default_rng(3).normal(0, 2e-7, image.shape)
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], [centre.ra.deg, centre.dec.deg]
+    wcs.wcs.cdelt, wcs.wcs.crpix = [-1 / 60, 1 / 60], [100.5, 100.5]
+    fits.PrimaryHDU(image, wcs.to_header()).writeto(path)
+    return path
+
+
+def test_abell_2142_is_weighed_in_three_lines_and_by_one_command(tmp_path, mcxc, services):
+    write_snapshot(mcxc.table, "mcxc")
+    path = painted_map(tmp_path / "y.fits", SkyCoord(239.586, 27.227, unit="deg"))
+
+    cluster = Cluster.from_name("Abell 2142")
+    cluster.attach_cutouts(ComptonMap.read(path, beam="10 arcmin", noise="planck"))
+    table = estimate_masses(cluster, "matched_filter")
+
+    assert table["name"].tolist() == ["Abell 2142"]
+    assert table["mass_matched_filter"][0].value == pytest.approx(MASS, rel=0.03)
+    command = f"estimate --name 'Abell 2142' --map {path} --beam '10 arcmin' --noise planck"
+    command += f" --estimators matched_filter -o {tmp_path / 'masses.ecsv'}"
+    result = CliRunner().invoke(main, shlex.split(command))
+    assert result.exit_code == 0, result.output
+    assert "Abell 2142: found as J1558.3+2713 (mcxc)" in result.output
+    again = read_masses(tmp_path / "masses.ecsv")
+    assert masses_of(again, "matched_filter").mass[0] == table["mass_matched_filter"][0].value
+    assert services.asked == []
+
+
+def test_several_names_on_the_shell(tmp_path, mcxc, services, monkeypatch):
+    mcxc.write(tmp_path / "mcxc.fits")
+    out = tmp_path / "masses.ecsv"
+    base = ["estimate", "--estimators", "lensing", "--set", "lensing.by=name", "-o", str(out)]
+    names = ["--name", "A2142", "--name", "Abell 85"]
+    result = CliRunner().invoke(main, [*base, *names, "--redshift", "0", "1"])
+    assert result.exit_code == 2
+    assert "--redshift chooses among the rows" in result.output
+    result = CliRunner().invoke(main, base)
+    assert result.exit_code == 2
+    assert "give --catalog, or a cluster by --name, or both" in result.output
+    base[2:5] = ["scaling"]
+    file = ["--catalog", str(tmp_path / "mcxc.fits")]
+    result = CliRunner().invoke(main, [*base, *file, "--name", "Abel 2142", "--offline"])
+    assert result.exit_code == 1
+    assert "Asked: mcxc (nearest: 'A2142'), nobody else (offline)." in result.output
+    # What estimators need is looked at as for any sample.
+    result = CliRunner().invoke(main, [*base, *file, *names, "--offline"])
+    assert result.exit_code == 1
+    assert "y5r500" in result.output
+
+
+def test_fetch_keeps_catalogues_for_names(monkeypatch, catalog):
+    monkeypatch.setattr(PSZ2Catalog, "fetch", classmethod(lambda cls: catalog))
+    result = CliRunner().invoke(main, ["fetch", "psz2"])
+    assert result.exit_code == 0, result.output
+    assert "psz2: 60 rows" in result.output
+    result = CliRunner().invoke(main, ["fetch"])
+    assert "1653 rows  Second Planck catalogue" in result.output
