@@ -30,6 +30,7 @@ from szmass.results import (
     MassFlag,
     MassScale,
     add_method,
+    format_masses,
     masses_of,
     rescale_masses,
     side_by_side,
@@ -436,6 +437,7 @@ def estimate_masses(
         if name in sample.table.colnames:
             index += 1
             table.add_column(sample.table[name], name=name, index=index)
+    format_masses(table)
     table.meta["sample"] = dict(sample.meta)
     for method, estimates in found.items():
         more = {"mean": estimates.mean} if mean else {}

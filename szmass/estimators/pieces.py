@@ -32,6 +32,7 @@ from szmass.exceptions import (
 from szmass.results import (
     LogMassPosterior,
     MassTable,
+    format_masses,
     masses_of,
     methods_of,
     read_masses,
@@ -280,7 +281,7 @@ def _posterior(folder, start, method):
 
 def _joined(tables):
     """Put tables of pieces below one another; ``meta`` says what holds for any of them."""
-    table = MassTable(vstack(tables, metadata_conflicts="silent"), copy=False)
+    table = format_masses(MassTable(vstack(tables, metadata_conflicts="silent"), copy=False))
     table.meta = tables[0].meta
     for method in methods_of(table):
         held = (part.meta["methods"][method]["errors_hold"] for part in tables)
