@@ -26,6 +26,7 @@ from szmass.cli.options import (
 __all__ = ["estimate"]
 
 _AT_A_TIME = 2048
+_SHOWN = 10  # clusters whose masses are printed
 
 
 @click.command()
@@ -156,5 +157,8 @@ def estimate(
         told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         click.echo(f"  {tag}: {n} weighed" + (f"; flags: {told}" if told else ""))
         weighed += n
+    if len(table) <= _SHOWN:
+        columns = [c for c in table.colnames if c == "name" or c.startswith("mass_")]
+        click.echo("\n".join(table[columns].pformat(max_lines=-1, max_width=-1)))
     if not weighed:
         sys.exit(NOTHING_FOUND)

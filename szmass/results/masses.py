@@ -75,7 +75,14 @@ def format_masses(table):
 class _Write(TableWrite):
     """Write the table in any format that astropy knows, with all digits.
 
-    Arguments are those of `astropy.table.Table.write`, where text formats write what is shown.
+    Elsewhere text formats of astropy write what is shown.
+
+    Parameters
+    ----------
+    *args : tuple
+        As for `astropy.table.Table.write`, the target first.
+    **options : dict
+        As for `astropy.table.Table.write`.
     """
 
     def __call__(self, *args, **options):

@@ -382,6 +382,7 @@ def test_abell_2142_is_weighed_in_three_lines_and_by_one_command(tmp_path, mcxc,
     result = CliRunner().invoke(main, shlex.split(command))
     assert result.exit_code == 0, result.output
     assert "Abell 2142: found as J1558.3+2713 (mcxc)" in result.output
+    assert f"{table['mass_matched_filter'][0].value:.4g}" in result.output
     again = read_masses(tmp_path / "masses.ecsv")
     assert masses_of(again, "matched_filter").mass[0] == table["mass_matched_filter"][0].value
     assert services.asked == []
