@@ -83,6 +83,10 @@ class _Write(TableWrite):
         As for `astropy.table.Table.write`, the target first.
     **options : dict
         As for `astropy.table.Table.write`.
+
+    Notes
+    -----
+    Formats of szmass, which keep masks, ``meta`` and flags, are ECSV, FITS, VOTable and CSV.
     """
 
     def __call__(self, *args, **options):
