@@ -408,7 +408,8 @@ def test_chosen_columns():
     for frame in ("galactic", "fk5", "icrs"):
         sample = ClusterSample.from_table(table, name="id", frame=frame)
         assert sample.coord.frame.name == frame
-    assert ClusterSample.from_table(table, name="id").coord.frame.name == "icrs"
+    with pytest.raises(InvalidInputError, match="several positions, RA/DEC and GLON/GLAT, which"):
+        ClusterSample.from_table(table, name="id")
 
 
 def test_skycoord_columns():
@@ -437,10 +438,13 @@ def test_sexagesimal_positions():
 
 def test_units_of_positions():
     plain = user_table(ra=RA.value, dec=DEC.value)
+    small = user_table(ra=RA.value / 20, dec=DEC.value)
     with pytest.raises(
         InvalidUnitError, match="'ra' must have an angular unit.*units={'ra': 'deg'"
     ):
-        ClusterSample.from_table(plain)
+        ClusterSample.from_table(small)
+    # Neither hours nor radians go so far.
+    np.testing.assert_allclose(ClusterSample.from_table(plain).coord.ra.deg, RA.value)
     sample = ClusterSample.from_table(plain, units={"ra": "deg", "dec": "deg"})
     np.testing.assert_allclose(sample.coord.ra.deg, RA.value)
     in_hours = {"ra": "hourangle", "dec": "deg"}
@@ -572,7 +576,7 @@ def test_no_redshift_and_no_name():
     table = user_table(ra=RA, dec=DEC)
     table.rename_column("z", "photoz")
     with pytest.raises(
-        InvalidInputError, match="no column 'redshift' or 'z'.*{'redshift': 'NAME'}"
+        InvalidInputError, match="no column 'redshift' or 'z'.*{'redshift': 'photoz'}"
     ):
         ClusterSample.from_table(table)
     table.rename_column("name", "id")

@@ -15,7 +15,7 @@ _CURES = {
         "str": "szmass.load_sample(path) reads one",
         "PurePath": "szmass.load_sample(path) reads one",
         "Table": "ClusterSample.from_table(table) makes one",
-        "DataFrame": "ClusterSample.from_table(Table.from_pandas(frame), units=...) makes one",
+        "DataFrame": "ClusterSample.from_table(frame) makes one",
         "Cluster": "ClusterSample.from_clusters(cluster) makes one",
         "list": "ClusterSample.from_clusters makes one of a list of clusters",
         "Catalog": "its method sample() gives one",
@@ -57,7 +57,7 @@ _CURES = {
     },
     "path": {
         "Table": "ClusterSample.from_table takes tables",
-        "DataFrame": "ClusterSample.from_table(Table.from_pandas(frame), units=...) takes it",
+        "DataFrame": "ClusterSample.from_table(frame) takes it",
         "ClusterSample": "it is read already",
         "Catalog": "it is read already",
         "ComptonMap": "it is open already",

@@ -6,14 +6,15 @@ import warnings
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import Column, Table
+from astropy.table import Column
 from astropy.utils.masked import Masked
 
 from szmass._io.files import naming
 from szmass._tables.columns import column_parts
 from szmass._tables.files import read_table, write_table
+from szmass._tables.roles import as_table
 from szmass._tables.samples import check_columns, cutout_rows, map_columns
-from szmass._utils.kinds import check_kind, hint_for, rows_of
+from szmass._utils.kinds import check_kind, rows_of
 from szmass._utils.names import NameIndex
 from szmass.clusters._joining import joined, stack_of, table_of
 from szmass.clusters.cluster import NUMBERS, Cluster, as_clusters
@@ -60,7 +61,7 @@ class ClusterSample:
     """
 
     def __init__(self, table, *, cutouts=None):
-        _require_table(table)
+        table = as_table(table)
         columns = dict(table.items())
         lost = [name for name in ("name", "coord") if name not in columns]
         if lost or not isinstance(columns["coord"], SkyCoord):
@@ -91,16 +92,20 @@ class ClusterSample:
 
         Parameters
         ----------
-        table : `~astropy.table.Table`
+        table : `~astropy.table.Table` or `pandas.DataFrame`
             The table; it is not changed. Columns that are not asked for are kept.
         name : str, optional
-            The column of names; by default ``name`` or ``cluster``, in any case.
+            The column of names; by default ``name``, ``cluster``, ``main_id`` (SIMBAD) or
+            ``Object Name`` (NED), in any case, else the one with the UCD ``meta.id;meta.main``.
         coord : str or (str, str), optional
             The SkyCoord column, or the columns of longitude and latitude. By default a
-            SkyCoord column if there is one, else ra/dec, RAdeg/DEdeg, RAJ2000/DEJ2000,
-            RA_ICRS/DE_ICRS, glon/glat (in any case) or l/b.
+            SkyCoord column if there is one, else ra/dec, RAdeg/DEdeg, _RAJ2000/_DEJ2000,
+            RAJ2000/DEJ2000, _RA.icrs/_DE.icrs, RA_ICRS/DE_ICRS, glon/glat (in any case), l/b, and
+            a few more. Several of them have to agree.
         redshift : str, optional
-            The column of redshifts; by default ``redshift`` or ``z``, in any case.
+            The column of redshifts; by default ``redshift``, ``z``, ``rvz_redshift`` or ``z_value``
+            (SIMBAD), in any case, else the one with the UCD ``src.redshift``. A column with a unit
+            is none.
         frame : str, optional
             Frame of the positions, where their columns' names do not tell.
         columns : dict, optional
@@ -121,7 +126,8 @@ class ClusterSample:
         Raises
         ------
         InvalidInputError
-            A column cannot be found, or holds values that cannot be.
+            A column cannot be found, several could be meant and differ, or one holds values that
+            cannot be.
         InvalidUnitError
             A column has no unit or one that does not convert.
         DuplicateNameError
@@ -138,14 +144,16 @@ class ClusterSample:
         48") is in hours for right ascensions, and in degrees otherwise, unless a unit is given,
         by the column or in ``units``; "12h59m48s" or "194.95d" say what they are. Plain numbers
         ("194.95") need a unit, whether they stand as numbers or as text, and a column of right
-        ascensions in degrees must not hold "12:59:48" as well.
+        ascensions in degrees must not hold "12:59:48" as well. Only where numbers without a unit,
+        as in a DataFrame, go beyond 24, so that they can be neither hours nor radians, they are
+        degrees.
 
         What stands for no value is masked: NaN, None, `pandas.NA`, and in columns of numbers that
         stand as text also "", "--", "...", "N/A", "nan", "null", "None", "INDEF". Any other text is
         an error. A logarithmic unit, such as ``"dex(solMass)"``, is converted in the columns of
         `Cluster`; others keep theirs.
         """
-        _require_table(table)
+        table = as_table(table)
         columns, units, missing = map_columns(
             table,
             name=name,
@@ -570,14 +578,6 @@ def as_sample(value, argument="sample"):
     if as_clusters(value) is not None:
         return ClusterSample.from_clusters(value)
     return check_kind(value, "ClusterSample", argument)
-
-
-def _require_table(table):
-    if not isinstance(table, Table):
-        raise InvalidInputError(
-            f"'table' must be an astropy Table or QTable. Received: {type(table).__name__}"
-            f"{hint_for(table, 'Table')}"
-        )
 
 
 def _warn_of_alike(index):

@@ -242,7 +242,9 @@ def test_bad_tables(changes, options, error, message):
 
 
 def test_not_a_table():
-    with pytest.raises(InvalidInputError, match="must be a Table. Received: dict"):
+    with pytest.raises(
+        InvalidInputError, match="must be a Table, or a pandas DataFrame. Received: dict"
+    ):
         LensingTable({"name": ["a"]}, **OPTIONS)
 
 

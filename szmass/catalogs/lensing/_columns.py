@@ -5,9 +5,17 @@ from dataclasses import dataclass
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import MaskedColumn, Table
+from astropy.table import MaskedColumn
 
 from szmass._tables.columns import column_parts, parse_unit, stated_unit
+from szmass._tables.roles import (
+    as_table,
+    find_role,
+    frame_of,
+    position_columns,
+    split_pairs,
+)
+from szmass._tables.samples import as_dict, positions_of
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import hint_of_h
 from szmass.catalogs._columns import CatalogColumn, catalog_columns
@@ -96,13 +104,12 @@ def describe(table, columns, mass_definition):
         raise InvalidInputError(
             "'mass_definition' must say what the masses are, for instance '500c'."
         )
-    if not isinstance(table, Table):
-        raise InvalidInputError(f"'table' must be a Table. Received: {type(table).__name__}")
-    columns = dict(columns or {})
-    table = _split_coord(table, columns.pop("coord", None))
-    for role, usual in (("name", "cluster"), ("redshift", "z")):
-        if role not in {*columns, *table.colnames} and usual in table.colnames:
-            columns[role] = usual
+    table = as_table(table, wanted="a Table, or a pandas DataFrame")
+    columns = as_dict(columns, "columns")
+    table, position = _with_position(table, columns)
+    for role in ("name", "redshift"):
+        if (found := find_role(table, role, columns.get(role))) not in (None, role):
+            columns[role] = found
     err = columns.pop("mass_err", "mass_err" if "mass_err" in table.colnames else None)
     if err is not None:
         columns = {"mass_errn": err, "mass_errp": err} | columns
@@ -128,7 +135,6 @@ def describe(table, columns, mass_definition):
     kept = [c for c in table.colnames if c not in _ROLES or columns.get(c, c) == c]
     table = table[[c for c in table.colnames if c in kept or c in columns.values()]]
     names = {column.name for column in described}
-    position = next((p for p in _POSITIONS if set(p[:2]) <= names), None)
     errors = [name if name in names else None for name in ("mass_errn", "mass_errp")]
     definition = str(MassDefinition.parse(mass_definition))
     mass = MassColumn(name="mass", definition=definition, errn=errors[0], errp=errors[1])
@@ -141,19 +147,32 @@ def _unit_of(role):
     return "solMass" if role.startswith("mass") else None
 
 
-def _split_coord(table, name):
-    """Replace a SkyCoord column by ra and dec."""
-    found = [c for c in table.colnames if isinstance(table[c], SkyCoord)]
-    name = name or next((c for c in found if c == "coord" or len(found) == 1), None)
-    if name is None:
-        return table
-    if name not in found:
-        raise InvalidInputError(f"The column {name!r} is no SkyCoord column of the table.")
-    sky = table[name].icrs
-    table = table.copy()
-    table["ra"], table["dec"] = sky.ra.to(u.deg), sky.dec.to(u.deg)
-    table.remove_columns(found)
-    return table
+def _with_position(table, columns):
+    """Give a table whose position is in columns, which are told in ``columns``, and their frame.
+
+    The latter is (longitude, latitude, frame) by our names, or None without a position. A SkyCoord
+    becomes ra and dec.
+    """
+    coord, frame, _ = split_pairs(table, columns, None, None)
+
+    def read(some, pair):
+        return positions_of(some, pair, frame, {})
+
+    found = position_columns(table, coord, frame, read, required=coord is not None)
+    if not found:
+        return table, None
+    if len(found) == 1:
+        sky = table[found[0]].icrs
+        table = table.copy()
+        table.remove_columns([c for c in table.colnames if isinstance(table[c], SkyCoord)])
+        table["ra"], table["dec"] = sky.ra.to(u.deg), sky.dec.to(u.deg)
+        return table, _POSITIONS[0]
+    frame = frame or frame_of(found)
+    position = next(p for p in _POSITIONS if (p[2] == "galactic") == (frame == "galactic"))
+    columns |= {
+        ours: theirs for ours, theirs in zip(position, found, strict=False) if ours != theirs
+    }
+    return table, position
 
 
 def with_units(table, columns, units, cosmology):
