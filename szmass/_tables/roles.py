@@ -267,9 +267,10 @@ def split_pairs(table, columns, coord, frame):
             found = [(columns.pop(n, None), *_of_any_case(table, n)) for n in (lon, lat)]
             pair = [next(filter(None, names), None) for names in found]
             if None in pair:
+                lacking = (lon, lat)[pair.index(None)]
                 raise InvalidInputError(
-                    f"'columns' must name both {lon!r} and {lat!r}, of which the table has none. "
-                    f"Received: {told[0]!r}"
+                    f"'columns' must name both {lon!r} and {lat!r}: the table has no column "
+                    f"{lacking!r}. Received: {told[0]!r} alone"
                 )
             return tuple(pair), frame or pair_frame, dict(zip((lon, lat), pair, strict=True))
     coord = columns.pop("coord", None) if coord is None else coord

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
+from astropy.cosmology import Cosmology
 from astropy.table import MaskedColumn
 
 from szmass._tables.columns import column_parts, parse_unit, stated_unit
 from szmass._tables.roles import (
     as_table,
+    can_only_be_degrees,
     find_role,
     frame_of,
     position_columns,
@@ -20,7 +22,7 @@ from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import hint_of_h
 from szmass.catalogs._columns import CatalogColumn, catalog_columns
 from szmass.exceptions import InvalidInputError, InvalidUnitError
-from szmass.physics.cosmology import get_cosmology
+from szmass.physics.cosmology import COSMOLOGIES, get_cosmology
 from szmass.physics.halos import MassDefinition, convert_mass
 
 _POSITIONS = (("ra", "dec", "icrs"), ("glon", "glat", "galactic"))
@@ -94,8 +96,10 @@ def symmetric_masses(definitions, *, suffix="", method=""):
     )
 
 
-def describe(table, columns, mass_definition):
+def describe(table, columns, mass_definition, missing):
     """Describe a table of one's own, whose column names by ours are ``columns``.
+
+    ``missing`` has numbers that stand for "not known", by our names.
 
     Gives it with longitude and latitude instead of a SkyCoord, its columns, its masses, and the
     columns of the position with their frame, or None.
@@ -118,6 +122,13 @@ def describe(table, columns, mass_definition):
         raise InvalidInputError(
             f"'columns' takes {', '.join(_ROLES)}, mass_err, coord. Received: {', '.join(unknown)}"
         )
+    missing = as_dict(missing, "missing")
+    if "mass_err" in missing:
+        missing |= dict.fromkeys(("mass_errn", "mass_errp"), missing.pop("mass_err"))
+    if unknown := sorted(set(missing).difference(_ROLES)):
+        raise InvalidInputError(
+            f"'missing' takes {', '.join(_ROLES)}, mass_err. Received: {', '.join(unknown)}"
+        )
     required = {"name", "redshift", "mass", *columns}
     described = tuple(
         CatalogColumn(
@@ -126,6 +137,7 @@ def describe(table, columns, mass_definition):
             description=text,
             dtype="str" if role == "name" else "float",
             unit=_unit_of(role),
+            missing=missing.get(role),
             required=role == "name",
         )
         for role, text in _ROLES.items()
@@ -188,8 +200,17 @@ def with_units(table, columns, units, cosmology):
         raise InvalidInputError(
             f"'units' takes {', '.join(sorted(ours | {'mass'}))}. Received: {', '.join(unknown)}"
         )
+    theirs = {c.name: next((a for a in c.aliases if a in table.colnames), None) for c in columns}
+    degrees = [
+        pair[:2]
+        for pair in _POSITIONS
+        if not {*pair[:2]} & units.keys() and None not in map(theirs.get, pair[:2])
+    ]
+    for lon, lat in degrees:
+        if can_only_be_degrees(table[theirs[lon]], table[theirs[lat]]):
+            units = units | {lon: "deg", lat: "deg"}
     for column in columns:
-        name = next((a for a in column.aliases if a in table.colnames), None)
+        name = theirs[column.name]
         if column.unit is None or name is None:
             continue
         is_mass = u.Unit(column.unit).is_equivalent(u.solMass)
@@ -236,6 +257,41 @@ def mass_unit(unit, cosmology):
         raise InvalidUnitError(
             f"A unit of mass such as '1e14 solMass' is needed. Received: '{unit}'.{hint}"
         ) from err
+
+
+def record_of(definition, cosmology):
+    """What ``meta`` says of a table of one's own, as text: `told_of` understands it."""
+    name = cosmology.name
+    known = name in COSMOLOGIES and COSMOLOGIES[name] == cosmology
+    return {
+        "mass_definition": definition,
+        "cosmology": name if known else cosmology.to_format("yaml"),
+    }
+
+
+def told_of(record, mass_definition, cosmology):
+    """Definition and cosmology of the masses of a table: those given, or those on record.
+
+    `InvalidInputError` where they contradict one another.
+    """
+    definition, text = record.get("mass_definition"), record.get("cosmology")
+    if definition is not None and mass_definition not in (None, definition):
+        given = str(MassDefinition.parse(mass_definition))
+        if given != definition:
+            raise InvalidInputError(
+                f"'mass_definition' is {given!r}, and the table says that its masses are "
+                f"{definition!r}. Leave it out: masses(mass_definition={given!r}) converts them."
+            )
+    recorded, given = None, None if cosmology is None else get_cosmology(cosmology)
+    if text is not None:
+        known = text in COSMOLOGIES
+        recorded = COSMOLOGIES[text] if known else Cosmology.from_format(text, format="yaml")
+    if None not in (recorded, given) and not given.is_equivalent(recorded):
+        raise InvalidInputError(
+            f"'cosmology' is {describe_cosmology(given)}, and the table says that its masses are "
+            f"in {describe_cosmology(recorded)}. Leave it out: masses(cosmology=...) converts them."
+        )
+    return mass_definition or definition, recorded if cosmology is None else cosmology
 
 
 def describe_cosmology(cosmology):
