@@ -302,15 +302,19 @@ class ClusterSample:
         return self[np.argsort(-values if descending else values, kind="stable")]
 
     @classmethod
-    def read(cls, path, *, format=None, **options):
+    def read(cls, path, *, format=None, readme=None, **options):
         """Read a sample that `write` wrote, or any table.
 
         Parameters
         ----------
         path : path-like
-            An ECSV, FITS, VOTable or CSV file, also compressed. Names are text, whatever CSV has.
+            An ECSV, FITS, VOTable, CSV or TSV file, or a CDS file, also compressed. Names are
+            text, whatever CSV has.
         format : str, optional
-            ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``, where the suffix does not say.
+            ``"ecsv"``, ``"fits"``, ``"votable"``, ``"csv"`` or ``"tsv"``, where the suffix does not
+            say.
+        readme : path-like, optional
+            The ReadMe of a CDS file; by default the file ``ReadMe`` in the same folder.
         **options : dict
             Passed to `from_table`.
 
@@ -329,7 +333,8 @@ class ClusterSample:
             See `from_table`.
         """
         name = options.get("name") or dict(options.get("columns") or {}).get("name")
-        table = read_table(path, format=format, text=[name] if isinstance(name, str) else ())
+        text = [name] if isinstance(name, str) else ()
+        table = read_table(path, format=format, readme=readme, text=text)
         frame = table.meta.pop(_FRAME_KEY, None)
         with naming(path):
             sample = cls.from_table(table, **options)
@@ -346,7 +351,7 @@ class ClusterSample:
         Parameters
         ----------
         path : path-like
-            The target: ``.ecsv``, ``.fits``, ``.vot`` or ``.csv``.
+            The target: ``.ecsv``, ``.fits``, ``.vot``, ``.csv`` or ``.tsv``.
         overwrite : bool, optional
             Replace an existing file.
         format : str, optional
