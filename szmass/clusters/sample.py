@@ -10,7 +10,7 @@ from astropy.table import Column
 from astropy.utils.masked import Masked
 
 from szmass._io.files import naming
-from szmass._tables.columns import column_parts
+from szmass._tables.columns import column_parts, with_few_digits
 from szmass._tables.files import read_table, write_table
 from szmass._tables.roles import as_table
 from szmass._tables.samples import check_columns, cutout_rows, map_columns
@@ -549,6 +549,10 @@ class ClusterSample:
 
     def __repr__(self):
         return f"<ClusterSample: {self._summary()}; columns {', '.join(self.table.colnames)}>"
+
+    def __str__(self):
+        """The rows, with four digits."""
+        return "\n".join([repr(self), *with_few_digits(self.table).pformat()])
 
     def _repr_html_(self):
         from szmass._utils import html as _html
