@@ -12,7 +12,7 @@ import copy
 import numpy as np
 
 from szmass.estimators.checks import make_check_sample
-from szmass.estimators.contract_checks import Family, require
+from szmass.estimators.contract_checks import ContractChecks, require
 from szmass.morphology.flags import StateFlag
 from szmass.morphology.state_estimators import STATE_COLUMNS, StateEstimator
 from szmass.physics import get_dynamical_state
@@ -20,31 +20,32 @@ from szmass.physics import get_dynamical_state
 __all__ = ["STATE_ESTIMATOR_CHECKS", "check_state_estimator"]
 
 _NUMBERS = ("log_chi", "log_chi_errn", "log_chi_errp", "p_relaxed", "p_prior")
-_FAMILY = Family(
-    base=StateEstimator,
-    columns=tuple(STATE_COLUMNS),
-    numbers=_NUMBERS,
-    flags=StateFlag,
-    of="states",
-    meta=("definition", "limit", "beam", "noise", "trained_on"),
-    atol=1e-10,
-)
+
+
+class _StateChecks(ContractChecks):
+    base = StateEstimator
+    columns = tuple(STATE_COLUMNS)
+    numbers = _NUMBERS
+    flags = StateFlag
+    told = "states"
+    meta = ("definition", "limit", "beam", "noise", "trained_on")
+    atol = 1e-10
 
 
 def check_declares_itself(estimator, sample):
     """Tag, requirements, references and software are set, and the definition has a name."""
-    _FAMILY.check_declares_itself(estimator)
+    _StateChecks(estimator).check_declares_itself()
     get_dynamical_state(estimator.definition)
 
 
 def check_options_are_stored_as_given(estimator, sample):
     """Options are keyword-only, kept unchanged, and rebuild the same estimator."""
-    _FAMILY.check_options(estimator)
+    _StateChecks(estimator).check_options()
 
 
 def check_table_has_the_columns(estimator, sample):
     """One row per cluster in input order, with the columns of `STATE_COLUMNS`."""
-    _FAMILY.check_table(estimator, sample)
+    _StateChecks(estimator, sample).check_table()
 
 
 def check_states_are_sensible(estimator, sample):
@@ -66,7 +67,7 @@ def check_states_are_sensible(estimator, sample):
 
 def check_rows_are_independent(estimator, sample):
     """Order and company of a cluster do not change its state."""
-    _FAMILY.check_rows_are_independent(estimator, sample, (slice(0, 1), slice(1, None)))
+    _StateChecks(estimator, sample).check_rows_are_independent(slice(0, 1), slice(1, None))
 
 
 def check_one_cluster_stops_no_others(estimator, sample):
@@ -76,7 +77,7 @@ def check_one_cluster_stops_no_others(estimator, sample):
     cases = [("redshift", z) for z in (0.0, 99.0, np.nan) if "redshift" in needs]
     cases += [(name, value) for name in columns for value in (np.nan, 0.0)]
     cases += [("pixels", v) for v in (np.nan, 0.0, 1e30) if "cutout" in needs]
-    _FAMILY.check_one_stops_no_others(estimator, sample, [(*case, True) for case in cases])
+    _StateChecks(estimator, sample).check_one_stops_no_others([(*c, True) for c in cases])
 
 
 def check_nothing_seen_is_the_prior(estimator, sample):
@@ -95,22 +96,22 @@ def check_nothing_seen_is_the_prior(estimator, sample):
 
 def check_predict_is_repeatable(estimator, sample):
     """Twice the same input gives twice the same answer, and the input stays as it was."""
-    _FAMILY.check_repeats(estimator, sample)
+    _StateChecks(estimator, sample).check_repeats()
 
 
 def check_whole_input_missing_is_an_error(estimator, sample):
     """No cutouts attached, or no such column: an error that says so."""
-    _FAMILY.check_whole_input(estimator, sample)
+    _StateChecks(estimator, sample).check_whole_input()
 
 
 def check_empty_sample(estimator, sample):
     """No clusters give no rows."""
-    _FAMILY.check_empty(estimator, sample)
+    _StateChecks(estimator, sample).check_empty()
 
 
 def check_meta_is_complete_and_survives(estimator, sample):
     """``meta`` says what the numbers were made with, and ECSV, FITS and VOTable keep it."""
-    _FAMILY.check_meta(estimator, sample)
+    _StateChecks(estimator, sample).check_meta()
 
 
 #: All checks, in the order from plain to involved. Each takes an estimator and a sample.
