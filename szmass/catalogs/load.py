@@ -234,7 +234,9 @@ def _published_names(column):
 
 def _has_all(table, cls, *, ours):
     names = set(table.colnames)
-    return all(names & (set(c.aliases) if ours else _published_names(c)) for c in cls.columns)
+    # Columns without a published name are made of others when the publication is read.
+    needed = (c for c in cls.columns if ours or (_published_names(c) and not c.optional))
+    return all(names & (set(c.aliases) if ours else _published_names(c)) for c in needed)
 
 
 def _is_publication(table, cls):
