@@ -7,6 +7,7 @@ import numpy as np
 from astropy.table import Row, Table
 
 from szmass._tables.columns import column_parts
+from szmass.comparison.literature import published_one_minus_b
 from szmass.comparison.regression import RelationFit
 from szmass.estimators.filters.scan import SignalSurface
 from szmass.exceptions import InvalidInputError
@@ -184,6 +185,61 @@ def _relation(ax, fit, ends):
     ax.fill_between(
         x, (value - errn) * shape, (value + errp) * shape, color=COLOURS[3], alpha=0.3, lw=0
     )
+
+
+def plot_one_minus_b(fit=None, *, names=None, ax=None, label="this fit"):
+    """Plot 1-b of the literature, and one's own across it.
+
+    Parameters
+    ----------
+    fit : `~szmass.comparison.RelationFit`, optional
+        From `~szmass.comparison.fit_mass_ratio`; its 68 % interval is drawn as a band.
+    names : sequence of str, optional
+        Which published values, from above; all of `~szmass.comparison.published_one_minus_b` by
+        default.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; by default new axes.
+    label : str, optional
+        What to call the fit.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes. The colour of a point tells what stands for the true mass.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such published value.
+    InvalidInputError
+        ``fit`` is none, or not of a ratio of masses.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    table = published_one_minus_b(fit, names=names)
+    ax = new_axes(ax, size=(6.4, 1.6 + 0.27 * len(table)))
+    rows = np.arange(len(table))
+    for i, kind in enumerate(dict.fromkeys(table["true_mass"].tolist())):
+        of_kind = table["true_mass"] == kind
+        errors = np.array([table["errn"][of_kind], table["errp"][of_kind]])
+        style = {"color": COLOURS[i % len(COLOURS)], "fmt": MARKERS[i % len(MARKERS)], "ms": 5}
+        values = table["one_minus_b"][of_kind]
+        ax.errorbar(values, rows[of_kind], xerr=errors, capsize=2, label=kind, **style)
+    ax.axvline(1, color="0.5", lw=0.8, ls=":", zorder=0)
+    if fit is not None:
+        name = f"{label}: {fit.value:.2f} $-${fit.errn:.2f} $+${fit.errp:.2f}"
+        ax.axvline(fit.value, color="k", lw=1.2, zorder=1, label=name)
+        ax.axvspan(fit.value - fit.errn, fit.value + fit.errp, color="k", alpha=0.13, lw=0)
+    ax.set_yticks(rows, table["label"].tolist())
+    ax.set(xlabel="1-b, SZ mass over true mass", ylim=(len(table) - 0.4, -0.6))
+    ax.figure.legend(
+        *ax.get_legend_handles_labels(),
+        frameon=False,
+        loc="outside upper center",
+        ncols=3,
+        fontsize="small",
+    )
+    return ax
 
 
 def plot_mass_redshift(table, methods=None, *, ax=None, labels=None):
