@@ -24,6 +24,11 @@ def demo(folder, **options):
     """Simulate a survey, weigh its clusters, compare with the truth.
 
     Nothing is downloaded. The pictures need matplotlib.
+
+    \b
+    Examples:
+      szmass demo
+      szmass demo --folder small --nside 512 --clusters 200
     """
     from szmass.demo import run_demo
 

@@ -7,6 +7,7 @@ import sys
 import click
 
 from szmass.cli.options import (
+    CATALOG_NAMES,
     FILE,
     NOTHING_FOUND,
     build_estimators,
@@ -32,6 +33,7 @@ _AT_A_TIME = 2048
     "--catalog",
     required=True,
     metavar="FILE|TAG",
+    shell_complete=CATALOG_NAMES,
     help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
     "with name, position and redshift.",
 )
@@ -85,6 +87,16 @@ def estimate(
     with NaN and a flag that says why. Large catalogues are weighed in pieces,
     which are kept in OUTPUT.pieces until all are done: a run that was ended
     goes on at the next call.
+
+    \b
+    Examples:
+      szmass estimate --catalog psz2 --map milca --estimators cnn,likelihood
+          --noise planck -o masses.ecsv
+      szmass estimate --catalog mine.fits --map y.fits --beam '1.6 arcmin'
+          --noise empty-fields --estimators likelihood
+          --posteriors posteriors.fits -o masses.ecsv
+      szmass estimate --catalog psz2 --estimators scaling
+          --set scaling.one_minus_b=0.7 -o masses.fits
     """
     import numpy as np
 

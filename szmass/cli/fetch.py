@@ -2,13 +2,16 @@
 
 import click
 
+from szmass.cli.completion import completer
 from szmass.cli.options import FOLDER
 
 __all__ = ["fetch"]
 
 
 @click.command()
-@click.argument("tags", nargs=-1, metavar="[NAME]...")
+@click.argument(
+    "tags", nargs=-1, metavar="[NAME]...", shell_complete=completer("szmass.maps.MAP_PRODUCTS")
+)
 @click.option(
     "--folder", type=FOLDER, help="Where to keep the files.  [default: in the cache folder]"
 )
@@ -17,6 +20,12 @@ def fetch(tags, folder, keep_archive):
     """Download published Compton-y maps; without a name, list them.
 
     A download that was cut goes on at the next call.
+
+    \b
+    Examples:
+      szmass fetch
+      szmass fetch milca
+      szmass fetch act-dr6 --folder maps --keep-archive
     """
     from szmass.maps import MAP_PRODUCTS, fetch_map
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
+from szmass.cli.completion import complete_settings, completer
 from szmass.cli.wording import tell_reader
 
 __all__ = [
+    "CATALOG_NAMES",
     "FILE",
     "FOLDER",
     "NOTHING_FOUND",
@@ -39,6 +41,8 @@ __all__ = [
 FILE, FOLDER = click.Path(dir_okay=False), click.Path(file_okay=False)
 OLD_FILE = click.Path(dir_okay=False, exists=True)
 OLD_FOLDER = click.Path(file_okay=False, exists=True)
+#: Completion of tags of catalogues and of files.
+CATALOG_NAMES = completer("szmass.catalogs.CATALOGS", files=True)
 #: Exit code where the output was written, but no cluster was weighed or matched.
 NOTHING_FOUND = 3
 
@@ -56,6 +60,7 @@ def settings_of(example):
         multiple=True,
         callback=lambda ctx, param, values: _parse_settings(ctx, values),
         metavar="TAG.OPTION=VALUE",
+        shell_complete=complete_settings,
         help=f"Option of an estimator, for instance {example}; may be repeated.",
     )
 
@@ -64,6 +69,7 @@ settings_option = settings_of("scaling.one_minus_b=0.8")
 noise_option = click.option(
     "--noise",
     metavar="FILE|planck|empty-fields",
+    shell_complete=completer("planck", "empty-fields", files=True),
     help="Noise of the map: a file that NoiseModel.write wrote, that of the Planck y-maps, or "
     "measured in the map away from the clusters of the catalogue. By default that of the release.",
 )
@@ -123,6 +129,7 @@ def estimators_option(**options):
     """Make the option that takes the tags of estimators."""
     text = "What to weigh with, side by side; 'szmass info' lists the tags."
     options |= {"callback": split_names, "metavar": "TAG,..."}
+    options["shell_complete"] = completer("szmass.estimators.ESTIMATORS", several=True)
     return click.option("--estimators", help=text, **options)
 
 
@@ -170,7 +177,10 @@ def map_options(text):
 
         for name, (flag, about) in reversed(_MAP_OPTIONS.items()):
             packed = click.option(flag, name, **about)(packed)
-        return click.option("--map", "map_path", metavar="FILE|NAME", help=text)(packed)
+        names = completer("szmass.maps.MAP_PRODUCTS", files=True)
+        return click.option(
+            "--map", "map_path", metavar="FILE|NAME", shell_complete=names, help=text
+        )(packed)
 
     return add
 

@@ -4,7 +4,9 @@ import sys
 
 import click
 
+from szmass.cli.completion import completer
 from szmass.cli.options import (
+    CATALOG_NAMES,
     FILE,
     NOTHING_FOUND,
     check_outputs,
@@ -27,6 +29,7 @@ _AT_A_TIME = 2048
     "--catalog",
     required=True,
     metavar="FILE|TAG",
+    shell_complete=CATALOG_NAMES,
     help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
     "with name, position, redshift and mass.",
 )
@@ -34,12 +37,17 @@ _AT_A_TIME = 2048
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
 @click.option(
-    "--estimator", default="morphology", metavar="TAG", help="What to tell with: see 'szmass info'."
+    "--estimator",
+    default="morphology",
+    metavar="TAG",
+    shell_complete=completer("szmass.morphology.STATE_ESTIMATORS"),
+    help="What to tell with: see 'szmass info'.",
 )
 @settings_of("morphology.fits=resolved")
 @click.option(
     "--definition",
     metavar="NAME",
+    shell_complete=completer("szmass.physics.DYNAMICAL_STATES"),
     help="Definition of the state.  [default: that of the estimator, deluca2021]",
 )
 @click.option(
