@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from szmass.cli.completion import completer
 from szmass.cli.options import (
     NOTHING_FOUND,
     OLD_FILE,
     check_outputs,
     column_options,
+    completer,
     split_names,
 )
 

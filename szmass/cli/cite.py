@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from szmass.cli.completion import completer
+from szmass.cli.options import completer
 
 __all__ = ["cite"]
 

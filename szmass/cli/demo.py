@@ -1,5 +1,8 @@
 """The command 'demo'."""
 
+import os
+import shlex
+
 import click
 
 from szmass.cli.options import FOLDER
@@ -34,3 +37,11 @@ def demo(folder, **options):
 
     click.echo(run_demo(folder, **options).summary())
     click.echo(f"\nCatalogue, map, masses and pictures are in {folder}")
+    files = [
+        os.path.join(folder, name) for name in ("masses.ecsv", "catalog.ecsv", "compton_y.fits")
+    ]
+    masses, catalog, ymap, report = map(shlex.quote, [*files, os.path.join(folder, "report")])
+    click.echo(
+        "Next, pages of all clusters to open in a browser:\n"
+        f"  szmass report {masses} --catalog {catalog} --map {ymap} -o {report}"
+    )

@@ -2,8 +2,7 @@
 
 import click
 
-from szmass.cli.completion import completer
-from szmass.cli.options import FOLDER
+from szmass.cli.options import FOLDER, completer
 
 __all__ = ["fetch"]
 

@@ -1,14 +1,17 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share, how their values are read, and what the Tab key gives."""
 
 import ast
 import functools
+import glob
 import inspect
 import os
+import warnings
+from importlib import import_module
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
-from szmass.cli.completion import complete_settings, completer
 from szmass.cli.wording import tell_reader
 
 __all__ = [
@@ -22,6 +25,7 @@ __all__ = [
     "by_prefix",
     "check_outputs",
     "column_options",
+    "completer",
     "estimators_option",
     "map_options",
     "noise_option",
@@ -36,6 +40,82 @@ __all__ = [
     "split_names",
     "state_noise",
 ]
+
+
+def completer(*sources, files=False, several=False):
+    """Make the ``shell_complete`` of an option or argument.
+
+    Parameters
+    ----------
+    *sources : str
+        A registry, ``"szmass.catalogs.CATALOGS"``, which is imported when its names are asked for,
+        or a name.
+    files : bool, optional
+        Whether it can also be a file.
+    several : bool, optional
+        Whether it is a list with commas.
+
+    Returns
+    -------
+    callable
+        What click calls with context, parameter and what was typed.
+    """
+
+    def complete(ctx, param, incomplete):
+        done = ""
+        if several:
+            done, comma, incomplete = incomplete.rpartition(",")
+            done += comma
+        taken = done.split(",")
+        names = [(name, text) for name, text in _names(sources) if name not in taken]
+        return _items(names, incomplete, done, files)
+
+    return complete
+
+
+def _complete_settings(ctx, param, incomplete):
+    """Complete TAG.OPTION= of the estimators that the line names, or of all."""
+    from szmass.estimators import ESTIMATORS
+    from szmass.morphology import STATE_ESTIMATORS
+
+    tag, dot, _ = incomplete.partition(".")
+    state = ctx.info_name == "state"
+    registry = STATE_ESTIMATORS if state else ESTIMATORS
+    if dot and tag in registry:
+        names = [(f"{tag}.{name}=", None) for name in inspect.signature(registry[tag]).parameters]
+    else:
+        chosen = [ctx.params.get("estimator")] if state else ctx.params.get("estimators")
+        names = [(f"{name}.", None) for name in registry if not chosen or name in chosen]
+    return _items(names, incomplete)
+
+
+def _names(sources):
+    """Yield names and what they are."""
+    for source in sources:
+        module, _, name = source.rpartition(".")
+        if not module:
+            yield source, None
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they would stand in the line that is typed
+            registry = getattr(import_module(module), name)
+            for key, entry in registry.items():
+                yield key, getattr(entry, "description", None) or getattr(entry, "title", None)
+
+
+def _items(names, incomplete, done="", files=False):
+    found = [
+        CompletionItem(done + name, help=text)
+        for name, text in names
+        if name.startswith(incomplete)
+    ]
+    if not files:
+        return found
+    if not found:  # the shell knows files better: folders, ~, blanks
+        return [CompletionItem(incomplete, type="file")]
+    paths = sorted(glob.glob(glob.escape(incomplete) + "*"))
+    return found + [CompletionItem(path) for path in paths if os.path.isfile(path)]
+
 
 #: Files and folders: those to write or fetch, and those that must be there.
 FILE, FOLDER = click.Path(dir_okay=False), click.Path(file_okay=False)
@@ -60,7 +140,7 @@ def settings_of(example):
         multiple=True,
         callback=lambda ctx, param, values: _parse_settings(ctx, values),
         metavar="TAG.OPTION=VALUE",
-        shell_complete=complete_settings,
+        shell_complete=_complete_settings,
         help=f"Option of an estimator, for instance {example}; may be repeated.",
     )
 

@@ -2,13 +2,13 @@
 
 import click
 
-from szmass.cli.completion import completer
 from szmass.cli.options import (
     CATALOG_NAMES,
     FOLDER,
     OLD_FILE,
     OLD_FOLDER,
     build_estimators,
+    completer,
     estimators_option,
     map_options,
     offline_option,

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from szmass.cli.completion import completer
+from szmass.cli.options import completer
 
 __all__ = ["simulate"]
 

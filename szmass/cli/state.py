@@ -4,12 +4,12 @@ import sys
 
 import click
 
-from szmass.cli.completion import completer
 from szmass.cli.options import (
     CATALOG_NAMES,
     FILE,
     NOTHING_FOUND,
     check_outputs,
+    completer,
     map_options,
     noise_option,
     offline_option,

@@ -2,8 +2,7 @@
 
 import click
 
-from szmass.cli.completion import completer
-from szmass.cli.options import FOLDER, OLD_FOLDER, quiet_tensorflow
+from szmass.cli.options import FOLDER, OLD_FOLDER, completer, quiet_tensorflow
 
 __all__ = ["train"]
 
