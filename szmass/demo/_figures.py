@@ -6,7 +6,14 @@ import numpy as np
 
 from szmass.comparison.statistics import REDSHIFT_BINS
 from szmass.plots import plot_gallery, plot_mass_comparison
-from szmass.plots.style import MICRO, Y_LABEL, draw_bars, new_figure, running_quantiles
+from szmass.plots.style import (
+    MICRO,
+    Y_LABEL,
+    draw_bars,
+    legend_above,
+    new_figure,
+    running_quantiles,
+)
 from szmass.results import masses_of
 
 # Fewer clusters have no quantiles worth drawing.
@@ -79,12 +86,10 @@ def draw_cutouts(sample):
 
 def draw_masses(table, methods):
     """Draw the masses of each method against the true ones, in the column mass_true."""
-    fig = new_figure(None, (4.4 * len(methods), 4.0))
+    fig = new_figure(None, (4.4 * len(methods), 4.4))
     axes = fig.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     for ax, method in zip(axes, methods, strict=True):
         plot_mass_comparison(table, "mass_true", method, ax=ax, density=False, median=True)
-    for ax in axes[1:]:
-        ax.get_legend().remove()
     known = [masses_of(table, method).mass / 1e14 for method in methods]
     axes[0].set_ylim(0.9 * np.nanmin(known), 1.1 * np.nanmax(known))
     return fig
@@ -118,5 +123,5 @@ def draw_residuals(table, methods):
         xlim=(0, 0.85 if redshift.max() < 0.8 else 1.0),
     )
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, loc="upper left")
+        legend_above(ax, ncols=4)
     return fig

@@ -14,6 +14,7 @@ from szmass.plots.style import (
     check_columns,
     check_methods,
     draw_bars,
+    legend_above,
     log_ticks,
     mass_label,
     new_axes,
@@ -85,8 +86,8 @@ def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_
     ax.set(xlabel=mass_label(shown), ylabel=_difference_label(*names))
     low, high = np.quantile(difference, [0.005, 0.995])
     margin = 0.35 * max(high - low, 0.2)
-    ax.set_ylim(low - 0.5 * margin, high + margin)
-    ax.legend(frameon=False, ncols=2)
+    ax.set_ylim(low - 0.5 * margin, high + 0.5 * margin)
+    legend_above(ax, ncols=4)
     return ax
 
 
@@ -242,9 +243,7 @@ def plot_relative_error(
         xlabel=mass_label(predicted if against == "predicted" else shown[-1]),
         ylabel=_difference_label(one, names[-1]),
     )
-    ax.legend(frameon=False, fontsize="small", ncols=2)
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.22 * (high - low))
+    legend_above(ax)
     return ax
 
 

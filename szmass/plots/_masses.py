@@ -20,18 +20,21 @@ from szmass.plots.style import (
     check_columns,
     check_kind,
     check_methods,
+    legend_above,
     log_ticks,
     mass_label,
     new_axes,
     running_quantiles,
 )
-from szmass.results import LogMassPosterior, MassScale, masses_of, methods_of
+from szmass.results import LogMassPosterior, MassFlag, MassScale, masses_of, methods_of
 
 # More points than this are drawn as their density.
 _MANY = 2000
 _CELLS = 45
 # Bins of the running median hold at least so many clusters.
 _LEAST = 10
+# Outliers are told from a spread of at least so many clusters, and are so many sigma away.
+_LEAST_SPREAD, _OUTLYING = 20, 3
 _LEVELS = (0.954499736, 0.682689492)
 _NAMES = {"mass_true": "true", "msz": "PSZ2", "cnn_mass": "CNN", "mass": "estimated"}
 
@@ -73,8 +76,9 @@ def read_redshift(table):
 
 
 def plot_mass_comparison(
-    table, x, y, *, ax=None, labels=None, colour="redshift", density=None, median=False, fit=None
-):
+    table, x, y, *, ax=None, labels=None, colour="redshift", density=None, median=False, fit=None,
+    outliers=True,
+):  # fmt: skip
     """Plot the masses of one method against those of another.
 
     Parameters
@@ -98,6 +102,10 @@ def plot_mass_comparison(
     fit : `~szmass.comparison.RelationFit`, optional
         A relation y(x), drawn with the 68 % interval of its normalisation: from
         ``fit_mass_ratio(y, x)``.
+    outliers : bool, optional
+        Ring the clusters whose ratio y/x is further than 3 sigma from the median, sigma being 1.48
+        times the median deviation in ln, and say how many of them have which flag. Without a flag
+        the ring is grey. Only of 20 clusters or more.
 
     Returns
     -------
@@ -147,7 +155,10 @@ def plot_mass_comparison(
         _relation(ax, fit, ends)
     names = [method_label(table, name) for name in (x, y)] if labels is None else labels
     ax.set(xlabel=mass_label(names[0]), ylabel=mass_label(names[1]))
-    ax.legend(frameon=False, loc="upper left", title=f"{len(mx)} cluster{'s' * (len(mx) != 1)}")
+    if outliers and len(mx) >= _LEAST_SPREAD:
+        flags = np.bitwise_or(masses_of(table, x).flag, masses_of(table, y).flag)[known]
+        _outliers(ax, mx, my, flags)
+    legend_above(ax, title=f"{len(mx)} cluster{'s' * (len(mx) != 1)}", alignment="left")
     return ax
 
 
@@ -160,6 +171,24 @@ def _bars(ax, x, y, x_errors, y_errors):
             x, y, **{which: np.nan_to_num(errors)}, fmt="none", ecolor="0.6", elinewidth=0.6,
             alpha=0.7 if len(x) < 200 else 0.3, zorder=2,
         )  # fmt: skip
+
+
+def _outliers(ax, x, y, flags):
+    ratio = np.log(y / x)
+    away = np.abs(ratio - np.median(ratio))
+    away = away > _OUTLYING * 1.4826 * np.median(away)
+    bits = {bit.name: int(np.count_nonzero(flags[away] & bit)) for bit in MassFlag}
+    said = ", ".join(f"{name} {count}" for name, count in bits.items() if count)
+    told = f"beyond {_OUTLYING}$\\sigma$"
+    for rows, colour, label in (
+        (away & (flags != 0), COLOURS[1], f"{told}: {said}"),
+        (away & (flags == 0), "0.45", f"{told}, no flag"),
+    ):
+        if rows.any():
+            ax.scatter(
+                x[rows], y[rows], s=70, facecolors="none", edgecolors=colour, lw=1.1, zorder=6,
+                label=label,
+            )  # fmt: skip
 
 
 def _median(ax, x, y):
@@ -287,7 +316,7 @@ def plot_mass_redshift(table, methods=None, *, ax=None, labels=None):
     log_ticks(ax.yaxis)
     ax.set(xlabel="redshift", ylabel=mass_label())
     ax.set_xlim(left=0)
-    ax.legend(frameon=False, loc="best", markerscale=1.5)
+    legend_above(ax, markerscale=1.5)
     return ax
 
 
