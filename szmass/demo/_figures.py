@@ -86,9 +86,13 @@ def draw_cutouts(sample):
 
 def draw_masses(table, methods):
     """Draw the masses of each method against the true ones, in the column mass_true."""
-    fig = new_figure(None, (4.4 * len(methods), 4.4))
-    axes = fig.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
-    for ax, method in zip(axes, methods, strict=True):
+    columns = min(len(methods), 2)
+    rows = -(-len(methods) // columns)
+    fig = new_figure(None, (5.2 * columns, 4.6 * rows))
+    axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for ax in axes[len(methods) :]:
+        ax.remove()
+    for ax, method in zip(axes, methods, strict=False):
         plot_mass_comparison(table, "mass_true", method, ax=ax, density=False, median=True)
     known = [masses_of(table, method).mass / 1e14 for method in methods]
     axes[0].set_ylim(0.9 * np.nanmin(known), 1.1 * np.nanmax(known))
