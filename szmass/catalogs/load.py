@@ -12,6 +12,7 @@ from szmass._utils.kinds import as_path
 from szmass._utils.names import did_you_mean
 from szmass.catalogs.core import CATALOGS, warn_if_empty, within
 from szmass.catalogs.lensing import LensingTable, PublishedLensingTable
+from szmass.catalogs.psz2 import PSZ2Catalog
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
 
@@ -119,7 +120,9 @@ def load_catalog(source, *, offline=False, **options):
     return CATALOGS[tag].read(file) if file else CATALOGS[tag].fetch(offline=offline)
 
 
-def load_sample(source, *, redshift=None, offline=False, redshift_column=None, **options):
+def load_sample(
+    source, *, redshift=None, offline=False, redshift_column=None, redshifts=None, **options
+):
     """Make a sample of a catalogue's name or of a file.
 
     Parameters
@@ -132,6 +135,9 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
         Do not ask a server for a catalogue: use the copy kept by an earlier fetch.
     redshift_column : str, optional
         The column of redshifts, for tables that are no known catalogue.
+    redshifts : str or path-like, optional
+        ``"upcluster-sz"``, to fetch it, or ``"upcluster-sz:FILE"``: newer redshifts of PSZ2, as of
+        `PSZ2Catalog.sample <szmass.catalogs.PSZ2Catalog.sample>`.
     **options : dict
         Passed to `ClusterSample.read <szmass.clusters.ClusterSample.read>`, for such tables.
 
@@ -149,12 +155,20 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
     FileFormatError
         The form of the file is not known, or it is damaged.
     InvalidInputError
-        The table has no names, positions or redshifts, or some that cannot be.
+        The table has no names, positions or redshifts, or some that cannot be; or ``redshifts`` are
+        asked for of another catalogue than PSZ2.
     """
     if redshift_column is not None:
         options["redshift"] = redshift_column
     loaded = load_catalog(source, offline=offline, **options)
-    sample = loaded if isinstance(loaded, ClusterSample) else loaded.sample()
+    if redshifts is not None:
+        if not isinstance(loaded, PSZ2Catalog):
+            raise InvalidInputError(
+                f"'redshifts' are for the catalogue 'psz2'. Received: {os.fspath(source)!r}"
+            )
+        sample = loaded.sample(redshifts=load_catalog(redshifts, offline=offline))
+    else:
+        sample = loaded if isinstance(loaded, ClusterSample) else loaded.sample()
     if redshift is None:
         return sample
     if np.shape(redshift) != (2,):

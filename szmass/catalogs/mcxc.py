@@ -88,6 +88,7 @@ class MCXCIICatalog(Catalog):
     expected_rows = 2221
     references = ("2024A&A...688A.187S",)
     download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/688/A187/"
+    aliases = ("other_name",)
     unitless_forms = ("fits",)
     columns = catalog_columns(
         """

@@ -27,6 +27,7 @@ def catalog(catalog, output, overwrite, reading):
     \b
     Examples:
       szmass catalog psz2 --redshift 0.1 0.3 -o psz2.ecsv
+      szmass catalog psz2 --redshifts upcluster-sz -o psz2.ecsv
       szmass catalog mine.fits --column msz=M500 --unit msz='1e14 solMass'
           -o mine.ecsv
     """

@@ -368,10 +368,17 @@ def sample_options(command):
     """Add the options that say how to read clusters: ``reading``, arguments of `load_sample`."""
 
     @functools.wraps(command)
-    def packed(redshift, columns, units, missing, **others):
+    def packed(redshift, redshifts, columns, units, missing, **others):
         reading = read_table_options(columns, units, missing)
-        return command(reading=reading | {"redshift": redshift or None}, **others)
+        reading |= {"redshift": redshift or None, "redshifts": redshifts}
+        return command(reading=reading, **others)
 
+    packed = click.option(
+        "--redshifts",
+        metavar="upcluster-sz[:FILE]",
+        shell_complete=completer("upcluster-sz"),
+        help="Take newer redshifts of psz2 from UPCluster-SZ, which is fetched without a file.",
+    )(packed)
     text = "Keep clusters with LOW < z <= HIGH."
     packed = click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help=text)(packed)
     return column_options()(packed)

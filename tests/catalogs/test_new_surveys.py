@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import Table
+from click.testing import CliRunner
 
 from szmass._tables.columns import column_parts
 from szmass.catalogs import (
@@ -20,7 +21,9 @@ from szmass.catalogs import (
     UPClusterSZCatalog,
     core,
     load_catalog,
+    load_sample,
 )
+from szmass.cli import main
 from szmass.exceptions import FileFormatError, InvalidInputError, RemoteDataError, SzmassWarning
 
 ALL = [
@@ -192,3 +195,31 @@ def test_updated_redshifts_that_are_none(catalog, upcluster):
         sample = catalog.sample(redshifts=UPClusterSZCatalog(table))
     np.testing.assert_array_equal(sample.redshift, catalog.sample().redshift)
     assert PSZ2Catalog.tag == "psz2"
+
+
+def test_samples_take_updated_redshifts(catalog, upcluster, monkeypatch, tmp_path):
+    catalog.write(tmp_path / "psz2.ecsv")
+    upcluster.write(tmp_path / "upcluster.ecsv")
+    sample = catalog.sample(redshifts=upcluster)
+    named = f"upcluster-sz:{tmp_path / 'upcluster.ecsv'}"
+    for redshifts in (named, tmp_path / "upcluster.ecsv"):
+        loaded = load_sample(tmp_path / "psz2.ecsv", redshifts=redshifts)
+        np.testing.assert_array_equal(loaded.redshift, sample.redshift)
+    fetched = {}
+    monkeypatch.setattr(
+        UPClusterSZCatalog,
+        "fetch",
+        classmethod(lambda cls, **how: fetched.update(how) or upcluster),
+    )
+    bright = load_sample(
+        tmp_path / "psz2.ecsv", redshifts="upcluster-sz", redshift=(0.5, 0.51), offline=True
+    )
+    assert fetched == {"offline": True}
+    assert 0 < len(bright) < len(sample)
+    arguments = ["catalog", str(tmp_path / "psz2.ecsv"), "--redshifts", named]
+    result = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "new.ecsv")])
+    assert result.exit_code == 0, result.output
+    written = load_sample(tmp_path / "new.ecsv")
+    np.testing.assert_array_equal(written.redshift, sample.redshift)
+    with pytest.raises(InvalidInputError, match="'redshifts' are for the catalogue 'psz2'"):
+        load_sample(tmp_path / "upcluster.ecsv", redshifts=named)
