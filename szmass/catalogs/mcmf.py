@@ -52,8 +52,8 @@ class ACTDR5MCMFCatalog(Catalog):
         richness         L1C            float    Richness, best counterpart
         richness_2       L2C            float    Richness, second counterpart
         contamination    fcont1C        float    Probability that it is no cluster
-        m500             M500-1C        solMass  M500c at redshift_phot
-        m500_2           M500-2C        solMass  M500c at redshift_phot_2
+        m500             M500-1C        solMass  M500c, best counterpart
+        m500_2           M500-2C        solMass  M500c, second counterpart
         m500_cal         M500-1CCAL     solMass  M500c, rescaled by a calibration with lensing
         """,
         required=("name", "ra", "dec"),

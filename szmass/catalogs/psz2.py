@@ -6,6 +6,7 @@ import numpy as np
 
 from szmass._tables.columns import column_of, column_parts
 from szmass._utils.kinds import check_kind
+from szmass._utils.names import rows_by_name
 from szmass.catalogs.core import Catalog, catalog_columns, register_catalog, warn_if_empty
 from szmass.catalogs.upcluster import UPClusterSZCatalog
 
@@ -168,11 +169,10 @@ class PSZ2Catalog(Catalog):
         new, unknown, _ = column_parts(other.table["redshift"])
         kind = column_parts(other.table["redshift_type"])[0].astype(str)
         usable = ~unknown & np.isin(kind, ("spec", "phot"))
-        theirs = dict(
-            zip(np.asarray(other.table["name"], dtype=str), range(len(other)), strict=True)
-        )
-        rows = np.array([theirs.get(name, -1) for name in self._index.names.tolist()])
-        known = (rows >= 0) & usable[rows]
+        rows = rows_by_name(self._index.names, np.asarray(other.table["name"], dtype=str))
+        # What is not there, -1, is the row behind the last.
+        new, kind, usable = np.append(new, np.nan), np.append(kind, ""), np.append(usable, False)
+        known = usable[rows]
         warn_if_empty(known, f"the redshifts of {other.tag}")
         redshift, mask, _ = column_parts(self.table["redshift"])
         table = self.table.copy()

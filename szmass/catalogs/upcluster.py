@@ -8,7 +8,7 @@ __all__ = ["UPClusterSZCatalog"]
 
 @register_catalog
 class UPClusterSZCatalog(Catalog):
-    """UPCluster-SZ: redshifts of PSZ2 from the literature up to 2023, 1334 clusters validated.
+    """UPCluster-SZ: newer redshifts of PSZ2 from the literature, 1334 clusters validated.
 
     Its forms are VizieR's table and what `write` writes. `PSZ2Catalog.sample
     <szmass.catalogs.PSZ2Catalog.sample>` takes its redshifts.

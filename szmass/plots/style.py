@@ -344,6 +344,8 @@ def darken(fig):
             continue
         if isinstance(artist, Text):
             artist.set_color(dark(artist.get_color()))
+            if (box := artist.get_bbox_patch()) is not None:
+                box.set(facecolor=dark(box.get_facecolor()), edgecolor=dark(box.get_edgecolor()))
         elif isinstance(artist, Line2D):
             face, edge = artist.get_markerfacecolor(), artist.get_markeredgecolor()
             artist.set_color(dark(artist.get_color()))
