@@ -10,8 +10,8 @@ family is made of
    the answers for the clusters without one, and ``self._meta(sample)`` what they were made with;
 2. a register, ``Registry("... estimator", entry_point_group="szmass...")``, in which
    `find_estimator` looks tags up;
-3. checks: a sub-class of `~szmass.estimators.contract_checks.ContractChecks` has those that all
-   families share.
+3. checks: a sub-class of `~szmass.estimators.contract_checks.ContractChecks`, which has those
+   that all families share, with its own; ``functions()`` gives them to pytest.
 """
 
 import inspect
