@@ -5,12 +5,9 @@ import sys
 import click
 
 from szmass.cli.options import (
-    AT_A_TIME,
     FILE,
     NOTHING_FOUND,
-    catalog_option,
     check_outputs,
-    interpolation_option,
     map_options,
     noise_option,
     offline_option,
@@ -22,9 +19,17 @@ from szmass.cli.options import (
 
 __all__ = ["state"]
 
+_AT_A_TIME = 2048
+
 
 @click.command()
-@catalog_option("name, position, redshift and mass")
+@click.option(
+    "--catalog",
+    required=True,
+    metavar="FILE|TAG",
+    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
+    "with name, position, redshift and mass.",
+)
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
@@ -44,7 +49,12 @@ __all__ = ["state"]
     "the columns of the state.",
 )
 @output_options
-@interpolation_option()
+@click.option(
+    "--interpolation",
+    type=click.Choice(["nearest", "bilinear"]),
+    default="bilinear",
+    help="How cutouts sample the map.",
+)
 @noise_option
 @sample_options
 @offline_option
@@ -89,8 +99,8 @@ def state(
     ymap = open_map(**ymap)
     state_noise(ymap, noise, sample.coord)
     parts = []
-    for start in range(0, max(len(sample), 1), AT_A_TIME):
-        part = sample[start : start + AT_A_TIME]
+    for start in range(0, max(len(sample), 1), _AT_A_TIME):
+        part = sample[start : start + _AT_A_TIME]
         part.attach_cutouts(ymap, interpolation=interpolation, geometry=chosen.geometry)
         parts.append(chosen.predict(part))
     states = vstack(parts, metadata_conflicts="silent") if len(parts) > 1 else parts[0]
