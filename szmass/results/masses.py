@@ -5,11 +5,14 @@ columns of `MASS_COLUMNS`. What could not be weighed keeps its row: the masses a
 ``flag`` says why.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import astropy.units as u
 import numpy as np
 from astropy.table import MaskedColumn, QTable
+from numpy.typing import ArrayLike, NDArray
 
 from szmass._utils.kinds import check_kind
 from szmass._utils.names import did_you_mean
@@ -67,7 +70,7 @@ class MassTable(QTable):
     ('MassTable', 3)
     """
 
-    def __getitem__(self, item):
+    def __getitem__(self, item: Any) -> Any:
         try:
             return super().__getitem__(item)
         except KeyError:
@@ -117,7 +120,7 @@ class MassEstimates:
     posterior: object = None
     mean: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("mass", "errn", "errp", "mean"):
             if name == "mean" and self.mean is None:
                 self.mean = np.full(len(self.mass), np.nan)
@@ -140,7 +143,7 @@ class MassEstimates:
             )
 
     @classmethod
-    def unknown(cls, flag):
+    def unknown(cls, flag: ArrayLike) -> Self:
         """Make estimates that are all NaN.
 
         Parameters
@@ -157,7 +160,7 @@ class MassEstimates:
         return cls(nan, nan.copy(), nan.copy(), flag)
 
     @classmethod
-    def of_posterior(cls, posterior, flag=None):
+    def of_posterior(cls, posterior: Any, flag: ArrayLike | None = None) -> Self:
         """Take medians and the 16-84 % intervals about them from posteriors.
 
         Parameters
@@ -187,7 +190,7 @@ class MassEstimates:
         mean = posterior.mean_mass().value
         return cls(middle, middle - low, high - middle, flag, posterior, mean)
 
-    def put(self, rows, found):
+    def put(self, rows: Any, found: Self) -> None:
         """Fill in what was found for some of the clusters.
 
         Parameters
@@ -200,7 +203,9 @@ class MassEstimates:
         for name in ("mass", "errn", "errp", "flag", "mean"):
             getattr(self, name)[rows] = getattr(found, name)
 
-    def to_table(self, names, redshift, method, meta):
+    def to_table(
+        self, names: ArrayLike, redshift: ArrayLike, method: str, meta: Mapping[str, Any]
+    ) -> MassTable:
         """Build the mass table.
 
         Parameters
@@ -236,7 +241,7 @@ class MassEstimates:
         return table
 
 
-def _solar_masses(value, name):
+def _solar_masses(value: Any, name: str) -> NDArray[np.float64]:
     """Give masses as floats; what has a unit is converted, plain numbers are in solMass."""
     try:
         if getattr(value, "unit", None) is not None:
@@ -253,7 +258,7 @@ def _solar_masses(value, name):
     return array
 
 
-def column_suffix(method):
+def column_suffix(method: str) -> str:
     """Turn a method's name into the ending of its columns in a table of several methods.
 
     Parameters

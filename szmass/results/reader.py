@@ -1,10 +1,12 @@
 """Masses of each method in a table: the one place that knows how their columns are named."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import astropy.units as u
 import numpy as np
+from astropy.table import Table
 
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
@@ -95,23 +97,23 @@ class MethodMasses:
     names: np.ndarray | None = None
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """What the method is, a str: one of `MassEstimator.kind <szmass.estimators.MassEstimator>`,
         "catalog" for other columns of masses, "truth" for the true mass."""
         return str(self.about.get("kind", "other"))
 
     @property
-    def mass_scale(self):
+    def mass_scale(self) -> MassScale:
         """Scale of the masses, a `MassScale`."""
         return _scale(self.about)
 
 
-def _scale(about):
+def _scale(about: Mapping[str, Any]) -> MassScale:
     value = about.get("mass_scale", "unknown")
     return MassScale(value if isinstance(value, int | float | str) else "unknown")
 
 
-def complete_record(about):
+def complete_record(about: Any) -> dict[str, Any]:
     """Add to the record of a method of schema 1 what today's says outright."""
     about = dict(about) if isinstance(about, Mapping) else {}
     kind = _KINDS_OF_OLD.get(str(about.get("estimator")).partition("(")[0])
@@ -122,7 +124,7 @@ def complete_record(about):
     return about
 
 
-def columns_of_method(method=None):
+def columns_of_method(method: str | None = None) -> dict[str, str]:
     """Give the names of the columns of a method.
 
     Parameters
@@ -146,19 +148,19 @@ def columns_of_method(method=None):
     return {name: f"{column}{end}" for name, column in columns.items()}
 
 
-def recorded_methods(table):
+def recorded_methods(table: Table) -> Mapping[str, Any]:
     """What ``meta`` of a table of several methods has on record of each, by name."""
     methods = table.meta.get("methods")
     return methods if isinstance(methods, Mapping) else {}
 
 
-def _is_mass(column):
+def _is_mass(column: Any) -> bool:
     unit = getattr(column, "unit", None)
     known = unit is not None and u.Unit(unit).is_equivalent(u.solMass)
     return known and getattr(column, "ndim", 1) == 1
 
 
-def methods_of(table, *, whole=False):
+def methods_of(table: Table, *, whole: bool = False) -> dict[str, dict[str, Any]]:
     """Give the methods whose masses a table holds.
 
     Parameters
@@ -204,7 +206,7 @@ def methods_of(table, *, whole=False):
     return found
 
 
-def masses_of(table, method):
+def masses_of(table: Table, method: str) -> MethodMasses:
     """Take the masses of one method out of a table.
 
     Parameters
@@ -256,7 +258,7 @@ def masses_of(table, method):
             f"has the methods: {', '.join(known) or 'none'}."
         )
 
-    def floats(field, default=None):
+    def floats(field: str, default: Any = None) -> Any:
         column = columns.get(field)
         if column not in table.colnames:
             return default
@@ -273,11 +275,11 @@ def masses_of(table, method):
     )
 
 
-def _of_suffix(methods, method):
+def _of_suffix(methods: Iterable[str], method: str) -> str | None:
     return {column_suffix(name): name for name in methods}.get(column_suffix(str(method)))
 
 
-def add_method(table, masses):
+def add_method(table: Table, masses: MethodMasses) -> Table:
     """Add the masses of a method to a table, at its end, and to ``meta["methods"]``.
 
     Parameters
@@ -336,7 +338,7 @@ def add_method(table, masses):
     return table
 
 
-def side_by_side(tables):
+def side_by_side(tables: Mapping[str, Table]) -> MassTable:
     """Join the mass tables of several methods: one row per cluster, columns per method.
 
     Parameters
@@ -378,7 +380,7 @@ def side_by_side(tables):
     return joined
 
 
-def one_method(table, method):
+def one_method(table: Table, method: str) -> MassTable:
     """Take the mass table of one method out of a table of several.
 
     Parameters
@@ -422,7 +424,7 @@ def one_method(table, method):
     return single
 
 
-def rescale_masses(table, one_minus_b):
+def rescale_masses(table: Table, one_minus_b: float) -> Table:
     """Bring the methods of a table to one 1-b, as far as theirs is known.
 
     Parameters
