@@ -231,7 +231,7 @@ def _methods(table: MassTable, where: str) -> list[str | None]:
     for method in recorded_methods(table):
         if (column := columns_of_method(method)["mass"]) not in names:
             raise FileFormatError(f"{where} lacks the column {column!r}, which its meta speaks of.")
-    found = list(methods_of(table, whole=True))
+    found: list[str | None] = [*methods_of(table, whole=True)]
     if not found:
         raise FileFormatError(
             f"{where} is no mass table: it has neither a column 'mass' nor columns 'mass_<method>' "
@@ -338,8 +338,7 @@ def posterior_from_table(table: Table, where: str) -> dict[str, Any]:
     prior = table["prior"] if "prior" in table.colnames else meta.get("prior")
     prior = as_floats(prior, "", "prior")
     known = ~np.isnan(density).any(axis=1)
-    known = known if prior.shape == density.shape else ...
-    if not np.isfinite(prior[known]).all():
+    if not np.isfinite(prior[known] if prior.shape == density.shape else prior).all():
         raise FileFormatError(f"{where!r} is damaged: a number of the prior is not finite.")
     return {
         "log10_mass": grid,

@@ -116,9 +116,9 @@ class MassEstimates:
     mass: np.ndarray
     errn: np.ndarray
     errp: np.ndarray
-    flag: np.ndarray | None = None
-    posterior: object = None
-    mean: np.ndarray | None = None
+    flag: Any = None
+    posterior: Any = None
+    mean: Any = None
 
     def __post_init__(self) -> None:
         for name in ("mass", "errn", "errp", "mean"):
@@ -134,8 +134,8 @@ class MassEstimates:
             raise InvalidInputError(f"'flag' must hold whole numbers. Received: {flag!r:.80}")
         if self.posterior is not None:
             check_kind(self.posterior, "LogMassPosterior", "posterior", able="quantile")
-        parts = (self.mass, self.errn, self.errp, self.flag, self.mean)
-        parts += () if self.posterior is None else (self.posterior,)
+        parts = [self.mass, self.errn, self.errp, self.flag, self.mean]
+        parts += [] if self.posterior is None else [self.posterior]
         if len(lengths := {len(part) for part in parts}) > 1:
             raise InvalidInputError(
                 "'mass', 'errn', 'errp', 'flag', 'mean' and 'posterior' must be of one length. "

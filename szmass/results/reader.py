@@ -458,11 +458,12 @@ def rescale_masses(table: Table, one_minus_b: float) -> Table:
     """
     new = MassScale(check_one_minus_b(one_minus_b, one=True))
     table = table.copy()
-    done = {"one_minus_b": new.value, "rescaled": [], "kept": []}
+    rescaled: list[str] = []
+    kept: list[str] = []
     for method, about in methods_of(table).items():
         old = _scale(about)
-        factor = old.factor_to(new.value)
-        done["kept" if factor is None else "rescaled"].append(method)
+        factor = old.factor_to(one_minus_b)
+        (kept if factor is None else rescaled).append(method)
         if factor in (None, 1.0):
             continue
         single = "mass" in table.colnames
@@ -476,5 +477,5 @@ def rescale_masses(table: Table, one_minus_b: float) -> Table:
             table.meta.update(about)
         else:
             table.meta["methods"][method] = about
-    table.meta["common_scale"] = done
+    table.meta["common_scale"] = {"one_minus_b": new.value, "rescaled": rescaled, "kept": kept}
     return table

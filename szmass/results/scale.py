@@ -48,7 +48,7 @@ class MassScale:
             )
 
     def __str__(self) -> str:
-        return self.value if self.one_minus_b is None else f"1-b = {self.value:g}"
+        return f"1-b = {self.value:g}" if self.one_minus_b is not None else str(self.value)
 
     @property
     def one_minus_b(self) -> float | None:
