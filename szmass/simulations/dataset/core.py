@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -11,6 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass._tables.columns import column_parts
+from szmass._utils.deprecation import deprecated
 from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.quantities import as_doubles
 from szmass._utils.seeds import check_count, check_seed
@@ -112,13 +112,9 @@ class SimulationDataset:
         return self._attributes["recipe"]
 
     @property
+    @deprecated("0.2", alternative="origin", obj_type="attribute")
     def recipe(self):
         """The earlier name of `origin`."""
-        warnings.warn(
-            "SimulationDataset.recipe is now 'origin'; the old name will go with the next release.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
         return self.origin
 
     @property
