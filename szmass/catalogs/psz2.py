@@ -28,6 +28,15 @@ class PSZ2Catalog(Catalog):
     References
     ----------
     Planck Collaboration 2016, A&A 594, A27.
+
+    Examples
+    --------
+    >>> from szmass import PSZ2Catalog
+    >>> sample = PSZ2Catalog.fetch().sample(redshift=(0, 1))  # doctest: +SKIP
+    >>> [column.name for column in PSZ2Catalog.columns[:4]]
+    ['index', 'name', 'glon', 'glat']
+    >>> PSZ2Catalog.expected_rows
+    1653
     """
 
     tag = "psz2"

@@ -167,6 +167,16 @@ class Cluster:
         A value is of the wrong kind, sign or shape; the message names the attribute.
     InvalidUnitError
         A quantity has no unit or one that does not convert.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass import Cluster
+    >>> coord = SkyCoord(44.2048, 48.6557, unit="deg", frame="galactic")
+    >>> cluster = Cluster("PSZ2 G044.20+48.66", coord, 0.0894, msz=8.77e14 * u.solMass)
+    >>> print(f"{cluster.theta500(cosmology='PSZ2'):.1f}")
+    14.1 arcmin
     """
 
     name = Text("Its name.")

@@ -60,6 +60,21 @@ class ClusterSample:
     -----
     SzmassWarning
         Two clusters have names that mean the same, such as "A1" and "Abell 1".
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astropy.table import QTable
+    >>> from szmass import ClusterSample
+    >>> table = QTable({"name": ["A2142", "A85"], "z": [0.0894, 0.0555]})
+    >>> table["ra"], table["dec"] = [239.583, 10.460] * u.deg, [27.233, -9.303] * u.deg
+    >>> sample = ClusterSample.from_table(table)
+    >>> len(sample)
+    2
+    >>> sample["A85"]
+    <Cluster 'A85': ra = 10.4600 deg, dec = -9.3030 deg, redshift 0.0555>
+    >>> sample[sample.redshift > 0.06].names
+    array(['A2142'], dtype='<U5')
     """
 
     def __init__(self, table: Table, *, cutouts: Any = None) -> None:

@@ -390,6 +390,14 @@ def get_pressure_profile(profile):
         No profile has that name; the message lists them.
     InvalidInputError
         Neither a name nor a profile was given.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.physics import get_pressure_profile
+    >>> profile = get_pressure_profile("arnaud2010")
+    >>> print(f"{profile.y_spherical(6e14 * u.solMass, 0.2, cosmology='PSZ2'):.3g}")
+    6.63e-05 Mpc2
     """
     expected = "a name such as 'arnaud2010', or a PressureProfile"
     return PRESSURE_PROFILES.resolve(profile, PressureProfile, "profile", expected)

@@ -27,6 +27,8 @@ from szmass.plots.style import (
 _ANNULI = np.linspace(0, 1, 11)
 _MAX_LABELLED = 7
 
+__doctest_requires__ = {"plot_*": ["matplotlib"]}
+
 
 def plot_profile(profile, *, ax=None, labels=None, beam=None):
     """Plot mean y against radius.
@@ -270,6 +272,18 @@ def plot_cluster(
         of another cluster.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass import estimate_masses
+    >>> from szmass.plots import plot_cluster
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
+    >>> figure = plot_cluster(sample[0], masses, theta500=sample.quantity("theta500_true")[0])
+    >>> figure.savefig("cluster.png")  # doctest: +SKIP
     """
     check_kind(cluster, Cluster, "cluster", "such as sample[0]")
     row = _row(masses, cluster.name)

@@ -56,6 +56,18 @@ def read_masses(path: str | os.PathLike[str], *, format: str | None = None) -> M
         ``NO_ERROR``, flags as 0, redshifts as unknown. ``meta["added_columns"]`` lists them. Or the
         file does not say how its masses were made, on what scale they are and whom to cite. Or it
         has values that cannot be, such as negative masses, or names twice: they are kept.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from szmass import estimate_masses, read_masses
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> table = estimate_masses(make_check_sample(3), "scaling")
+    >>> with TemporaryDirectory() as folder:
+    ...     table.write(f"{folder}/masses.ecsv")
+    ...     again = read_masses(f"{folder}/masses.ecsv")
+    >>> again.colnames == table.colnames, again.meta["methods"]["scaling"]["one_minus_b"]
+    (True, 1.0)
     """
     table = MassTable(read_table(path, format=format), copy=False)
     try:
@@ -100,6 +112,18 @@ def write_masses(
     -----
     SzmassWarning
         The format is CSV, which keeps neither units nor ``meta``.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from szmass import estimate_masses, read_masses
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> from szmass.results import write_masses
+    >>> table = estimate_masses(make_check_sample(3), "scaling")
+    >>> with TemporaryDirectory() as folder:
+    ...     write_masses(table, f"{folder}/masses.fits")
+    ...     len(read_masses(f"{folder}/masses.fits"))
+    3
     """
     write_table(table, path, overwrite=overwrite, format=format)
 

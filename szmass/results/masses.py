@@ -5,6 +5,8 @@ columns of `MASS_COLUMNS`. What could not be weighed keeps its row: the masses a
 ``flag`` says why.
 """
 
+from __future__ import annotations  # signatures say ArrayLike, not all that it is
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -111,6 +113,16 @@ class MassEstimates:
         An argument does not hold one number per cluster, or they are not of one length.
     InvalidUnitError
         Masses come in a unit that does not convert to solMass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from szmass.results import MassEstimates, MassFlag
+    >>> mass = np.array([4e14, np.nan])
+    >>> found = MassEstimates(mass, 0.1 * mass, 0.1 * mass, [0, MassFlag.NO_CUTOUT])
+    >>> table = found.to_table(["A", "B"], [0.1, 0.2], "mine", {})
+    >>> print(f"{table['mass'][0]:.2g}, {MassFlag.describe(table['flag'][1])}")
+    4e+14 solMass, NO_CUTOUT
     """
 
     mass: np.ndarray

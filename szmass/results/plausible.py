@@ -1,5 +1,7 @@
 """What masses, redshifts and flags of a table cannot be, whoever wrote it."""
 
+from __future__ import annotations  # signatures say ArrayLike, not all that it is
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,7 @@
 """Probability of a cluster's mass as a curve: what estimators give that know more than a number."""
 
+from __future__ import annotations  # signatures say ArrayLike, not all that it is
+
 import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -61,6 +63,23 @@ class LogMassPosterior:
     ------
     InvalidInputError
         Shapes do not match, the grid does not increase, a density is negative or zero everywhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from szmass import LogMassPosterior
+    >>> grid = np.linspace(14, 15.5, 151)
+    >>> log_likelihood = -0.5 * ((grid - [[14.6], [14.9]]) / 0.1) ** 2
+    >>> two = {"names": ["A", "B"]}
+    >>> posterior = LogMassPosterior.from_log_likelihood(grid, log_likelihood, "flat", **two)
+    >>> print(posterior.median().to("1e14 solMass").round(2))
+    [3.98 7.94] 1e+14 solMass
+    >>> low, high = posterior["B"].interval(0.95)
+    >>> print(f"{low[0]:.3g} to {high[0]:.3g}")
+    5.06e+14 solMass to 1.25e+15 solMass
+    >>> steep = posterior.reweight(lambda log10_mass, redshift: 10 ** (-3 * log10_mass))
+    >>> print((steep.median() / posterior.median()).round(3))
+    [0.853 0.853]
     """
 
     def __init__(

@@ -357,6 +357,17 @@ def side_by_side(tables: Mapping[str, Table]) -> MassTable:
     ------
     InvalidInputError
         The tables are not of the same clusters, or two methods would share a column name.
+
+    Examples
+    --------
+    >>> from szmass.estimators import MatchedFilterMass, ScalingRelationMass
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> from szmass.results import side_by_side
+    >>> sample = make_check_sample(3)
+    >>> methods = {"y": ScalingRelationMass(), "filter": MatchedFilterMass()}
+    >>> table = side_by_side({name: method.predict(sample) for name, method in methods.items()})
+    >>> [name for name in table.colnames if name.startswith("mass_err")]
+    ['mass_errn_y', 'mass_errp_y', 'mass_errn_filter', 'mass_errp_filter']
     """
     if not isinstance(tables, Mapping):
         raise InvalidInputError(
@@ -399,6 +410,15 @@ def one_method(table: Table, method: str) -> MassTable:
     ------
     FileFormatError
         The table has no such method; the message lists those it has.
+
+    Examples
+    --------
+    >>> from szmass import estimate_masses
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> from szmass.results import one_method
+    >>> table = estimate_masses(make_check_sample(3), ["scaling", "matched_filter"])
+    >>> one_method(table, "scaling").colnames
+    ['name', 'redshift', 'mass', 'mass_errn', 'mass_errp', 'method', 'flag']
     """
     check_kind(table, "Table", "table", wanted="table of masses")
     columns = columns_of_method(check_kind(method, "str", "method"))

@@ -390,6 +390,13 @@ def get_baryon_model(model):
         No model has that name; the message lists them.
     InvalidInputError
         Neither a name nor a model was given.
+
+    Examples
+    --------
+    >>> from szmass.physics import get_baryon_model
+    >>> model = get_baryon_model("tng")
+    >>> model.properties
+    ('mgas500', 't_mw', 't_sl', 'lx', 'y500')
     """
     expected = "a name such as 'tng', or a BaryonModel"
     return BARYON_MODELS.resolve(model, BaryonModel, "model", expected)

@@ -302,6 +302,13 @@ def get_cluster_model(model):
         No model has that name; the message lists them.
     InvalidInputError
         Neither a name nor a model was given.
+
+    Examples
+    --------
+    >>> from szmass.simulations import get_cluster_model
+    >>> model = get_cluster_model("a10")
+    >>> model.one_minus_b
+    0.8
     """
     expected = "a name such as 'a10', or a ClusterModel"
     return CLUSTER_MODELS.resolve(model, ClusterModel, "model", expected)
