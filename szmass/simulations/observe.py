@@ -218,6 +218,7 @@ for _entry in _observations():
     OBSERVATIONS.add(_entry.name, _entry)
 
 
+@OBSERVATIONS.getter(Observation, "planck-like")
 def get_observation(observation):
     """Look an observation up by name, or pass one through.
 
@@ -229,26 +230,12 @@ def get_observation(observation):
         ``"planck-total"``: with the total noise of the Planck y-maps, the
         pixels of their HEALPix grid and the centring of PSZ2, as real cutouts are.
 
-    Returns
-    -------
-    `Observation`
-        The observation.
-
-    Raises
-    ------
-    UnknownNameError
-        No observation has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor an observation was given.
-
     Examples
     --------
     >>> from szmass.simulations import get_observation
     >>> get_observation("planck-total").off("noise").noise is None
     True
     """
-    expected = "a name such as 'planck-like', or an Observation"
-    return OBSERVATIONS.resolve(observation, Observation, "observation", expected)
 
 
 def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed, **options):
