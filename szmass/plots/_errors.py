@@ -397,6 +397,13 @@ def plot_training(histories, *, ax=None, columns=("loss", "val_loss")):
         A column is missing, has no epoch, or there are too many runs.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from szmass.plots import plot_training
+    >>> ax = plot_training({"loss": [2.0, 1.2, 0.9], "val_loss": [2.1, 1.4, 1.2]})
+    >>> ax.get_xlabel()
+    'epoch'
     """
     if not isinstance(histories, Mapping) and not hasattr(histories, "colnames"):
         raise InvalidInputError(

@@ -33,6 +33,8 @@ _DAMAGED = (LookupError, ValueError, TypeError, ArithmeticError, OSError)
 #: Redshift bins of de Andres et al. (2022).
 _REDSHIFT_BINS = (0.0, 0.1, 0.2, 0.4, 1.0)
 
+__doctest_requires__ = {"SimulationDataset": ["zarr"]}
+
 
 class SimulationDataset:
     """Maps on disk with the truth about them.
@@ -54,6 +56,16 @@ class SimulationDataset:
     ------
     InvalidInputError
         It is made of something else than `open` gives it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from szmass.simulations import draw_flat, make_dataset
+    >>> with TemporaryDirectory() as folder:
+    ...     sample = draw_flat(4, seed=1)
+    ...     dataset = make_dataset(f"{folder}/mocks.zarr", sample, cosmology="PSZ2", seed=1)
+    ...     print(len(dataset), dataset[1:3].cutouts.data.shape)
+    4 (2, 96, 96)
     """
 
     def __init__(self, path, attributes=None, rows=()):
