@@ -77,6 +77,7 @@ nitpick_ignore_regex = [
 numpydoc_xref_param_type = False
 # Docstrings say the types, with units and shapes.
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 automodsumm_inherited_members = False
 
 # Tutorials are scripts. All run at each build, and one that raises ends it; that which trains is
