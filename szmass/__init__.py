@@ -48,6 +48,7 @@ _HOMES = {
     "test": "szmass._utils.testing",
 }
 _SUBPACKAGES = {
+    "baryons",
     "catalogs",
     "citations",
     "clusters",

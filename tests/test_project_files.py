@@ -12,7 +12,7 @@ yaml = pytest.importorskip("yaml")
 version = pytest.importorskip("packaging.version")
 
 pytestmark = pytest.mark.skipif(
-    not (ROOT / "CITATION.cff").exists(), reason="this is not the source folder"
+    not (ROOT / ".ci" / "run").exists(), reason="this is not the repository"
 )
 
 
