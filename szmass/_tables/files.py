@@ -15,7 +15,7 @@ from astropy.io.votable.tree import Info
 from astropy.table import Column, MaskedColumn, QTable
 
 from szmass._io.files import atomic_path, is_full_disk
-from szmass._tables.columns import as_qtable, column_parts
+from szmass._tables.columns import as_qtable, column_parts, without_few_digits
 from szmass._tables.forms import BAD_CONTENT, META_KEY, TABLE_FORMATS, read_form
 from szmass._tables.packing import known_kind, pack_columns, ucd_of, unpack_columns
 from szmass._tables.text import write_csv
@@ -74,7 +74,7 @@ def write_table(table, path, *, overwrite=False, format=None):
 
 def _plain_kinds(table):
     """Give a copy of a table with columns of objects as what they hold."""
-    result = table.copy(copy_data=False)
+    result = without_few_digits(table)
     for name in table.colnames:
         if isinstance(table[name], Column) and table[name].dtype.kind == "O":
             result[name] = known_kind(table[name], name)

@@ -6,10 +6,9 @@ import re
 import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
+from szmass._tables.roles import NAME_COLUMNS
 from szmass.exceptions import FileFormatError, InvalidInputError
 
-#: Columns of names by their usual names, in any case.
-NAME_COLUMNS = ("name", "cluster")
 _ROWS_AT_ONCE = 2**14
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _BEGINS_WITH_ZERO = re.compile(r"[+-]?0[0-9]+")

@@ -9,6 +9,8 @@ from importlib.metadata import entry_points
 from szmass._utils.names import did_you_mean
 from szmass.exceptions import DuplicateNameError, InvalidInputError, SzmassWarning, UnknownNameError
 
+_SHOWN = 40  # names in a repr
+
 # Docstrings of functions of `Registry.getter`, after what they say themselves.
 _PARAMETERS = """
 
@@ -206,6 +208,11 @@ class Registry(Mapping):
     def __len__(self):
         self._load_entry_points()
         return len(self._names)
+
+    def __repr__(self):
+        names = list(self)
+        more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"<Registry: {len(names)} of kind {self.kind!r}: {', '.join(names[:_SHOWN])}{more}>"
 
     @property
     def _names(self):

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
 
 from szmass._io.files import naming
 from szmass._io.limits import read_content
+from szmass._tables.angles import known_positions
 from szmass._tables.columns import column_parts, describe_rows
 from szmass._tables.files import read_table, write_table
 from szmass._tables.forms import read_form
 from szmass._utils.kinds import check_kind
 from szmass._utils.names import NameIndex
-from szmass._utils.quantities import as_quantity
+from szmass._utils.quantities import as_floats, as_quantity
 from szmass._utils.registry import Registry
 from szmass.catalogs._columns import (
     CatalogColumn,
@@ -158,6 +160,8 @@ class Catalog:
     references = ()
     #: The columns, as `CatalogColumn`.
     columns = ()
+    #: Columns of further names of the clusters, by which they are found too.
+    aliases = ()
     #: Columns of longitude and latitude and their frame, or None without positions.
     position = ("ra", "dec", "icrs")
     #: Where the files can be had by hand.
@@ -176,7 +180,12 @@ class Catalog:
     def __init__(self, table):
         self.table = standardise(check_kind(table, "Table", "table"), self.columns)
         self.table.meta = {**table.meta, "catalog": self.tag, "references": list(self.references)}
-        self._index = NameIndex(self.table["name"], kind=f"{self.tag or 'table'} row")
+        aliases = [column_parts(self.table[name]) for name in self.aliases]
+        self._index = NameIndex(
+            self.table["name"],
+            kind=f"{self.tag or 'table'} row",
+            aliases=[np.where(mask, "", values) for values, mask, _ in aliases],
+        )
         self._check_values()
 
     def _check_values(self):
@@ -467,6 +476,59 @@ class Catalog:
             There is no such name; the message lists close ones.
         """
         return self.table[self._index[name]]
+
+    def near(self, coord, radius="10 arcmin"):
+        """Select the rows around a position as a sample.
+
+        Parameters
+        ----------
+        coord : `~astropy.coordinates.SkyCoord` or `~szmass.clusters.Cluster`
+            The position, or the cluster there.
+        radius : `~astropy.units.Quantity` or str, optional
+            Largest separation.
+
+        Returns
+        -------
+        `~szmass.clusters.ClusterSample`
+            The clusters, the nearest first; its column ``separation`` says how far they are.
+
+        Raises
+        ------
+        InvalidInputError
+            ``coord`` is not one position, ``radius`` is not a positive angle, or the catalogue has
+            no positions.
+        InvalidUnitError
+            ``radius`` has no angular unit.
+
+        Warns
+        -----
+        SzmassWarning
+            There is none.
+
+        Examples
+        --------
+        >>> import astropy.units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from szmass.catalogs import SPTSZCatalog
+        >>> catalog = SPTSZCatalog.fetch()  # doctest: +SKIP
+        >>> catalog.near(SkyCoord(344.7, -43.0, unit="deg"), 30 * u.arcmin)  # doctest: +SKIP
+        """
+        coord = getattr(coord, "coord", coord)
+        if not (isinstance(coord, SkyCoord) and coord.isscalar and known_positions(coord)):
+            raise InvalidInputError(
+                f"'coord' must be one position, a SkyCoord, or a Cluster. Received: {coord!r:.200}"
+            )
+        limit = as_floats(radius, u.arcmin, "radius", positive=True, finite=True)
+        if limit.ndim:
+            raise InvalidInputError(f"'radius' must be one angle. Received: {radius!r:.200}")
+        sample = self._sample_of(np.arange(len(self)))
+        separation = sample.coord.separation(coord.transform_to(sample.coord.frame)).arcmin
+        rows = np.flatnonzero(separation <= limit)
+        warn_if_empty(separation <= limit, f"a distance of {limit:.4g} arcmin at most")
+        rows = rows[np.argsort(separation[rows], kind="stable")]
+        found = sample[rows]
+        found.table["separation"] = separation[rows] * u.arcmin
+        return found
 
     def __getitem__(self, item):
         if isinstance(item, str):

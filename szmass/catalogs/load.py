@@ -12,6 +12,7 @@ from szmass._utils.kinds import as_path
 from szmass._utils.names import did_you_mean
 from szmass.catalogs.core import CATALOGS, warn_if_empty, within
 from szmass.catalogs.lensing import LensingTable, PublishedLensingTable
+from szmass.catalogs.lensing.core import OWN_TABLE
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
 
@@ -170,8 +171,8 @@ def load_lensing_table(table):
     Parameters
     ----------
     table : str or path-like or LensingTable
-        A tag of `CATALOGS`, such as ``"lc2"``, or a file, as for `load_catalog`; a table that was
-        read is given back.
+        A tag of `CATALOGS`, such as ``"lc2"``, or a file, as for `load_catalog`, also one that
+        `LensingTable.write` wrote; a table that was read is given back.
 
     Returns
     -------
@@ -192,13 +193,18 @@ def load_lensing_table(table):
             f"'table' must be a LensingTable, a tag or a file. Received: {table!r}"
         )
     source, path = os.fspath(table), Path(table)
-    loaded = _known_catalog(path) if path.exists() else load_catalog(source)
+    if path.exists():
+        own = OWN_TABLE in read_table(path).meta
+        loaded = LensingTable.read(path) if own else _known_catalog(path)
+    else:
+        loaded = load_catalog(source)
     if not isinstance(loaded, LensingTable):
         known = [t for t, cls in CATALOGS.items() if issubclass(cls, PublishedLensingTable)]
         raise InvalidInputError(
             f"{source!r} is no known table of lensing masses ({', '.join(known)}). Name it if it "
-            f"is one of these, as in '{known[0]}:{source}', or read a table of your own with "
-            "LensingTable.read(...) and pass that."
+            f"is one of these, as in '{known[0]}:{source}'. A table of your own is read with "
+            "LensingTable.read(...), which is told what its masses are; pass that, or what its "
+            "method write wrote."
         )
     return loaded
 

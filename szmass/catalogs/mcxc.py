@@ -40,6 +40,7 @@ class MCXCCatalog(Catalog):
         ("r500", 1743, 0.8080381),
     )
     references = ("2011A&A...534A.109P",)
+    aliases = ("other_name", "alternative_names")
     download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/534/A109/ (mcxc.dat and ReadMe)"
     columns = catalog_columns(
         """

@@ -61,6 +61,7 @@ class PSZ2Catalog(Catalog):
         ("msz_errn", 1094, 4.434996e13),
     )
     references = ("2016A&A...594A..27P",)
+    aliases = ("redshift_id", "mcxc", "redmapper", "act", "spt")
     # After the FITS name those of the CDS ReadMe, then other spellings that VizieR uses.
     columns = catalog_columns(
         """

@@ -28,6 +28,7 @@ __all__ = [
     "parse_pairs",
     "quiet_tensorflow",
     "read_table_options",
+    "sample_of",
     "sample_options",
     "settings_of",
     "settings_option",
@@ -285,6 +286,24 @@ def sample_options(command):
     text = "Keep clusters with LOW < z <= HIGH."
     packed = click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help=text)(packed)
     return column_options()(packed)
+
+
+def sample_of(catalog, names, reading):
+    """Load the clusters of a catalogue, or those of some names in it or wherever they are found."""
+    from szmass.catalogs import find_cluster, load_catalog, load_sample
+    from szmass.clusters import ClusterSample
+
+    if not names:
+        return load_sample(catalog, **reading)
+    if reading.pop("redshift", None):
+        raise click.UsageError("--redshift chooses among the rows of a catalogue: leave --name out")
+    if reading and not catalog:
+        raise click.UsageError("--column, --unit and --missing need --catalog")
+    given = load_catalog(catalog, **reading) if catalog else None
+    found = [find_cluster(name, catalog=given) for name in names]
+    for name, cluster in zip(names, found, strict=True):
+        click.echo(f"{name}: found as {cluster.measurements['found_as']}")
+    return ClusterSample.from_clusters(found)
 
 
 def split_names(ctx, param, value):

@@ -1,7 +1,8 @@
 """One galaxy cluster, whose attributes are checked; the same checks serve for columns."""
 
+import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import astropy.units as u
 import numpy as np
@@ -11,13 +12,14 @@ from numpy.typing import NDArray
 
 from szmass._tables.angles import known_positions
 from szmass._tables.columns import describe_rows, is_nothing, number_column
+from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_doubles, as_quantity
 from szmass.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
 
-__all__ = ["Cluster"]
+__all__ = ["Cluster", "as_clusters"]
 
 _ERRORS = ("y5r500_err", "msz_errn", "msz_errp")
 
@@ -213,6 +215,70 @@ class Cluster:
         self.measurements = dict(measurements or {})
         self.cutout = cutout
 
+    @classmethod
+    def from_name(
+        cls,
+        name: str,
+        *,
+        catalog: Any = None,
+        redshift: float | None = None,
+        offline: bool = False,
+        timeout: float | None = None,
+    ) -> Self:
+        """Find a cluster by any of its usual names, as `szmass.catalogs.find_cluster` does.
+
+        Parameters
+        ----------
+        name : str
+            The name, for instance ``"Abell 2142"``.
+        catalog, redshift, offline, timeout : optional
+            As for `szmass.catalogs.find_cluster`.
+
+        Returns
+        -------
+        Cluster
+            The cluster. ``measurements["found_as"]`` says where it was found.
+
+        Raises
+        ------
+        UnknownNameError, RemoteDataError, InvalidInputError
+            As from `szmass.catalogs.find_cluster`.
+
+        Examples
+        --------
+        >>> from szmass import Cluster
+        >>> cluster = Cluster.from_name("Abell 2142")  # doctest: +SKIP
+        >>> cluster.attach_cutouts(ymap)  # doctest: +SKIP
+        """
+        # Catalogues are made of clusters: who knows only clusters comes to them when it asks.
+        catalogs = importlib.import_module("szmass.catalogs")
+        options = {"redshift": redshift, "offline": offline, "timeout": timeout}
+        return catalogs.find_cluster(name, catalog=catalog, **options)
+
+    def attach_cutouts(self, ymap: Any, **options: Any) -> Self:
+        """Cut the surroundings out of a map and keep them in ``cutout``.
+
+        Parameters
+        ----------
+        ymap : `~szmass.maps.ComptonMap`
+            The map.
+        **options : dict
+            Passed to its method ``cutout``: geometry, interpolation, ...
+
+        Returns
+        -------
+        Cluster
+            This cluster.
+
+        Raises
+        ------
+        InvalidInputError
+            ``ymap`` is no map, or an option of ``cutout`` cannot be.
+        """
+        check_kind(ymap, "ComptonMap", "ymap", able="cutout")
+        self.cutout = ymap.cutout(self, **options)
+        return self
+
     def theta500(self, *, mass: u.Quantity | None = None, cosmology: "str | FLRW") -> u.Quantity:
         """Compute the angular size theta500 = R500 / D_A.
 
@@ -285,3 +351,23 @@ class Cluster:
 
 # The checks of one cluster serve for the columns of a sample as well.
 NUMBERS = {name: check for name, check in vars(Cluster).items() if isinstance(check, Number)}
+
+
+def as_clusters(value: Any) -> list[Cluster] | None:
+    """Give a list of clusters for one or several of them.
+
+    Parameters
+    ----------
+    value : Cluster or list of Cluster
+        What a caller passed.
+
+    Returns
+    -------
+    list of Cluster or None
+        The clusters, None for anything else.
+    """
+    if isinstance(value, Cluster):
+        return [value]
+    if isinstance(value, list | tuple) and value and all(isinstance(v, Cluster) for v in value):
+        return list(value)
+    return None

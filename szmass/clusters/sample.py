@@ -3,7 +3,7 @@
 import copy
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import astropy.units as u
@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from szmass._io.files import naming
 from szmass._tables.columns import column_parts
 from szmass._tables.files import read_table, write_table
+from szmass._tables.roles import as_table
 from szmass._tables.samples import check_columns, cutout_rows, map_columns
-from szmass._utils.kinds import check_kind, hint_for, rows_of
+from szmass._utils.kinds import check_kind, rows_of
 from szmass._utils.names import NameIndex
-from szmass.clusters.cluster import NUMBERS, Cluster
-from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
+from szmass.clusters._joining import joined, stack_of, table_of
+from szmass.clusters.cluster import NUMBERS, Cluster, as_clusters
+from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning, UnknownNameError
 
-__all__ = ["ClusterSample"]
+__all__ = ["ClusterSample", "as_sample"]
 
 _KNOWN = ("name", "coord", *NUMBERS)
 # A VOTable holds positions as ra and dec: this key of ``meta`` tells the frame they had.
@@ -78,7 +80,7 @@ class ClusterSample:
     """
 
     def __init__(self, table: Table, *, cutouts: Any = None) -> None:
-        _require_table(table)
+        table = as_table(table)
         columns = dict(table.items())
         lost = [name for name in ("name", "coord") if name not in columns]
         if lost or not isinstance(columns["coord"], SkyCoord):
@@ -109,16 +111,20 @@ class ClusterSample:
 
         Parameters
         ----------
-        table : `~astropy.table.Table`
+        table : `~astropy.table.Table` or `pandas.DataFrame`
             The table; it is not changed. Columns that are not asked for are kept.
         name : str, optional
-            The column of names; by default ``name`` or ``cluster``, in any case.
+            The column of names; by default ``name``, ``cluster``, ``main_id`` (SIMBAD) or
+            ``Object Name`` (NED), in any case, else the one with the UCD ``meta.id;meta.main``.
         coord : str or (str, str), optional
             The SkyCoord column, or the columns of longitude and latitude. By default a
-            SkyCoord column if there is one, else ra/dec, RAdeg/DEdeg, RAJ2000/DEJ2000,
-            RA_ICRS/DE_ICRS, glon/glat (in any case) or l/b.
+            SkyCoord column if there is one, else ra/dec, RAdeg/DEdeg, _RAJ2000/_DEJ2000,
+            RAJ2000/DEJ2000, _RA.icrs/_DE.icrs, RA_ICRS/DE_ICRS, glon/glat (in any case), l/b, and
+            a few more. Several of them have to agree.
         redshift : str, optional
-            The column of redshifts; by default ``redshift`` or ``z``, in any case.
+            The column of redshifts; by default ``redshift``, ``z``, ``rvz_redshift`` or ``z_value``
+            (SIMBAD), in any case, else the one with the UCD ``src.redshift``. A column with a unit
+            is none.
         frame : str, optional
             Frame of the positions, where their columns' names do not tell.
         columns : dict, optional
@@ -139,7 +145,8 @@ class ClusterSample:
         Raises
         ------
         InvalidInputError
-            A column cannot be found, or holds values that cannot be.
+            A column cannot be found, several could be meant and differ, or one holds values that
+            cannot be.
         InvalidUnitError
             A column has no unit or one that does not convert.
         DuplicateNameError
@@ -156,14 +163,16 @@ class ClusterSample:
         48") is in hours for right ascensions, and in degrees otherwise, unless a unit is given,
         by the column or in ``units``; "12h59m48s" or "194.95d" say what they are. Plain numbers
         ("194.95") need a unit, whether they stand as numbers or as text, and a column of right
-        ascensions in degrees must not hold "12:59:48" as well.
+        ascensions in degrees must not hold "12:59:48" as well. Only where numbers without a unit,
+        as in a DataFrame, go beyond 24, so that they can be neither hours nor radians, they are
+        degrees.
 
         What stands for no value is masked: NaN, None, `pandas.NA`, and in columns of numbers that
         stand as text also "", "--", "...", "N/A", "nan", "null", "None", "INDEF". Any other text is
         an error. A logarithmic unit, such as ``"dex(solMass)"``, is converted in the columns of
         `Cluster`; others keep theirs.
         """
-        _require_table(table)
+        table = as_table(table)
         columns, units, missing = map_columns(
             table,
             name=name,
@@ -186,6 +195,130 @@ class ClusterSample:
         sample._attach(cutouts)
         sample._fields, sample._fields_for = fields or {}, sample.names
         return sample
+
+    @classmethod
+    def from_clusters(cls, clusters: Cluster | Sequence[Cluster]) -> Self:
+        """Make a sample of single clusters.
+
+        Parameters
+        ----------
+        clusters : Cluster or sequence of Cluster
+            At least one. Measurements that only some have are masked for the others.
+
+        Returns
+        -------
+        ClusterSample
+            The sample, with positions in the frame of the first, and with the cutouts if the
+            clusters have them.
+
+        Raises
+        ------
+        InvalidInputError
+            There is no cluster, only some have cutouts, or measurements of one name do not go
+            together.
+        DuplicateNameError
+            Two clusters have the same name.
+
+        Warns
+        -----
+        SzmassWarning
+            Two clusters have names that mean the same.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from szmass import Cluster, ClusterSample
+        >>> a2142 = Cluster("A2142", SkyCoord(239.58, 27.23, unit="deg"), 0.0894)
+        >>> ClusterSample.from_clusters([a2142])["Abell 2142"]
+        <Cluster 'A2142': ra = 239.5800 deg, dec = 27.2300 deg, redshift 0.0894>
+        """
+        found = as_clusters(clusters)
+        if found is None:
+            raise InvalidInputError(
+                "'clusters' must be a Cluster, or a list of at least one and of nothing else. "
+                f"Received: {clusters!r:.200}"
+            )
+        return cls(table_of(found), cutouts=stack_of(found))
+
+    @classmethod
+    def concatenate(cls, samples: Any) -> Self:
+        """Join samples, one below the other; ``a + b`` is the same for two.
+
+        Parameters
+        ----------
+        samples : sequence of ClusterSample
+            At least one. Units and frames become those of the first; columns that only some have
+            are masked for the others.
+
+        Returns
+        -------
+        ClusterSample
+            The sample, with cutouts if all have some of one geometry, beam and noise. Of ``meta``
+            what is the same in all is kept.
+
+        Raises
+        ------
+        InvalidInputError
+            Columns or cutouts do not go together.
+        DuplicateNameError
+            A cluster stands in two of them under the same name.
+
+        Warns
+        -----
+        SzmassWarning
+            A cluster seems to stand in two of them, under names that mean the same; or cutouts of
+            some are left out, because others have none.
+        """
+        samples = list(samples) if np.iterable(samples) else [samples]
+        for sample in samples:
+            check_kind(sample, "ClusterSample", "samples")
+        if not samples:
+            raise InvalidInputError(
+                "'samples' must hold at least one ClusterSample. Received: none"
+            )
+        table, stack = joined(samples)
+        return cls(table, cutouts=stack)
+
+    def __add__(self, other: object) -> Self:
+        return (
+            self.concatenate([self, other]) if isinstance(other, ClusterSample) else NotImplemented
+        )
+
+    def sort_by(self, column: str, *, descending: bool = False) -> Self:
+        """Sort the clusters; the cutouts go with them.
+
+        Parameters
+        ----------
+        column : str
+            Name of a column of numbers or text, for instance ``"redshift"``.
+        descending : bool, optional
+            The largest first.
+
+        Returns
+        -------
+        ClusterSample
+            A sorted sample; equal ones keep their order, and what is not known stands last.
+
+        Raises
+        ------
+        InvalidInputError
+            There is no such column, or it holds neither numbers nor text.
+
+        Examples
+        --------
+        >>> from szmass.estimators.checks import make_check_sample
+        >>> sample = make_check_sample(3).sort_by("redshift", descending=True)
+        >>> bool((sample.redshift[:-1] >= sample.redshift[1:]).all())
+        True
+        """
+        kind = getattr(self.table.columns.get(column), "dtype", np.dtype(float)).kind
+        if kind in "SU":
+            values, unknown, _ = column_parts(self.table[column])
+            values = np.unique(values, return_inverse=True)[1].astype(float)
+            values[unknown] = np.nan
+        else:
+            values = self.quantity(column).value
+        return self[np.argsort(-values if descending else values, kind="stable")]
 
     @classmethod
     def read(
@@ -398,7 +531,15 @@ class ClusterSample:
         return (self._cluster(row, cutouts) for row in range(len(self)))
 
     def __getitem__(self, item: Any) -> Any:
-        index = rows_of(item, len(self), self._names_index, "cluster", "sample")
+        try:
+            index = rows_of(item, len(self), self._names_index, "cluster", "sample")
+        except UnknownNameError as err:
+            if not isinstance(item, str) or item not in self.table.colnames:
+                raise
+            raise UnknownNameError(
+                f"No cluster is named {item!r}, but a column: sample.table[{item!r}] is it, and "
+                f"sample.quantity({item!r}) its numbers, NaN where they are not known."
+            ) from err
         if isinstance(index, int):
             return self._cluster(index, self.cutouts)
         table = self.table[index]
@@ -437,12 +578,31 @@ class ClusterSample:
         return title + attached + _html.rows_of(self.table, [*first, *others])
 
 
-def _require_table(table: object) -> None:
-    if not isinstance(table, Table):
-        raise InvalidInputError(
-            f"'table' must be an astropy Table or QTable. Received: {type(table).__name__}"
-            f"{hint_for(table, 'Table')}"
-        )
+def as_sample(
+    value: "ClusterSample | Cluster | Sequence[Cluster]", argument: str = "sample"
+) -> ClusterSample:
+    """Give a sample for a sample, one cluster or a list of clusters.
+
+    Parameters
+    ----------
+    value : ClusterSample or Cluster or sequence of Cluster
+        What a caller passed.
+    argument : str, optional
+        Name of the argument, for the error message.
+
+    Returns
+    -------
+    ClusterSample
+        The sample itself, or one of the clusters with their cutouts.
+
+    Raises
+    ------
+    InvalidInputError
+        It is something else.
+    """
+    if (clusters := as_clusters(value)) is not None:
+        return ClusterSample.from_clusters(clusters)
+    return check_kind(value, "ClusterSample", argument)
 
 
 def _warn_of_alike(index: NameIndex) -> None:

@@ -12,10 +12,9 @@ import astropy.units as u
 import numpy as np
 from numpy.typing import NDArray
 
-from szmass._utils.kinds import check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
-from szmass.clusters import ClusterSample
+from szmass.clusters import Cluster, ClusterSample, as_sample
 from szmass.estimators._conditions import (
     flag_beyond_bounds,
     lacking,
@@ -32,6 +31,7 @@ from szmass.results import (
     MassScale,
     MassTable,
     add_method,
+    format_masses,
     masses_of,
     rescale_masses,
     side_by_side,
@@ -49,6 +49,9 @@ __all__ = [
 #: All estimators by tag: our own, and those that other packages declare under the
 #: entry-point group ``szmass.estimators``.
 ESTIMATORS = Registry("estimator", entry_point_group="szmass.estimators")
+
+# What is weighed.
+Clusters: TypeAlias = ClusterSample | Cluster | Sequence[Cluster]
 
 #: Kinds of methods, see `MassEstimator.kind`.
 KINDS = ("network", "relation", "filter", "likelihood", "lensing", "other")
@@ -122,12 +125,12 @@ class MassEstimator(Estimator):
         """Grid of log10 M of a posterior in which no cluster could be weighed."""
         return np.linspace(13.0, 16.0, 301)
 
-    def predict(self, sample: ClusterSample) -> MassTable:
+    def predict(self, sample: Clusters) -> MassTable:
         """Weigh the clusters of a sample.
 
         Parameters
         ----------
-        sample : `~szmass.clusters.ClusterSample`
+        sample : `~szmass.clusters.ClusterSample` or `~szmass.clusters.Cluster` or list of them
             The clusters; it is not changed.
 
         Returns
@@ -146,16 +149,17 @@ class MassEstimator(Estimator):
         UnweighedClustersWarning
             Once, if clusters could not be weighed: with how many, and why.
         """
-        estimates = self._estimate(check_kind(sample, "ClusterSample", "sample"))
+        sample = as_sample(sample)
+        estimates = self._estimate(sample)
         warn_of_unweighed(self.tag, estimates)
         return self._to_table(sample, estimates)
 
-    def predict_posterior(self, sample: ClusterSample) -> LogMassPosterior:
+    def predict_posterior(self, sample: Clusters) -> LogMassPosterior:
         """Give the posteriors of the masses of a sample.
 
         Parameters
         ----------
-        sample : `~szmass.clusters.ClusterSample`
+        sample : `~szmass.clusters.ClusterSample` or `~szmass.clusters.Cluster` or list of them
             The clusters; it is not changed.
 
         Returns
@@ -170,7 +174,7 @@ class MassEstimator(Estimator):
             The sample lacks a whole input, an option has no such value, the prior leaves no mass,
             or the estimator has no posteriors (see ``gives_posterior``).
         """
-        check_kind(sample, "ClusterSample", "sample")
+        sample = as_sample(sample)
         if not self.gives_posterior:
             raise InvalidInputError(
                 f"The estimator {self.tag!r} has no posteriors: use its masses and errors (predict)"
@@ -279,7 +283,7 @@ def register_estimator(estimator: type[Weigher]) -> type[Weigher]:
 
 
 def estimate_masses(
-    sample: ClusterSample,
+    sample: Clusters,
     estimators: Estimators,
     *,
     columns: Sequence[str] = ("msz", "msz_errn", "msz_errp"),
@@ -293,7 +297,7 @@ def estimate_masses(
 
     Parameters
     ----------
-    sample : `~szmass.clusters.ClusterSample`
+    sample : `~szmass.clusters.ClusterSample` or `~szmass.clusters.Cluster` or list of them
         The clusters; for estimators that look at the map, with cutouts attached.
     estimators : str, `MassEstimator`, list of these, or dict
         Tags or instances. A dict gives each its name in the table, so that one
@@ -347,7 +351,7 @@ def estimate_masses(
     >>> table.meta["methods"]["scaling"]["mass_scale"]
     0.8
     """
-    check_kind(sample, "ClusterSample", "sample")
+    sample = as_sample(sample)
     named = named_estimators(estimators)
     with_posterior = [m for m, e in named.items() if e.gives_posterior]
     if posterior_samples < 0 or ((posterior_samples or mean) and not with_posterior):
@@ -392,6 +396,7 @@ def estimate_masses(
         if name in sample.table.colnames:
             index += 1
             table.add_column(sample.table[name], name=name, index=index)
+    format_masses(table)
     table.meta["sample"] = dict(sample.meta)
     for method, estimates in found.items():
         more = {"mean": estimates.mean} if mean else {}

@@ -169,6 +169,26 @@ class Cutout(DescribedPixels, NDData):
         """
         return cls(**files.read_cutout(path, coord))
 
+    def to_stack(self, *others):
+        """Join this cutout with others.
+
+        Parameters
+        ----------
+        *others : Cutout
+            Cutouts of the same geometry, beam, noise and sampling.
+
+        Returns
+        -------
+        CutoutStack
+            The stack, see `CutoutStack.from_cutouts`.
+
+        Raises
+        ------
+        InvalidInputError
+            They differ; the message says in what.
+        """
+        return CutoutStack.from_cutouts([self, *others])
+
     def write(self, path, *, overwrite=False):
         """Write the cutout as FITS: the image with its WCS, and the footprint.
 

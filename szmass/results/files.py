@@ -15,7 +15,7 @@ from szmass._tables.files import read_table, write_table
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 from szmass.results.flags import MassFlag, flags_in
-from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable
+from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable, format_masses
 from szmass.results.plausible import impossible_values, repeated_names
 from szmass.results.reader import columns_of_method, complete_record, methods_of, recorded_methods
 
@@ -76,7 +76,7 @@ def read_masses(path: str | os.PathLike[str], *, format: str | None = None) -> M
         raise type(err)(f"{str(path)!r}: {err}") from err
     for note in notes:
         warnings.warn(note, SzmassWarning, stacklevel=2)
-    return table
+    return format_masses(table)
 
 
 def write_masses(

@@ -7,15 +7,19 @@ columns of `MASS_COLUMNS`. What could not be weighed keeps its row: the masses a
 
 from __future__ import annotations  # signatures say ArrayLike, not all that it is
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import astropy.units as u
 import numpy as np
-from astropy.table import MaskedColumn, QTable
+from astropy.io.registry import UnifiedReadWriteMethod
+from astropy.table import MaskedColumn, QTable, Table
+from astropy.table.connect import TableWrite
 from numpy.typing import ArrayLike, NDArray
 
+from szmass._tables.columns import FEW_DIGITS, without_few_digits
 from szmass._utils.kinds import check_kind
 from szmass._utils.names import did_you_mean
 from szmass._utils.quantities import as_floats
@@ -29,6 +33,7 @@ __all__ = [
     "MassEstimates",
     "MassTable",
     "column_suffix",
+    "format_masses",
 ]
 
 #: Version of the columns and of the meta of a mass table, in ``meta["schema_version"]``.
@@ -49,11 +54,61 @@ MASS_COLUMNS = {
 }
 
 
+Tables = TypeVar("Tables", bound=Table)
+
+_MASSES = re.compile(r"(mass|mass_errn|mass_errp|mean)(_.*)?|(msz|m500c?|m200[cm])(_err[np]?)?")
+
+
+def format_masses(table: Tables) -> Tables:
+    """Let masses and their errors print with four digits; the values are not changed.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        A table of masses; columns that have a format keep it.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        The same table.
+    """
+    for name in table.colnames:
+        info = table[name].info
+        if _MASSES.fullmatch(name) and info.format is None and info.dtype.kind == "f":
+            info.format = FEW_DIGITS
+    return table
+
+
+class _Write(TableWrite):
+    """Write the table in any format that astropy knows, with all digits.
+
+    Elsewhere text formats of astropy write what is shown.
+
+    Parameters
+    ----------
+    *args : tuple
+        As for `astropy.table.Table.write`, the target first.
+    **options : dict
+        As for `astropy.table.Table.write`.
+
+    Notes
+    -----
+    Formats of szmass, which keep masks, ``meta`` and flags, are ECSV, FITS, VOTable and CSV.
+    """
+
+    _instance: Any
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        self._instance = without_few_digits(self._instance)
+        return super().__call__(*args, **options)
+
+
 class MassTable(QTable):
     """Table of masses, of one method or of several.
 
     It is a `~astropy.table.QTable` in all; its ``read`` and ``write`` keep flags, masks of text and
-    all of ``meta`` in ECSV, FITS and VOTable, as `read_masses` and `write_masses` do.
+    all of ``meta`` in ECSV, FITS and VOTable, as `read_masses` and `write_masses` do. Masses and
+    errors are shown with four digits (``info.format``), and written with all.
 
     Parameters
     ----------
@@ -71,6 +126,8 @@ class MassTable(QTable):
     >>> type(table).__name__, len(table)
     ('MassTable', 3)
     """
+
+    write = UnifiedReadWriteMethod(_Write)
 
     def __getitem__(self, item: Any) -> Any:
         try:
@@ -250,7 +307,7 @@ class MassEstimates:
         for name, (unit, description) in MASS_COLUMNS.items():
             table[name] = values[name] if unit is None else u.Quantity(values[name], unit)
             table[name].info.description = description
-        return table
+        return format_masses(table)
 
 
 def _solar_masses(value: Any, name: str) -> NDArray[np.float64]:

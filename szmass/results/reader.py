@@ -13,7 +13,13 @@ from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.results.flags import flags_in
-from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable, column_suffix
+from szmass.results.masses import (
+    MASS_COLUMNS,
+    SCHEMA_VERSION,
+    MassTable,
+    column_suffix,
+    format_masses,
+)
 from szmass.results.scale import MassScale
 
 __all__ = [
@@ -335,7 +341,7 @@ def add_method(table: Table, masses: MethodMasses) -> Table:
         table[column] = values if name == "flag" else u.Quantity(values, u.solMass)
         table[column].info.description = f"{text} ({masses.method})"
     table.meta["methods"] = {**recorded_methods(table), masses.method: dict(masses.about)}
-    return table
+    return format_masses(table) if isinstance(table, MassTable) else table
 
 
 def side_by_side(tables: Mapping[str, Table]) -> MassTable:
@@ -489,9 +495,10 @@ def rescale_masses(table: Table, one_minus_b: float) -> Table:
         single = "mass" in table.colnames
         for name, column in columns_of_method(None if single else method).items():
             if column in table.colnames and name != "flag":
-                description = table[column].info.description
+                info = table[column].info
+                description, shown = info.description, info.format
                 table[column] = table[column] * factor
-                table[column].info.description = description
+                table[column].info.description, table[column].info.format = description, shown
         about |= {"mass_scale": new.value, "rescaled_from": old.value}
         if single:
             table.meta.update(about)
