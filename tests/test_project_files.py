@@ -45,6 +45,7 @@ def test_files_of_the_host_are_whole():
     jobs = load(".github/workflows/ci.yml")["jobs"]
     environments = {entry["env"] for entry in jobs["tox"]["strategy"]["matrix"]["include"]}
     assert environments >= {"py311", "py312", "py313", "oldestdeps", "noextras", "lint", "docs"}
+    assert load(".github/workflows/release.yml")["jobs"].keys() == {"build", "publish"}
     for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*_*.yml"):
         template = load(path.relative_to(ROOT))
         assert template["name"]
