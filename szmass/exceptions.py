@@ -81,7 +81,16 @@ class TrainingError(SzmassError, RuntimeError):
 
 
 class SzmassWarning(AstropyUserWarning):
-    """Base class of all warnings of szmass."""
+    """Base class of all warnings of szmass.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from szmass.exceptions import SzmassWarning
+    >>> warnings.simplefilter("error", SzmassWarning)  # doctest: +SKIP
+    >>> issubclass(SzmassWarning, UserWarning)
+    True
+    """
 
 
 class UnweighedClustersWarning(SzmassWarning):

@@ -24,6 +24,13 @@ class MCXCCatalog(Catalog):
     References
     ----------
     Piffaretti et al. 2011, A&A 534, A109.
+
+    Examples
+    --------
+    >>> from szmass.catalogs import MCXCCatalog
+    >>> sample = MCXCCatalog.fetch().sample(redshift=(0, 0.5))  # doctest: +SKIP
+    >>> MCXCCatalog.expected_rows
+    1743
     """
 
     tag = "mcxc"

@@ -159,6 +159,18 @@ def apply_mask(stack, mask):
     ------
     InvalidInputError
         An argument has the wrong type or shape, or the map has values other than those from 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import ComptonMap, CutoutStack, apply_mask
+    >>> coord = SkyCoord([10, 20], [0, 40], unit="deg", frame="galactic")
+    >>> stack = CutoutStack(np.zeros((2, 96, 96)), None, coord, beam="10 arcmin")
+    >>> good = np.ones(12 * 64**2)
+    >>> good[len(good) // 2 - 1000 : len(good) // 2 + 1000] = 0  # the galactic plane
+    >>> apply_mask(stack, ComptonMap.from_healpix(good, ordering="ring", frame="galactic")).complete
+    array([False,  True])
     """
     _check_stack(stack)
     if isinstance(mask, ComptonMap):
