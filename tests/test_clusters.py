@@ -892,7 +892,10 @@ def test_logarithmic_columns(tmp_path):
 
 def test_names_that_mean_the_same():
     table = user_table(ra=RA, dec=DEC)
-    for names in (["A1", "Abell 1"], ["MCXC J0000.1+0816", "RXC J0000.1+0816"], ["A1", "A 1"]):
+    for names in (
+        *(["A1", "Abell 1"], ["MCXC J0000.1+0816", "RXC J0000.1+0816"], ["A1", "A 1"]),
+        ["Coma", "Abell 1656"],
+    ):
         table["name"] = names
         with pytest.warns(SzmassWarning, match=f"same: '{names[0][:2]}.*'{names[1][:3]}"):
             sample = ClusterSample.from_table(table)

@@ -66,3 +66,13 @@ def test_formats_of_others_are_kept(table):
     assert format_masses(own)["mass_scaling"].info.format == ".2e"
     assert own["redshift"].info.format is None
     assert MassTable(own)["mass_scaling"].info.format == ".2e"
+
+
+def test_samples_and_catalogues_are_printed_with_four_digits():
+    sample = make_check_sample(3)
+    number = sample.quantity("msz")[0].value
+    text = str(sample)
+    assert text.startswith("<ClusterSample: 3 clusters")
+    assert f"{number:.4g}" in text
+    assert repr(float(number)) not in text
+    assert sample.table["msz"].info.format is None

@@ -114,7 +114,7 @@ class NameIndex:
     def alike(self):
         """Tell in words which rows have names that mean the same, as "A1" and "Abell 1" do."""
         # "A1 1" is a part of A1, "A11" another cluster.
-        same = _repeated(self.names, lambda name: name_key(_BETWEEN_DIGITS.sub("/", name)))
+        same = _repeated(self.names, lambda name: _common_key(_BETWEEN_DIGITS.sub("/", name)))
         if not same:
             return None
         listed = "; ".join(
@@ -137,6 +137,12 @@ def _rows_by_key(names):
         if (key := name_key(name)) is not None:
             rows.setdefault(key, []).append(row)
     return rows
+
+
+def _common_key(name):
+    """Give the key of a name, the same for all names of a cluster that is known by several."""
+    key = name_key(name)
+    return next((min(keys) for keys in _COMMON if key in keys), key)
 
 
 def _keys_of(name):

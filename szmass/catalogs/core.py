@@ -14,7 +14,7 @@ from astropy.coordinates import SkyCoord
 from szmass._io.files import naming
 from szmass._io.limits import read_content
 from szmass._tables.angles import known_positions
-from szmass._tables.columns import column_parts, describe_rows
+from szmass._tables.columns import column_parts, describe_rows, with_few_digits
 from szmass._tables.files import read_table, write_table
 from szmass._tables.forms import read_form
 from szmass._utils.kinds import check_kind
@@ -542,7 +542,14 @@ class Catalog:
         return f"<{type(self).__name__}: {len(self)} rows, {len(self.table.colnames)} columns>"
 
     def _repr_html_(self):
-        return f"<p>{type(self).__name__}: {self.description}</p>{self.table._repr_html_()}"
+        from szmass._utils import html as _html
+
+        title = _html.short(f"{type(self).__name__}: {self.description}")
+        return f"<p>{title}, {len(self)} rows</p>{_html.rows_of(self.table)}"
+
+    def __str__(self):
+        """The rows, with four digits."""
+        return "\n".join([repr(self), *with_few_digits(self.table).pformat()])
 
 
 def _published(meta):

@@ -58,7 +58,7 @@ _EVERYDAY = {
 _EVERYDAY |= {f"e_{name}" for name in _EVERYDAY} | {f"{name}_err" for name in _EVERYDAY}
 
 
-def load_catalog(source, *, offline=False, **options):
+def load_catalog(source, *, offline=False, readme=None, **options):
     """Read or fetch a catalogue, or any table of clusters.
 
     Parameters
@@ -70,6 +70,8 @@ def load_catalog(source, *, offline=False, **options):
         `ClusterSample.read <szmass.clusters.ClusterSample.read>`.
     offline : bool, optional
         Do not ask a server for a catalogue: use the copy kept by an earlier fetch.
+    readme : path-like, optional
+        The ReadMe of a CDS file; by default the file ``ReadMe`` in the same folder.
     **options : dict
         Passed to `ClusterSample.read <szmass.clusters.ClusterSample.read>`. A file is then not
         looked at for a known catalogue, as the options say what its columns are.
@@ -104,8 +106,10 @@ def load_catalog(source, *, offline=False, **options):
     """
     path = as_path(source, "source")
     if path.exists():
-        catalog = None if options else _known_catalog(path)
-        return ClusterSample.read(path, **options) if catalog is None else catalog
+        catalog = None if options else _known_catalog(path, readme)
+        if catalog is not None:
+            return catalog
+        return ClusterSample.read(path, readme=readme, **options)
     tag, colon, file = os.fspath(source).partition(":")
     if tag not in CATALOGS or (colon and not file):
         tag = os.fspath(source)
@@ -117,7 +121,9 @@ def load_catalog(source, *, offline=False, **options):
         raise InvalidInputError(
             f"The columns of the catalogue {tag!r} are known. Received: {', '.join(options)}"
         )
-    return CATALOGS[tag].read(file) if file else CATALOGS[tag].fetch(offline=offline)
+    if file:
+        return CATALOGS[tag].read(file, **({} if readme is None else {"readme": readme}))
+    return CATALOGS[tag].fetch(offline=offline)
 
 
 def load_sample(source, *, redshift=None, offline=False, redshift_column=None, **options):
@@ -209,11 +215,11 @@ def load_lensing_table(table):
     return loaded
 
 
-def _known_catalog(path):
+def _known_catalog(path, readme=None):
     """Read the file as the catalogue that it is; None if it is none that is known."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SzmassWarning)  # comes when it is read
-        table, _, packed = read_form(path)
+        table, _, packed = read_form(path, readme=readme)
     ours = (table if packed is None else read_table(path)).meta.get("catalog")
     if isinstance(ours, str) and ours in CATALOGS:
         known = [CATALOGS[ours]] if _has_all(table, CATALOGS[ours], ours=True) else []
@@ -231,7 +237,7 @@ def _known_catalog(path):
             SzmassWarning,
             stacklevel=4,
         )
-    return cls.read(path)
+    return cls.read(path, **({} if readme is None else {"readme": readme}))
 
 
 def _published_names(column):

@@ -17,6 +17,7 @@ from szmass.cli.options import (
     offline_option,
     output_options,
     quiet_tensorflow,
+    read_stdin,
     sample_of,
     sample_options,
     settings_option,
@@ -32,6 +33,7 @@ _SHOWN = 10  # clusters whose masses are printed
 @click.command()
 @click.option(
     "--catalog",
+    callback=read_stdin,
     metavar="FILE|TAG",
     help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
     "with name, position and redshift.",
@@ -108,7 +110,7 @@ def estimate(
     form = table_format(output)
     chosen = build_estimators(estimators, options)
     with_posterior = [tag for tag, entry in chosen.items() if entry.gives_posterior]
-    if posteriors and (not with_posterior or table_format(posteriors) == "csv"):
+    if posteriors and (not with_posterior or table_format(posteriors) in ("csv", "tsv")):
         raise click.UsageError(
             "--posteriors needs a name that ends in .ecsv, .fits or .vot, and an estimator that "
             f"has posteriors, such as 'likelihood'; there are {len(with_posterior)}"
@@ -118,8 +120,10 @@ def estimate(
         stem, suffix = os.path.splitext(posteriors)
         several = len(with_posterior) > 1
         files = {tag: f"{stem}-{tag}{suffix}" if several else posteriors for tag in with_posterior}
-    if posterior_samples and form == "csv":
-        raise click.UsageError("--posterior-samples does not go into CSV: write .ecsv or .fits")
+    if posterior_samples and form in ("csv", "tsv"):
+        raise click.UsageError(
+            "--posterior-samples does not go into CSV or TSV: write .ecsv or .fits"
+        )
     if covered and not ymap:
         raise click.UsageError("--covered needs --map")
     inputs = [catalog, noise, ymap and ymap["source"]]
@@ -135,7 +139,7 @@ def estimate(
             )
             sample = sample[np.concatenate([np.zeros(0, bool), *(p.complete for p in parts)])]
     found = {} if posteriors else None
-    folder = f"{output}.pieces" if len(sample) > _AT_A_TIME else None
+    folder = output + ".pieces" if len(sample) > _AT_A_TIME else None
     table = estimate_in_pieces(
         sample, chosen, ymap, cutouts={"interpolation": interpolation}, at_a_time=_AT_A_TIME,
         folder=folder, overwrite=overwrite, workers=workers, scheduler=scheduler, posteriors=found,

@@ -11,6 +11,7 @@ from szmass.cli.options import (
     column_options,
     offline_option,
     output_options,
+    read_stdin,
     read_table_options,
     split_names,
 )
@@ -20,8 +21,8 @@ __all__ = ["match"]
 
 
 @click.command()
-@click.argument("first", metavar="FILE|TAG")
-@click.argument("second", metavar="FILE|TAG")
+@click.argument("first", metavar="FILE|TAG", callback=read_stdin)
+@click.argument("second", metavar="FILE|TAG", callback=read_stdin)
 @output_options
 @click.option(
     "--radius",
@@ -69,7 +70,7 @@ def match(
 ):  # fmt: skip
     """Match the rows of two catalogues by position, redshift and name.
 
-    A catalogue is a file, or a tag of 'szmass info' to fetch it.
+    A catalogue is a file, - for standard input, or a tag of 'szmass info' to fetch it.
     """
     from szmass._tables.files import write_table
     from szmass.catalogs import crossmatch, load_catalog

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from szmass.cli.options import FILE, FOLDER, map_options, offline_option
+from szmass.cli.options import FILE, FOLDER, map_options, offline_option, read_stdin
 
 __all__ = ["report"]
 
@@ -20,6 +20,7 @@ __all__ = ["report"]
 )
 @click.option(
     "--catalog",
+    callback=read_stdin,
     metavar="FILE|TAG",
     help="Catalogue of the same clusters, for columns that the table lacks, such as S/N.",
 )

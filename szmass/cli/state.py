@@ -12,6 +12,7 @@ from szmass.cli.options import (
     noise_option,
     offline_option,
     output_options,
+    read_stdin,
     sample_options,
     settings_of,
     state_noise,
@@ -25,6 +26,7 @@ _AT_A_TIME = 2048
 @click.command()
 @click.option(
     "--catalog",
+    callback=read_stdin,
     required=True,
     metavar="FILE|TAG",
     help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "

@@ -14,7 +14,7 @@ from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
 from szmass._io.files import naming
-from szmass._tables.columns import column_parts
+from szmass._tables.columns import column_parts, with_few_digits
 from szmass._tables.files import read_table, write_table
 from szmass._tables.roles import as_table
 from szmass._tables.samples import check_columns, cutout_rows, map_columns
@@ -322,16 +322,25 @@ class ClusterSample:
 
     @classmethod
     def read(
-        cls, path: str | os.PathLike[str], *, format: str | None = None, **options: Any
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        readme: str | os.PathLike[str] | None = None,
+        **options: Any,
     ) -> Self:
         """Read a sample that `write` wrote, or any table.
 
         Parameters
         ----------
         path : path-like
-            An ECSV, FITS, VOTable or CSV file, also compressed. Names are text, whatever CSV has.
+            An ECSV, FITS, VOTable, CSV or TSV file, or a CDS file, also compressed. Names are
+            text, whatever CSV has.
         format : str, optional
-            ``"ecsv"``, ``"fits"``, ``"votable"`` or ``"csv"``, where the suffix does not say.
+            ``"ecsv"``, ``"fits"``, ``"votable"``, ``"csv"`` or ``"tsv"``, where the suffix does not
+            say.
+        readme : path-like, optional
+            The ReadMe of a CDS file; by default the file ``ReadMe`` in the same folder.
         **options : dict
             Passed to `from_table`.
 
@@ -350,7 +359,8 @@ class ClusterSample:
             See `from_table`.
         """
         name = options.get("name") or dict(options.get("columns") or {}).get("name")
-        table = read_table(path, format=format, text=[name] if isinstance(name, str) else ())
+        text = [name] if isinstance(name, str) else ()
+        table = read_table(path, format=format, readme=readme, text=text)
         frame = table.meta.pop(_FRAME_KEY, None)
         with naming(path):
             sample = cls.from_table(table, **options)
@@ -369,7 +379,7 @@ class ClusterSample:
         Parameters
         ----------
         path : path-like
-            The target: ``.ecsv``, ``.fits``, ``.vot`` or ``.csv``.
+            The target: ``.ecsv``, ``.fits``, ``.vot``, ``.csv`` or ``.tsv``.
         overwrite : bool, optional
             Replace an existing file.
         format : str, optional
@@ -567,6 +577,10 @@ class ClusterSample:
 
     def __repr__(self) -> str:
         return f"<ClusterSample: {self._summary()}; columns {', '.join(self.table.colnames)}>"
+
+    def __str__(self) -> str:
+        """The rows, with four digits."""
+        return "\n".join([repr(self), *with_few_digits(self.table).pformat()])
 
     def _repr_html_(self) -> str:
         from szmass._utils import html as _html

@@ -201,14 +201,10 @@ def with_units(table, columns, units, cosmology):
             f"'units' takes {', '.join(sorted(ours | {'mass'}))}. Received: {', '.join(unknown)}"
         )
     theirs = {c.name: next((a for a in c.aliases if a in table.colnames), None) for c in columns}
-    degrees = [
-        pair[:2]
-        for pair in _POSITIONS
-        if not {*pair[:2]} & units.keys() and None not in map(theirs.get, pair[:2])
-    ]
-    for lon, lat in degrees:
-        if can_only_be_degrees(table[theirs[lon]], table[theirs[lat]]):
-            units = units | {lon: "deg", lat: "deg"}
+    degrees = set()
+    for pair in (p[:2] for p in _POSITIONS if None not in map(theirs.get, p[:2])):
+        if can_only_be_degrees(*(table[theirs[name]] for name in pair)):
+            degrees |= {*pair}
     for column in columns:
         name = theirs[column.name]
         if column.unit is None or name is None:
@@ -225,6 +221,8 @@ def with_units(table, columns, units, cosmology):
         unit = given if own is None else own
         if unit is None and is_angle_text:
             continue  # it can say itself what it is in
+        if unit is None and column.name in degrees:
+            unit = "deg"
         if unit is None:
             raise InvalidUnitError(
                 f"The column '{name}' has no unit. Say what it is in, for instance "
