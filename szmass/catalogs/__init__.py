@@ -7,6 +7,7 @@ and gives its rows as a `~szmass.clusters.ClusterSample`. `CATALOGS` holds them 
 
 from szmass.catalogs._remote import Conf, conf
 from szmass.catalogs.act import ACTDR5Catalog, ACTDR6Catalog, ACTED56Catalog
+from szmass.catalogs.by_name import find_cluster
 from szmass.catalogs.cnn_masses import DeAndres2022Catalog
 from szmass.catalogs.comprass import ComPRASSCatalog
 from szmass.catalogs.core import (
@@ -62,6 +63,7 @@ __all__ = [
     "conf",
     "crossmatch",
     "crossmatch_many",
+    "find_cluster",
     "load_catalog",
     "load_lensing_table",
     "load_sample",

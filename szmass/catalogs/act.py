@@ -37,6 +37,7 @@ class ACTED56Catalog(_ACTCatalog):
     description = "ACTPol clusters, E-D56 field (two seasons)"
     expected_rows = 182
     references = ("2018ApJS..235...20H",)
+    aliases = ("alternative_names",)
     download_page = "https://lambda.gsfc.nasa.gov/product/act/actpol_prod_table.html"
     columns = catalog_columns(
         """

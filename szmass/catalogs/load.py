@@ -12,6 +12,7 @@ from szmass._utils.kinds import as_path
 from szmass._utils.names import did_you_mean
 from szmass.catalogs.core import CATALOGS, warn_if_empty, within
 from szmass.catalogs.lensing import LensingTable, PublishedLensingTable
+from szmass.catalogs.lensing.core import OWN_TABLE
 from szmass.catalogs.psz2 import PSZ2Catalog
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
@@ -58,7 +59,7 @@ _EVERYDAY = {
 _EVERYDAY |= {f"e_{name}" for name in _EVERYDAY} | {f"{name}_err" for name in _EVERYDAY}
 
 
-def load_catalog(source, *, offline=False, **options):
+def load_catalog(source, *, offline=False, readme=None, **options):
     """Read or fetch a catalogue, or any table of clusters.
 
     Parameters
@@ -70,6 +71,8 @@ def load_catalog(source, *, offline=False, **options):
         `ClusterSample.read <szmass.clusters.ClusterSample.read>`.
     offline : bool, optional
         Do not ask a server for a catalogue: use the copy kept by an earlier fetch.
+    readme : path-like, optional
+        The ReadMe of a CDS file; by default the file ``ReadMe`` in the same folder.
     **options : dict
         Passed to `ClusterSample.read <szmass.clusters.ClusterSample.read>`. A file is then not
         looked at for a known catalogue, as the options say what its columns are.
@@ -104,8 +107,10 @@ def load_catalog(source, *, offline=False, **options):
     """
     path = as_path(source, "source")
     if path.exists():
-        catalog = None if options else _known_catalog(path)
-        return ClusterSample.read(path, **options) if catalog is None else catalog
+        catalog = None if options else _known_catalog(path, readme)
+        if catalog is not None:
+            return catalog
+        return ClusterSample.read(path, readme=readme, **options)
     tag, colon, file = os.fspath(source).partition(":")
     if tag not in CATALOGS or (colon and not file):
         tag = os.fspath(source)
@@ -117,7 +122,9 @@ def load_catalog(source, *, offline=False, **options):
         raise InvalidInputError(
             f"The columns of the catalogue {tag!r} are known. Received: {', '.join(options)}"
         )
-    return CATALOGS[tag].read(file) if file else CATALOGS[tag].fetch(offline=offline)
+    if file:
+        return CATALOGS[tag].read(file, **({} if readme is None else {"readme": readme}))
+    return CATALOGS[tag].fetch(offline=offline)
 
 
 def load_sample(
@@ -184,8 +191,8 @@ def load_lensing_table(table):
     Parameters
     ----------
     table : str or path-like or LensingTable
-        A tag of `CATALOGS`, such as ``"lc2"``, or a file, as for `load_catalog`; a table that was
-        read is given back.
+        A tag of `CATALOGS`, such as ``"lc2"``, or a file, as for `load_catalog`, also one that
+        `LensingTable.write` wrote; a table that was read is given back.
 
     Returns
     -------
@@ -206,22 +213,27 @@ def load_lensing_table(table):
             f"'table' must be a LensingTable, a tag or a file. Received: {table!r}"
         )
     source, path = os.fspath(table), Path(table)
-    loaded = _known_catalog(path) if path.exists() else load_catalog(source)
+    if path.exists():
+        own = OWN_TABLE in read_table(path).meta
+        loaded = LensingTable.read(path) if own else _known_catalog(path)
+    else:
+        loaded = load_catalog(source)
     if not isinstance(loaded, LensingTable):
         known = [t for t, cls in CATALOGS.items() if issubclass(cls, PublishedLensingTable)]
         raise InvalidInputError(
             f"{source!r} is no known table of lensing masses ({', '.join(known)}). Name it if it "
-            f"is one of these, as in '{known[0]}:{source}', or read a table of your own with "
-            "LensingTable.read(...) and pass that."
+            f"is one of these, as in '{known[0]}:{source}'. A table of your own is read with "
+            "LensingTable.read(...), which is told what its masses are; pass that, or what its "
+            "method write wrote."
         )
     return loaded
 
 
-def _known_catalog(path):
+def _known_catalog(path, readme=None):
     """Read the file as the catalogue that it is; None if it is none that is known."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SzmassWarning)  # comes when it is read
-        table, _, packed = read_form(path)
+        table, _, packed = read_form(path, readme=readme)
     ours = (table if packed is None else read_table(path)).meta.get("catalog")
     if isinstance(ours, str) and ours in CATALOGS:
         known = [CATALOGS[ours]] if _has_all(table, CATALOGS[ours], ours=True) else []
@@ -239,7 +251,7 @@ def _known_catalog(path):
             SzmassWarning,
             stacklevel=4,
         )
-    return cls.read(path)
+    return cls.read(path, **({} if readme is None else {"readme": readme}))
 
 
 def _published_names(column):

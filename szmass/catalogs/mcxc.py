@@ -25,6 +25,13 @@ class MCXCCatalog(Catalog):
     References
     ----------
     Piffaretti et al. 2011, A&A 534, A109.
+
+    Examples
+    --------
+    >>> from szmass.catalogs import MCXCCatalog
+    >>> sample = MCXCCatalog.fetch().sample(redshift=(0, 0.5))  # doctest: +SKIP
+    >>> MCXCCatalog.expected_rows
+    1743
     """
 
     tag = "mcxc"
@@ -41,6 +48,7 @@ class MCXCCatalog(Catalog):
         ("r500", 1743, 0.8080381),
     )
     references = ("2011A&A...534A.109P",)
+    aliases = ("other_name", "alternative_names")
     download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/534/A109/ (mcxc.dat and ReadMe)"
     columns = catalog_columns(
         """

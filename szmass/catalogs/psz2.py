@@ -36,6 +36,15 @@ class PSZ2Catalog(Catalog):
     References
     ----------
     Planck Collaboration 2016, A&A 594, A27.
+
+    Examples
+    --------
+    >>> from szmass import PSZ2Catalog
+    >>> sample = PSZ2Catalog.fetch().sample(redshift=(0, 1))  # doctest: +SKIP
+    >>> [column.name for column in PSZ2Catalog.columns[:4]]
+    ['index', 'name', 'glon', 'glat']
+    >>> PSZ2Catalog.expected_rows
+    1653
     """
 
     tag = "psz2"
@@ -60,6 +69,7 @@ class PSZ2Catalog(Catalog):
         ("msz_errn", 1094, 4.434996e13),
     )
     references = ("2016A&A...594A..27P",)
+    aliases = ("redshift_id", "mcxc", "redmapper", "act", "spt")
     # After the FITS name those of the CDS ReadMe, then other spellings that VizieR uses.
     columns = catalog_columns(
         """

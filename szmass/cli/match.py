@@ -12,6 +12,7 @@ from szmass.cli.options import (
     column_options,
     offline_option,
     output_options,
+    read_stdin,
     read_table_options,
     split_names,
 )
@@ -21,8 +22,8 @@ __all__ = ["match"]
 
 
 @click.command()
-@click.argument("first", metavar="FILE|TAG", shell_complete=CATALOG_NAMES)
-@click.argument("second", metavar="FILE|TAG", shell_complete=CATALOG_NAMES)
+@click.argument("first", metavar="FILE|TAG", callback=read_stdin, shell_complete=CATALOG_NAMES)
+@click.argument("second", metavar="FILE|TAG", callback=read_stdin, shell_complete=CATALOG_NAMES)
 @output_options
 @click.option(
     "--radius",
@@ -70,7 +71,7 @@ def match(
 ):  # fmt: skip
     """Match the rows of two catalogues by position, redshift and name.
 
-    A catalogue is a file, or a tag of 'szmass info' to fetch it.
+    A catalogue is a file, - for standard input, or a tag of 'szmass info' to fetch it.
 
     \b
     Examples:

@@ -1,10 +1,13 @@
 """Options that several commands share, how their values are read, and what the Tab key gives."""
 
 import ast
+import contextlib
 import functools
 import glob
 import inspect
 import os
+import sys
+import tempfile
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -33,7 +36,9 @@ __all__ = [
     "output_options",
     "parse_pairs",
     "quiet_tensorflow",
+    "read_stdin",
     "read_table_options",
+    "sample_of",
     "sample_options",
     "settings_of",
     "settings_option",
@@ -172,11 +177,63 @@ offline_option = click.option(
 )
 
 
+_STREAMS = f"{__name__}.streams"  # names of such files, in ``meta`` of the context
+
+
+class _Stream(str):
+    """The path of a file that stands for standard input or output, and is shown as that."""
+
+    shown = ""
+
+    def __format__(self, spec):
+        return format(self.shown, spec)
+
+
+def _stream(ctx, shown, name):
+    """Give the path of a file that is there until the command ends, called so in messages."""
+    # The context of a command is not closed where its arguments are wrong.
+    folder = ctx.find_root().with_resource(tempfile.TemporaryDirectory())
+    path = _Stream(Path(folder, name))
+    path.shown = shown
+    streams = ctx.meta.setdefault(_STREAMS, {})
+    streams[str(path)] = shown
+    tell_reader(ctx, streams=streams)
+    return path
+
+
+def read_stdin(ctx, param, value):
+    """Give the path of a file with what is on standard input, for the value "-"; a callback."""
+    if value != "-":
+        return value
+    if any(shown == "standard input" for shown in ctx.meta.get(_STREAMS, {}).values()):
+        raise click.UsageError("standard input ('-') can be read once")
+    # Its content tells the form; what has none is text with commas, semicolons or tabs.
+    path = _stream(ctx, "standard input", "standard-input.csv")
+    Path(os.fspath(path)).write_bytes(sys.stdin.buffer.read())
+    return path
+
+
 def output_options(command):
-    """Add the options that say which table to write."""
+    """Add the options that say which table to write; to standard output, as ECSV, for "-"."""
+
+    @functools.wraps(command)
+    def piped(output, **others):
+        if output != "-":
+            return command(output=output, **others)
+        path = _stream(click.get_current_context(), "standard output", "standard-output.ecsv")
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                return command(output=path, **others)
+        finally:
+            if os.path.exists(path):
+                sys.stdout.buffer.write(Path(os.fspath(path)).read_bytes())
+
     overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output file.")
-    text = "Table to write: .ecsv, .fits, .vot, or .csv without units"
-    return click.option("-o", "--output", type=FILE, required=True, help=text)(overwrite(command))
+    text = (
+        "Table to write: .ecsv, .fits, .vot, or .csv and .tsv without units; - writes ECSV to "
+        "standard output"
+    )
+    return click.option("-o", "--output", type=FILE, required=True, help=text)(overwrite(piped))
 
 
 def check_outputs(*outputs, overwrite, inputs=(), pieces=False):
@@ -308,10 +365,14 @@ def parse_pairs(what, convert=str):
 
 def _unit(text):
     """Refuse a text that is no unit; how it is spelled stays."""
+    import astropy.cosmology.units as cu
     import astropy.units as u
 
     from szmass._tables.columns import parse_unit
 
+    with contextlib.suppress(ValueError, TypeError), u.add_enabled_units(cu):
+        u.Unit(text)  # with littleh
+        return text
     if parse_unit(text) is None or isinstance(parse_unit(text), u.UnrecognizedUnit):
         raise ValueError(f"{text!r} is no unit")
     return text
@@ -368,8 +429,9 @@ def sample_options(command):
     """Add the options that say how to read clusters: ``reading``, arguments of `load_sample`."""
 
     @functools.wraps(command)
-    def packed(redshift, redshifts, columns, units, missing, **others):
+    def packed(redshift, redshifts, columns, units, missing, readme, **others):
         reading = read_table_options(columns, units, missing)
+        reading |= {"readme": readme} if readme else {}
         reading |= {"redshift": redshift or None, "redshifts": redshifts}
         return command(reading=reading, **others)
 
@@ -381,7 +443,27 @@ def sample_options(command):
     )(packed)
     text = "Keep clusters with LOW < z <= HIGH."
     packed = click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help=text)(packed)
+    text = "ReadMe of a CDS table.  [default: the file ReadMe in its folder]"
+    packed = click.option("--readme", type=OLD_FILE, help=text)(packed)
     return column_options()(packed)
+
+
+def sample_of(catalog, names, reading):
+    """Load the clusters of a catalogue, or those of some names in it or wherever they are found."""
+    from szmass.catalogs import find_cluster, load_catalog, load_sample
+    from szmass.clusters import ClusterSample
+
+    if not names:
+        return load_sample(catalog, **reading)
+    if reading.pop("redshift", None):
+        raise click.UsageError("--redshift chooses among the rows of a catalogue: leave --name out")
+    if reading and not catalog:
+        raise click.UsageError("--column, --unit, --missing and --readme need --catalog")
+    given = load_catalog(catalog, **reading) if catalog else None
+    found = [find_cluster(name, catalog=given) for name in names]
+    for name, cluster in zip(names, found, strict=True):
+        click.echo(f"{name}: found as {cluster.measurements['found_as']}")
+    return ClusterSample.from_clusters(found)
 
 
 def split_names(ctx, param, value):

@@ -4,7 +4,14 @@ import os
 
 import click
 
-from szmass.cli.options import CATALOG_NAMES, FILE, FOLDER, map_options, offline_option
+from szmass.cli.options import (
+    CATALOG_NAMES,
+    FILE,
+    FOLDER,
+    map_options,
+    offline_option,
+    read_stdin,
+)
 
 __all__ = ["report"]
 
@@ -20,6 +27,7 @@ __all__ = ["report"]
 )
 @click.option(
     "--catalog",
+    callback=read_stdin,
     metavar="FILE|TAG",
     shell_complete=CATALOG_NAMES,
     help="Catalogue of the same clusters, for columns that the table lacks, such as S/N.",

@@ -14,6 +14,7 @@ from szmass.cli.options import (
     noise_option,
     offline_option,
     output_options,
+    read_stdin,
     sample_options,
     settings_of,
     state_noise,
@@ -27,6 +28,7 @@ _AT_A_TIME = 2048
 @click.command()
 @click.option(
     "--catalog",
+    callback=read_stdin,
     required=True,
     metavar="FILE|TAG",
     shell_complete=CATALOG_NAMES,

@@ -47,6 +47,13 @@ def make_check_sample(n=12, *, seed=1, geometry=None):
     `~szmass.clusters.ClusterSample`
         With redshift, msz, y5r500, y500, snr and cutouts: a Gaussian of the right flux and
         about the right size per cluster, plus noise of 1e-6 a pixel.
+
+    Examples
+    --------
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> sample = make_check_sample(4)
+    >>> len(sample), sample.cutouts.data.shape
+    (4, (4, 96, 96))
     """
     rng = np.random.default_rng(seed)
     redshift = rng.uniform(0.03, 0.6, n)
@@ -268,6 +275,12 @@ def check_estimator(estimator):
     ------
     AssertionError
         A check failed; the message says what was expected.
+
+    Examples
+    --------
+    >>> from szmass.estimators import ScalingRelationMass
+    >>> from szmass.estimators.checks import check_estimator
+    >>> check_estimator(ScalingRelationMass(one_minus_b=0.8))
     """
     for check in ESTIMATOR_CHECKS:
         check(estimator)

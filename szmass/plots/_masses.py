@@ -38,6 +38,8 @@ _LEAST_SPREAD, _OUTLYING = 20, 3
 _LEVELS = (0.954499736, 0.682689492)
 _NAMES = {"mass_true": "true", "msz": "PSZ2", "cnn_mass": "CNN", "mass": "estimated"}
 
+__doctest_requires__ = {"plot_*": ["matplotlib"]}
+
 
 def method_name(name):
     """Say whose masses a method or a column holds."""
@@ -120,6 +122,18 @@ def plot_mass_comparison(
         A column has no unit of mass.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass import estimate_masses
+    >>> from szmass.plots import plot_mass_comparison
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
+    >>> ax = plot_mass_comparison(masses, "mass_true", "matched_filter")
+    >>> ax.figure.savefig("masses.png")  # doctest: +SKIP
     """
     (mx, *ex), (my, *ey), known = known_masses(table, x, y)
     if colour not in (None, "redshift"):
@@ -407,6 +421,18 @@ def plot_mass_posteriors(masses=None, *, posteriors=None, ax=None):
         A column has no unit of mass.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass import estimate_masses
+    >>> from szmass.plots import plot_mass_posteriors
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
+    >>> ax = plot_mass_posteriors(masses[0])
+    >>> ax.figure.savefig("posteriors.png")  # doctest: +SKIP
     """
     curves, labels, truth = _mass_curves(masses)
     named = masses is not None and "name" in masses.colnames
