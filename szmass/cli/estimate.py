@@ -7,18 +7,18 @@ import sys
 import click
 
 from szmass.cli.options import (
-    CATALOG_NAMES,
     FILE,
     NOTHING_FOUND,
     build_estimators,
+    catalog_option,
     check_outputs,
     estimators_option,
+    interpolation_option,
     map_options,
     noise_option,
     offline_option,
     output_options,
     quiet_tensorflow,
-    read_stdin,
     sample_of,
     sample_options,
     settings_option,
@@ -32,14 +32,7 @@ _SHOWN = 10  # clusters whose masses are printed
 
 
 @click.command()
-@click.option(
-    "--catalog",
-    callback=read_stdin,
-    metavar="FILE|TAG",
-    shell_complete=CATALOG_NAMES,
-    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
-    "with name, position and redshift.",
-)
+@catalog_option("name, position and redshift")
 @click.option(
     "--name",
     "names",
@@ -54,12 +47,7 @@ _SHOWN = 10  # clusters whose masses are printed
 @estimators_option(required=True)
 @settings_option
 @output_options
-@click.option(
-    "--interpolation",
-    type=click.Choice(["nearest", "bilinear"]),
-    default="bilinear",
-    help="How cutouts sample the map; the published networks were fed 'nearest'.",
-)
+@interpolation_option("; the published networks were fed 'nearest'")
 @noise_option
 @click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
 @click.option(

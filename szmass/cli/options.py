@@ -26,10 +26,12 @@ __all__ = [
     "OLD_FOLDER",
     "build_estimators",
     "by_prefix",
+    "catalog_option",
     "check_outputs",
     "column_options",
     "completer",
     "estimators_option",
+    "interpolation_option",
     "map_options",
     "named_option",
     "noise_option",
@@ -121,6 +123,29 @@ def _items(names, incomplete, done="", files=False):
         return [CompletionItem(incomplete, type="file")]
     paths = sorted(glob.glob(glob.escape(incomplete) + "*"))
     return found + [CompletionItem(path) for path in paths if os.path.isfile(path)]
+
+
+def catalog_option(columns, **options):
+    """Make the option that names the clusters; ``columns`` are those that a table must have."""
+    return click.option(
+        "--catalog",
+        callback=read_stdin,
+        metavar="FILE|TAG",
+        shell_complete=CATALOG_NAMES,
+        help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any "
+        f"table with {columns}.",
+        **options,
+    )
+
+
+def interpolation_option(more=""):
+    """Make the option that says how the map is sampled; ``more`` is added to its help."""
+    return click.option(
+        "--interpolation",
+        type=click.Choice(["nearest", "bilinear"]),
+        default="bilinear",
+        help=f"How cutouts sample the map{more}.",
+    )
 
 
 def named_option(flag, registry, text, **options):

@@ -5,16 +5,16 @@ import sys
 import click
 
 from szmass.cli.options import (
-    CATALOG_NAMES,
     FILE,
     NOTHING_FOUND,
+    catalog_option,
     check_outputs,
+    interpolation_option,
     map_options,
     named_option,
     noise_option,
     offline_option,
     output_options,
-    read_stdin,
     sample_options,
     settings_of,
     state_noise,
@@ -26,15 +26,7 @@ _AT_A_TIME = 2048
 
 
 @click.command()
-@click.option(
-    "--catalog",
-    callback=read_stdin,
-    required=True,
-    metavar="FILE|TAG",
-    shell_complete=CATALOG_NAMES,
-    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
-    "with name, position, redshift and mass.",
-)
+@catalog_option("name, position, redshift and mass", required=True)
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
@@ -59,12 +51,7 @@ _AT_A_TIME = 2048
     "the columns of the state.",
 )
 @output_options
-@click.option(
-    "--interpolation",
-    type=click.Choice(["nearest", "bilinear"]),
-    default="bilinear",
-    help="How cutouts sample the map.",
-)
+@interpolation_option()
 @noise_option
 @sample_options
 @offline_option
