@@ -88,7 +88,8 @@ def find_cluster(name, *, catalog=None, redshift=None, offline=False, timeout=No
     >>> from szmass.catalogs import find_cluster
     >>> from szmass.estimators.checks import make_check_sample
     >>> sample = make_check_sample(3)
-    >>> find_cluster("check 1", catalog=sample, offline=True).redshift == sample.redshift[1]
+    >>> cluster = find_cluster("check 1", catalog=sample, offline=True)
+    >>> bool(cluster.redshift == sample.redshift[1])
     True
     """
     if not isinstance(name, str) or not name.strip():

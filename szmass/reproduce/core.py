@@ -14,9 +14,9 @@ from szmass._tables.files import write_table
 from szmass._utils.optional import import_optional
 from szmass.estimators.core import named_estimators
 from szmass.exceptions import InvalidInputError
-from szmass.reproduce._figures import draw_figures
-from szmass.reproduce._tables import (
+from szmass.reproduce._shown import (
     COLUMNS,
+    draw_figures,
     fit_ratios,
     fit_table,
     format_fits,
