@@ -1,5 +1,6 @@
 """Another kind of object than is wanted: an error that says how to make the right one."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from astropy.io import fits
 
 import szmass
+from szmass._utils import kinds
 from szmass.catalogs import crossmatch, load_catalog, load_sample
 from szmass.clusters import ClusterSample
 from szmass.estimators import ESTIMATORS, estimate_masses
@@ -172,3 +174,9 @@ def test_a_mass_table_says_what_it_lacks(sample):
 def test_a_folder_is_no_map(tmp_path):
     with pytest.raises(szmass.exceptions.FileFormatError, match="is a folder"):
         ComptonMap.read(tmp_path)
+
+
+def test_cures_name_what_is_there():
+    cures = " ".join(cure for kind in kinds._CURES.values() for cure in kind.values())
+    named = set(re.findall(r"szmass\.(\w+)\(", cures))
+    assert {"load_sample", "open_map", "read_masses"} <= named <= set(szmass.__all__)

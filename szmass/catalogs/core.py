@@ -120,6 +120,27 @@ class Catalog:
         A redshift or an error of a mass is negative, or a mass is not positive.
     DuplicateNameError
         Two rows have the same name.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astropy.table import QTable
+    >>> from szmass.catalogs import Catalog, catalog_columns
+    >>> class TwoClusters(Catalog):
+    ...     tag = "two"
+    ...     columns = catalog_columns(
+    ...         '''
+    ...         name      ID   str
+    ...         ra        RA   deg    Right ascension (J2000)
+    ...         dec       DEC  deg    Declination (J2000)
+    ...         redshift  Z    float
+    ...         ''',
+    ...         required=("name", "ra", "dec"),
+    ...     )
+    >>> published = QTable({"ID": ["A85", "A2142"], "Z": [0.0555, 0.0894]})
+    >>> published["RA"], published["DEC"] = [10.46, 239.58] * u.deg, [-9.30, 27.23] * u.deg
+    >>> TwoClusters(published).sample(redshift=(0.06, None)).names
+    array(['A2142'], dtype='<U5')
     """
 
     #: Short name, as on the command line.

@@ -13,6 +13,7 @@ from szmass._utils.names import did_you_mean
 from szmass.catalogs.core import CATALOGS, warn_if_empty, within
 from szmass.catalogs.lensing import LensingTable, PublishedLensingTable
 from szmass.catalogs.lensing.core import OWN_TABLE
+from szmass.catalogs.psz2 import PSZ2Catalog
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
 
@@ -126,7 +127,9 @@ def load_catalog(source, *, offline=False, readme=None, **options):
     return CATALOGS[tag].fetch(offline=offline)
 
 
-def load_sample(source, *, redshift=None, offline=False, redshift_column=None, **options):
+def load_sample(
+    source, *, redshift=None, offline=False, redshift_column=None, redshifts=None, **options
+):
     """Make a sample of a catalogue's name or of a file.
 
     Parameters
@@ -139,6 +142,9 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
         Do not ask a server for a catalogue: use the copy kept by an earlier fetch.
     redshift_column : str, optional
         The column of redshifts, for tables that are no known catalogue.
+    redshifts : str or path-like, optional
+        ``"upcluster-sz"``, to fetch it, or ``"upcluster-sz:FILE"``: newer redshifts of PSZ2, as of
+        `PSZ2Catalog.sample <szmass.catalogs.PSZ2Catalog.sample>`.
     **options : dict
         Passed to `ClusterSample.read <szmass.clusters.ClusterSample.read>`, for such tables.
 
@@ -156,12 +162,20 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
     FileFormatError
         The form of the file is not known, or it is damaged.
     InvalidInputError
-        The table has no names, positions or redshifts, or some that cannot be.
+        The table has no names, positions or redshifts, or some that cannot be; or ``redshifts`` are
+        asked for of another catalogue than PSZ2.
     """
     if redshift_column is not None:
         options["redshift"] = redshift_column
     loaded = load_catalog(source, offline=offline, **options)
-    sample = loaded if isinstance(loaded, ClusterSample) else loaded.sample()
+    if redshifts is not None:
+        if not isinstance(loaded, PSZ2Catalog):
+            raise InvalidInputError(
+                f"'redshifts' are for the catalogue 'psz2'. Received: {os.fspath(source)!r}"
+            )
+        sample = loaded.sample(redshifts=load_catalog(redshifts, offline=offline))
+    else:
+        sample = loaded if isinstance(loaded, ClusterSample) else loaded.sample()
     if redshift is None:
         return sample
     if np.shape(redshift) != (2,):
@@ -246,7 +260,9 @@ def _published_names(column):
 
 def _has_all(table, cls, *, ours):
     names = set(table.colnames)
-    return all(names & (set(c.aliases) if ours else _published_names(c)) for c in cls.columns)
+    # Columns without a published name are made of others when the publication is read.
+    needed = (c for c in cls.columns if ours or (_published_names(c) and not c.optional))
+    return all(names & (set(c.aliases) if ours else _published_names(c)) for c in needed)
 
 
 def _is_publication(table, cls):

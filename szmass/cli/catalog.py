@@ -5,6 +5,7 @@ import sys
 import click
 
 from szmass.cli.options import (
+    CATALOG_NAMES,
     NOTHING_FOUND,
     check_outputs,
     offline_option,
@@ -17,7 +18,7 @@ __all__ = ["catalog"]
 
 
 @click.command()
-@click.argument("catalog", metavar="FILE|TAG", callback=read_stdin)
+@click.argument("catalog", metavar="FILE|TAG", callback=read_stdin, shell_complete=CATALOG_NAMES)
 @output_options
 @click.option(
     "--mass-definition",
@@ -39,7 +40,8 @@ def catalog(catalog, output, overwrite, mass_definition, cosmology, reading):
 
     \b
     Examples:
-      szmass catalog psz2 --redshift 0 1 -o psz2.ecsv
+      szmass catalog psz2 --redshift 0.1 0.3 -o psz2.ecsv
+      szmass catalog psz2 --redshifts upcluster-sz -o psz2.ecsv
       szmass catalog simbad.vot -o - | szmass estimate --catalog - ...
       szmass catalog mine.csv --column mass=M200 --unit mass='1e14 solMass'
           --mass-definition 200c --cosmology PSZ2 -o lensing.ecsv

@@ -10,14 +10,15 @@ from szmass.cli.options import (
     FILE,
     NOTHING_FOUND,
     build_estimators,
+    catalog_option,
     check_outputs,
     estimators_option,
+    interpolation_option,
     map_options,
     noise_option,
     offline_option,
     output_options,
     quiet_tensorflow,
-    read_stdin,
     sample_of,
     sample_options,
     settings_option,
@@ -31,13 +32,7 @@ _SHOWN = 10  # clusters whose masses are printed
 
 
 @click.command()
-@click.option(
-    "--catalog",
-    callback=read_stdin,
-    metavar="FILE|TAG",
-    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
-    "with name, position and redshift.",
-)
+@catalog_option("name, position and redshift")
 @click.option(
     "--name",
     "names",
@@ -52,12 +47,7 @@ _SHOWN = 10  # clusters whose masses are printed
 @estimators_option(required=True)
 @settings_option
 @output_options
-@click.option(
-    "--interpolation",
-    type=click.Choice(["nearest", "bilinear"]),
-    default="bilinear",
-    help="How cutouts sample the map; the published networks were fed 'nearest'.",
-)
+@interpolation_option("; the published networks were fed 'nearest'")
 @noise_option
 @click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
 @click.option(
@@ -96,6 +86,18 @@ def estimate(
     with NaN and a flag that says why. Large catalogues are weighed in pieces,
     which are kept in OUTPUT.pieces until all are done: a run that was ended
     goes on at the next call.
+
+    \b
+    Examples:
+      szmass estimate --catalog psz2 --map milca --estimators cnn,likelihood
+          --noise planck -o masses.ecsv
+      szmass estimate --name 'Abell 2142' --map milca --estimators likelihood
+          -o a2142.ecsv
+      szmass estimate --catalog mine.fits --map y.fits --beam '1.6 arcmin'
+          --noise empty-fields --estimators likelihood
+          --posteriors posteriors.fits -o masses.ecsv
+      szmass estimate --catalog psz2 --estimators scaling
+          --set scaling.one_minus_b=0.7 -o masses.fits
     """
     import numpy as np
 

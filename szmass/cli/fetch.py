@@ -2,13 +2,18 @@
 
 import click
 
-from szmass.cli.options import FOLDER
+from szmass.cli.options import FOLDER, completer
 
 __all__ = ["fetch"]
 
 
 @click.command()
-@click.argument("tags", nargs=-1, metavar="[NAME]...")
+@click.argument(
+    "tags",
+    nargs=-1,
+    metavar="[NAME]...",
+    shell_complete=completer("szmass.maps.MAP_PRODUCTS", "szmass.catalogs.CATALOGS"),
+)
 @click.option(
     "--folder",
     type=FOLDER,
@@ -20,6 +25,12 @@ def fetch(tags, folder, keep_archive):
 
     A download of a map that was cut goes on at the next call. Catalogues that were
     fetched are at hand for '--name' and '--offline'.
+
+    \b
+    Examples:
+      szmass fetch
+      szmass fetch milca psz2
+      szmass fetch act-dr6 --folder maps --keep-archive
     """
     from szmass.catalogs import CATALOGS
     from szmass.maps import MAP_PRODUCTS, fetch_map

@@ -1,19 +1,24 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share, how their values are read, and what the Tab key gives."""
 
 import ast
 import contextlib
 import functools
+import glob
 import inspect
 import os
 import sys
 import tempfile
+import warnings
+from importlib import import_module
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from szmass.cli.wording import tell_reader
 
 __all__ = [
+    "CATALOG_NAMES",
     "FILE",
     "FOLDER",
     "NOTHING_FOUND",
@@ -21,10 +26,14 @@ __all__ = [
     "OLD_FOLDER",
     "build_estimators",
     "by_prefix",
+    "catalog_option",
     "check_outputs",
     "column_options",
+    "completer",
     "estimators_option",
+    "interpolation_option",
     "map_options",
+    "named_option",
     "noise_option",
     "offline_option",
     "output_options",
@@ -40,10 +49,116 @@ __all__ = [
     "state_noise",
 ]
 
+
+def completer(*sources, files=False, several=False):
+    """Make the ``shell_complete`` of an option or argument.
+
+    Parameters
+    ----------
+    *sources : str
+        A registry, ``"szmass.catalogs.CATALOGS"``, which is imported when its names are asked for,
+        or a name.
+    files : bool, optional
+        Whether it can also be a file.
+    several : bool, optional
+        Whether it is a list with commas.
+
+    Returns
+    -------
+    callable
+        What click calls with context, parameter and what was typed.
+    """
+
+    def complete(ctx, param, incomplete):
+        done = ""
+        if several:
+            done, comma, incomplete = incomplete.rpartition(",")
+            done += comma
+        taken = done.split(",")
+        names = [(name, text) for name, text in _names(sources) if name not in taken]
+        return _items(names, incomplete, done, files)
+
+    return complete
+
+
+def _complete_settings(ctx, param, incomplete):
+    """Complete TAG.OPTION= of the estimators that the line names, or of all."""
+    from szmass.estimators import ESTIMATORS
+    from szmass.morphology import STATE_ESTIMATORS
+
+    tag, dot, _ = incomplete.partition(".")
+    state = ctx.info_name == "state"
+    registry = STATE_ESTIMATORS if state else ESTIMATORS
+    if dot and tag in registry:
+        names = [(f"{tag}.{name}=", None) for name in inspect.signature(registry[tag]).parameters]
+    else:
+        chosen = [ctx.params.get("estimator")] if state else ctx.params.get("estimators")
+        names = [(f"{name}.", None) for name in registry if not chosen or name in chosen]
+    return _items(names, incomplete)
+
+
+def _names(sources):
+    """Yield names and what they are."""
+    for source in sources:
+        module, _, name = source.rpartition(".")
+        if not module:
+            yield source, None
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they would stand in the line that is typed
+            registry = getattr(import_module(module), name)
+            for key, entry in registry.items():
+                yield key, getattr(entry, "description", None) or getattr(entry, "title", None)
+
+
+def _items(names, incomplete, done="", files=False):
+    found = [
+        CompletionItem(done + name, help=text)
+        for name, text in names
+        if name.startswith(incomplete)
+    ]
+    if not files:
+        return found
+    if not found:  # the shell knows files better: folders, ~, blanks
+        return [CompletionItem(incomplete, type="file")]
+    paths = sorted(glob.glob(glob.escape(incomplete) + "*"))
+    return found + [CompletionItem(path) for path in paths if os.path.isfile(path)]
+
+
+def catalog_option(columns, **options):
+    """Make the option that names the clusters; ``columns`` are those that a table must have."""
+    return click.option(
+        "--catalog",
+        callback=read_stdin,
+        metavar="FILE|TAG",
+        shell_complete=CATALOG_NAMES,
+        help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any "
+        f"table with {columns}.",
+        **options,
+    )
+
+
+def interpolation_option(more=""):
+    """Make the option that says how the map is sampled; ``more`` is added to its help."""
+    return click.option(
+        "--interpolation",
+        type=click.Choice(["nearest", "bilinear"]),
+        default="bilinear",
+        help=f"How cutouts sample the map{more}.",
+    )
+
+
+def named_option(flag, registry, text, **options):
+    """Make an option that is a name in a registry, given as text, which the Tab key completes."""
+    return click.option(flag, shell_complete=completer(registry), help=text, **options)
+
+
 #: Files and folders: those to write or fetch, and those that must be there.
 FILE, FOLDER = click.Path(dir_okay=False), click.Path(file_okay=False)
 OLD_FILE = click.Path(dir_okay=False, exists=True)
 OLD_FOLDER = click.Path(file_okay=False, exists=True)
+#: Completion of tags of catalogues and of files.
+CATALOG_NAMES = completer("szmass.catalogs.CATALOGS", files=True)
 #: Exit code where the output was written, but no cluster was weighed or matched.
 NOTHING_FOUND = 3
 
@@ -61,6 +176,7 @@ def settings_of(example):
         multiple=True,
         callback=lambda ctx, param, values: _parse_settings(ctx, values),
         metavar="TAG.OPTION=VALUE",
+        shell_complete=_complete_settings,
         help=f"Option of an estimator, for instance {example}; may be repeated.",
     )
 
@@ -69,6 +185,7 @@ settings_option = settings_of("scaling.one_minus_b=0.8")
 noise_option = click.option(
     "--noise",
     metavar="FILE|planck|empty-fields",
+    shell_complete=completer("planck", "empty-fields", files=True),
     help="Noise of the map: a file that NoiseModel.write wrote, that of the Planck y-maps, or "
     "measured in the map away from the clusters of the catalogue. By default that of the release.",
 )
@@ -180,6 +297,7 @@ def estimators_option(**options):
     """Make the option that takes the tags of estimators."""
     text = "What to weigh with, side by side; 'szmass info' lists the tags."
     options |= {"callback": split_names, "metavar": "TAG,..."}
+    options["shell_complete"] = completer("szmass.estimators.ESTIMATORS", several=True)
     return click.option("--estimators", help=text, **options)
 
 
@@ -227,7 +345,10 @@ def map_options(text):
 
         for name, (flag, about) in reversed(_MAP_OPTIONS.items()):
             packed = click.option(flag, name, **about)(packed)
-        return click.option("--map", "map_path", metavar="FILE|NAME", help=text)(packed)
+        names = completer("szmass.maps.MAP_PRODUCTS", files=True)
+        return click.option(
+            "--map", "map_path", metavar="FILE|NAME", shell_complete=names, help=text
+        )(packed)
 
     return add
 
@@ -339,11 +460,18 @@ def sample_options(command):
     """Add the options that say how to read clusters: ``reading``, arguments of `load_sample`."""
 
     @functools.wraps(command)
-    def packed(redshift, columns, units, missing, readme, **others):
+    def packed(redshift, redshifts, columns, units, missing, readme, **others):
         reading = read_table_options(columns, units, missing)
         reading |= {"readme": readme} if readme else {}
-        return command(reading=reading | {"redshift": redshift or None}, **others)
+        reading |= {"redshift": redshift or None, "redshifts": redshifts}
+        return command(reading=reading, **others)
 
+    packed = click.option(
+        "--redshifts",
+        metavar="upcluster-sz[:FILE]",
+        shell_complete=completer("upcluster-sz"),
+        help="Take newer redshifts of psz2 from UPCluster-SZ, which is fetched without a file.",
+    )(packed)
     text = "Keep clusters with LOW < z <= HIGH."
     packed = click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help=text)(packed)
     text = "ReadMe of a CDS table.  [default: the file ReadMe in its folder]"

@@ -7,12 +7,14 @@ import click
 from szmass.cli.options import (
     FILE,
     NOTHING_FOUND,
+    catalog_option,
     check_outputs,
+    interpolation_option,
     map_options,
+    named_option,
     noise_option,
     offline_option,
     output_options,
-    read_stdin,
     sample_options,
     settings_of,
     state_noise,
@@ -24,25 +26,23 @@ _AT_A_TIME = 2048
 
 
 @click.command()
-@click.option(
-    "--catalog",
-    callback=read_stdin,
-    required=True,
-    metavar="FILE|TAG",
-    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
-    "with name, position, redshift and mass.",
-)
+@catalog_option("name, position, redshift and mass", required=True)
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
-@click.option(
-    "--estimator", default="morphology", metavar="TAG", help="What to tell with: see 'szmass info'."
+@named_option(
+    "--estimator",
+    "szmass.morphology.STATE_ESTIMATORS",
+    "What to tell with: see 'szmass info'.",
+    default="morphology",
+    metavar="TAG",
 )
 @settings_of("morphology.fits=resolved")
-@click.option(
+@named_option(
     "--definition",
+    "szmass.physics.DYNAMICAL_STATES",
+    "Definition of the state.  [default: that of the estimator, deluca2021]",
     metavar="NAME",
-    help="Definition of the state.  [default: that of the estimator, deluca2021]",
 )
 @click.option(
     "--masses",
@@ -51,12 +51,7 @@ _AT_A_TIME = 2048
     "the columns of the state.",
 )
 @output_options
-@click.option(
-    "--interpolation",
-    type=click.Choice(["nearest", "bilinear"]),
-    default="bilinear",
-    help="How cutouts sample the map.",
-)
+@interpolation_option()
 @noise_option
 @sample_options
 @offline_option

@@ -1,6 +1,8 @@
 """Samples of single clusters, and several samples as one."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -8,11 +10,11 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable, TableMergeError, vstack
 from astropy.utils.masked import Masked
 
-from szmass.clusters.cluster import NUMBERS
+from szmass.clusters.cluster import NUMBERS, Cluster
 from szmass.exceptions import InvalidInputError, SzmassWarning
 
 
-def table_of(clusters):
+def table_of(clusters: Sequence[Cluster]) -> QTable:
     """Make the table of a sample of `Cluster` s (at least one), all in the frame of the first."""
     frame = clusters[0].coord.frame.replicate_without_data()
     table = QTable({"name": [cluster.name for cluster in clusters]})
@@ -26,7 +28,7 @@ def table_of(clusters):
     return table
 
 
-def _column(values, name):
+def _column(values: Sequence[Any], name: str) -> Any:
     """Make a column of values that may be None, in the unit of the first that has one."""
     mask = np.array([value is None for value in values])
     known = [value for value in values if value is not None]
@@ -48,7 +50,7 @@ def _column(values, name):
     return Masked(numbers * unit, mask=mask)
 
 
-def stack_of(clusters):
+def stack_of(clusters: Sequence[Cluster]) -> Any:
     """Stack the cutouts of clusters; None where none has one."""
     lacking = [cluster.name for cluster in clusters if cluster.cutout is None]
     if len(lacking) == len(clusters):
@@ -62,7 +64,7 @@ def stack_of(clusters):
     return first.to_stack(*others)
 
 
-def joined(samples):
+def joined(samples: Sequence[Any]) -> tuple[QTable, Any]:
     """Join the tables of samples (at least one), and their cutouts as far as all have some."""
     frame = samples[0].coord.frame.replicate_without_data()
     parts = []
@@ -107,7 +109,7 @@ def joined(samples):
     return table, stack
 
 
-def _same(a, b):
+def _same(a: Any, b: Any) -> bool:
     try:
         return bool(np.all(a == b))
     except (TypeError, ValueError):

@@ -1,13 +1,17 @@
 """Many galaxy clusters, stored by column: what flows through the whole package."""
 
 import copy
+import os
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import Column
+from astropy.table import Column, QTable, Table
 from astropy.utils.masked import Masked
+from numpy.typing import NDArray
 
 from szmass._io.files import naming
 from szmass._tables.columns import column_parts, with_few_digits
@@ -58,9 +62,24 @@ class ClusterSample:
     -----
     SzmassWarning
         Two clusters have names that mean the same, such as "A1" and "Abell 1".
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astropy.table import QTable
+    >>> from szmass import ClusterSample
+    >>> table = QTable({"name": ["A2142", "A85"], "z": [0.0894, 0.0555]})
+    >>> table["ra"], table["dec"] = [239.583, 10.460] * u.deg, [27.233, -9.303] * u.deg
+    >>> sample = ClusterSample.from_table(table)
+    >>> len(sample)
+    2
+    >>> sample["A85"]
+    <Cluster 'A85': ra = 10.4600 deg, dec = -9.3030 deg, redshift 0.0555>
+    >>> sample[sample.redshift > 0.06].names
+    array(['A2142'], dtype='<U5')
     """
 
-    def __init__(self, table, *, cutouts=None):
+    def __init__(self, table: Table, *, cutouts: Any = None) -> None:
         table = as_table(table)
         columns = dict(table.items())
         lost = [name for name in ("name", "coord") if name not in columns]
@@ -78,16 +97,16 @@ class ClusterSample:
     @classmethod
     def from_table(
         cls,
-        table,
+        table: Table,
         *,
-        name=None,
-        coord=None,
-        redshift=None,
-        frame=None,
-        columns=None,
-        units=None,
-        missing=None,
-    ):
+        name: str | None = None,
+        coord: str | tuple[str, str] | None = None,
+        redshift: str | None = None,
+        frame: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        units: Mapping[str, str | u.UnitBase] | None = None,
+        missing: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Make a sample of any table that has names, positions and redshifts.
 
         Parameters
@@ -169,7 +188,7 @@ class ClusterSample:
         return sample
 
     @classmethod
-    def _of(cls, table, cutouts, fields=None):
+    def _of(cls, table: QTable, cutouts: Any, fields: dict[str, Any] | None = None) -> Self:
         sample = cls.__new__(cls)
         sample.table = table
         sample._index = NameIndex(sample.names)
@@ -178,7 +197,7 @@ class ClusterSample:
         return sample
 
     @classmethod
-    def from_clusters(cls, clusters):
+    def from_clusters(cls, clusters: Cluster | Sequence[Cluster]) -> Self:
         """Make a sample of single clusters.
 
         Parameters
@@ -222,7 +241,7 @@ class ClusterSample:
         return cls(table_of(found), cutouts=stack_of(found))
 
     @classmethod
-    def concatenate(cls, samples):
+    def concatenate(cls, samples: Any) -> Self:
         """Join samples, one below the other; ``a + b`` is the same for two.
 
         Parameters
@@ -260,12 +279,12 @@ class ClusterSample:
         table, stack = joined(samples)
         return cls(table, cutouts=stack)
 
-    def __add__(self, other):
+    def __add__(self, other: object) -> Self:
         return (
             self.concatenate([self, other]) if isinstance(other, ClusterSample) else NotImplemented
         )
 
-    def sort_by(self, column, *, descending=False):
+    def sort_by(self, column: str, *, descending: bool = False) -> Self:
         """Sort the clusters; the cutouts go with them.
 
         Parameters
@@ -302,7 +321,14 @@ class ClusterSample:
         return self[np.argsort(-values if descending else values, kind="stable")]
 
     @classmethod
-    def read(cls, path, *, format=None, readme=None, **options):
+    def read(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        readme: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> Self:
         """Read a sample that `write` wrote, or any table.
 
         Parameters
@@ -345,7 +371,9 @@ class ClusterSample:
                 raise FileFormatError(f"{str(path)!r} has positions in {frame!r}: {err}") from err
         return sample
 
-    def write(self, path, *, overwrite=False, format=None):
+    def write(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, format: str | None = None
+    ) -> None:
         """Write the table; cutouts are written by themselves.
 
         Parameters
@@ -373,27 +401,27 @@ class ClusterSample:
         write_table(table, path, overwrite=overwrite, format=format)
 
     @property
-    def names(self):
+    def names(self) -> NDArray[np.str_]:
         """Names, an array of str."""
         return np.array(self.table["name"], dtype=str)
 
     @property
-    def coord(self):
+    def coord(self) -> SkyCoord:
         """Positions, a SkyCoord of shape (N,)."""
         return self.table["coord"]
 
     @property
-    def redshift(self):
+    def redshift(self) -> NDArray[np.float64]:
         """Redshifts, a float array with NaN where unknown."""
         return np.ma.filled(np.ma.asarray(self.table["redshift"], dtype=float), np.nan)
 
     @property
-    def meta(self):
+    def meta(self) -> dict[str, Any]:
         """What is known about the sample as a whole, a dict."""
         return self.table.meta
 
     @property
-    def cutouts(self):
+    def cutouts(self) -> Any:
         """The cutouts, a `~szmass.maps.CutoutStack` in the order of the clusters, or None.
 
         Cutouts that are set in another order are put in that of the clusters by name. They are
@@ -406,7 +434,7 @@ class ClusterSample:
         return self._cutouts
 
     @cutouts.setter
-    def cutouts(self, stack):
+    def cutouts(self, stack: Any) -> None:
         if stack is not None and len(check_kind(stack, "CutoutStack", "cutouts", "__len__")) != len(
             self
         ):
@@ -419,7 +447,7 @@ class ClusterSample:
             )
         self._attach(self._ordered(stack))
 
-    def _ordered(self, stack):
+    def _ordered(self, stack: Any) -> Any:
         """Maps in the order of the clusters."""
         if stack is None or not hasattr(stack, "coord"):
             return stack
@@ -427,7 +455,7 @@ class ClusterSample:
         return stack if np.array_equal(rows, np.arange(len(rows))) else stack[rows]
 
     @property
-    def fields(self):
+    def fields(self) -> dict[str, Any]:
         """Maps of other fields than Compton-y by name, a dict: mass, X-rays, galaxies of mocks.
 
         Each is a `~szmass.simulations.FieldStack`, in the order of the clusters as ``cutouts`` are.
@@ -437,7 +465,7 @@ class ClusterSample:
         return self._fields
 
     @fields.setter
-    def fields(self, stacks):
+    def fields(self, stacks: Mapping[str, Any]) -> None:
         for name, stack in stacks.items():
             if len(check_kind(stack, "FieldStack", "fields")) != len(self):
                 raise InvalidInputError(
@@ -447,10 +475,10 @@ class ClusterSample:
         self._fields = {name: self._ordered(stack) for name, stack in stacks.items()}
         self._fields_for = self.names
 
-    def _attach(self, stack):
-        self._cutouts, self._cut_for = stack, None if stack is None else self.names
+    def _attach(self, stack: Any) -> None:
+        self._cutouts, self._cut_for = stack, self.names
 
-    def attach_cutouts(self, ymap, **options):
+    def attach_cutouts(self, ymap: Any, **options: Any) -> Self:
         """Cut the surroundings of every cluster out of a map and keep them in ``cutouts``.
 
         Parameters
@@ -474,7 +502,7 @@ class ClusterSample:
         self.cutouts = ymap.cutouts(self.coord, names=self.names, **options)
         return self
 
-    def quantity(self, name):
+    def quantity(self, name: str) -> u.Quantity:
         """Give a measurement as a plain array with a unit.
 
         Parameters
@@ -505,14 +533,14 @@ class ClusterSample:
                 return u.Quantity(values, unit or u.dimensionless_unscaled, subok=True)
         raise InvalidInputError(f"The column {name!r} of the sample does not hold numbers.")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.table)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Cluster]:
         cutouts = self.cutouts
         return (self._cluster(row, cutouts) for row in range(len(self)))
 
-    def __getitem__(self, item):
+    def __getitem__(self, item: Any) -> Any:
         try:
             index = rows_of(item, len(self), self._names_index, "cluster", "sample")
         except UnknownNameError as err:
@@ -529,32 +557,32 @@ class ClusterSample:
         fields = {name: stack[index] for name, stack in self.fields.items()}
         return self._of(table, None if self.cutouts is None else self.cutouts[index], fields)
 
-    def _names_index(self):
+    def _names_index(self) -> NameIndex:
         if not np.array_equal(self._index.names, self.names):  # the table was edited
             self._index = NameIndex(self.names)
         return self._index
 
-    def _cluster(self, row, cutouts):
+    def _cluster(self, row: int, cutouts: Any) -> Cluster:
         values = {name: _value(self.table[name][row]) for name in self.table.colnames}
         known = {name: values.pop(name) for name in _KNOWN if name in values}
         cutout = None if cutouts is None else cutouts[row]
         return Cluster(**known, measurements=values, cutout=cutout)
 
-    def _summary(self):
+    def _summary(self) -> str:
         known = self.redshift[np.isfinite(self.redshift)]
         redshift = f"{known.min():.4g} to {known.max():.4g}" if len(known) else "none known"
         return f"{len(self)} clusters, redshift {redshift} ({len(self) - len(known)} unknown), " + (
             "no cutouts" if self._cutouts is None else "with cutouts"
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<ClusterSample: {self._summary()}; columns {', '.join(self.table.colnames)}>"
 
-    def __str__(self):
+    def __str__(self) -> str:
         """The rows, with four digits."""
         return "\n".join([repr(self), *with_few_digits(self.table).pformat()])
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         from szmass._utils import html as _html
 
         attached = f"<p>{_html.short(repr(self._cutouts))}</p>" if self._cutouts is not None else ""
@@ -564,7 +592,9 @@ class ClusterSample:
         return title + attached + _html.rows_of(self.table, [*first, *others])
 
 
-def as_sample(value, argument="sample"):
+def as_sample(
+    value: "ClusterSample | Cluster | Sequence[Cluster]", argument: str = "sample"
+) -> ClusterSample:
     """Give a sample for a sample, one cluster or a list of clusters.
 
     Parameters
@@ -584,12 +614,12 @@ def as_sample(value, argument="sample"):
     InvalidInputError
         It is something else.
     """
-    if as_clusters(value) is not None:
-        return ClusterSample.from_clusters(value)
+    if (clusters := as_clusters(value)) is not None:
+        return ClusterSample.from_clusters(clusters)
     return check_kind(value, "ClusterSample", argument)
 
 
-def _warn_of_alike(index):
+def _warn_of_alike(index: NameIndex) -> None:
     if alike := index.alike():
         warnings.warn(
             f"{alike} Remove all but one, or go on if they are different ones.",
@@ -598,7 +628,7 @@ def _warn_of_alike(index):
         )
 
 
-def _value(entry):
+def _value(entry: Any) -> Any:
     """Give one entry of a table as a plain value, None where masked."""
     if np.any(getattr(entry, "mask", False)):
         return None

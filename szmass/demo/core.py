@@ -23,7 +23,14 @@ from szmass.maps import ComptonMap, DepthMap, NoiseModel
 from szmass.physics.halos import theta500
 from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
 from szmass.plots import plot_gallery, plot_mass_comparison
-from szmass.plots.style import MICRO, Y_LABEL, draw_bars, new_figure, running_quantiles
+from szmass.plots.style import (
+    MICRO,
+    Y_LABEL,
+    draw_bars,
+    legend_above,
+    new_figure,
+    running_quantiles,
+)
 from szmass.results import masses_of, methods_of
 from szmass.simulations import (
     draw_clusters,
@@ -42,7 +49,7 @@ _MASS, _REDSHIFT = (1.5e14, 5e15) * u.solMass, (0.01, 1.0)
 # _PAINTED would hardly ever come out above it, nor those whose mean Y has less than _EXPECTED.
 _DETECTED, _PAINTED, _EXPECTED = 4.5, 2.5, 1.5
 
-# Of the figures. Fewer clusters have no quantiles worth drawing.
+# Fewer clusters have no quantiles worth drawing.
 _LEAST = 5
 _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0)
 # Points along each side of a cell of the picture of the sky.
@@ -362,12 +369,14 @@ def _draw_cutouts(sample):
 
 def _draw_masses(table, methods):
     """Draw the masses of each method against the true ones, in the column mass_true."""
-    fig = new_figure(None, (4.4 * len(methods), 4.0))
-    axes = fig.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
-    for ax, method in zip(axes, methods, strict=True):
+    columns = min(len(methods), 2)
+    rows = -(-len(methods) // columns)
+    fig = new_figure(None, (5.2 * columns, 4.6 * rows))
+    axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for ax in axes[len(methods) :]:
+        ax.remove()
+    for ax, method in zip(axes, methods, strict=False):
         plot_mass_comparison(table, "mass_true", method, ax=ax, density=False, median=True)
-    for ax in axes[1:]:
-        ax.get_legend().remove()
     known = [masses_of(table, method).mass / 1e14 for method in methods]
     axes[0].set_ylim(0.9 * np.nanmin(known), 1.1 * np.nanmax(known))
     return fig
@@ -401,5 +410,5 @@ def _draw_residuals(table, methods):
         xlim=(0, 0.85 if redshift.max() < 0.8 else 1.0),
     )
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, loc="upper left")
+        legend_above(ax, ncols=4)
     return fig

@@ -57,6 +57,19 @@ class ComptonMap(DescribedMap):
     sampling : Sampling or {"point", "window", "unknown"}, optional
         Whether pixels hold the value at their middle or the mean over them. Unknown ones are
         taken as means where it matters, and results say so.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass import ComptonMap
+    >>> y = np.zeros(12 * 64**2)
+    >>> ymap = ComptonMap.from_healpix(y, ordering="ring", frame="galactic", beam="10 arcmin")
+    >>> ymap
+    ComptonMap(nside=64, ordering='ring', frame='galactic', beam='10.0 arcmin')
+    >>> coma = SkyCoord(57.8, 88.0, unit="deg", frame="galactic")
+    >>> ymap.cutout(coma).data.shape
+    (96, 96)
     """
 
     def __init__(self, pixels, beam, meta, noise=None, sampling=None):

@@ -123,6 +123,23 @@ def crossmatch(
     Rows without a position (masked or NaN) never match by position. Rows without a name
     never match by name. Rows of the same name in one catalogue all match by it, and ``mode``
     chooses among them. Proper motions are ignored.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> from astropy.table import QTable
+    >>> from szmass.catalogs import crossmatch
+    >>> sz = QTable({"name": ["PSZ2 G115.25-72.07", "PSZ2 G044.20+48.66"]})
+    >>> sz["redshift"] = [0.0555, 0.0894]
+    >>> sz["coord"] = SkyCoord([115.254, 44.205], [-72.069, 48.656], unit="deg", frame="galactic")
+    >>> wl = QTable({"name": ["A2142", "A85"], "redshift": [0.091, 0.055]})
+    >>> wl["coord"] = SkyCoord([239.583, 10.460], [27.233, -9.303], unit="deg")
+    >>> pairs = crossmatch(sz, wl, radius="10 arcmin", delta_redshift=0.03, prefixes=("sz", "wl"))
+    >>> print(pairs["sz_name", "wl_name"])
+         sz_name       wl_name
+    ------------------ -------
+    PSZ2 G115.25-72.07     A85
+    PSZ2 G044.20+48.66   A2142
     """
     require_prefixes(prefixes, 2)
     if not (isinstance(unmatched, bool) or unmatched in ("a", "b")):
@@ -190,6 +207,22 @@ def crossmatch_many(catalogs, *, reference, mode="best", unmatched=True, columns
     ------
     InvalidInputError
         A key or an option is not known, or see `crossmatch`.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> from astropy.table import QTable
+    >>> from szmass.catalogs import crossmatch_many
+    >>> coord = SkyCoord([10.460, 239.583], [-9.303, 27.233], unit="deg")
+    >>> sz = QTable({"name": ["PSZ2 G115.25-72.07", "PSZ2 G044.20+48.66"], "coord": coord})
+    >>> wl = QTable({"name": ["A2142", "A85"], "coord": coord[::-1]})
+    >>> x = QTable({"name": ["J0041.8-0918"], "coord": coord[:1]})
+    >>> table = crossmatch_many({"sz": sz, "wl": wl, "x": x}, reference="sz")
+    >>> print(table["sz_name", "wl_name", "x_name"])
+         sz_name       wl_name    x_name
+    ------------------ ------- ------------
+    PSZ2 G115.25-72.07     A85 J0041.8-0918
+    PSZ2 G044.20+48.66   A2142           --
     """
     if not isinstance(catalogs, Mapping) or len(catalogs) < 2:
         raise InvalidInputError("'catalogs' must be a dict of at least two tables.")

@@ -72,6 +72,22 @@ class LensingTable(Catalog):
         Something that has to be said was not, or masses or errors are negative.
     InvalidUnitError
         A column has no unit or one that does not convert.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from szmass.catalogs import LensingTable
+    >>> mine = Table({"ID": ["A85", "A2142"], "z": [0.0555, 0.0894], "M200": [8.4, 14.3]})
+    >>> lensing = LensingTable(
+    ...     mine,
+    ...     columns={"name": "ID", "mass": "M200"},
+    ...     mass_definition="200c",
+    ...     cosmology="PSZ2",
+    ...     units={"mass": "1e14 solMass"},
+    ... )
+    >>> masses = lensing.masses(mass_definition="500c", cosmology="Planck18")
+    >>> print((masses["mass"] / 1e14).round(2))
+    [ 5.93 10.09] solMass
     """
 
     #: The masses, the preferred one first.
