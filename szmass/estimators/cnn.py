@@ -228,7 +228,7 @@ class CNNMass(NeedsDepth, NetworkMass):
             found = self._found(maps, sample.redshift[rows], rows, known)
             if isinstance(networks, DensityNetworks):
                 return networks.mean_log10_mass(found)
-            slope, *_ = networks.response(sample.redshift[rows])
+            slope, _, _ = networks.response(sample.redshift[rows])
             curve = self._curve(self._grid(), sample.redshift[rows])
             expected = slope[:, np.newaxis] * setup.expected_snr(*curve, known["depth"][rows])
             return np.array(
@@ -291,13 +291,13 @@ class CNNMass(NeedsDepth, NetworkMass):
         return networks.amplitude(data, redshift, **told, batch_size=self.batch_size)
 
     def _signal(self, setup, found, redshift, depth, centring):
-        """Amplitude in units of its noise, how deep that is, scatter, growth of noise, all (n,)."""
+        """What was found: amplitude in units of its noise, how deep that is, scatter, all (n,)."""
         networks = self._networks()
         if isinstance(networks, DensityNetworks):
             curve = self._curve(networks.mode(found)[:, np.newaxis], redshift)
             found = setup.expected_snr(*curve, depth)[:, 0]
-        slope, noise, shapes, growth = networks.response(redshift, centring)
-        return found / noise, depth * noise / slope, shapes, growth / noise
+        slope, noise, shapes = networks.response(redshift, centring)
+        return found / noise, depth * noise / slope, shapes
 
     def _log_likelihood(self, sample, known):
         """ln L (N, nodes), and what the networks find at the redshifts of the sample."""
@@ -314,12 +314,12 @@ class CNNMass(NeedsDepth, NetworkMass):
             same = np.equal(*np.clip([redshift, sample.redshift[rows]], *limits))
             central.update(zip(rows[same], found[same], strict=True))
             told = known["depth"][rows], known["centring"][rows]
-            snr, depth, shapes, growth = self._signal(setup, found, redshift, *told)
+            snr, depth, shapes = self._signal(setup, found, redshift, *told)
             # Filters of all sizes would find the same.
             snrs = np.repeat(snr[:, np.newaxis], len(SIZES), axis=1)[..., np.newaxis]
             scatter = np.hypot(sigma_lny, shapes)
             log_l = marginal_log_likelihood(
-                Reduced(snrs, root, depth, growth=growth), *self._curve(grid, redshift), scatter
+                Reduced(snrs, root, depth), *self._curve(grid, redshift), scatter
             )
             # Of the signal found, and not relative to none: networks do not weigh redshifts.
             return log_l - 0.5 * snr[:, np.newaxis] ** 2

@@ -137,10 +137,10 @@ class Members:
 
         Returns
         -------
-        slope, noise, shapes, growth : ndarray
+        slope, noise, shapes : ndarray
             Shape (N,): of a true amplitude nu, ``slope * nu`` is found on average, with the
-            variance ``noise**2 + growth * slope * nu`` and a scatter of ln nu of ``shapes``, for
-            profiles, shapes, substructure and neighbours.
+            standard deviation ``noise`` and a scatter of ln nu of ``shapes``, for profiles, shapes,
+            substructure and neighbours.
         """
         return self._response.at(redshift, centring)
 

@@ -34,9 +34,9 @@ class AmplitudeNetworks(Members):
     card : ModelCard
         What the networks are.
     arrays : dict of str to `~numpy.ndarray`
-        Weights named ``member-0/layer/weight``; ``response/values``, ``response/factors`` and
-        ``response/growth``, ``range/low`` and ``range/high`` of what networks are told, and the
-        arrays of a `DomainScore` as ``domain/...``, if there are any.
+        Weights named ``member-0/layer/weight``; ``response/values`` and ``response/factors``,
+        ``range/low`` and ``range/high`` of what networks are told, and the arrays of a
+        `DomainScore` as ``domain/...``, if there are any.
 
     Attributes
     ----------

@@ -5,7 +5,6 @@ import dataclasses
 import astropy.units as u
 import numpy as np
 import pytest
-from scipy.special import logsumexp
 
 from szmass.estimators import (
     ESTIMATORS,
@@ -18,8 +17,6 @@ from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.exceptions import CardMismatchError, InvalidInputError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, NoiseModel, Sampling
 from szmass.networks import Recipe, load_networks, shipped_card
-from szmass.physics.halos import theta500
-from szmass.physics.scaling import get_scaling_relation, y_to_arcmin2
 from szmass.results import MassFlag
 from szmass.simulations import Observation, draw_flat, from_masses, simulate
 
@@ -73,41 +70,6 @@ def test_what_the_scatter_is_said_to_be_is_in_the_errors(cnn, mocks):
     assert table.meta["relation"] == "planck2015"
     with pytest.raises(InvalidInputError, match="'sigma_lny' must be >= 0"):
         CNNMass(sigma_lny=-0.1).predict(mocks[:1])
-
-
-def test_likelihood_is_that_of_the_response(mocks):
-    # Written out for single masses: found amplitudes are normal about slope * nu, with a variance
-    # of noise^2 + growth * slope * nu, and ln nu is normal about that of the mass.
-    some, networks = mocks[:5], load_networks()
-    values, factors = networks._response.values, networks._response.factors
-    networks._response = type(networks._response)(values, factors, [0.1, 0.2, 0.3, 0.4])
-    estimator = CNNMass(weights=networks, noise=NOISE, centring=1 * u.arcmin, sigma_lny=0.15)
-    grid, log_l = estimator.log_likelihood(some)
-    found = networks.amplitude(
-        some.cutouts.data, some.redshift, noise=NOISE, depth=np.ones(5), centring=1.0
-    )
-    slope, noise, shapes, growth = networks.response(some.redshift, 1.0)
-    assert np.all(growth > 0.1)
-    scatter = np.hypot(0.15, shapes)
-    relation = get_scaling_relation("planck2015")
-    x = np.linspace(-8, 8, 4001)
-    rows, top, differences = np.arange(5), log_l.argmax(axis=1), []
-    for nodes in (top - 12, top, top + 12):
-        mass = 10 ** grid[nodes] * u.solMass
-        options = {"one_minus_b": 0.8, "cosmology": "PSZ2"}
-        y500 = y_to_arcmin2(
-            relation.y500(mass, some.redshift, **options), some.redshift, cosmology="PSZ2"
-        )
-        size = theta500(0.8 * mass, some.redshift, cosmology="PSZ2")
-        error = NOISE.sigma_y500(size, profile="arnaud2010")
-        mean = (slope * (y500 / error).to_value(""))[:, np.newaxis] * np.exp(np.outer(scatter, x))
-        variance = noise[:, np.newaxis] ** 2 + growth[:, np.newaxis] * mean
-        square = (found[:, np.newaxis] - mean) ** 2 / variance
-        expected = logsumexp(-0.5 * (square + np.log(variance) + x**2), axis=1)
-        differences.append(log_l[rows, nodes] - expected)
-    drops = log_l[rows, top] - [log_l[rows, top - 12], log_l[rows, top + 12]]
-    assert np.all((drops > 0.3) & (drops < 9))
-    np.testing.assert_allclose(np.ptp(differences, axis=0), 0, atol=5e-3)
 
 
 def test_the_prior_can_be_exchanged(cnn):

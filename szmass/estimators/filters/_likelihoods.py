@@ -80,8 +80,7 @@ class Reduced:
     ``data`` (N, S, 1 or 3): signal-to-noise ratio; projections on two components. ``noise`` (N or
     1, S, 1 or 6): ln(1 / sigma) at depth 1; products of mean and components; products of components
     (11, 22, 12). ``depth`` (N,): factors of the noise. ``signals`` (N, K) and ``displaced`` (N, S,
-    K): integrals over the position from `DisplacedBank`, or None. ``growth`` (N,): variance of the
-    noise that comes with each unit of signal, beside 1, or None.
+    K): integrals over the position from `DisplacedBank`, or None.
     """
 
     data: np.ndarray
@@ -89,7 +88,6 @@ class Reduced:
     depth: np.ndarray
     signals: np.ndarray | None = None
     displaced: np.ndarray | None = None
-    growth: np.ndarray | None = None
 
     @classmethod
     def of(cls, measured, depth, signals=None, displaced=None):
@@ -105,10 +103,9 @@ class Reduced:
 
     def __getitem__(self, rows):
         noise = self.noise if len(self.noise) == 1 else self.noise[rows]
-        more = (
-            None if array is None else array[rows]
-            for array in (self.signals, self.displaced, self.growth)
-        )
+        more = (None, None)
+        if self.displaced is not None:
+            more = self.signals[rows], self.displaced[rows]
         return Reduced(self.data[rows], noise, self.depth[rows], *more)
 
 
@@ -145,10 +142,6 @@ def _at_nodes(reduced, theta, y500, x):
         )
     if reduced.displaced is not None:
         total += _at_signals(reduced.signals, at_sizes(reduced.displaced, theta), signal)
-    if reduced.growth is not None:
-        # Still relative to no signal, and the same to the bit where nothing grows.
-        more = reduced.growth[:, np.newaxis, np.newaxis] * signal
-        total = (total + 0.5 * more * data[..., 0] ** 2) / (1 + more) - 0.5 * np.log1p(more)
     return total
 
 
