@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from szmass._tables.samples import cutout_rows
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
-from szmass.exceptions import InvalidInputError
+from szmass.exceptions import CardMismatchError, InvalidInputError
 from szmass.maps import aperture_photometry
 from szmass.morphology._images import LARGEST
 from szmass.morphology.core import measure_morphology
@@ -19,7 +19,15 @@ from szmass.morphology.flags import MorphologyFlag, StateFlag
 from szmass.morphology.states import STATE_PARAMETERS
 from szmass.physics.halos import theta500
 
-__all__ = ["XRAY_RING", "StateImages", "StateMeasurement", "measure_for_states", "see_for_states"]
+__all__ = [
+    "TOLD_FROM",
+    "XRAY_RING",
+    "StateImages",
+    "StateMeasurement",
+    "check_images",
+    "measure_for_states",
+    "see_for_states",
+]
 
 #: Inner and outer radius [R500] of the ring that the background of X-rays is taken from.
 XRAY_RING = (1.2, 1.5)
@@ -119,6 +127,43 @@ def measure_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands
         unknown = np.isnan(snr[band]) & ((flag & StateFlag.NO_IMAGE) == 0)
         flag[unknown] |= StateFlag.NOT_MEASURED  # it is left out
     return StateMeasurement(table, snr, flag)
+
+
+def check_images(stack, what, beam_arcmin, pixel_arcmin):
+    """Refuse cutouts, or images of another field, of another beam or other pixels.
+
+    Parameters
+    ----------
+    stack : `~szmass.maps.CutoutStack` or `~szmass.simulations.FieldStack`
+        The cutouts.
+    what : str
+        What is made for them, in words.
+    beam_arcmin, pixel_arcmin : float
+        What it is made for.
+
+    Raises
+    ------
+    CardMismatchError
+        The beam is not known or differs by more than a tenth, or pixels by more than a third.
+    """
+    if stack.beam is None:
+        raise CardMismatchError(
+            f"The {what} are for a beam of {beam_arcmin:.3g} arcmin. That of the cutouts is not "
+            "known: open the map with ComptonMap.read(..., beam=10 * u.arcmin)."
+        )
+    beam = stack.beam.to_value(u.arcmin)
+    pixel = stack.geometry.pixel_scale
+    pixel = pixel.to_value(u.arcmin) if pixel.unit.is_equivalent(u.arcmin) else np.nan
+    for name, own, made, most in (
+        ("a beam", beam, beam_arcmin, 0.1),
+        ("pixels", pixel, pixel_arcmin, 1 / 3),
+    ):
+        if not abs(own / made - 1) <= most:
+            raise CardMismatchError(
+                f"The {what} are for {name} of {made:.3g} arcmin. The cutouts have {own:.3g} "
+                "arcmin. Take others, or train some on mocks of such cutouts (StateFits.train, "
+                "train_state_networks)."
+            )
 
 
 class StateImages(NamedTuple):

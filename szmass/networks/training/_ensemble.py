@@ -74,7 +74,7 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
 
 
 def rounded_members(members, folder):
-    """Weights of so many trained members, as they ship: half as large. All that follows sees these."""
+    """Weights of trained members, as they ship: half as large. All that follows sees these."""
     return {
         f"member-{number}/{name}": array.astype(np.float16)
         for number in range(members)
