@@ -6,6 +6,7 @@ dynamical state from such tables. Estimators of the state stand behind one contr
 `StateEstimator`: `MorphologyState` has fits that ship with szmass.
 """
 
+from szmass.morphology.cnn_state import CNNState, train_state_networks
 from szmass.morphology.combined import combine_morphology
 from szmass.morphology.core import MORPHOLOGY_COLUMNS, measure_morphology
 from szmass.morphology.definitions import (
@@ -14,6 +15,7 @@ from szmass.morphology.definitions import (
     get_morphology_preset,
 )
 from szmass.morphology.flags import MorphologyFlag, StateFlag
+from szmass.morphology.map_states import MapState
 from szmass.morphology.morphology_state import MorphologyState
 from szmass.morphology.state_estimators import (
     STATE_COLUMNS,
@@ -24,7 +26,9 @@ from szmass.morphology.state_estimators import (
     get_state_estimator,
 )
 from szmass.morphology.state_fits import StateFits
+from szmass.morphology.state_measurement import see_for_states
 from szmass.morphology.states import STATE_PARAMETERS, StateRegression
+from szmass.morphology.xray_images import read_xray_images
 
 __all__ = [
     "MORPHOLOGY_COLUMNS",
@@ -32,6 +36,8 @@ __all__ = [
     "STATE_COLUMNS",
     "STATE_ESTIMATORS",
     "STATE_PARAMETERS",
+    "CNNState",
+    "MapState",
     "MorphologyDefinition",
     "MorphologyFlag",
     "MorphologyState",
@@ -45,4 +51,7 @@ __all__ = [
     "get_morphology_preset",
     "get_state_estimator",
     "measure_morphology",
+    "read_xray_images",
+    "see_for_states",
+    "train_state_networks",
 ]

@@ -29,7 +29,7 @@ from szmass.networks.saliency import SaliencyStack, occlusion_map, stack_salienc
 from szmass.networks.shipped import load_networks, shipped_card
 from szmass.networks.states import StateNetworks, state_metrics
 from szmass.networks.training.core import make_training_data, train
-from szmass.networks.training.states import fit_state_networks
+from szmass.networks.training.states import StateExamples, fit_state_networks
 
 __all__ = [
     "ARCHITECTURES",
@@ -41,6 +41,7 @@ __all__ = [
     "ModelCard",
     "Recipe",
     "SaliencyStack",
+    "StateExamples",
     "StateNetworks",
     "WeightsFile",
     "amplitude_head",

@@ -11,6 +11,8 @@ from szmass.networks._members import AT_ONCE, Members
 __all__ = ["StateNetworks", "state_metrics"]
 
 _NODES = 321
+# From here the context is of sizes and signal-to-noise ratios, not of the cluster.
+_SIZE = 3
 # Knots are signal-to-noise ratios, the level is that of the redshift.
 _SCALE = Scale(np.log([1.5, 5.0, 15.0, 50.0]), 0.0, 0.25, 0.0)
 
@@ -138,7 +140,18 @@ class StateNetworks(Members):
         return self.calibrated(self.from_planes(planes, context, definition), context, definition)
 
     def from_planes(self, planes, context, definition):
-        """Give densities before calibration; all is as for `log_density`."""
+        """Give densities before calibration.
+
+        Parameters
+        ----------
+        planes, context, definition
+            As for `log_density`.
+
+        Returns
+        -------
+        ndarray
+            As `log_density` gives it.
+        """
         grid, which = self.grid(definition), self.definitions.index(definition)
         context = np.clip(context, self._low, self._high).astype(np.float32)
 
@@ -153,8 +166,37 @@ class StateNetworks(Members):
 
         return in_pieces(averaged, AT_ONCE, planes, context)
 
+    def beyond(self, context):
+        """Say for which clusters signal-to-noise ratios or sizes are beyond those of the training.
+
+        Parameters
+        ----------
+        context : ndarray
+            Numbers that go with the planes, shape (N, 4 + 2 B).
+
+        Returns
+        -------
+        ndarray of bool
+            Shape (N,).
+        """
+        told = context[:, _SIZE:]
+        return ((told < self._low[_SIZE:]) | (told > self._high[_SIZE:])).any(axis=1)
+
     def calibrated(self, log_density, context, definition):
-        """Recalibrate densities that `from_planes` gave; all is as for `log_density`."""
+        """Recalibrate densities.
+
+        Parameters
+        ----------
+        log_density : ndarray
+            What `from_planes` gave.
+        context, definition
+            As for `log_density`.
+
+        Returns
+        -------
+        ndarray
+            As `log_density` gives it.
+        """
         told = self._signal_and_level(context)
         return self._calibrations[definition].apply(log_density, self.grid(definition), *told)
 

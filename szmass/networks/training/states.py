@@ -20,7 +20,7 @@ from szmass.networks.training._fit import compiled, fit_network, seed_everything
 from szmass.physics import get_dynamical_state
 from szmass.version import __version__
 
-__all__ = ["StateImages", "fit_state_networks"]
+__all__ = ["StateExamples", "fit_state_networks"]
 
 _ARCHITECTURE = "state_cnn"
 # Parts for training, and for validation and calibration; the rest is for the test.
@@ -32,7 +32,7 @@ _ROOM, _STEP = 0.1, 0.05
 
 
 @dataclasses.dataclass(frozen=True)
-class StateImages:
+class StateExamples:
     """What networks of states learn from: images, and the states of their clusters.
 
     Parameters
@@ -55,7 +55,7 @@ class StateImages:
 
     def __getitem__(self, rows):
         truth = {name: values[rows] for name, values in self.truth.items()}
-        return StateImages(self.planes[rows], self.context[rows], self.told[rows], truth)
+        return StateExamples(self.planes[rows], self.context[rows], self.told[rows], truth)
 
     def without(self, taken):
         """Take bands (N, B) away where another one is left."""
@@ -97,7 +97,7 @@ def fit_state_networks(
 
     Parameters
     ----------
-    images : StateImages
+    images : StateExamples
         Clusters in any order, whose images tell something each: eight of ten are for training, one
         for validation and calibration, one for the test in the card.
     folder : path-like
