@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from scipy.special import erf
+from scipy.special import erf, expit
 
 from szmass._utils.pieces import row_products
 from szmass.exceptions import FileFormatError
@@ -155,7 +155,7 @@ def _mixture(layers, name, x, limits, components):
     low, high = limits
     start = np.linspace(-1.5, 1.5, components).astype(np.float32)
     weights = x[:, 0] - np.logaddexp.reduce(x[:, 0], axis=-1, keepdims=True)
-    means = low + (high - low) * (1.1 / (1 + np.exp(-x[:, 1] - start)) - 0.05)
+    means = low + (high - low) * (1.1 * expit(x[:, 1] + start) - 0.05)
     sigmas = 0.01 + 0.25 * np.logaddexp(0, x[:, 2] - 1)
     return np.stack([weights, means, sigmas], axis=1)
 

@@ -1,5 +1,7 @@
 """Ensembles of networks that give densities of numbers of the dynamical state."""
 
+import itertools
+
 import numpy as np
 
 from szmass._utils.pieces import in_pieces
@@ -29,9 +31,9 @@ class StateNetworks(Members):
         What the networks are. Options of the architecture name ``bands`` and, by definition of the
         state, ``ranges`` of log10 of its number.
     arrays : dict of str to `~numpy.ndarray`
-        Weights named ``member-0/layer/weight``; ``calibration/<definition>``, ``range/low`` and
-        ``range/high`` of the context of the training, and what the prior is made of as
-        ``prior/...``.
+        Weights named ``member-0/layer/weight``; ``calibration/<definition>/<bands>``,
+        ``range/low`` and ``range/high`` of the context of the training, and what the prior is made
+        of as ``prior/...``.
 
     Attributes
     ----------
@@ -68,16 +70,15 @@ class StateNetworks(Members):
             )
         self.bands, self.definitions, self._ranges = tuple(bands), tuple(ranges), ranges
         self.prior = groups["prior"]
-        if unknown := groups["calibration"].keys() - ranges.keys():
+        known = {f"{name}/{bands}" for name in ranges for bands in _patterns(self.bands)}
+        fitted = groups["calibration"]
+        if unknown := fitted.keys() - known:
             raise FileFormatError(f"The calibration is of {min(unknown)!r}, and no density is.")
         self._calibrations = {
-            name: Calibration.from_arrays(
-                {"coefficients": groups["calibration"][name]}
-                if name in groups["calibration"]
-                else {},
-                _SCALE,
+            key: Calibration.from_arrays(
+                {"coefficients": fitted[key]} if key in fitted else {}, _SCALE
             )
-            for name in ranges
+            for key in known
         }
         number = len(state_context(bands))
         everything = np.full(number, np.inf)
@@ -197,8 +198,30 @@ class StateNetworks(Members):
         ndarray
             As `log_density` gives it.
         """
-        told = self._signal_and_level(context)
-        return self._calibrations[definition].apply(log_density, self.grid(definition), *told)
+        grid, result = self.grid(definition), np.array(log_density, dtype=float)
+        signal, level = self._signal_and_level(context)
+        seen = self.bands_seen(context)
+        for bands in np.unique(seen):
+            rows = seen == bands
+            calibration = self._calibrations[f"{definition}/{bands}"]
+            result[rows] = calibration.apply(result[rows], grid, signal[rows], level[rows])
+        return result
+
+    def bands_seen(self, context):
+        """Give the bands in which each cluster is seen.
+
+        Parameters
+        ----------
+        context : ndarray
+            Numbers that go with the planes, shape (N, 4 + 2 B).
+
+        Returns
+        -------
+        ndarray of str
+            Their names in one word, such as "yX", shape (N,).
+        """
+        told = np.asarray(context)[:, 4 : 4 + len(self.bands)] > 0
+        return np.array(["".join(np.compress(row, self.bands)) for row in told])
 
     def fit_calibration(self, log_density, context, definition, truth):
         """Fit the calibration of a definition.
@@ -206,7 +229,8 @@ class StateNetworks(Members):
         Parameters
         ----------
         log_density : ndarray
-            What `from_planes` gave for clusters that the networks have not seen.
+            What `from_planes` gave for clusters that the networks have not seen, all in the same
+            bands.
         context : ndarray
             Numbers that go with their images.
         definition : str
@@ -217,7 +241,7 @@ class StateNetworks(Members):
         Returns
         -------
         ndarray
-            Coefficients, the array ``calibration/<definition>``.
+            Coefficients, the array ``calibration/<definition>/<bands>``.
         """
         told = self._signal_and_level(context)
         grid = self.grid(definition)
@@ -273,6 +297,12 @@ class StateNetworks(Members):
             np.broadcast_to(value, len(log_density)), _cumulated(log_density, grid), strict=True
         )
         return np.array([np.interp(v, grid, row) for v, row in rows])
+
+
+def _patterns(bands):
+    """Bands that a cluster may be seen in, their names in one word."""
+    some = [itertools.combinations(bands, number) for number in range(1, len(bands) + 1)]
+    return ["".join(names) for names in itertools.chain(*some)]
 
 
 def _cumulated(log_density, grid):

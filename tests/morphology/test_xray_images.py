@@ -8,14 +8,11 @@ from astropy.io import fits
 from astropy.nddata import NDData
 from astropy.table import QTable
 from astropy.wcs import WCS
-from click.testing import CliRunner
 
 from szmass import ClusterSample
-from szmass._tables.files import read_table
-from szmass.cli import main
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry
-from szmass.morphology import StateFlag, read_xray_images
+from szmass.morphology import read_xray_images
 
 GRID = CutoutGeometry((41, 41), 12 * u.arcsec)
 PLACE = SkyCoord(150.0, 2.0, unit="deg")

@@ -1,6 +1,7 @@
 """Training of networks that give densities of numbers of the dynamical state."""
 
 import dataclasses
+import itertools
 import json
 
 import astropy.units as u
@@ -25,6 +26,8 @@ __all__ = ["StateExamples", "fit_state_networks"]
 _ARCHITECTURE = "state_cnn"
 # Parts for training, and for validation and calibration; the rest is for the test.
 _TRAINING, _VALIDATION = 0.8, 0.1
+# Clusters that a calibration is fitted to.
+_FEWEST = 50
 # How often a band is taken away in training where there is another one.
 _TAKEN = 0.15
 # Room about the numbers of the training, and steps of the ends of densities [dex].
@@ -208,18 +211,15 @@ def fit_state_networks(
     arrays |= {f"prior/{key}": array for key, array in (prior or {}).items()}
     arrays |= {"range/low": images.context.min(axis=0), "range/high": images.context.max(axis=0)}
     networks = StateNetworks(card, arrays)
-    seen = [validation.without(np.zeros_like(validation.told))]
-    if len(bands) > 1:
-        one = np.eye(len(bands), dtype=bool)
-        seen += [validation.without(np.broadcast_to(row, validation.told.shape)) for row in one]
-    for definition in networks.definitions:
-        found = [networks.from_planes(s.planes, s.context, definition) for s in seen]
-        arrays[f"calibration/{definition}"] = networks.fit_calibration(
-            np.concatenate(found),
-            np.concatenate([s.context for s in seen]),
-            definition,
-            np.concatenate([s.truth[definition] for s in seen]),
-        )
+    for pattern in itertools.product([False, True], repeat=len(bands)):
+        seen = validation.without(~np.broadcast_to(pattern, validation.told.shape))
+        seen = seen[(seen.told == pattern).all(axis=1)]
+        if len(seen) < _FEWEST:
+            continue
+        for definition in networks.definitions:
+            found = networks.from_planes(seen.planes, seen.context, definition)
+            fit = networks.fit_calibration(found, seen.context, definition, seen.truth[definition])
+            arrays[f"calibration/{definition}/{networks.bands_seen(seen.context)[0]}"] = fit
     networks = StateNetworks(card, arrays)
     write_ensemble(
         folder, card, arrays, {n: _test(networks, test, n) for n in networks.definitions}
