@@ -6,6 +6,7 @@ in a file of its own; other packages add theirs through the entry-point group
 """
 
 from szmass.estimators.cnn import CNNMass
+from szmass.estimators.contract import Estimator, find_estimator
 from szmass.estimators.core import ESTIMATORS, MassEstimator, estimate_masses, register_estimator
 from szmass.estimators.deandres2022 import DeAndres2022
 from szmass.estimators.lensing import LensingMass
@@ -19,6 +20,7 @@ __all__ = [
     "ESTIMATORS",
     "CNNMass",
     "DeAndres2022",
+    "Estimator",
     "LensingMass",
     "LikelihoodMass",
     "MassEstimator",
@@ -27,5 +29,6 @@ __all__ = [
     "ScalingRelationMass",
     "estimate_in_pieces",
     "estimate_masses",
+    "find_estimator",
     "register_estimator",
 ]

@@ -5,12 +5,7 @@ from collections import Counter
 
 import numpy as np
 
-from szmass.exceptions import (
-    InvalidInputError,
-    MixedScalesWarning,
-    SzmassWarning,
-    UnweighedClustersWarning,
-)
+from szmass.exceptions import MixedScalesWarning, SzmassWarning, UnweighedClustersWarning
 from szmass.physics.checks import MASS_RANGE
 from szmass.results import MassFlag, masses_of, methods_of
 
@@ -22,39 +17,23 @@ _LARGEST_Y = 0.01
 _USUAL = (1e13, 1e16)
 
 
-def missing_inputs(sample, needs, redshift_range, label):
-    """Flags (N,) of what single clusters lack; InvalidInputError where the whole sample lacks it.
-
-    ``needs`` are words of `MassEstimator.requires`, ``label`` names the estimator in messages.
-    """
+def lacking(sample, need, redshift_range):
+    """Flags (N,) of clusters that lack an input; ``need`` is a word of `MassEstimator.requires`."""
     flag = np.zeros(len(sample), dtype=int)
-    for need in sorted(needs):
-        if need == "redshift":
-            known, (low, high) = np.isfinite(sample.redshift), redshift_range
-            flag[~known] |= MassFlag.NO_REDSHIFT
-            outside = known & ~((sample.redshift >= low) & (sample.redshift <= high))
-            flag[outside] |= MassFlag.REDSHIFT_OUT_OF_RANGE
-        elif need in ("cutout", "complete_cutout"):
-            if sample.cutouts is None:
-                raise InvalidInputError(
-                    f"{label} needs cutouts and the sample has none: call "
-                    "sample.attach_cutouts(compton_map) first."
-                )
-            covered, complete, plausible = _pixels(sample.cutouts)
-            flag[~covered] |= MassFlag.NO_CUTOUT
-            # No method was made for such pixels: they are not weighed.
-            flag[~plausible] |= MassFlag.IMPLAUSIBLE | MassFlag.EXTRAPOLATED
-            if need == "complete_cutout":
-                flag[covered & ~complete] |= MassFlag.INCOMPLETE_CUTOUT
-        else:
-            if need not in sample.table.colnames:
-                raise InvalidInputError(
-                    f"{label} needs {need!r}, and the sample has no column {need!r}. Say which one "
-                    f"of the table holds it, for instance columns={{{need!r}: 'name in the table'}}"
-                    ", add it, or leave this estimator "
-                    f"out. The sample has {', '.join(sample.table.colnames)}."
-                )
-            flag[~np.isfinite(sample.quantity(need).value)] |= MassFlag.NO_MEASUREMENT
+    if need == "redshift":
+        known, (low, high) = np.isfinite(sample.redshift), redshift_range
+        flag[~known] |= MassFlag.NO_REDSHIFT
+        outside = known & ~((sample.redshift >= low) & (sample.redshift <= high))
+        flag[outside] |= MassFlag.REDSHIFT_OUT_OF_RANGE
+    elif need in ("cutout", "complete_cutout"):
+        covered, complete, plausible = _pixels(sample.cutouts)
+        flag[~covered] |= MassFlag.NO_CUTOUT
+        # No method was made for such pixels: they are not weighed.
+        flag[~plausible] |= MassFlag.IMPLAUSIBLE | MassFlag.EXTRAPOLATED
+        if need == "complete_cutout":
+            flag[covered & ~complete] |= MassFlag.INCOMPLETE_CUTOUT
+    else:
+        flag[~np.isfinite(sample.quantity(need).value)] |= MassFlag.NO_MEASUREMENT
     return flag
 
 

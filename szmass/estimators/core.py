@@ -1,14 +1,11 @@
-"""The contract of every estimator, the register of them, and how several are run at once."""
+"""The contract of estimators of masses, the register of them, and how several are run at once."""
 
-import inspect
 import warnings
 import zlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sized
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import PurePath
 
 import astropy.units as u
 import numpy as np
@@ -18,11 +15,12 @@ from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
 from szmass.estimators._conditions import (
     flag_beyond_bounds,
-    missing_inputs,
+    lacking,
     warn_of_failure,
     warn_of_mixed_scales,
     warn_of_unweighed,
 )
+from szmass.estimators.contract import Estimator, find_estimator
 from szmass.exceptions import InvalidInputError, SzmassWarning
 from szmass.results import (
     LogMassPosterior,
@@ -34,7 +32,6 @@ from szmass.results import (
     rescale_masses,
     side_by_side,
 )
-from szmass.version import __version__
 
 __all__ = [
     "ESTIMATORS",
@@ -53,7 +50,7 @@ ESTIMATORS = Registry("estimator", entry_point_group="szmass.estimators")
 KINDS = ("network", "relation", "filter", "likelihood", "lensing", "other")
 
 
-class MassEstimator(ABC):
+class MassEstimator(Estimator):
     """A way to weigh clusters.
 
     A sub-class sets the class attributes, takes its options as keyword-only
@@ -65,16 +62,6 @@ class MassEstimator(ABC):
     say it instead.
     """
 
-    #: Unique name, as on the command line.
-    tag = None
-    #: One line for lists.
-    description = ""
-    #: What a cluster must have: ``"redshift"``, ``"cutout"``, ``"complete_cutout"`` (wholly
-    #: inside the map), or the name of a measurement such as ``"y5r500"``.
-    requires = frozenset()
-    #: Lowest and highest redshift that it may weigh, where it needs one: nearer, velocities hide
-    #: the distance; beyond, a number stands for "not known".
-    redshift_range = (0.001, 5.0)
     #: Definition of the masses that come out.
     mass_definition = "500c"
     #: What it is, one of `KINDS`.
@@ -87,13 +74,6 @@ class MassEstimator(ABC):
     point_estimate = ""
     #: Whether `_weigh` gives a posterior with its masses, so that `predict_posterior` can.
     gives_posterior = False
-    #: How many clusters `_weigh` is given at a time, None for all; it bounds the memory that is
-    #: taken and changes no number.
-    at_a_time = None
-    #: ADS bibcodes of the papers to cite.
-    references = ()
-    #: Packages to cite, beside szmass and astropy.
-    software = ("numpy", "scipy")
     #: Whether its first use fetches files from a server.
     downloads = False
 
@@ -113,31 +93,12 @@ class MassEstimator(ABC):
             `MassEstimates.of_posterior <szmass.results.MassEstimates.of_posterior>`.
         """
 
+    def _lacking(self, sample, need):
+        return lacking(sample, need, self.redshift_range)
+
     def _grid(self):
         """Grid of log10 M of a posterior in which no cluster could be weighed."""
         return np.linspace(13.0, 16.0, 301)
-
-    @property
-    def needs(self):
-        """What a cluster must have under the present options, in words of `requires`."""
-        return frozenset(self.requires)
-
-    def _extra_meta(self, sample):
-        """Give what `predict` adds to ``meta``: cosmology, digest of a model card, ..."""
-        return {}
-
-    @property
-    def options(self):
-        """Options of this estimator by name."""
-        names = inspect.signature(type(self)).parameters
-        return {name: getattr(self, name) for name in names}
-
-    def __repr__(self):
-        return self._described(repr)
-
-    def _described(self, show):
-        options = ", ".join(f"{name}={show(value)}" for name, value in self.options.items())
-        return f"{type(self).__name__}({options})"
 
     def predict(self, sample):
         """Weigh the clusters of a sample.
@@ -196,19 +157,9 @@ class MassEstimator(ABC):
 
     def _estimate(self, sample, keep=False):
         """Estimates of all clusters; with the posterior only if it is to be kept."""
-        flag = self._missing(sample)
-        estimates = MassEstimates.unknown(flag)
-        rows, parts, places = np.flatnonzero(flag == 0), [], []
-        pieces, whole = self._pieces(rows), len(rows) == len(sample)
-        for piece in pieces:
-            place = piece if whole else rows[piece]
-            part = sample if whole and len(pieces) == 1 else sample[place]
-            found = self._weigh(part)
-            if not isinstance(found, MassEstimates) or len(found.mass) != len(part):
-                raise InvalidInputError(
-                    f"The estimator {self.tag!r} must give MassEstimates of {len(part)} clusters. "
-                    f"Received: {getattr(found, 'mass', found)!r:.80}"
-                )
+        estimates = MassEstimates.unknown(self._missing(sample))
+        parts, places = [], []
+        for place, found in self._answers(sample, estimates, self._weigh):
             flag_beyond_bounds(found)
             estimates.put(place, found)
             if keep:
@@ -229,20 +180,10 @@ class MassEstimator(ABC):
         )
         return estimates
 
-    def _pieces(self, rows):
-        """Slices of so many rows as are dealt with at a time."""
-        step = self.at_a_time or max(len(rows), 1)
-        return [slice(start, start + step) for start in range(0, len(rows), step)]
-
     def _to_table(self, sample, estimates):
         known = estimates.posterior
         meta = self._meta(sample) if known is None else known.meta
         return estimates.to_table(sample.names, sample.redshift, self.tag, meta)
-
-    def _missing(self, sample):
-        """Flags of what clusters lack; an error where the sample lacks it as a whole."""
-        label = f"The estimator {self.tag!r}"
-        return missing_inputs(sample, self.needs, self.redshift_range, label)
 
     def _check(self, sample):
         """Raise what is wrong with options or a whole input, before any cluster is weighed."""
@@ -253,32 +194,16 @@ class MassEstimator(ABC):
             if self.gives_posterior:
                 self._grid()
 
-    def _meta(self, sample):
-        extra = self._extra_meta(sample)
+    def _family_meta(self, sample):
         looks_at_map = sample.cutouts is not None and any("cutout" in n for n in self.needs)
         return {
-            "method": self.tag,
-            "estimator": self._described(_named),
             "kind": self.kind,
             "mass_definition": self.mass_definition,
             "mass_scale": self.mass_scale,
             "errors_hold": list(self.errors_hold),
             "point_estimate": self.point_estimate,
-            "references": list(self.references),
-            "software": list(self.software),
             **({"map": _describe_map(sample.cutouts)} if looks_at_map else {}),
-            **extra,
-            "szmass_version": __version__,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-
-
-def _named(value):
-    """Show an option in tables that people publish: of a file its name, not where it lies."""
-    is_path = isinstance(value, PurePath)
-    if isinstance(value, str) and len(value) < 1000:
-        is_path = PurePath(value).is_absolute() or value.startswith("~")
-    return repr(PurePath(value).name) if is_path else repr(value)
 
 
 def _describe_map(cutouts):
@@ -504,10 +429,8 @@ def named_estimators(estimators):
 
 
 def _instance(estimator):
-    if isinstance(estimator, MassEstimator):
-        return estimator
-    if isinstance(estimator, str):
-        return ESTIMATORS[estimator]()
+    if isinstance(estimator, str | MassEstimator):
+        return find_estimator(ESTIMATORS, MassEstimator, estimator)
     raise InvalidInputError(
         f"'estimators' must hold tags or MassEstimator instances. Received: {estimator!r}"
     )

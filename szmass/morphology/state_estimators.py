@@ -1,10 +1,7 @@
 """The contract of estimators of the dynamical state, the register of them, and their tables."""
 
-import inspect
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import PurePath
 
 import astropy.units as u
 import numpy as np
@@ -13,11 +10,11 @@ from astropy.table import MaskedColumn, QTable
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
+from szmass.estimators.contract import Estimator, find_estimator
 from szmass.exceptions import InvalidInputError
 from szmass.morphology.flags import StateFlag
 from szmass.physics import get_dynamical_state
 from szmass.physics.checks import MASS_RANGE
-from szmass.version import __version__
 
 __all__ = [
     "STATE_COLUMNS",
@@ -45,8 +42,6 @@ STATE_COLUMNS = {
     "flag": "Sum of bits, see szmass.morphology.StateFlag",
 }
 _NUMBERS = tuple(STATE_COLUMNS)[2:7]
-# Nearer, velocities hide the distance; beyond, a number stands for "not known".
-_REDSHIFTS = (0.001, 5.0)
 
 
 @dataclass
@@ -100,7 +95,7 @@ class StateEstimates:
             getattr(self, name)[rows] = getattr(found, name)
 
 
-class StateEstimator(ABC):
+class StateEstimator(Estimator):
     """A way to tell the dynamical state of clusters from their maps.
 
     A sub-class sets the class attributes, takes its options as keyword-only arguments of
@@ -108,16 +103,6 @@ class StateEstimator(ABC):
     ``definition``, the name of the `~szmass.physics.DynamicalState` that is told.
     """
 
-    #: Unique name, as on the command line.
-    tag = None
-    #: One line for lists.
-    description = ""
-    #: What a cluster must have: ``"redshift"``, ``"cutout"``, or the name of a column.
-    requires = frozenset()
-    #: ADS bibcodes of the papers to cite, beside those of the definition.
-    references = ()
-    #: Packages to cite, beside szmass and astropy.
-    software = ("numpy", "scipy")
     #: The default of the option.
     definition = "deluca2021"
 
@@ -143,25 +128,6 @@ class StateEstimator(ABC):
         """The grid that cutouts should have, or None where any will do."""
         return None
 
-    @property
-    def needs(self):
-        """What a cluster must have under the present options, in words of `requires`."""
-        return frozenset(self.requires)
-
-    def _extra_meta(self, sample):
-        """Give what `predict` adds to ``meta``: what it was trained on, noise, cosmology, ..."""
-        return {}
-
-    @property
-    def options(self):
-        """Options of this estimator by name."""
-        names = inspect.signature(type(self)).parameters
-        return {name: getattr(self, name) for name in names}
-
-    def __repr__(self):
-        options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
-        return f"{type(self).__name__}({options})"
-
     def predict(self, sample):
         """Tell the dynamical states of the clusters of a sample.
 
@@ -185,15 +151,8 @@ class StateEstimator(ABC):
         check_kind(sample, "ClusterSample", "sample")
         found = StateEstimates.unknown(self._missing(sample))
         meta = self._meta(sample)
-        rows = np.flatnonzero(found.flag == 0)
-        if len(rows):
-            told = self._tell(sample if len(rows) == len(sample) else sample[rows])
-            if not isinstance(told, StateEstimates) or len(told.flag) != len(rows):
-                raise InvalidInputError(
-                    f"The estimator {self.tag!r} must give StateEstimates of {len(rows)} clusters. "
-                    f"Received: {told!r:.80}"
-                )
-            found.put(rows, told)
+        for place, told in self._answers(sample, found, self._tell):
+            found.put(place, told)
         lost = np.any([~np.isfinite(getattr(found, name)) for name in _NUMBERS], axis=0)
         found.flag[lost & (found.flag == 0)] |= StateFlag.FAILED
         table = QTable(meta=meta)
@@ -208,52 +167,29 @@ class StateEstimator(ABC):
             table[name].info.description = text
         return table
 
-    def _missing(self, sample):
-        """Flags of what clusters lack; an error where the sample lacks it as a whole."""
+    def _lacking(self, sample, need):
         flag = np.zeros(len(sample), int)
-        for need in sorted(self.needs, key=str):
-            if need == "redshift":
-                low, high = _REDSHIFTS
-                with np.errstate(invalid="ignore"):
-                    fine = (sample.redshift >= low) & (sample.redshift <= high)
-                flag[~fine] |= StateFlag.NO_REDSHIFT
-            elif need == "cutout":
-                if sample.cutouts is None:
-                    raise InvalidInputError(
-                        f"The estimator {self.tag!r} needs cutouts and the sample has none: call "
-                        "sample.attach_cutouts(compton_map) first."
-                    )
-            elif need not in sample.table.colnames:
-                raise InvalidInputError(
-                    f"The estimator {self.tag!r} needs {need!r}, and the sample has no column "
-                    f"{need!r}. Say which one of the table holds it, for instance "
-                    f"columns={{{need!r}: 'name in the table'}}, or take another one by an option "
-                    f"of the estimator. The sample has {', '.join(sample.table.colnames)}."
-                )
-            else:
-                flag[~_plausible(sample.quantity(need))] |= StateFlag.NO_MASS
+        if need == "redshift":
+            low, high = self.redshift_range
+            with np.errstate(invalid="ignore"):
+                fine = (sample.redshift >= low) & (sample.redshift <= high)
+            flag[~fine] = StateFlag.NO_REDSHIFT
+        elif need == "complete_cutout":
+            flag[~sample.cutouts.footprint.all(axis=(1, 2))] = StateFlag.INCOMPLETE
+        elif need != "cutout":
+            flag[~_plausible(sample.quantity(need))] = StateFlag.NO_MASS
         return flag
 
-    def _meta(self, sample):
+    def _family_meta(self, sample):
         state = get_dynamical_state(self.definition)
         beam = None if sample.cutouts is None else sample.cutouts.beam
-        options = (
-            f"{name}={PurePath(value).name if isinstance(value, str | PurePath) else value!r}"
-            for name, value in self.options.items()
-        )
         return {
             "szmass": "states",
-            "method": self.tag,
-            "estimator": f"{type(self).__name__}({', '.join(options)})",
             "definition": state.name,
             "definition_in_words": state.description,
             "limit": state.limit,
             "beam": None if beam is None else str(beam),
             "references": list(dict.fromkeys((*state.references, *self.references))),
-            "software": list(self.software),
-            **self._extra_meta(sample),
-            "szmass_version": __version__,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
 
@@ -299,22 +235,7 @@ def get_state_estimator(estimator, **options):
     >>> get_state_estimator("morphology", fits="planck").tag
     'morphology'
     """
-    if isinstance(estimator, StateEstimator):
-        if options:
-            raise InvalidInputError("Options go with a tag: this is an estimator already.")
-        return estimator
-    if not isinstance(estimator, str):
-        raise InvalidInputError(
-            f"'estimator' must be a tag such as 'morphology', or a StateEstimator. "
-            f"Received: {estimator!r}"
-        )
-    cls = STATE_ESTIMATORS[estimator]
-    known = inspect.signature(cls).parameters
-    for name in options.keys() - known:
-        raise InvalidInputError(
-            f"The estimator {estimator!r} has no option {name!r}. Its options: {', '.join(known)}"
-        )
-    return cls(**options)
+    return find_estimator(STATE_ESTIMATORS, StateEstimator, estimator, **options)
 
 
 def add_states(masses, states):

@@ -371,25 +371,6 @@ _battaglia2012(
 )
 
 
+@PRESSURE_PROFILES.getter(PressureProfile, "arnaud2010")
 def get_pressure_profile(profile):
-    """Look a pressure profile up by name, or pass one through.
-
-    Parameters
-    ----------
-    profile : str or `PressureProfile`
-        A key of `PRESSURE_PROFILES`, or a profile.
-
-    Returns
-    -------
-    `PressureProfile`
-        The profile.
-
-    Raises
-    ------
-    UnknownNameError
-        No profile has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor a profile was given.
-    """
-    expected = "a name such as 'arnaud2010', or a PressureProfile"
-    return PRESSURE_PROFILES.resolve(profile, PressureProfile, "profile", expected)
+    """Look a pressure profile up by name, or pass one through."""

@@ -415,25 +415,6 @@ for _relation in (Planck2013(), Planck2015(), Arnaud2010()):
     SCALING_RELATIONS.add(_relation.name, _relation)
 
 
+@SCALING_RELATIONS.getter(ScalingRelation, "planck2015")
 def get_scaling_relation(relation):
-    """Look a scaling relation up by name, or pass one through.
-
-    Parameters
-    ----------
-    relation : str or `ScalingRelation`
-        A key of `SCALING_RELATIONS`, or a relation.
-
-    Returns
-    -------
-    `ScalingRelation`
-        The relation.
-
-    Raises
-    ------
-    UnknownNameError
-        No relation has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor a relation was given.
-    """
-    expected = "a name such as 'planck2015', or a ScalingRelation"
-    return SCALING_RELATIONS.resolve(relation, ScalingRelation, "relation", expected)
+    """Look a scaling relation up by name, or pass one through."""

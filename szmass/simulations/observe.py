@@ -209,6 +209,7 @@ for _entry in _observations():
     OBSERVATIONS.add(_entry.name, _entry)
 
 
+@OBSERVATIONS.getter(Observation, "planck-like")
 def get_observation(observation):
     """Look an observation up by name, or pass one through.
 
@@ -219,21 +220,7 @@ def get_observation(observation):
         networks were trained: smooth clusters, and noise from the pixels of a HEALPix map.
         ``"planck-total"``: with the total noise of the Planck y-maps, the
         pixels of their HEALPix grid and the centring of PSZ2, as real cutouts are.
-
-    Returns
-    -------
-    `Observation`
-        The observation.
-
-    Raises
-    ------
-    UnknownNameError
-        No observation has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor an observation was given.
     """
-    expected = "a name such as 'planck-like', or an Observation"
-    return OBSERVATIONS.resolve(observation, Observation, "observation", expected)
 
 
 def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed, **options):
