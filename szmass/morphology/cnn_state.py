@@ -79,7 +79,8 @@ class CNNState(MapState):
         networks = self._loaded()
         card = networks.card
         return Learned(
-            f"networks {card.name!r}",
+            "networks",
+            card.name,
             card.shape,
             card.pixel_scale_arcmin,
             card.beam_fwhm_arcmin,

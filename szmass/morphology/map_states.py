@@ -24,8 +24,8 @@ class Learned(NamedTuple):
 
     Parameters
     ----------
-    what : str
-        Kind and name, in words.
+    kind, name : str
+        What it is, such as "fits", and its name.
     shape : (int, int)
         Rows and columns of cutouts.
     pixel_arcmin, beam_arcmin : float
@@ -38,13 +38,19 @@ class Learned(NamedTuple):
         Figures of merit by the name of the definition.
     """
 
-    what: str
+    kind: str
+    name: str
     shape: tuple
     pixel_arcmin: float
     beam_arcmin: float
     bands: tuple
     training: dict
     metrics: dict
+
+    @property
+    def words(self):
+        """Kind and name, for messages."""
+        return f"{self.kind} {self.name!r}"
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -115,7 +121,7 @@ class MapState(StateEstimator):
     def _extra_meta(self, sample):
         learned, noise = self._learned(), self._noise(sample)
         return {
-            "learned": learned.what,
+            learned.kind: learned.name,
             "trained_on": dict(learned.training),
             "metrics": {
                 name: dict(found["all"])
@@ -164,7 +170,7 @@ class MapState(StateEstimator):
         xrays = sample.fields.get("xray") if "X" in learned.bands else None
         for stack in (sample.cutouts, xrays):
             if stack is sample.cutouts or getattr(stack, "beam", None) is not None:
-                check_images(stack, learned.what, learned.beam_arcmin, learned.pixel_arcmin)
+                check_images(stack, learned.words, learned.beam_arcmin, learned.pixel_arcmin)
         depth = sample.quantity(self.depth).value if isinstance(self.depth, str) else self.depth
         if depth is not None:
             depth = as_floats(depth, "", "depth", positive=True, finite=True)

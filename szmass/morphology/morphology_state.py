@@ -56,9 +56,8 @@ class MorphologyState(MapState):
 
     def _learned(self):
         card = self._loaded().card
-        what = f"fits {card['name']!r}"
-        names = ("shape", "pixel_arcmin", "beam_arcmin", "bands", "training", "metrics")
-        return Learned(what, *(card[name] for name in names))
+        names = ("name", "shape", "pixel_arcmin", "beam_arcmin", "bands", "training", "metrics")
+        return Learned("fits", *(card[name] for name in names))
 
     def _loaded(self):
         return self.fits if isinstance(self.fits, StateFits) else StateFits.read(self.fits)
