@@ -3,12 +3,12 @@
     python benchmarks/state_scores.py [--number 1000] [--seed 101] [--kinds morphology,cnn]
 
 The fits and networks that ship with szmass, side by side on the same mocks of other seeds than they
-were trained with ("a10-the300"):
-correlation r of the median with the true log10 chi, area under the curve (AUC) of P(relaxed), how
-often intervals of 68 and 95 % hold the truth, in all and by signal-to-noise ratio; what is said of
-clusters that noise has buried, against the prior of other mocks; two relaxed clusters of one size
-upon each other at 0.5 to 1 R500; and the mean residual of masses by cnn, matched_filter and
-likelihood in relaxed and disturbed halves, by the true state and by the estimated one.
+were trained with ("a10-the300"): correlation r of the median with the true log10 chi, area under
+the curve (AUC) of P(relaxed), how often intervals of 68 and 95 % hold the truth, in all and by
+signal-to-noise ratio; what is said of clusters that noise has buried, against the prior of other
+mocks; two relaxed clusters of one size upon each other at 0.5 to 1 R500; with --data the clusters
+of the real Coma field; and the mean residual of masses by cnn, matched_filter and likelihood in
+relaxed and disturbed halves, by the true state and by the estimated one.
 """
 
 # ruff: noqa: E402
@@ -29,9 +29,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 from train_states import planck_mocks, resolved_mocks
 
 from szmass import estimate_masses
+from szmass.catalogs import PSZ2Catalog
 from szmass.comparison import mass_bias_by_state
+from szmass.maps import ComptonMap
 from szmass.maps.noise import NoiseModel
-from szmass.morphology import CNNState, MorphologyState, add_states, see_for_states
+from szmass.morphology import (
+    CNNState,
+    MorphologyState,
+    add_states,
+    get_state_estimator,
+    see_for_states,
+)
 from szmass.physics import get_dynamical_state
 from szmass.simulations import FieldStack
 
@@ -178,11 +186,39 @@ def mass_bias(number, seed):
     return table
 
 
+def coma_field(data, kinds):
+    """Print mean P(relaxed) of PSZ2 clusters in the real Coma field of MILCA, beside their priors.
+
+    Errors are those of the mean of the probabilities, and of as many draws from them.
+    """
+    ymap = ComptonMap.read(
+        data / "milca_coma/map2048_MILCA_Coma_20deg_G.fits", beam=10 * u.arcmin, noise="planck"
+    )
+    sample = PSZ2Catalog.read(data / "psz2/HFI_PCCS_SZ-union_R2.08.fits").sample(redshift=(0, 1))
+    sample.attach_cutouts(ymap)
+    sample = sample[sample.cutouts.complete]
+    for kind in kinds:
+        for definition in ("deluca2021", "cui2018"):
+            table = get_state_estimator(kind, definition=definition).predict(sample)
+            told = table[np.isfinite(table["log_chi"])]
+            n, p, prior = len(told), told["p_relaxed"], told["p_prior"]
+            drawn = [np.sqrt(np.sum(x * (1 - x))) / n for x in (p, prior)]
+            print(f"\nComa field, {definition}, {kind}: {n} clusters, mean P(relaxed) "
+                  f"{p.mean():.3f} +- {p.std(ddof=1) / n**0.5:.3f} (draws {drawn[0]:.3f}), prior "
+                  f"{prior.mean():.3f} +- {prior.std(ddof=1) / n**0.5:.3f} (draws {drawn[1]:.3f}); "
+                  f"prior given to "
+                  f"{np.sum(told['flag'] & 16 > 0)}")  # fmt: skip
+            for row in table:
+                print(f"    {row['name']} z {row['redshift']:.3f}: {row['p_relaxed']:.2f}, prior "
+                      f"{row['p_prior']:.2f}, flag {row['flag']}")  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--number", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=101)
     parser.add_argument("--kinds", default="morphology,cnn", help="estimators, by tag")
+    parser.add_argument("--data", type=Path, help="folder of real data, for the Coma field")
     parser.add_argument("--states", action="store_true", help="leave masses out")
     parser.add_argument(
         "--networks", action="append", default=[], metavar="NAME=FOLDER",
@@ -191,6 +227,8 @@ def main():
     options = parser.parse_args()
     n, seed, kinds = options.number, options.seed, options.kinds.split(",")
     FOLDERS.update(dict(pair.split("=") for pair in options.networks))
+    if options.data:
+        coma_field(options.data, kinds)
     if not options.states:
         mass_bias(n, seed)
     both = ("deluca2021", "cui2018")

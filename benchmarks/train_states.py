@@ -7,7 +7,7 @@ them in y behind 10 arcmin in the noise of the Planck y-maps; "resolved" in y be
 white noise of 3e-6 to 3e-4 in a beam, and in X-rays with exposures of 0.01 to 100 ks. R500 is
 that of masses with a scatter of 0.06 dex. Cards have the seed, the number, the simulator, and how
 well clusters are told by fits to others, or that no training has seen. One core takes about ten
-minutes for the fits of both names, and three quarters of an hour for the networks; these go to
+minutes for the fits of both names, and half an hour for the networks; these go to
 FOLDER/cnn-planck and FOLDER/cnn-resolved, with their check-points.
 """
 
@@ -43,8 +43,8 @@ SEED = 11
 # Networks: number of mocks, and options of the training.
 SEED_OF_NETWORKS = 12
 NETWORKS = {
-    "planck": {"batches": 80, "options": {"members": 2, "epochs": 12}},
-    "resolved": {"batches": 80, "options": {"members": 2, "epochs": 25}},
+    "planck": {"batches": 40, "options": {"members": 1, "epochs": 12}},
+    "resolved": {"batches": 40, "options": {"members": 2, "epochs": 20}},
 }
 EACH = 500
 

@@ -226,6 +226,9 @@ def see_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands=("y
         stacks[band] = sample.cutouts if band == "y" else _xrays(sample)
         snr[band] = _snr(band, stacks[band], radius, noise, depth, flag)
     ratios = np.nan_to_num([snr[band] for band in bands], nan=-1.0).T
+    least = max(sample.cutouts.beam, 3 * sample.cutouts.geometry.pixel_scale)
+    with np.errstate(invalid="ignore"):
+        flag[radius < least] |= StateFlag.UNRESOLVED
     seen = _resampled(stacks, radius, ratios.argmax(axis=1), flag)
     with np.errstate(invalid="ignore"):
         mean = seen[:, :, _INSIDE].mean(axis=2)

@@ -1,5 +1,8 @@
 """X-ray images on the grid of cutouts, and on the shell."""
 
+import importlib.util
+from pathlib import Path
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -8,12 +11,16 @@ from astropy.io import fits
 from astropy.nddata import NDData
 from astropy.table import QTable
 from astropy.wcs import WCS
+from click.testing import CliRunner
 
 from szmass import ClusterSample
+from szmass._tables.files import read_table
+from szmass.cli import main
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry
-from szmass.morphology import read_xray_images
+from szmass.morphology import MorphologyState, StateFlag, read_xray_images
 
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "train_states.py"
 GRID = CutoutGeometry((41, 41), 12 * u.arcsec)
 PLACE = SkyCoord(150.0, 2.0, unit="deg")
 
@@ -116,3 +123,72 @@ def test_what_is_refused(clusters, tmp_path):
     (tmp_path / "bad.fits").write_bytes(b"nothing")
     with pytest.raises(FileFormatError):
         read_xray_images({"a": tmp_path / "bad.fits"}, clusters, GRID)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A y-map of one cluster, its noise, X-ray images in two folders, and a catalogue of two."""
+    place = tmp_path_factory.mktemp("xray")
+    spec = importlib.util.spec_from_file_location("train_states", BENCHMARK)
+    training = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(training)
+    mocks = training.resolved_mocks(2, 12, exposure=30.0, depth=1.0)
+    mocks.table["msz"] = mocks.table["mass_true"]
+    mocks.table["name"] = ["Abell 1", "Abell 2"]
+    mocks.table["name", "coord", "redshift", "msz"].write(place / "catalog.ecsv")
+    header = mocks.cutouts[0].wcs.to_header()
+    fits.writeto(place / "y.fits", mocks.cutouts.data[0], header)
+    training.white_noise(training.RMS, training.BEAM).write(place / "noise.ecsv")
+    counts = mocks.fields["xray"].data[0]
+    for name in ("images", "exposures"):
+        (place / name).mkdir()
+    fits.writeto(place / "images" / "A1.fits", counts, header)
+    fits.writeto(place / "images" / "A77.fits", counts, header)
+    fits.writeto(place / "exposures" / "Abell 1_exp.fits", np.full(counts.shape, 3e4), header)
+    return place, mocks
+
+
+def run(place, output, *more, fits="resolved"):
+    given = ["--catalog", place / "catalog.ecsv", "--map", place / "y.fits"]
+    given += ["--beam", "20 arcsec", "--map-unit", "", "--noise", place / "noise.ecsv"]
+    given += ["--set", f"morphology.fits={fits}", "--set", "morphology.one_minus_b=1.0"]
+    given += ["-o", output, "--overwrite", *more]
+    return CliRunner().invoke(main, ["state", *map(str, given)])
+
+
+def test_shell(folder, tmp_path):
+    place, mocks = folder
+    exposures = ("--xray-exposure", place / "exposures" / "{name}_exp.fits")
+    output = tmp_path / "states.ecsv"
+    result = run(place, output, "--xray", place / "images", *exposures, "--xray-background", 0)
+    assert result.exit_code == 0, result.output
+    table = read_table(output)
+    flags = np.asarray(table["flag"])
+    assert not np.any(flags & StateFlag.NO_XRAY)
+    assert flags[1] & StateFlag.NO_IMAGE
+    assert flags[1] & StateFlag.PRIOR
+    options = {"mass": "msz", "one_minus_b": 1.0}
+    expected = MorphologyState(fits="resolved", **options).predict(mocks[:1])
+    assert table["log_chi"][0] == pytest.approx(expected["log_chi"][0], abs=0.02)
+    # One file, named as the cluster is.
+    result = run(place, output, "--xray", place / "images" / "A1.fits")
+    assert result.exit_code == 0, result.output
+    assert read_table(output)["log_chi"][0] == pytest.approx(table["log_chi"][0], abs=1e-3)
+    result = run(place, output)
+    assert np.asarray(read_table(output)["flag"])[0] & StateFlag.NO_XRAY
+
+
+def test_shell_refuses(folder, tmp_path):
+    place, _ = folder
+    for more, text in (
+        (("--xray", place / "images" / "A77.fits"), "no FITS image there is named"),
+        (("--xray", place / "none_{name}.fits"), "no FITS image there is named"),
+        (("--xray-background", 0), "need --xray"),
+        (("--xray", place / "images", "--set", "morphology.definition=x"), "x"),
+    ):
+        result = run(place, tmp_path / "x.ecsv", *more)
+        assert result.exit_code != 0
+        assert text in result.output, result.output
+    result = run(place, tmp_path / "x.ecsv", "--xray", place / "images", fits="planck")
+    assert result.exit_code != 0
+    assert "knows y-maps alone" in result.output
