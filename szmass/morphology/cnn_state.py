@@ -3,7 +3,6 @@
 import functools
 import importlib.resources
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -193,7 +192,8 @@ def train_state_networks(
     Raises
     ------
     InvalidInputError
-        A sample lacks what is needed, there are too few, or an option is out of range.
+        A sample lacks what is needed, there are too few, an option is out of range, or the folder
+        holds something.
     MissingDependencyError
         Keras or its backend is not installed.
     """
@@ -216,7 +216,7 @@ def train_state_networks(
     }  # fmt: skip
     return fit_state_networks(
         StateExamples(planes, context, told, logs)[told.any(axis=1)],
-        Path(folder),
+        folder,
         name=name,
         bands=bands,
         geometry=geometry,

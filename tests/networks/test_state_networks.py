@@ -146,6 +146,9 @@ def test_too_few_images_are_refused(tmp_path):
     pytest.importorskip("keras")
     with pytest.raises(InvalidInputError, match="number of images for training"):
         fit_state_networks(examples(30, 1), tmp_path / "x", **OPTIONS)
+    (tmp_path / "mine.txt").write_text("kept")
+    with pytest.raises(InvalidInputError, match="holds something already"):
+        fit_state_networks(examples(300, 1), tmp_path, **OPTIONS)
 
 
 def test_metrics_are_those_of_their_definitions():

@@ -7,6 +7,7 @@ import json
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.kinds import as_path
 from szmass._utils.optional import import_optional
 from szmass._utils.seeds import check_count, check_seed
 from szmass.exceptions import InvalidInputError
@@ -17,7 +18,7 @@ from szmass.networks.cards import ModelCard
 from szmass.networks.shipped import load_networks
 from szmass.networks.states import StateNetworks, state_metrics
 from szmass.networks.training._ensemble import rounded_members, write_ensemble
-from szmass.networks.training._fit import compiled, fit_network, seed_everything, use_one_thread
+from szmass.networks.training._fit import compiled, fit_network, seed_everything
 from szmass.physics import get_dynamical_state
 from szmass.version import __version__
 
@@ -137,7 +138,7 @@ def fit_state_networks(
     Raises
     ------
     InvalidInputError
-        There are too few clusters, or an option is out of range.
+        There are too few clusters, an option is out of range, or the folder holds something.
     TrainingError
         A loss is not finite.
     MissingDependencyError
@@ -145,6 +146,12 @@ def fit_state_networks(
     """
     import_optional("keras", extra="train", purpose="train a network")
     check_seed(seed)
+    folder = as_path(folder, "folder")
+    if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InvalidInputError(
+            f"The folder {str(folder)!r} holds something already. Choose another one, or go on "
+            "with a training of the same images and options by resume=True."
+        )
     counts = {"members": members, "epochs": epochs, "batch_size": batch_size}
     for key, value in counts.items():
         check_count(value, key)
@@ -169,7 +176,6 @@ def fit_state_networks(
         **counts, "learning_rate": learning_rate, "weight_decay": weight_decay,
         "patience": patience, "seed": seed,
     }  # fmt: skip
-    use_one_thread()
     for number in range(members):
         _fit_member(
             training, validation, folder / f"member-{number}", number, geometry.shape, options,
