@@ -43,7 +43,7 @@ SEED = 11
 # Networks: number of mocks, and options of the training.
 SEED_OF_NETWORKS = 12
 NETWORKS = {
-    "planck": {"batches": 40, "options": {"members": 1, "epochs": 12}},
+    "planck": {"batches": 80, "options": {"members": 1, "epochs": 12}},
     "resolved": {"batches": 40, "options": {"members": 2, "epochs": 20}},
 }
 EACH = 500

@@ -16,7 +16,6 @@ from szmass.morphology.flags import StateFlag
 from szmass.morphology.state_measurement import (
     TOLD_FROM,
     XRAY_RING,
-    check_images,
     measure_for_states,
 )
 from szmass.morphology.states import StateRegression
@@ -232,23 +231,6 @@ class StateFits:
                 p_relaxed[rows] = found["p_relaxed"]
                 flag[rows[found["outside"] > 0.2 * found["used"]]] |= StateFlag.EXTRAPOLATED
         return quantiles, p_relaxed, p_prior, flag
-
-    def check(self, stack):
-        """Refuse cutouts, or images of another field, that the fits were not made for.
-
-        Parameters
-        ----------
-        stack : `~szmass.maps.CutoutStack` or `~szmass.simulations.FieldStack`
-            The cutouts.
-
-        Raises
-        ------
-        CardMismatchError
-            Their beam is not known or differs by more than a tenth, or their pixels by more than a
-            third.
-        """
-        card = self.card
-        check_images(stack, f"fits {card['name']!r}", card["beam_arcmin"], card["pixel_arcmin"])
 
     def _thinned(self):
         """Keep what files keep: every fourth quantile, and 32 bits."""

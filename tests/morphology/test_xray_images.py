@@ -1,8 +1,5 @@
 """X-ray images on the grid of cutouts, and on the shell."""
 
-import importlib.util
-from pathlib import Path
-
 import astropy.units as u
 import numpy as np
 import pytest
@@ -20,7 +17,6 @@ from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.morphology import MorphologyState, StateFlag, read_xray_images
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "train_states.py"
 GRID = CutoutGeometry((41, 41), 12 * u.arcsec)
 PLACE = SkyCoord(150.0, 2.0, unit="deg")
 
@@ -126,12 +122,9 @@ def test_what_is_refused(clusters, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, training):
     """A y-map of one cluster, its noise, X-ray images in two folders, and a catalogue of two."""
     place = tmp_path_factory.mktemp("xray")
-    spec = importlib.util.spec_from_file_location("train_states", BENCHMARK)
-    training = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(training)
     mocks = training.resolved_mocks(2, 12, exposure=30.0, depth=1.0)
     mocks.table["msz"] = mocks.table["mass_true"]
     mocks.table["name"] = ["Abell 1", "Abell 2"]
