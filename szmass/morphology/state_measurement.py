@@ -216,8 +216,13 @@ def see_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands=("y
     Raises
     ------
     InvalidInputError
-        As from `measure_for_states`.
+        The beam of the cutouts is not known; or as from `measure_for_states`.
     """
+    if sample.cutouts.beam is None:
+        raise InvalidInputError(
+            "'sample' must have cutouts whose beam is known: open the map with "
+            "ComptonMap.read(..., beam=10 * u.arcmin)."
+        )
     mass, radius = _radii(sample, mass, cosmology)
     n, half = len(sample), _SIDE // 2
     table = Table({"log10_mass": np.log10(mass), "redshift": sample.redshift})
