@@ -6,7 +6,6 @@ dynamical state from such tables. Estimators of the state stand behind one contr
 `StateEstimator`: `MorphologyState` has fits that ship with szmass.
 """
 
-from szmass.morphology.cnn_state import CNNState, train_state_networks
 from szmass.morphology.combined import combine_morphology
 from szmass.morphology.core import MORPHOLOGY_COLUMNS, measure_morphology
 from szmass.morphology.definitions import (
@@ -15,8 +14,10 @@ from szmass.morphology.definitions import (
     get_morphology_preset,
 )
 from szmass.morphology.flags import MorphologyFlag, StateFlag
-from szmass.morphology.map_states import MapState
-from szmass.morphology.morphology_state import MorphologyState
+from szmass.morphology.learned.cnn_state import CNNState, train_state_networks
+from szmass.morphology.learned.map_states import MapState
+from szmass.morphology.learned.morphology_state import MorphologyState
+from szmass.morphology.learned.state_fits import StateFits
 from szmass.morphology.state_estimators import (
     STATE_COLUMNS,
     STATE_ESTIMATORS,
@@ -25,7 +26,6 @@ from szmass.morphology.state_estimators import (
     add_states,
     get_state_estimator,
 )
-from szmass.morphology.state_fits import StateFits
 from szmass.morphology.state_measurement import see_for_states
 from szmass.morphology.states import STATE_PARAMETERS, StateRegression
 from szmass.morphology.xray_images import read_xray_images

@@ -205,8 +205,19 @@ def see_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands=("y
 
     Parameters
     ----------
-    sample, mass, cosmology, noise, depth, bands
-        As for `measure_for_states`.
+    sample : `~szmass.clusters.ClusterSample`
+        N clusters with cutouts of Compton-y and, for the band "X", counts of X-rays as the field
+        ``"xray"``.
+    mass : `~astropy.units.Quantity`
+        M500c, which R500 is computed from, one per cluster.
+    cosmology : str or `~astropy.cosmology.FLRW`
+        For R500.
+    noise : NoiseModel, optional
+        Noise of the y-map; by default that of the cutouts.
+    depth : float or array-like, optional
+        Factor of its amplitude.
+    bands : sequence of str, optional
+        "y", or both "y" and "X".
 
     Returns
     -------

@@ -145,8 +145,12 @@ class StateNetworks(Members):
 
         Parameters
         ----------
-        planes, context, definition
+        planes : ndarray
             As for `log_density`.
+        context : ndarray
+            As for `log_density`.
+        definition : str
+            Name of the definition.
 
         Returns
         -------
@@ -190,8 +194,10 @@ class StateNetworks(Members):
         ----------
         log_density : ndarray
             What `from_planes` gave.
-        context, definition
+        context : ndarray
             As for `log_density`.
+        definition : str
+            Name of the definition.
 
         Returns
         -------
@@ -327,7 +333,7 @@ def _are_ranges(ranges):
 
 
 def state_metrics(value, truth, rank, p_relaxed, relaxed):
-    """Figures of merit of states that were told, of clusters that were not learned from.
+    """Score states that were told, of clusters that were not learned from.
 
     Parameters
     ----------

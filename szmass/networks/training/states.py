@@ -62,14 +62,23 @@ class StateExamples:
         return StateExamples(self.planes[rows], self.context[rows], self.told[rows], truth)
 
     def without(self, taken):
-        """Take bands (N, B) away where another one is left."""
-        number = self.told.shape[1]
+        """Take bands away where another one is left.
+
+        Parameters
+        ----------
+        taken : `~numpy.ndarray` of bool
+            Which, (N, B).
+
+        Returns
+        -------
+        StateExamples
+            The images without them.
+        """
         taken = taken & (self.told & ~taken).any(axis=1, keepdims=True)
         kept = (self.told & ~taken).astype(np.float32)
         context = self.context.copy()
         context[:, 4:] *= np.tile(kept, 2)
         planes = self.planes * np.tile(kept, 2)[:, np.newaxis, np.newaxis]
-        assert planes.shape[3] == 2 * number
         return dataclasses.replace(self, planes=planes, context=context, told=kept > 0)
 
 
@@ -121,10 +130,12 @@ def fit_state_networks(
         Arrays of the prior that are kept beside the networks.
     about : dict, optional
         What the card says of the training.
-    members, epochs, batch_size, learning_rate, weight_decay, patience : optional
+    members, epochs, batch_size, learning_rate, weight_decay : optional
         As in a `Recipe`.
     dropout, filters, components : optional
         Options of `build_state_cnn`.
+    patience : int, optional
+        As in a `Recipe`.
     seed : int, optional
         Of everything that is drawn.
     resume : bool, optional

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from szmass.morphology.map_states import Learned, MapState
+from szmass.morphology.learned.map_states import Learned, MapState
+from szmass.morphology.learned.state_fits import StateFits
 from szmass.morphology.state_estimators import STATE_ESTIMATORS
-from szmass.morphology.state_fits import StateFits
 from szmass.morphology.state_measurement import measure_for_states
 
 __all__ = ["MorphologyState"]
@@ -18,12 +18,12 @@ class MorphologyState(MapState):
 
     Parameters
     ----------
+    definition, mass, one_minus_b, cosmology, noise, depth : optional
+        Definition of the state, masses, and noise, as in `MapState`.
     fits : str or path-like or StateFits, optional
         "planck" for y-maps behind 10 arcmin, "resolved" for y-maps behind 20 arcsec and X-ray
         counts, the card of others, or `StateFits`. X-rays are the field ``"xray"`` of the sample,
         counts in pixels; without them the y-map is looked at alone.
-    definition, mass, one_minus_b, cosmology, noise, depth : optional
-        Definition of the state, masses, and noise, as in `MapState`.
     workers : int, optional
         Number of processes.
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from szmass.exceptions import UnknownNameError
-from szmass.morphology._state_arrays import packed, unpacked
 from szmass.morphology.flags import StateFlag
+from szmass.morphology.learned._arrays import packed, unpacked
 from szmass.morphology.states import StateRegression
 
 #: What is known of a cluster before it is looked at.

@@ -8,16 +8,16 @@ import numpy as np
 
 from szmass._utils.kinds import as_path
 from szmass.exceptions import FileFormatError, InvalidInputError, UnknownNameError
-from szmass.morphology._state_mocks import DEFINITIONS, Mocks, joined
-from szmass.morphology._state_prior import (
+from szmass.morphology.flags import StateFlag
+from szmass.morphology.learned._mocks import DEFINITIONS, Mocks, joined
+from szmass.morphology.learned._prior import (
     BEFORE,
     fit_priors,
     priors_as_arrays,
     priors_of_arrays,
     told_before,
 )
-from szmass.morphology.flags import StateFlag
-from szmass.morphology.map_states import Learned, MapState
+from szmass.morphology.learned.map_states import Learned, MapState
 from szmass.morphology.state_estimators import STATE_ESTIMATORS
 from szmass.morphology.state_measurement import see_for_states
 from szmass.networks import StateExamples, StateNetworks, fit_state_networks, load_networks
@@ -35,12 +35,12 @@ class CNNState(MapState):
 
     Parameters
     ----------
+    definition, mass, one_minus_b, cosmology, noise, depth : optional
+        Definition of the state, masses, and noise, as in `MapState`.
     networks : str or path-like or StateNetworks, optional
         "planck" for y-maps behind 10 arcmin, "resolved" for y-maps behind 20 arcsec and X-ray
         counts, the folder of others, or `~szmass.networks.StateNetworks`. X-rays are the field
         ``"xray"`` of the sample, counts in pixels; without them the y-map is looked at alone.
-    definition, mass, one_minus_b, cosmology, noise, depth : optional
-        Definition of the state, masses, and noise, as in `MapState`.
 
     Notes
     -----
@@ -175,12 +175,16 @@ def train_state_networks(
         check-point and log.
     name : str
         Name of the networks.
-    cosmology, mass, mass_scatter, depth, definitions, about, workers : optional
-        As for `StateFits.train`.
+    cosmology : str or `~astropy.cosmology.FLRW`
+        For R500.
     bands : sequence of str, optional
         "y", or both "y" and "X".
+    mass, mass_scatter, depth, definitions : optional
+        As for `StateFits.train`.
     seed : int, optional
         Seed of everything that is drawn but the mocks.
+    about, workers : optional
+        As for `StateFits.train`.
     **options : dict
         Options of `~szmass.networks.fit_state_networks`, such as ``epochs``.
 

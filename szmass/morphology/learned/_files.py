@@ -15,9 +15,9 @@ from szmass._utils.kinds import as_path
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, IntegrityError, InvalidInputError, SzmassError
 from szmass.maps import CutoutGeometry
-from szmass.morphology._state_arrays import packed, unpacked
-from szmass.morphology._state_prior import BEFORE
 from szmass.morphology.definitions import get_morphology_preset
+from szmass.morphology.learned._arrays import packed, unpacked
+from szmass.morphology.learned._prior import BEFORE
 
 #: Version of the cards.
 FORMAT_VERSION = 1
