@@ -27,7 +27,7 @@ def training(load_benchmark):
     return load_benchmark("train_states")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def resolved(training):
     """Fifty clusters behind 20 arcsec, in y and X-rays, with true masses."""
     geometry = CutoutGeometry((121, 121), 14 * u.arcsec)
