@@ -7,11 +7,14 @@ import sys
 import click
 
 from szmass.cli.options import (
+    AT_A_TIME,
     FILE,
     NOTHING_FOUND,
     build_estimators,
+    catalog_option,
     check_outputs,
     estimators_option,
+    interpolation_option,
     map_options,
     noise_option,
     offline_option,
@@ -24,29 +27,16 @@ from szmass.cli.options import (
 
 __all__ = ["estimate"]
 
-_AT_A_TIME = 2048
-
 
 @click.command()
-@click.option(
-    "--catalog",
-    required=True,
-    metavar="FILE|TAG",
-    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
-    "with name, position and redshift.",
-)
+@catalog_option("name, position and redshift")
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
 @estimators_option(required=True)
 @settings_option
 @output_options
-@click.option(
-    "--interpolation",
-    type=click.Choice(["nearest", "bilinear"]),
-    default="bilinear",
-    help="How cutouts sample the map; the published networks were fed 'nearest'.",
-)
+@interpolation_option("; the published networks were fed 'nearest'")
 @noise_option
 @click.option("--covered", is_flag=True, help="Keep only clusters whose cutout the map covers.")
 @click.option(
@@ -120,14 +110,14 @@ def estimate(
         state_noise(ymap, noise, sample.coord)
         if covered:
             parts = (
-                ymap.cutouts(sample.coord[start : start + _AT_A_TIME], interpolation=interpolation)
-                for start in range(0, len(sample), _AT_A_TIME)
+                ymap.cutouts(sample.coord[start : start + AT_A_TIME], interpolation=interpolation)
+                for start in range(0, len(sample), AT_A_TIME)
             )
             sample = sample[np.concatenate([np.zeros(0, bool), *(p.complete for p in parts)])]
     found = {} if posteriors else None
-    folder = f"{output}.pieces" if len(sample) > _AT_A_TIME else None
+    folder = f"{output}.pieces" if len(sample) > AT_A_TIME else None
     table = estimate_in_pieces(
-        sample, chosen, ymap, cutouts={"interpolation": interpolation}, at_a_time=_AT_A_TIME,
+        sample, chosen, ymap, cutouts={"interpolation": interpolation}, at_a_time=AT_A_TIME,
         folder=folder, overwrite=overwrite, workers=workers, scheduler=scheduler, posteriors=found,
         posterior_samples=posterior_samples or 0, seed=seed, mean=mean, one_minus_b=one_minus_b,
     )  # fmt: skip

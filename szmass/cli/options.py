@@ -11,6 +11,7 @@ import click
 from szmass.cli.wording import tell_reader
 
 __all__ = [
+    "AT_A_TIME",
     "FILE",
     "FOLDER",
     "NOTHING_FOUND",
@@ -18,9 +19,11 @@ __all__ = [
     "OLD_FOLDER",
     "build_estimators",
     "by_prefix",
+    "catalog_option",
     "check_outputs",
     "column_options",
     "estimators_option",
+    "interpolation_option",
     "map_options",
     "noise_option",
     "offline_option",
@@ -39,6 +42,8 @@ __all__ = [
 FILE, FOLDER = click.Path(dir_okay=False), click.Path(file_okay=False)
 OLD_FILE = click.Path(dir_okay=False, exists=True)
 OLD_FOLDER = click.Path(file_okay=False, exists=True)
+#: Clusters of a catalogue that are dealt with together.
+AT_A_TIME = 2048
 #: Exit code where the output was written, but no cluster was weighed or matched.
 NOTHING_FOUND = 3
 
@@ -57,6 +62,27 @@ def settings_of(example):
         callback=lambda ctx, param, values: _parse_settings(ctx, values),
         metavar="TAG.OPTION=VALUE",
         help=f"Option of an estimator, for instance {example}; may be repeated.",
+    )
+
+
+def catalog_option(columns):
+    """Make the option that names the clusters; ``columns`` are those that a table must have."""
+    return click.option(
+        "--catalog",
+        required=True,
+        metavar="FILE|TAG",
+        help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any "
+        f"table with {columns}.",
+    )
+
+
+def interpolation_option(more=""):
+    """Make the option that says how the map is sampled; ``more`` is added to its help."""
+    return click.option(
+        "--interpolation",
+        type=click.Choice(["nearest", "bilinear"]),
+        default="bilinear",
+        help=f"How cutouts sample the map{more}.",
     )
 
 

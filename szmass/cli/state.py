@@ -7,9 +7,12 @@ from pathlib import Path
 import click
 
 from szmass.cli.options import (
+    AT_A_TIME,
     FILE,
     NOTHING_FOUND,
+    catalog_option,
     check_outputs,
+    interpolation_option,
     map_options,
     noise_option,
     offline_option,
@@ -21,17 +24,9 @@ from szmass.cli.options import (
 
 __all__ = ["state"]
 
-_AT_A_TIME = 2048
-
 
 @click.command()
-@click.option(
-    "--catalog",
-    required=True,
-    metavar="FILE|TAG",
-    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
-    "with name, position, redshift and mass.",
-)
+@catalog_option("name, position, redshift and mass")
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
@@ -70,12 +65,7 @@ _AT_A_TIME = 2048
     help="Background of these images, in counts of a pixel: a number, or maps by name.",
 )
 @output_options
-@click.option(
-    "--interpolation",
-    type=click.Choice(["nearest", "bilinear"]),
-    default="bilinear",
-    help="How cutouts sample the map.",
-)
+@interpolation_option()
 @noise_option
 @sample_options
 @offline_option
@@ -144,8 +134,8 @@ def state(
     ymap = open_map(**ymap)
     state_noise(ymap, noise, sample.coord)
     parts = []
-    for start in range(0, max(len(sample), 1), _AT_A_TIME):
-        part = sample[start : start + _AT_A_TIME]
+    for start in range(0, max(len(sample), 1), AT_A_TIME):
+        part = sample[start : start + AT_A_TIME]
         part.attach_cutouts(ymap, interpolation=interpolation, geometry=chosen.geometry)
         if xrays is not None:
             part.fields["xray"] = xrays[start : start + _AT_A_TIME]

@@ -59,7 +59,8 @@ class MassEstimator(Estimator):
 
     What the class attributes say goes into the ``meta`` of the masses, where plots, reports and
     `~szmass.citations.cite` read it; where it depends on options, `needs` and `_extra_meta`
-    say it instead.
+    say it instead. Attributes of all estimators, such as ``tag``, ``requires`` and ``references``,
+    are those of `~szmass.estimators.Estimator`.
     """
 
     #: Definition of the masses that come out.

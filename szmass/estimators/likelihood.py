@@ -16,7 +16,6 @@ from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelih
 from szmass.estimators.filters._setup import (
     MatchedFilters,
     NeedsDepth,
-    cutouts_of,
     depth_factors,
     field_flags,
 )
@@ -27,6 +26,7 @@ from szmass.estimators.priors import (
     redshifts_under,
 )
 from szmass.exceptions import InvalidInputError
+from szmass.maps.cutouts import as_stack
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.curves import mass_curve
@@ -201,7 +201,7 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
         InvalidInputError
             An option makes no sense, or beam, geometry and noise do not go together.
         """
-        cutouts_of(sample)
+        as_stack(sample)
         parts = [
             self._log_likelihood(sample[piece]) for piece in self._pieces(sample) or [slice(None)]
         ]

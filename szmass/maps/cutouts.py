@@ -7,6 +7,7 @@ from astropy.nddata import NDData
 
 from szmass._utils.kinds import rows_of
 from szmass._utils.names import NameIndex
+from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
 from szmass.maps import _cutout_files as files
 from szmass.maps._checks import check_names, check_scale, check_unit
@@ -16,7 +17,7 @@ from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.sampling import check_beam
 
-__all__ = ["Cutout", "CutoutGeometry", "CutoutStack", "check_beam"]
+__all__ = ["Cutout", "CutoutGeometry", "CutoutStack", "as_stack", "check_beam"]
 
 
 class Cutout(DescribedPixels, NDData):
@@ -451,6 +452,33 @@ class CutoutStack(DescribedPixels):
             The target exists, or its folder does not.
         """
         files.write_stack(self, path, overwrite)
+
+
+def as_stack(cutouts):
+    """Give the cutouts of a sample, or a single one, as a stack; anything else as it is.
+
+    Parameters
+    ----------
+    cutouts : `~szmass.clusters.ClusterSample`, Cutout, or object
+        What a caller passed.
+
+    Returns
+    -------
+    CutoutStack or object
+        The stack.
+
+    Raises
+    ------
+    InvalidInputError
+        It is a sample that has none.
+    """
+    if isinstance(cutouts, ClusterSample):
+        if cutouts.cutouts is None:
+            raise InvalidInputError(
+                "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
+            )
+        return cutouts.cutouts
+    return CutoutStack.from_cutouts([cutouts]) if isinstance(cutouts, Cutout) else cutouts
 
 
 def _check_shapes(data, footprint, expected):

@@ -12,9 +12,9 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from szmass._io.fits import open_fits
 from szmass._utils.kinds import as_path
 from szmass._utils.quantities import as_floats
-from szmass.clusters import ClusterSample
 from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.maps import Cutout, CutoutGeometry, CutoutStack
+from szmass.maps import CutoutGeometry, CutoutStack
+from szmass.maps.cutouts import as_stack
 from szmass.simulations import FieldStack
 
 _KINDS = (
@@ -78,14 +78,7 @@ class Images:
     def _take(self, images):
         if isinstance(images, str) or hasattr(images, "__fspath__"):
             images = _read_fits(images)
-        if isinstance(images, ClusterSample):
-            if images.cutouts is None:
-                raise InvalidInputError(
-                    "The sample has no cutouts: call sample.attach_cutouts(ymap) first."
-                )
-            images = images.cutouts
-        if isinstance(images, Cutout):
-            images = CutoutStack.from_cutouts([images])
+        images = as_stack(images)
         if isinstance(images, CutoutStack | FieldStack):
             return self._take_stack(images)
         if isinstance(images, NDData):

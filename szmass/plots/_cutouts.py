@@ -8,6 +8,7 @@ from szmass._utils.quantities import as_floats
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
 from szmass.maps import Cutout, CutoutStack
+from szmass.maps.cutouts import as_stack
 from szmass.plots.style import MICRO, Y_LABEL, check_kind, new_axes, panel_grid
 
 # Contours in units of the noise, and the colour of what the map does not cover.
@@ -189,15 +190,12 @@ def plot_gallery(
 
 def _stack_and_titles(cutouts):
     if isinstance(cutouts, ClusterSample):
-        if cutouts.cutouts is None:
-            raise InvalidInputError(
-                "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
-            )
+        stack = as_stack(cutouts)
         titles = [
             f"{name}\n$z$ = {z:.3f}" if np.isfinite(z) else f"{name}\n$z$ unknown"
             for name, z in zip(cutouts.names, cutouts.redshift, strict=True)
         ]
-        return cutouts.cutouts, titles
+        return stack, titles
     if isinstance(cutouts, CutoutStack):
         return cutouts, [str(name) for name in cutouts.names]
     raise InvalidInputError(

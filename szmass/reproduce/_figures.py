@@ -28,13 +28,6 @@ from szmass.plots.style import (
 )
 from szmass.reproduce._tables import COLUMNS, LENSING, find_masses
 
-_REFERENCES = {
-    "clean": ("mass_true", "true"),
-    "planck_like": ("mass_true", "true"),
-    "planck_like_blind": ("sz_blind", "SZ"),
-    "planck_like_sz": ("sz", "ideal SZ"),
-    "planck": ("msz", "SZ"),
-}
 _WIDTH, _HEIGHT, _COLUMNS = 4.9, 4.0, 3
 # Clusters that a bin needs for quantiles.
 _LEAST = 10
@@ -68,13 +61,13 @@ def _panels(result, columns, draw):
     """Give a panel per method and column that has data."""
     panels = []
     for method in result.methods:
-        for column in columns:
-            table, (reference, label) = result.table(column), _REFERENCES[column]
+        for name in columns:
+            table, column = result.table(name), COLUMNS[name]
             found = find_masses(table, method)
             if found is not None and np.isfinite(found.mass).any():
-                names = (_name(method), label)
-                call = partial(draw, table, method, reference, labels=names)
-                panels.append((f"{method}, {COLUMNS[column][0]}", call))
+                names = (_name(method), column.label)
+                call = partial(draw, table, method, column.reference, labels=names)
+                panels.append((f"{method}, {column.title}", call))
     return panels
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from functools import partial
+from typing import NamedTuple
 
 import astropy.units as u
 import numpy as np
@@ -16,24 +17,33 @@ LENSING = "wl"
 # Fewer clusters do not determine a ratio and its scatter.
 _LEAST = 4
 
-#: The columns: heading, and what is compared with what. All but the last are those of the paper.
+
+class Column(NamedTuple):
+    """A column of Table 1: of which masses it is, and what they are compared with."""
+
+    masses: str
+    title: str
+    what: str
+    #: Column or method of the reference, and what figures call it.
+    reference: str
+    label: str
+
+
+#: The columns. All but the last are those of the paper.
 COLUMNS = {
-    "clean": ("clean mocks", "(M - M_true) / M"),
-    "planck_like": ("Planck-like mocks", "(M - M_true) / M"),
-    "planck_like_blind": ("Planck-like mocks", "(M - M_SZ) / M"),
-    "planck": ("Planck clusters", "(M - MSZ) / M"),
-    "planck_like_sz": ("Planck-like mocks", "(M - M_SZ) / M, ideal M_SZ"),
+    "clean": Column("clean", "clean mocks", "(M - M_true) / M", "mass_true", "true"),
+    "planck_like": Column(
+        "planck_like", "Planck-like mocks", "(M - M_true) / M", "mass_true", "true"
+    ),
+    "planck_like_blind": Column(
+        "planck_like", "Planck-like mocks", "(M - M_SZ) / M", "sz_blind", "SZ"
+    ),
+    "planck": Column("planck", "Planck clusters", "(M - MSZ) / M", "msz", "SZ"),
+    "planck_like_sz": Column(
+        "planck_like", "Planck-like mocks", "(M - M_SZ) / M, ideal M_SZ", "sz", "ideal SZ"
+    ),
 }
 _OF_THE_PAPER = list(COLUMNS)[:-1]
-
-# Which masses they are of, and the column or method that these are compared with.
-_DATA = {
-    "clean": ("clean", "mass_true"),
-    "planck_like": ("planck_like", "mass_true"),
-    "planck_like_blind": ("planck_like", "sz_blind"),
-    "planck_like_sz": ("planck_like", "sz"),
-    "planck": ("planck", "msz"),
-}
 
 # Mean and standard deviation per redshift bin and of all, as the authors showed them in a talk;
 # first all clusters, then those above 10^14.7 Msun. Above redshift 0.4 the released networks are
@@ -69,15 +79,15 @@ def make_table1(methods, masses):
     Without data the numbers are 0, and the means NaN.
     """
     rows = [
-        _rows(method, column, masses[data], reference)
+        _rows(method, name, masses[column.masses], column.reference)
         for method in methods
-        for column, (data, reference) in _DATA.items()
+        for name, column in COLUMNS.items()
     ]
     table = vstack(rows, metadata_conflicts="silent")
     table.meta = {
         "reference": "2022NatAs...6.1325D",
         "published": "means and standard deviations as shown in a talk by the authors",
-        "columns": {key: f"{what}, {title}" for key, (title, what) in COLUMNS.items()},
+        "columns": {name: f"{column.what}, {column.title}" for name, column in COLUMNS.items()},
     }
     return table
 
@@ -108,7 +118,7 @@ def format_table1(table, methods):
 
 def _block(title, cell, columns):
     """Write what ``cell`` says of a half (0 or 1), a column, and a row."""
-    head = " | ".join("<br>".join(COLUMNS[column]) for column in columns)
+    head = " | ".join(f"{COLUMNS[name].title}<br>{COLUMNS[name].what}" for name in columns)
     lines = [f"### {title}", "", f"| redshift | {head} |", "|" + "---|" * (len(columns) + 1)]
     edges = [f"{edge:g}" for edge in REDSHIFT_BINS]
     for half, (_, which) in enumerate(_HALVES):

@@ -114,9 +114,9 @@ class Reproduction:
             "## What each column was made from",
             "",
         ]
-        for column, (title, what) in COLUMNS.items():
-            lines.append(f"- **{title}, {what}**")
-            texts = self.about[column]
+        for name, column in COLUMNS.items():
+            lines.append(f"- **{column.title}, {column.what}**")
+            texts = self.about[name]
             if len(set(texts.values())) == 1:
                 lines[-1] += f": {next(iter(texts.values()))}"
             else:

@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
 from szmass._utils.kinds import check_kind
+from szmass._utils.quantities import as_limits
 from szmass._utils.seeds import check_count, generator
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
@@ -104,11 +105,11 @@ def draw_flat(n, *, mass=(1e14, 2e15) * u.solMass, redshift=(0.01, 1.0), seed):
         The mass has no unit of mass.
     """
     rng = generator(seed, "population")
-    low, high = np.log(_limits(check_mass(mass), "mass"))
+    low, high = np.log(as_limits(check_mass(mass), "mass"))
     log_mass = rng.uniform(low, high, check_count(n, "n"))
     redshift = np.asarray(check_redshift(redshift, positive=True))
     if redshift.size == 2:
-        redshift = rng.uniform(*_limits(redshift, "redshift"), n)
+        redshift = rng.uniform(*as_limits(redshift, "redshift"), n)
     elif redshift.ndim == 1 and redshift.size and np.all(np.isfinite(redshift)):
         redshift = rng.choice(redshift, n)
     else:
@@ -165,8 +166,8 @@ def draw_mass_function(
     """
     cosmology = get_cosmology(cosmology)
     rng = generator(seed, "population")
-    limits = _limits(check_mass(mass), "mass")
-    abundance = SkyAbundance(limits, _limits(check_redshift(redshift), "redshift"), cosmology)
+    limits = as_limits(check_mass(mass), "mass")
+    abundance = SkyAbundance(limits, as_limits(check_redshift(redshift), "redshift"), cosmology)
     if n is None:
         area = FULL_SKY if area is None else u.Quantity(area).to_value("deg2")
         n = rng.poisson(abundance.total * area / FULL_SKY)
@@ -216,15 +217,6 @@ def twin(sample, *, one_minus_b=0.8, mass="msz"):
     copy.cutouts = None
     copy.meta["one_minus_b"] = one_minus_b
     return copy
-
-
-def _limits(values, name):
-    values = np.asarray(values, dtype=float)
-    if values.shape != (2,) or not values[0] < values[1]:
-        raise InvalidInputError(
-            f"'{name}' must be a lower and a higher limit. Received: {values.tolist()}"
-        )
-    return values
 
 
 def even_positions(n, rng):

@@ -84,6 +84,17 @@ def test_checks_find_what_breaks_the_contract():
         check_state_estimator(Short(), sample)
 
 
+def test_cutouts_that_must_be_complete_are_flagged_where_they_are_not():
+    class Complete(Flat):
+        requires = frozenset({"redshift", "complete_cutout"})
+
+    sample = make_check_sample(3)
+    sample.cutouts.footprint[1, 0, 0] = False
+    table = Complete().predict(sample)
+    assert table["flag"].tolist() == [0, StateFlag.INCOMPLETE, 0]
+    assert np.isfinite(table["log_chi"]).tolist() == [True, False, True]
+
+
 def test_resolved_states_are_told(resolved):
     table = MorphologyState(**TELL).predict(resolved)
     assert table.colnames == list(STATE_COLUMNS)

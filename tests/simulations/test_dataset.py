@@ -40,8 +40,8 @@ from szmass.simulations import (
     simulate,
 )
 from szmass.simulations.dataset import _shards, mocks
-from szmass.simulations.dataset._rows import split_clusters
 from szmass.simulations.dataset.origin import plain
+from szmass.simulations.dataset.rows import split_clusters
 
 zarr = pytest.importorskip("zarr")
 

@@ -21,8 +21,8 @@ from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.maps.sampling import Sampling, get_sampling
 from szmass.simulations.dataset import _shards
-from szmass.simulations.dataset._rows import batches, mixed_blocks, split_clusters
 from szmass.simulations.dataset._truth import decode
+from szmass.simulations.dataset.rows import batches, mixed_blocks, split_clusters
 from szmass.simulations.stacks import FieldStack
 
 __all__ = ["SimulationDataset"]
