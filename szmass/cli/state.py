@@ -138,7 +138,7 @@ def state(
         part = sample[start : start + AT_A_TIME]
         part.attach_cutouts(ymap, interpolation=interpolation, geometry=chosen.geometry)
         if xrays is not None:
-            part.fields["xray"] = xrays[start : start + _AT_A_TIME]
+            part.fields["xray"] = xrays[start : start + AT_A_TIME]
         parts.append(chosen.predict(part))
     states = vstack(parts, metadata_conflicts="silent") if len(parts) > 1 else parts[0]
     write_table(states if table is None else add_states(table, states), output, overwrite=overwrite)
