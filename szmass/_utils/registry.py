@@ -9,6 +9,8 @@ from importlib.metadata import entry_points
 from szmass._utils.names import did_you_mean
 from szmass.exceptions import DuplicateNameError, InvalidInputError, SzmassWarning, UnknownNameError
 
+_SHOWN = 40  # names in a repr
+
 # Docstrings of functions of `Registry.getter`, after what they say themselves.
 _PARAMETERS = """
 
@@ -155,8 +157,9 @@ class Registry(Mapping):
         def fill(function):
             signature = inspect.signature(function)
             (argument,) = signature.parameters
-            said = function.__doc__.rstrip(" ")
-            said += _THE_REST if "Parameters" in said else _PARAMETERS + _THE_REST
+            said, mark, examples = function.__doc__.partition("\n\n    Examples\n")
+            alike = _THE_REST if "Parameters" in said else _PARAMETERS + _THE_REST
+            alike = alike.format(argument=argument, **known)
 
             @functools.wraps(function)
             def get(*args, **kwargs):
@@ -164,7 +167,8 @@ class Registry(Mapping):
                 expected = f"a name such as {example!r}, or {_a(cls.__name__)}"
                 return self.resolve(value, cls, argument, expected)
 
-            get.__doc__ = said.format(argument=argument, **known)
+            parts = [said.rstrip(), alike.strip("\n").rstrip()]
+            get.__doc__ = "\n\n".join(parts) + mark + (examples or "\n    ")
             return get
 
         return fill
@@ -204,6 +208,11 @@ class Registry(Mapping):
     def __len__(self):
         self._load_entry_points()
         return len(self._names)
+
+    def __repr__(self):
+        names = list(self)
+        more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"<Registry: {len(names)} of kind {self.kind!r}: {', '.join(names[:_SHOWN])}{more}>"
 
     @property
     def _names(self):

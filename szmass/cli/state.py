@@ -7,16 +7,16 @@ from pathlib import Path
 import click
 
 from szmass.cli.options import (
-    AT_A_TIME,
+    CATALOG_NAMES,
     FILE,
     NOTHING_FOUND,
-    catalog_option,
     check_outputs,
-    interpolation_option,
+    completer,
     map_options,
     noise_option,
     offline_option,
     output_options,
+    read_stdin,
     sample_options,
     settings_of,
     state_noise,
@@ -24,19 +24,34 @@ from szmass.cli.options import (
 
 __all__ = ["state"]
 
+_AT_A_TIME = 2048
+
 
 @click.command()
-@catalog_option("name, position, redshift and mass")
+@click.option(
+    "--catalog",
+    callback=read_stdin,
+    required=True,
+    metavar="FILE|TAG",
+    shell_complete=CATALOG_NAMES,
+    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
+    "with name, position, redshift and mass.",
+)
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
 @click.option(
-    "--estimator", default="morphology", metavar="TAG", help="What to tell with: see 'szmass info'."
+    "--estimator",
+    default="morphology",
+    metavar="TAG",
+    shell_complete=completer("szmass.morphology.STATE_ESTIMATORS"),
+    help="What to tell with: see 'szmass info'.",
 )
 @settings_of("morphology.fits=resolved")
 @click.option(
     "--definition",
     metavar="NAME",
+    shell_complete=completer("szmass.physics.DYNAMICAL_STATES"),
     help="Definition of the state.  [default: that of the estimator, deluca2021]",
 )
 @click.option(
@@ -65,7 +80,12 @@ __all__ = ["state"]
     help="Background of these images, in counts of a pixel: a number, or maps by name.",
 )
 @output_options
-@interpolation_option()
+@click.option(
+    "--interpolation",
+    type=click.Choice(["nearest", "bilinear"]),
+    default="bilinear",
+    help="How cutouts sample the map.",
+)
 @noise_option
 @sample_options
 @offline_option
@@ -134,11 +154,11 @@ def state(
     ymap = open_map(**ymap)
     state_noise(ymap, noise, sample.coord)
     parts = []
-    for start in range(0, max(len(sample), 1), AT_A_TIME):
-        part = sample[start : start + AT_A_TIME]
+    for start in range(0, max(len(sample), 1), _AT_A_TIME):
+        part = sample[start : start + _AT_A_TIME]
         part.attach_cutouts(ymap, interpolation=interpolation, geometry=chosen.geometry)
         if xrays is not None:
-            part.fields["xray"] = xrays[start : start + AT_A_TIME]
+            part.fields["xray"] = xrays[start : start + _AT_A_TIME]
         parts.append(chosen.predict(part))
     states = vstack(parts, metadata_conflicts="silent") if len(parts) > 1 else parts[0]
     write_table(states if table is None else add_states(table, states), output, overwrite=overwrite)

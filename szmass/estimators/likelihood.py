@@ -102,6 +102,18 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
     References
     ----------
     Melin, Bartlett & Delabrouille 2006, A&A 459, 341; Tinker et al. 2008, ApJ 688, 709.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.estimators import LikelihoodMass
+    >>> from szmass.simulations import from_masses, simulate
+    >>> clusters = from_masses([8e14] * u.solMass, 0.12, names=["Mock"])
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=5)
+    >>> posterior = LikelihoodMass(one_minus_b=0.8, sigma_lny=0.1).predict_posterior(sample)
+    >>> low, high = posterior.interval()
+    >>> print(f"{low[0]:.2g} to {high[0]:.2g}")
+    8e+14 solMass to 9.4e+14 solMass
     """
 
     tag = "likelihood"

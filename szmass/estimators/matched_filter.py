@@ -109,6 +109,17 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
     ----------
     Melin, Bartlett & Delabrouille 2006, A&A 459, 341; Planck Collaboration 2014, A&A 571, A29,
     section 7.2.2; 2016, A&A 594, A27, section 5.4.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.estimators import MatchedFilterMass
+    >>> from szmass.simulations import from_masses, simulate
+    >>> clusters = from_masses([8e14] * u.solMass, 0.12, names=["Mock"])
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=5)
+    >>> table = MatchedFilterMass(one_minus_b=0.8).predict(sample)
+    >>> print(f"{table['mass'][0]:.2g}, {table['mass_errp'][0]:.1g}")
+    8.6e+14 solMass, 3e+13 solMass
     """
 
     tag = "matched_filter"

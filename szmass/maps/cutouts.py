@@ -55,6 +55,16 @@ class Cutout(DescribedPixels, NDData):
     ------
     InvalidInputError
         Shapes do not match, or an argument is not of its kind or out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import Cutout
+    >>> coord = SkyCoord(10, 30, unit="deg", frame="galactic")
+    >>> cutout = Cutout(np.zeros((96, 96)), coord, beam="10 arcmin", name="A")
+    >>> print(cutout.wcs.pixel_to_world(47.5, 47.5).to_string(precision=2))
+    10.00 30.00
     """
 
     def __init__(
@@ -160,6 +170,26 @@ class Cutout(DescribedPixels, NDData):
         """
         return cls(**files.read_cutout(path, coord))
 
+    def to_stack(self, *others):
+        """Join this cutout with others.
+
+        Parameters
+        ----------
+        *others : Cutout
+            Cutouts of the same geometry, beam, noise and sampling.
+
+        Returns
+        -------
+        CutoutStack
+            The stack, see `CutoutStack.from_cutouts`.
+
+        Raises
+        ------
+        InvalidInputError
+            They differ; the message says in what.
+        """
+        return CutoutStack.from_cutouts([self, *others])
+
     def write(self, path, *, overwrite=False):
         """Write the cutout as FITS: the image with its WCS, and the footprint.
 
@@ -219,6 +249,18 @@ class CutoutStack(DescribedPixels):
     ``stack[3]`` and ``stack["A2142"]`` are each a `Cutout`; slices, masks, and lists of numbers or
     names give a `CutoutStack`. A position
     that is masked or NaN has a cutout without any valid pixel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import CutoutStack
+    >>> coord = SkyCoord([10, 20], [30, 40], unit="deg", frame="galactic")
+    >>> stack = CutoutStack(np.zeros((2, 96, 96)), None, coord, names=["A", "B"], beam="10 arcmin")
+    >>> stack["B"].data.shape
+    (96, 96)
+    >>> stack.complete
+    array([ True,  True])
     """
 
     def __init__(

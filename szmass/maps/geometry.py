@@ -45,6 +45,16 @@ class CutoutGeometry:
         is not known, or the corners are 90 deg or more from the centre.
     InvalidUnitError
         The scale or the rotation is not an angle.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import CutoutGeometry
+    >>> geometry = CutoutGeometry(shape=(64, 64), pixel_scale=1 * u.arcmin, frame="icrs")
+    >>> wcs = geometry.wcs(SkyCoord(194.95, 27.98, unit="deg"))
+    >>> print(wcs.pixel_to_world(31.5, 31.5).to_string(precision=2))
+    194.95 27.98
     """
 
     shape: tuple = (96, 96)

@@ -373,4 +373,13 @@ _battaglia2012(
 
 @PRESSURE_PROFILES.getter(PressureProfile, "arnaud2010")
 def get_pressure_profile(profile):
-    """Look a pressure profile up by name, or pass one through."""
+    """Look a pressure profile up by name, or pass one through.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.physics import get_pressure_profile
+    >>> profile = get_pressure_profile("arnaud2010")
+    >>> print(f"{profile.y_spherical(6e14 * u.solMass, 0.2, cosmology='PSZ2'):.3g}")
+    6.63e-05 Mpc2
+    """

@@ -19,6 +19,8 @@ _LINEAR = 4.0
 _MOST = 100
 _TICKS = np.array([1, 2, 5, 10, 20, 50, 100, 200, 500])
 
+__doctest_requires__ = {"plot_*": ["matplotlib"]}
+
 
 def plot_cutout(
     cutout,
@@ -68,6 +70,17 @@ def plot_cutout(
         ``theta500`` is no angle.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.plots import plot_cutout
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> ax = plot_cutout(sample.cutouts[0], theta500=sample.quantity("theta500_true")[0])
+    >>> ax.get_title()
+    'MOCK 00'
     """
     check_kind(cutout, Cutout, "cutout", "such as sample.cutouts[0]")
     if not cutout.footprint.any():
@@ -142,6 +155,17 @@ def plot_gallery(
         There is no cutout, or are too many, or another argument does not fit.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.plots import plot_gallery
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> figure = plot_gallery(sample.cutouts[:4], columns=2)
+    >>> len(figure.axes) >= 4
+    True
     """
     stack, names = _stack_and_titles(cutouts)
     n = len(stack)

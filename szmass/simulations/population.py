@@ -49,6 +49,14 @@ def from_masses(mass, redshift, *, coord=None, names=None, seed=0):
         A value is out of range or missing, or lengths differ.
     InvalidUnitError
         The mass has no unit of mass.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.simulations import from_masses
+    >>> sample = from_masses([8e14, 3e14] * u.solMass, [0.1, 0.4], names=["heavy", "light"])
+    >>> print(f"{sample['heavy'].measurements['mass_true']:.2g}")
+    8e+14 solMass
     """
     mass, redshift = broadcast(
         mass=np.atleast_1d(check_mass(mass)),
@@ -103,6 +111,14 @@ def draw_flat(n, *, mass=(1e14, 2e15) * u.solMass, redshift=(0.01, 1.0), seed):
         A limit is out of range, or upper and lower are exchanged.
     InvalidUnitError
         The mass has no unit of mass.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.simulations import draw_flat
+    >>> sample = draw_flat(1000, mass=[2e14, 1e15] * u.solMass, redshift=(0.05, 0.5), seed=1)
+    >>> len(sample), round(float(sample.redshift.max()), 1)
+    (1000, 0.5)
     """
     rng = generator(seed, "population")
     low, high = np.log(as_limits(check_mass(mass), "mass"))
@@ -163,6 +179,15 @@ def draw_mass_function(
     References
     ----------
     Tinker et al. 2008, ApJ 688, 709, in the definition 500c; Diemer 2018 for colossus.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.simulations import draw_mass_function
+    >>> mass = [2e14, 5e15] * u.solMass
+    >>> sample = draw_mass_function(500, mass=mass, cosmology="Planck18", seed=1)
+    >>> bool((sample.quantity("mass_true") < 3e14 * u.solMass).mean() > 0.5)
+    True
     """
     cosmology = get_cosmology(cosmology)
     rng = generator(seed, "population")

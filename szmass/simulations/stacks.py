@@ -60,6 +60,14 @@ class FieldStack:
     ------
     InvalidInputError
         Shapes or lengths do not match.
+
+    Examples
+    --------
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> mocks = simulate(draw_flat(2, seed=1), "clean", cosmology="PSZ2", seed=1, fields=["mass"])
+    >>> field = mocks.fields["mass"]
+    >>> field.data.shape, str(field.unit)
+    ((2, 96, 96), 'solMass / Mpc2')
     """
 
     def __init__(self, name, data, unit, coord, *, geometry, names, beam=None, meta=None):

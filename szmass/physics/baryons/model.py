@@ -373,7 +373,15 @@ BARYON_MODELS = Registry("baryon model", "szmass.baryon_models")
 
 @BARYON_MODELS.getter(BaryonModel, "tng")
 def get_baryon_model(model):
-    """Look a baryon model up by name, or pass one through."""
+    """Look a baryon model up by name, or pass one through.
+
+    Examples
+    --------
+    >>> from szmass.physics import get_baryon_model
+    >>> model = get_baryon_model("tng")
+    >>> model.properties
+    ('mgas500', 't_mw', 't_sl', 'lx', 'y500')
+    """
 
 
 def halo_features(halos, names, model="the model"):

@@ -285,4 +285,12 @@ CLUSTER_MODELS.add("a10-spheres", dataclasses.replace(_entry, name="a10-spheres"
 
 @CLUSTER_MODELS.getter(ClusterModel, "a10")
 def get_cluster_model(model):
-    """Look a cluster model up by name, or pass one through."""
+    """Look a cluster model up by name, or pass one through.
+
+    Examples
+    --------
+    >>> from szmass.simulations import get_cluster_model
+    >>> model = get_cluster_model("a10")
+    >>> model.one_minus_b
+    0.8
+    """
