@@ -11,6 +11,7 @@ from szmass.cli.options import (
     check_outputs,
     column_options,
     completer,
+    named_option,
     split_names,
 )
 
@@ -55,11 +56,11 @@ def _names(ctx, param, value):
     "--h", type=float, help="H0 / (100 km/s/Mpc), where units have it and the file does not say it."
 )
 @click.option("--redshift", type=float, help="Redshift of all haloes, if the file does not say it.")
-@click.option(
+@named_option(
     "--cosmology",
+    "szmass.physics.COSMOLOGIES",
+    "Cosmology, where the file does not say it.",
     metavar="NAME",
-    shell_complete=completer("szmass.physics.COSMOLOGIES"),
-    help="Cosmology, where the file does not say it.",
 )
 @click.option(
     "--mass-definition",

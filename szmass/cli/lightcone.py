@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from szmass.cli.options import completer
+from szmass.cli.options import completer, named_option
 
 __all__ = ["lightcone"]
 
@@ -47,17 +47,14 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
     metavar="LOW HIGH",
     help="Redshifts to draw.  [default: 0.01 1.5]",
 )
-@click.option(
-    "--cosmology",
-    default="Planck18",
-    shell_complete=completer("szmass.physics.COSMOLOGIES"),
-    help="Name of the cosmology.",
+@named_option(
+    "--cosmology", "szmass.physics.COSMOLOGIES", "Name of the cosmology.", default="Planck18"
 )
-@click.option(
+@named_option(
     "--gas",
+    "szmass.simulations.CLUSTER_MODELS",
+    "Cluster model with the pressure profile.",
     default="a10-spheres",
-    shell_complete=completer("szmass.simulations.CLUSTER_MODELS"),
-    help="Cluster model with the pressure profile.",
 )
 @click.option(
     "--one-minus-b", type=float, help="1-b of that profile, where the physics has no Y500 itself."

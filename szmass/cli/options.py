@@ -31,6 +31,7 @@ __all__ = [
     "completer",
     "estimators_option",
     "map_options",
+    "named_option",
     "noise_option",
     "offline_option",
     "output_options",
@@ -120,6 +121,11 @@ def _items(names, incomplete, done="", files=False):
         return [CompletionItem(incomplete, type="file")]
     paths = sorted(glob.glob(glob.escape(incomplete) + "*"))
     return found + [CompletionItem(path) for path in paths if os.path.isfile(path)]
+
+
+def named_option(flag, registry, text, **options):
+    """Make an option that is a name in a registry, given as text, which the Tab key completes."""
+    return click.option(flag, shell_complete=completer(registry), help=text, **options)
 
 
 #: Files and folders: those to write or fetch, and those that must be there.

@@ -8,9 +8,9 @@ from szmass.cli.options import (
     OLD_FILE,
     OLD_FOLDER,
     build_estimators,
-    completer,
     estimators_option,
     map_options,
+    named_option,
     offline_option,
     parse_pairs,
     quiet_tensorflow,
@@ -37,17 +37,11 @@ _PUBLISHED = "cnn-deandres2022"
 @click.option("-n", "--number", type=click.IntRange(0), help=f"Mock clusters.  [default: {_QUICK}]")
 @click.option("--full", is_flag=True, help=f"{_FULL} mock clusters.")
 @click.option("--seed", default=1, help="Seed of everything.")
-@click.option(
-    "--observation",
-    default="planck-like",
-    shell_complete=completer("szmass.simulations.OBSERVATIONS"),
-    help="How mocks are seen.",
+@named_option(
+    "--observation", "szmass.simulations.OBSERVATIONS", "How mocks are seen.", default="planck-like"
 )
-@click.option(
-    "--model",
-    default="a10",
-    shell_complete=completer("szmass.simulations.CLUSTER_MODELS"),
-    help="What mocks are made of.",
+@named_option(
+    "--model", "szmass.simulations.CLUSTER_MODELS", "What mocks are made of.", default="a10"
 )
 @click.option(
     "--population",

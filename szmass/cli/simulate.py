@@ -4,7 +4,7 @@ import os
 
 import click
 
-from szmass.cli.options import completer
+from szmass.cli.options import completer, named_option
 
 __all__ = ["simulate"]
 
@@ -23,24 +23,13 @@ __all__ = ["simulate"]
 @click.option("--mass", nargs=2, type=float, metavar="LOW HIGH", help="M500c to draw [solMass].")
 @click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help="Range of redshift.")
 @click.option("--one-minus-b", default=0.8, help="Mass of a catalogue over true mass.")
-@click.option(
-    "--model",
-    default="a10",
-    shell_complete=completer("szmass.simulations.CLUSTER_MODELS"),
-    help="What clusters are made of.",
+@named_option(
+    "--model", "szmass.simulations.CLUSTER_MODELS", "What clusters are made of.", default="a10"
 )
-@click.option(
-    "--observation",
-    default="clean",
-    shell_complete=completer("szmass.simulations.OBSERVATIONS"),
-    help="How a map shows them.",
+@named_option(
+    "--observation", "szmass.simulations.OBSERVATIONS", "How a map shows them.", default="clean"
 )
-@click.option(
-    "--cosmology",
-    default="PSZ2",
-    shell_complete=completer("szmass.physics.COSMOLOGIES"),
-    help="Name of the cosmology.",
-)
+@named_option("--cosmology", "szmass.physics.COSMOLOGIES", "Name of the cosmology.", default="PSZ2")
 @click.option("--projections", default=1, help="Views of each cluster.")
 @click.option(
     "--field",

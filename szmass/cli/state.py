@@ -11,8 +11,8 @@ from szmass.cli.options import (
     FILE,
     NOTHING_FOUND,
     check_outputs,
-    completer,
     map_options,
+    named_option,
     noise_option,
     offline_option,
     output_options,
@@ -40,19 +40,19 @@ _AT_A_TIME = 2048
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
-@click.option(
+@named_option(
     "--estimator",
+    "szmass.morphology.STATE_ESTIMATORS",
+    "What to tell with: see 'szmass info'.",
     default="morphology",
     metavar="TAG",
-    shell_complete=completer("szmass.morphology.STATE_ESTIMATORS"),
-    help="What to tell with: see 'szmass info'.",
 )
 @settings_of("morphology.fits=resolved")
-@click.option(
+@named_option(
     "--definition",
+    "szmass.physics.DYNAMICAL_STATES",
+    "Definition of the state.  [default: that of the estimator, deluca2021]",
     metavar="NAME",
-    shell_complete=completer("szmass.physics.DYNAMICAL_STATES"),
-    help="Definition of the state.  [default: that of the estimator, deluca2021]",
 )
 @click.option(
     "--masses",
