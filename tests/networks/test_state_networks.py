@@ -24,7 +24,7 @@ from szmass.networks import (
 )
 
 GRID = CutoutGeometry((40, 40), 1 * u.arcmin)
-NUMBER = 2400
+NUMBER = 2000
 OPTIONS = {
     "name": "small", "bands": ["y", "X"], "geometry": GRID, "beam": 1 * u.arcmin,
     "log10_mass": (14.0, 15.0), "redshift": (0.1, 0.5), "filters": [4, 4], "components": 2,
@@ -64,8 +64,18 @@ def test_networks_learn_the_state_and_are_calibrated(trained):
         found = networks.log_density(others.planes, others.context, name)
         q, true = networks.quantiles(found, name, [0.16, 0.5, 0.84]), others.truth[name]
         assert np.corrcoef(q[:, 1], true)[0, 1] > least
-        # 4 standard errors, of the calibration of 240 clusters and of the test.
-        assert np.mean((true > q[:, 0]) & (true < q[:, 2])) == pytest.approx(0.68, abs=0.16)
+        # So short a training leaves densities too wide: calibration has to narrow them.
+        before = networks.from_planes(others.planes, others.context, name)
+        wide = networks.quantiles(before, name, [0.16, 0.84])
+        inside = [np.mean((true > x[:, 0]) & (true < x[:, -1])) for x in (wide, q)]
+        assert 0.58 < inside[1] < inside[0] - 0.02
+        logs = [
+            np.mean(
+                [np.interp(t, networks.grid(name), row) for t, row in zip(true, p, strict=True)]
+            )
+            for p in (before, found)
+        ]
+        assert logs[1] > logs[0] + 0.02
         above = 1 - networks.below(found, name, 0.0)
         assert above.mean() == pytest.approx(np.mean(true > 0), abs=0.1)
         grid = networks.grid(name)
