@@ -7,8 +7,9 @@ were trained with ("a10-the300"): correlation r of the median with the true log1
 the curve (AUC) of P(relaxed), how often intervals of 68 and 95 % hold the truth, in all and by
 signal-to-noise ratio; what is said of clusters that noise has buried, against the prior of other
 mocks; two relaxed clusters of one size upon each other at 0.5 to 1 R500; with --data the clusters
-of the real Coma field; and the mean residual of masses by cnn, matched_filter and likelihood in
-relaxed and disturbed halves, by the true state and by the estimated one.
+of the real Coma field; what the networks read, and what moves them; and the mean residual of masses
+by cnn, matched_filter and likelihood in relaxed and disturbed halves, by the true state and by the
+estimated one.
 """
 
 # ruff: noqa: E402
@@ -23,15 +24,17 @@ from pathlib import Path
 
 import astropy.units as u
 import numpy as np
+from scipy.ndimage import shift
 from scipy.stats import rankdata
 
 sys.path.insert(0, str(Path(__file__).parent))
 from train_states import planck_mocks, resolved_mocks
 
+import szmass
 from szmass import estimate_masses
 from szmass.catalogs import PSZ2Catalog
 from szmass.comparison import mass_bias_by_state
-from szmass.maps import ComptonMap
+from szmass.maps import ComptonMap, CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.morphology import (
     CNNState,
@@ -40,9 +43,11 @@ from szmass.morphology import (
     get_state_estimator,
     see_for_states,
 )
+from szmass.networks import load_networks
 from szmass.physics import get_dynamical_state
 from szmass.simulations import FieldStack
 
+SHIPPED = Path(szmass.__file__).parent / "data" / "states"
 LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
 METHODS = ("cnn", "matched_filter", "likelihood")
 # Networks in place of those that ship, by name.
@@ -186,6 +191,64 @@ def mass_bias(number, seed):
     return table
 
 
+def what_networks_read(number, seed):
+    """Print how well networks do with less, and how far what they are told moves the state.
+
+    Images are replaced by their mean round profiles, displaced by parts of a pixel or seen in
+    pixels whose corner is the middle; signal-to-noise ratios are 20 % larger; masses are others.
+    """
+    near = {"mass": (3e14, 1.5e15) * u.solMass, "redshift": (0.02, 0.1)}
+    even = {"geometry": CutoutGeometry((140, 140), 12 * u.arcsec)}
+    sharp = {"exposure": 30.0, "depth": 1.0}
+    planck = with_masses(planck_mocks(number, seed, limits=near), seed)
+    resolved, others = (
+        with_masses(resolved_mocks(number, seed, **sharp, **more), seed) for more in ({}, even)
+    )
+    displaced = planck[np.arange(number)]
+    shifts = np.random.default_rng(seed).uniform(-1.5, 1.5, (number, 2))
+    displaced.cutouts = displaced.cutouts.with_data(
+        np.array([shift(y, s, order=5) for y, s in zip(planck.cutouts.data, shifts, strict=True)])
+    )
+    for name, mocks, moved in (("planck", planck, displaced), ("resolved", resolved, others)):
+        networks = load_networks(FOLDERS.get(name, SHIPPED / f"cnn-{name}"))
+        depth = None if name == "planck" else 1.0
+        options = {"cosmology": "PSZ2", "bands": networks.bands, "depth": depth}
+
+        def see(clusters, factor=1.0, options=options):
+            return see_for_states(clusters, factor * clusters.quantity("mass_seen"), **options)
+
+        seen = see(mocks)
+        louder = seen.context.copy()
+        louder[:, -len(networks.bands) :] += np.log10(1.2) * seen.told
+        cases = {
+            "as they are": (seen.planes, seen.context),
+            "round": (round_profiles(seen.planes), seen.context),
+            "S/N 20 % larger": (seen.planes, louder),
+            **{f"masses x {f:g}": see(mocks, f)[:2] for f in (0.8, 1.25)},
+            "displaced": see(moved)[:2],
+        }
+        print(f"\nWhat the networks {name!r} read, {number} clusters")
+        for case, images in cases.items():
+            found = networks.log_density(*images, "deluca2021")
+            median = networks.quantiles(found, "deluca2021", [0.5])[:, 0]
+            if case == "as they are":
+                first = median
+            r = np.corrcoef(median, truth_of(mocks))[0, 1]
+            print(f"  {case:16} r {r:.3f} +- {(1 - r**2) / number**0.5:.3f}, log10 chi moves by "
+                  f"{np.mean(median - first):+.3f}")  # fmt: skip
+
+
+def round_profiles(planes):
+    """Replace each plane by the means of rings."""
+    row, column = np.mgrid[: planes.shape[1], : planes.shape[2]] - (planes.shape[1] - 1) / 2
+    ring = np.unique(np.rint(np.hypot(row, column)), return_inverse=True)[1].reshape(row.shape)
+    weight = np.eye(ring.max() + 1)[ring.ravel()]
+    weight = weight @ (weight / weight.sum(axis=0)).T
+    return np.einsum("pq,nqk->npk", weight, planes.reshape(len(planes), ring.size, -1)).reshape(
+        planes.shape
+    ).astype(np.float32)  # fmt: skip
+
+
 def coma_field(data, kinds):
     """Print mean P(relaxed) of PSZ2 clusters in the real Coma field of MILCA, beside their priors.
 
@@ -249,6 +312,7 @@ def main():
     for definition in both:
         report("Resolved, 30 ks, 1e-5", mocks, "resolved", definition, kinds, "depth")
     equal_pairs(n // 10, seed, kinds)
+    what_networks_read(n // 3, seed + 1)
 
 
 if __name__ == "__main__":
