@@ -26,7 +26,7 @@ from szmass.morphology.state_estimators import (
     add_states,
     get_state_estimator,
 )
-from szmass.morphology.state_measurement import see_for_states
+from szmass.morphology.state_images import see_for_states
 from szmass.morphology.states import STATE_PARAMETERS, StateRegression
 from szmass.morphology.xray_images import read_xray_images
 

@@ -19,7 +19,7 @@ from szmass.morphology.learned._prior import (
 )
 from szmass.morphology.learned.map_states import Learned, MapState
 from szmass.morphology.state_estimators import STATE_ESTIMATORS
-from szmass.morphology.state_measurement import see_for_states
+from szmass.morphology.state_images import see_for_states
 from szmass.networks import StateExamples, StateNetworks, fit_state_networks, load_networks
 from szmass.physics import get_dynamical_state
 

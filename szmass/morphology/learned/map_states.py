@@ -11,8 +11,8 @@ from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.maps.noise import get_noise_model
+from szmass.morphology._state_signal import check_images
 from szmass.morphology.state_estimators import StateEstimates, StateEstimator
-from szmass.morphology.state_measurement import check_images
 from szmass.physics import get_cosmology
 from szmass.physics.checks import check_one_minus_b
 

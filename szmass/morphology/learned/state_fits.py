@@ -8,16 +8,13 @@ import numpy as np
 
 from szmass._utils.kinds import as_path
 from szmass.exceptions import InvalidInputError, UnknownNameError
+from szmass.morphology._state_signal import TOLD_FROM, XRAY_RING
 from szmass.morphology.flags import StateFlag
 from szmass.morphology.learned._arrays import thinned
 from szmass.morphology.learned._files import FORMAT_VERSION, read_fits, write_fits
 from szmass.morphology.learned._mocks import DEFINITIONS, Mocks, joined
 from szmass.morphology.learned._prior import BEFORE, fit_priors, told_before
-from szmass.morphology.state_measurement import (
-    TOLD_FROM,
-    XRAY_RING,
-    measure_for_states,
-)
+from szmass.morphology.state_measurement import measure_for_states
 from szmass.morphology.states import StateRegression
 from szmass.networks import state_metrics
 from szmass.version import __version__
