@@ -143,6 +143,7 @@ def _write_votable(
     table: QTable,
     target: Any,
     table_id: str | None = None,
+    *,
     overwrite: bool = False,
     tabledata_format: str | None = None,
 ) -> None:
