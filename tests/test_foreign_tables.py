@@ -225,8 +225,22 @@ def test_data_frames_are_read_without_options():
     ):
         ClusterSample.from_table(frame[1:2])
     units = {"ra": "deg", "dec": "deg"}
-    told = ClusterSample.from_table(frame[1:2], columns={"ra": "RA", "dec": "Dec"}, units=units)
-    assert told.coord.ra.deg[0] == COORD.ra.deg[1]
+    for columns in ({"ra": "RA", "dec": "Dec"}, {"ra": "RA"}, None):
+        told = ClusterSample.from_table(frame[1:2], columns=columns, units=units)
+        assert told.coord.ra.deg[0] == COORD.ra.deg[1]
+    told = crossmatch(frame[1:2], told, radius="1 arcsec", columns=({"units": units}, None))
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("mark", [-99.0, 99.99, 999.0])
+def test_marks_of_unknown_values_prove_no_degrees(mark):
+    hours = table(ra=[COORD.ra.hour[0], COORD.ra.hour[1], mark], dec=COORD.dec.deg)
+    for missing in ({}, {"ra": mark}):
+        with pytest.raises(InvalidUnitError, match="'ra' must have an angular unit"):
+            ClusterSample.from_table(hours, missing=missing)
+    hours["ra"][2] = 37.0
+    with pytest.raises(InvalidUnitError, match="'ra' must have an angular unit"):
+        ClusterSample.from_table(hours, missing={"ra": 37.0})
 
 
 def table(**columns):

@@ -90,7 +90,11 @@ def find_role(table, role, given=None, *, label="The table"):
     if given is not None:
         return given_column(table, given, label=label, purpose=f" for '{role}'")
     about = ROLES[role]
-    for usual in (about.first, about.others):
+    # Names of a cluster may be many: the usual ones come one after the other.
+    tiers = (about.first, about.others)
+    if role != "redshift":
+        tiers = [(name,) for names in tiers for name in names]
+    for usual in tiers:
         found = [
             column
             for name in usual
@@ -98,7 +102,7 @@ def find_role(table, role, given=None, *, label="The table"):
             if role != "redshift" or _is_plain(table[column])
         ]
         if found:
-            return _the_one(table, role, found, label) if role == "redshift" else found[0]
+            return _the_one(table, role, found, label)
     ucds = {name: _ucd(table[name]) for name in table.colnames}
     found = [
         name
@@ -188,16 +192,8 @@ def position_columns(table, coord, frame, read, *, required=True):
             f"The table has several positions ({', '.join(skycoords)}). Choose one, for instance "
             f"columns={{'coord': '{skycoords[0]}'}}."
         )
-    found = []
-    for lon, lat, pair_frame in PAIRS:
-        if frame is not None and (frame == "galactic") != (pair_frame == "galactic"):
-            continue
-        pair = [
-            [c for c in table.colnames if c == name or (len(name) > 1 and c.lower() == name)]
-            for name in (lon, lat)
-        ]
-        if all(len(columns) == 1 for columns in pair):
-            found.append((pair[0][0], pair[1][0]))
+    galactic = None if frame is None else frame == "galactic"
+    found = _pairs_in(table, galactic)
     if found:
         return found[0] if len(found) == 1 else _agreeing(table, found, read)
     if not required:
@@ -213,10 +209,42 @@ def position_columns(table, coord, frame, read, *, required=True):
     )
 
 
+def _pairs_in(table, galactic=None):
+    """Columns of longitude and latitude that have usual names, of galactic ones or the others."""
+    found = []
+    for lon, lat, frame in PAIRS:
+        if galactic not in (None, frame == "galactic"):
+            continue
+        pair = [
+            [c for c in table.colnames if c == name or (len(name) > 1 and c.lower() == name)]
+            for name in (lon, lat)
+        ]
+        if all(len(columns) == 1 for columns in pair):
+            found.append((pair[0][0], pair[1][0]))
+    return found
+
+
+def by_column(table, said, angles):
+    """Let what is said by our names of longitude and latitude hold for the columns they stand in.
+
+    ``angles`` are those that were told, as `split_pairs` gives them; others are found.
+    """
+    result = dict(said)
+    for names, galactic in ((("ra", "dec"), False), (("glon", "glat"), True)):
+        for axis, name in enumerate(names):
+            columns = [pair[axis] for pair in _pairs_in(table, galactic)]
+            columns = [angles[name]] if name in angles else columns
+            if name in said and columns and (name in angles or name not in table.colnames):
+                value = result.pop(name)
+                result = dict.fromkeys(columns, value) | result
+    return result
+
+
 def _agreeing(table, pairs, read):
     """The first pair that can be read, if what the others hold are the same positions."""
     rows = np.unique(np.linspace(0, len(table) - 1, _LOOKED_AT).astype(int)) if len(table) else []
-    some, places, problem = table[rows], {}, None
+    some = table[list(dict.fromkeys(name for pair in pairs for name in pair))][rows]
+    places, problem = {}, None
     for pair in pairs:
         try:
             places[pair] = read(some, pair)
@@ -277,10 +305,17 @@ def split_pairs(table, columns, coord, frame):
     return coord, columns.pop("frame", None) if frame is None else frame, {}
 
 
-def can_only_be_degrees(lon, lat):
-    """Whether numbers without a unit, of a pair, are more than hours or radians can be."""
+def can_only_be_degrees(lon, lat, missing=()):
+    """Whether numbers without a unit, of a pair, are more than hours or radians can be.
+
+    Negative numbers and such as 99.99 prove nothing, as they may stand for "not known"; so do those
+    in ``missing``.
+    """
     parts = [column_parts(column) for column in (lon, lat)]
     if any(unit is not None or values.dtype.kind not in "fiu" for values, _, unit in parts):
         return False
-    lon, lat = (np.abs(values[~mask].astype(float)) for values, mask, _ in parts)
-    return bool(np.nanmax(lon, initial=0) > 24 and np.nanmax(lat, initial=0) <= 90)
+    lon, lat = (values[~mask].astype(float) for values, mask, _ in parts)
+    beyond = np.unique(lon[(lon > 24) & (lon <= 360) & ~np.isin(lon, missing)])
+    proof = any(set(f"{value:g}") - set("9.") for value in beyond)
+    known = lat[np.isfinite(lat) & ~np.isin(lat, missing)]
+    return bool(proof and np.all(np.abs(known) <= 90))

@@ -19,6 +19,7 @@ from szmass._tables.columns import (
     without_value,
 )
 from szmass._tables.roles import (
+    by_column,
     can_only_be_degrees,
     frame_of,
     given_column,
@@ -43,8 +44,7 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
         for value, what in ((columns, "columns"), (units, "units"), (missing, "missing"))
     )
     coord, frame, angles = split_pairs(table, columns, coord, frame)
-    for said in (units, missing):
-        said |= {angles[ours]: said.pop(ours) for ours in angles if ours in said}
+    units, missing = (by_column(table, said, angles) for said in (units, missing))
     theirs = {
         "name": require_role(table, "name", name or columns.pop("name", None)),
         "redshift": require_role(table, "redshift", redshift or columns.pop("redshift", None)),
@@ -185,15 +185,16 @@ def positions_of(table, columns, frame, units, missing=None, *, names=None, labe
     """
     if len(columns) == 1:
         return table[columns[0]]
-    frame = frame or frame_of(columns)
+    frame, missing = frame or frame_of(columns), missing or {}
     kinds = ("ra" if _is_equatorial(frame) else "lon", "lat")
     degrees, plain = [], None
     lon_lat = [table[column] for column in columns]
-    unsaid = not {*columns} & units.keys() and can_only_be_degrees(*lon_lat)
+    marks = np.ravel([value for name in columns for value in np.atleast_1d(missing.get(name, []))])
+    unsaid = not {*columns} & units.keys() and can_only_be_degrees(*lon_lat, marks)
     for column, kind in zip(columns, kinds, strict=True):
         plain = u.deg if column.lower().endswith("deg") else plain
         unit = u.deg if unsaid else units.get(column)
-        about = {"unit": unit, "missing": (missing or {}).get(column), "names": names}
+        about = {"unit": unit, "missing": missing.get(column), "names": names}
         degrees.append(angle_column(table[column], column, kind, plain=plain, label=label, **about))
         # Latitudes beside longitudes in hours or degrees, minutes and seconds are in degrees.
         plain = u.deg if is_sexagesimal(table[column]) else None

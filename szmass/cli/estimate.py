@@ -105,7 +105,7 @@ def estimate(
     from szmass._tables.files import table_format, write_table
     from szmass.estimators import estimate_in_pieces
     from szmass.maps import open_map
-    from szmass.results import MassFlag, masses_of
+    from szmass.results import MassFlag, columns_of_method, masses_of
 
     if not (catalog or names):
         raise click.UsageError("give --catalog, or a cluster by --name, or both")
@@ -164,7 +164,8 @@ def estimate(
         click.echo(f"  {tag}: {n} weighed" + (f"; flags: {told}" if told else ""))
         weighed += n
     if len(table) <= _SHOWN:
-        columns = [c for c in table.colnames if c == "name" or c.startswith("mass_")]
+        methods = [columns_of_method(tag) for tag in chosen]
+        columns = ["name", *(m[part] for m in methods for part in ("mass", "errn", "errp"))]
         click.echo("\n".join(table[columns].pformat(max_lines=-1, max_width=-1)))
     if not weighed:
         sys.exit(NOTHING_FOUND)

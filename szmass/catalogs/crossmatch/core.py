@@ -17,6 +17,7 @@ from szmass._tables.angles import known_positions
 from szmass._tables.columns import as_qtable, column_parts, number_column
 from szmass._tables.roles import (
     as_table,
+    by_column,
     find_role,
     given_column,
     position_columns,
@@ -357,10 +358,10 @@ def read_sources(catalog, columns, label):
     names += [given(name) for name in ([aliases] if isinstance(aliases, str) else aliases)]
     redshift = find("redshift", columns.get("redshift"))
     pos_err = find("pos_err", columns.get("pos_err"))
-    ours = angles | {"redshift": redshift, "pos_err": pos_err}
+    ours = {"redshift": redshift, "pos_err": pos_err}
     said = {}
     for what in ("units", "missing"):
-        by_name = as_dict(roles.get(what), what)
+        by_name = by_column(table, as_dict(roles.get(what), what), angles)
         said[what] = {given(ours.get(name) or name): value for name, value in by_name.items()}
     about = {"said": said, "label": f"'{label}': "}
     positions, unclear = _positions(table, coord, frame, said)

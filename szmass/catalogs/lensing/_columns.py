@@ -166,6 +166,10 @@ def _with_position(table, columns):
     becomes ra and dec.
     """
     coord, frame, _ = split_pairs(table, columns, None, None)
+    if frame not in (None, "icrs", "galactic"):
+        raise InvalidInputError(
+            f"Positions of a lensing table must be in 'icrs' or 'galactic'. Received: {frame!r}"
+        )
 
     def read(some, pair):
         return positions_of(some, pair, frame, {})
