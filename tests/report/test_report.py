@@ -732,6 +732,19 @@ def test_colours_are_those_of_all_cutouts():
     assert scale.high > 10
 
 
+def test_ticks_of_the_colour_bar_are_round_and_apart():
+    data = np.random.default_rng(1).normal(0, 5e-6, (200, 4, 4))
+    data[0] = 5e-5
+    scale = _ColourScale(data, np.ones(data.shape, bool))
+    assert (scale.low, scale.high, scale.linear) == (-15, 50, 10)
+    places, labels = zip(*scale.ticks(), strict=True)
+    assert labels == ("-10", "-5", "0", "5", "10", "20", "50")
+    assert np.all(np.diff(places) > 0.09)
+    low, high = np.arcsinh([-1.5, 5.0])
+    expected = (np.arcsinh([float(label) / 10 for label in labels]) - low) / (high - low)
+    np.testing.assert_allclose(places, expected, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("width", "length"),
     [(163.2, 30), (120.0, 30), (119.9, 20), (20.0, 5), (4.4, 1), (0.05, 0.01), (0.02, 0.005)],
