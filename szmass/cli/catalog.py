@@ -36,7 +36,7 @@ def catalog(catalog, output, overwrite, mass_definition, cosmology, reading):
     A catalogue is a file, - for standard input, or a tag of 'szmass info' to
     fetch it. With --mass-definition and --cosmology it is a table of lensing
     masses of your own; what is written remembers both, for the estimator
-    'lensing'.
+    'lensing': szmass estimate --set lensing.table=FILE.
 
     \b
     Examples:
@@ -51,8 +51,10 @@ def catalog(catalog, output, overwrite, mass_definition, cosmology, reading):
 
     check_outputs(output, overwrite=overwrite, inputs=[catalog])
     if mass_definition or cosmology:
-        if reading.pop("redshift"):
-            raise click.UsageError("--redshift does not go with --mass-definition")
+        if {"redshift", "redshifts"} & set(reading):
+            raise click.UsageError(
+                "--redshift and --redshifts do not go with --mass-definition and --cosmology"
+            )
         about = {"mass_definition": mass_definition, "cosmology": cosmology}
         found = LensingTable.read(catalog, **about, **reading)
         found.write(output, overwrite=overwrite)

@@ -393,9 +393,10 @@ def test_several_names_on_the_shell(tmp_path, mcxc, services, monkeypatch):
     out = tmp_path / "masses.ecsv"
     base = ["estimate", "--estimators", "lensing", "--set", "lensing.by=name", "-o", str(out)]
     names = ["--name", "A2142", "--name", "Abell 85"]
-    result = CliRunner().invoke(main, [*base, *names, "--redshift", "0", "1"])
-    assert result.exit_code == 2
-    assert "--redshift chooses among the rows" in result.output
+    for option in (["--redshift", "0", "1"], ["--redshifts", "upcluster-sz"]):
+        result = CliRunner().invoke(main, [*base, *names, *option])
+        assert result.exit_code == 2
+        assert "--redshift chooses among the rows" in result.output
     result = CliRunner().invoke(main, base)
     assert result.exit_code == 2
     assert "give --catalog, or a cluster by --name, or both" in result.output
