@@ -53,8 +53,10 @@ def catalog(catalog, output, overwrite, mass_definition, cosmology, reading):
 
     check_outputs(output, overwrite=overwrite, inputs=[catalog])
     if mass_definition or cosmology:
-        if reading.pop("redshift"):
-            raise click.UsageError("--redshift does not go with --mass-definition")
+        if reading.pop("redshift") or "redshifts" in reading:
+            raise click.UsageError(
+                "--redshift and --redshifts do not go with --mass-definition and --cosmology"
+            )
         about = {"mass_definition": mass_definition, "cosmology": cosmology}
         found = LensingTable.read(catalog, **about, **reading)
         found.write(output, overwrite=overwrite)

@@ -463,7 +463,8 @@ def sample_options(command):
     def packed(redshift, redshifts, columns, units, missing, readme, **others):
         reading = read_table_options(columns, units, missing)
         reading |= {"readme": readme} if readme else {}
-        reading |= {"redshift": redshift or None, "redshifts": redshifts}
+        reading |= {"redshift": redshift or None}
+        reading |= {"redshifts": redshifts} if redshifts else {}
         return command(reading=reading, **others)
 
     packed = click.option(
@@ -488,6 +489,8 @@ def sample_of(catalog, names, reading):
         return load_sample(catalog, **reading)
     if reading.pop("redshift", None):
         raise click.UsageError("--redshift chooses among the rows of a catalogue: leave --name out")
+    if "redshifts" in reading:
+        raise click.UsageError("--redshifts is for all of psz2: leave --name out")
     if reading and not catalog:
         raise click.UsageError("--column, --unit, --missing and --readme need --catalog")
     given = load_catalog(catalog, **reading) if catalog else None

@@ -19,7 +19,6 @@ import pytest
 from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from szmass.simulations.dataset.rows import split_clusters
 
 from szmass._utils.workers import run_tasks
 from szmass.exceptions import (
@@ -42,6 +41,7 @@ from szmass.simulations import (
 )
 from szmass.simulations.dataset import _shards, mocks
 from szmass.simulations.dataset.origin import plain
+from szmass.simulations.dataset.rows import split_clusters
 
 zarr = pytest.importorskip("zarr")
 
