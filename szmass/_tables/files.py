@@ -11,7 +11,7 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.io.votable import from_table
+from astropy.io.votable import from_table, writeto
 from astropy.io.votable.tree import Info
 from astropy.table import Column, MaskedColumn, QTable
 
@@ -227,7 +227,9 @@ def _write_votable(table, path):
             plain[name].info.meta = {**(plain[name].info.meta or {}), "ucd": ucd}
     votable = from_table(plain)
     votable.resources[0].infos.append(Info(name=META_KEY, value=_pack(table, record)))
-    votable.to_xml(str(path))
+    # Not Table.write, nor VOTableFile.to_xml: their C code writes a zero behind its buffer for rows
+    # of 256 or 512 bytes, which ends the process at some later time (astropy issue 20419).
+    writeto(votable, str(path))
 
 
 def _write_csv(table, path, delimiter=","):

@@ -45,8 +45,6 @@ def catalog(catalog, output, overwrite, mass_definition, cosmology, reading):
       szmass catalog simbad.vot -o - | szmass estimate --catalog - ...
       szmass catalog mine.csv --column mass=M200 --unit mass='1e14 solMass'
           --mass-definition 200c --cosmology PSZ2 -o lensing.ecsv
-      szmass estimate --catalog psz2 --estimators lensing
-          --set lensing.table=lensing.ecsv -o masses.ecsv
     """
     from szmass._tables.files import write_table
     from szmass.catalogs import LensingTable, load_sample

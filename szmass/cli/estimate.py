@@ -98,6 +98,8 @@ def estimate(
           --posteriors posteriors.fits -o masses.ecsv
       szmass estimate --catalog psz2 --estimators scaling
           --set scaling.one_minus_b=0.7 -o masses.fits
+      szmass estimate --catalog psz2 --estimators lensing
+          --set lensing.table=lensing.ecsv -o masses.ecsv
     """
     import numpy as np
 

@@ -36,7 +36,7 @@ class Images:
 
     def __init__(self, images, *, pixel_scale, mask, background, exposure):
         self.names = self.coord = self.geometry = self.noise = self.beam = self.sigma = None
-        self._wcs = lambda i: None
+        self.wcs = lambda i: None
         self.unit = self.scale = None
         data, good, pixel = self._take(images)
         try:
@@ -95,9 +95,9 @@ class Images:
         good = getattr(stack, "footprint", None)
         if isinstance(stack, CutoutStack):
             self.noise = stack.noise
-            self._wcs = lambda i: stack[i].wcs
+            self.wcs = lambda i: stack[i].wcs
         else:
-            self._wcs = lambda i: self.geometry.wcs(stack.coord[i])
+            self.wcs = lambda i: self.geometry.wcs(stack.coord[i])
         if not self.geometry.relative:
             return stack.data, good, self.geometry.pixel_scale.to_value(u.rad)
         self.scale = stack.angular_scale.to_value(u.rad)
@@ -107,7 +107,7 @@ class Images:
         pixel = None
         if getattr(image.wcs, "has_celestial", False):
             pixel = _pixel_of(image.wcs)
-            self._wcs = lambda i: image.wcs
+            self.wcs = lambda i: image.wcs
         self.unit = image.unit
         kinds = StdDevUncertainty | VarianceUncertainty | InverseVariance
         if isinstance(image.uncertainty, kinds):
@@ -174,7 +174,7 @@ class Images:
                 )
             result = np.full((self.n, 2), np.nan)
             for i, position in enumerate(center):
-                wcs = self._wcs(i)
+                wcs = self.wcs(i)
                 if wcs is None:
                     raise InvalidInputError(
                         "'center' must be in pixels (x, y): the images have no WCS."

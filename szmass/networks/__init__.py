@@ -12,6 +12,7 @@ from szmass.networks.architectures import (
     build_amplitude_cnn,
     build_deandres2022,
     build_density_cnn,
+    build_state_cnn,
     check_amplitude_network,
     check_density_network,
     density_head,
@@ -26,7 +27,9 @@ from szmass.networks.published import load_published, published_card
 from szmass.networks.recipes import Recipe
 from szmass.networks.saliency import SaliencyStack, occlusion_map, stack_saliency
 from szmass.networks.shipped import load_networks, shipped_card
+from szmass.networks.states import StateNetworks, state_metrics
 from szmass.networks.training.core import make_training_data, train
+from szmass.networks.training.states import StateExamples, fit_state_networks
 
 __all__ = [
     "ARCHITECTURES",
@@ -38,16 +41,20 @@ __all__ = [
     "ModelCard",
     "Recipe",
     "SaliencyStack",
+    "StateExamples",
+    "StateNetworks",
     "WeightsFile",
     "amplitude_head",
     "amplitude_inputs",
     "build_amplitude_cnn",
     "build_deandres2022",
     "build_density_cnn",
+    "build_state_cnn",
     "check_amplitude_network",
     "check_density_network",
     "density_head",
     "density_inputs",
+    "fit_state_networks",
     "load_binned",
     "load_networks",
     "load_published",
@@ -58,6 +65,7 @@ __all__ = [
     "selection_table",
     "shipped_card",
     "stack_saliency",
+    "state_metrics",
     "train",
     "train_selection",
 ]

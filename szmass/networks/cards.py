@@ -180,7 +180,8 @@ class ModelCard:
         Per redshift bin mean and standard deviation of Compton-y: networks see
         (y - mean) / sigma.
     target : str
-        Output of the network: ``"log10_mass"``, ``"log10_mass_density"`` or ``"amplitude"``.
+        Output of the network: ``"log10_mass"``, ``"log10_mass_density"``, ``"amplitude"`` or
+        ``"log10_state_density"``.
     mass_definition : str
         Definition of the mass, for instance ``"500c"``.
     h : float or None

@@ -7,7 +7,7 @@ from typing import Any
 
 import astropy.units as u
 import numpy as np
-from astropy.io import registry
+from astropy.io import registry, votable
 from astropy.table import MaskedColumn, QTable, Table
 from numpy.typing import NDArray
 
@@ -139,6 +139,23 @@ _UNIFIED = {
 _COMPRESSED = (".gz", ".bz2", ".xz")
 
 
+def _write_votable(
+    table: QTable,
+    target: Any,
+    table_id: str | None = None,
+    *,
+    overwrite: bool = False,
+    tabledata_format: str | None = None,
+) -> None:
+    """Write as astropy's ``Table.write`` does, by code that keeps to its memory."""
+    # See szmass._tables.files: of astropy's ways to write a VOTable only this one is safe.
+    if isinstance(target, str | os.PathLike):
+        target = os.fspath(target)
+        if os.path.exists(target) and not overwrite:
+            raise OSError(f"{target!r} exists; pass overwrite=True to replace it.")
+    votable.writeto(votable.from_table(table, table_id=table_id), target, tabledata_format)
+
+
 def _register(name: str, ours: str, suffixes: tuple[str, ...]) -> None:
     """Let `MassTable` read and write a format; streams and options of astropy's go to astropy."""
     theirs = "ascii.ecsv" if name == "ecsv" else name
@@ -152,8 +169,12 @@ def _register(name: str, ours: str, suffixes: tuple[str, ...]) -> None:
         if is_ours(target, args or options) and not os.fspath(target).endswith(_COMPRESSED):
             write_table(table, target, overwrite=overwrite, format=ours)
             return
+        plain = QTable(table, copy=False)
+        if theirs == "votable":
+            _write_votable(plain, target, *args, overwrite=overwrite, **options)
+            return
         options |= {"overwrite": True} if overwrite else {}
-        QTable(table, copy=False).write(target, *args, format=theirs, **options)
+        plain.write(target, *args, format=theirs, **options)
 
     def read(source: Any, *args: Any, **options: Any) -> MassTable:
         # astropy opens a file in order to look what format it has.

@@ -32,7 +32,7 @@ def examples_of(command):
 
 def parse(line):
     """Parse a line as click does, with files that are there; give command, its context, words."""
-    words = shlex.split(line.partition(" > ")[0])
+    words = shlex.split(re.split(r" [>|] ", line)[0])
     assert words.pop(0) == "szmass"
     command = main.get_command(None, words[0])
     return command, command.make_context(words[0], words[1:]), words[1:]

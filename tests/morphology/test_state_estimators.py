@@ -37,30 +37,6 @@ from szmass.morphology.checks import STATE_ESTIMATOR_CHECKS, check_state_estimat
 from szmass.physics import get_dynamical_state
 from szmass.simulations import FieldStack
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-def benchmark(name):
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def training():
-    return benchmark("train_states")
-
-
-@pytest.fixture(scope="module")
-def resolved(training):
-    """Fifty clusters behind 20 arcsec, in y and X-rays, with true masses."""
-    geometry = CutoutGeometry((121, 121), 14 * u.arcsec)
-    mocks = training.resolved_mocks(50, 77, exposure=30.0, depth=1.0, geometry=geometry)
-    mocks.table["msz"] = mocks.table["mass_true"]
-    return mocks
-
-
 TELL = {"fits": "resolved", "one_minus_b": 1.0}
 
 
@@ -147,8 +123,8 @@ def test_without_x_rays_y_alone_tells_less_and_says_so(resolved):
     assert width[0] > width[1]
 
 
-def test_equal_pairs_are_not_relaxed(resolved):
-    module = benchmark("state_scores")
+def test_equal_pairs_are_not_relaxed(resolved, load_benchmark):
+    module = load_benchmark("state_scores")
     alone, pairs = module.pairs_of(resolved, 15, 3)
     tell = MorphologyState(**TELL)
     p, before = tell.predict(pairs)["p_relaxed"], tell.predict(alone)["p_relaxed"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 
-from szmass.demo._figures import draw_masses, draw_residuals
+from szmass.demo.core import _draw_masses, _draw_residuals
 from szmass.plots import (
     plot_mass_comparison,
     plot_mass_redshift,
@@ -74,8 +74,8 @@ def shown(ax, boxes):
         lambda table: plot_mass_redshift(table).figure,
         lambda table: plot_residuals(table, "one").figure,
         lambda table: plot_relative_error(table, ["one", "two"]).figure,
-        lambda table: draw_residuals(table, ["one", "two"]),
-        lambda table: draw_masses(table, ["one", "two"]),
+        lambda table: _draw_residuals(table, ["one", "two"]),
+        lambda table: _draw_masses(table, ["one", "two"]),
     ],
     ids=["comparison", "redshift", "residuals", "relative error", "demo residuals", "demo masses"],
 )

@@ -70,7 +70,7 @@ def finish_amplitudes(recipe, folder, dataset, encoder, streams, noise):
 
     Arguments are those of `finish_ensemble`.
     """
-    arrays = rounded_members(recipe, folder)
+    arrays = rounded_members(recipe.training["members"], folder)
     loss = "mean square of the difference of compressed amplitudes"
     card = make_card(recipe, dataset, AmplitudeNetworks.target, loss)
     response, limits, metrics = fit_response(AmplitudeNetworks(card, arrays), encoder, streams)

@@ -38,7 +38,7 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     ``encoder(part)`` turns batches of that part of the data into inputs and targets; ``streams``
     are of noisy maps for validation and test.
     """
-    arrays = rounded_members(recipe, folder)
+    arrays = rounded_members(recipe.training["members"], folder)
     loss = "minus the mean of ln p(log10 M_true)"
     card = make_card(recipe, dataset, DensityNetworks.target, loss)
     networks = DensityNetworks(card, arrays)
@@ -73,11 +73,11 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     return load_networks(folder)
 
 
-def rounded_members(recipe, folder):
+def rounded_members(members, folder):
     """Weights of trained members, as they ship: half as large. All that follows sees these."""
     return {
         f"member-{number}/{name}": array.astype(np.float16)
-        for number in range(recipe.training["members"])
+        for number in range(members)
         for name, array in best_arrays(folder / f"member-{number}").items()
     }
 
