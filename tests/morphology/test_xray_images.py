@@ -15,7 +15,7 @@ from szmass._tables.files import read_table
 from szmass.cli import main
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry
-from szmass.morphology import MorphologyState, StateFlag, read_xray_images
+from szmass.morphology import CNNState, MorphologyState, StateFlag, read_xray_images
 
 GRID = CutoutGeometry((41, 41), 12 * u.arcsec)
 PLACE = SkyCoord(150.0, 2.0, unit="deg")
@@ -141,10 +141,11 @@ def folder(tmp_path_factory, training):
     return place, mocks
 
 
-def run(place, output, *more, fits="resolved"):
+def run(place, output, *more, learned="morphology.fits=resolved"):
+    tag = learned.partition(".")[0]
     given = ["--catalog", place / "catalog.ecsv", "--map", place / "y.fits"]
     given += ["--beam", "20 arcsec", "--map-unit", "", "--noise", place / "noise.ecsv"]
-    given += ["--set", f"morphology.fits={fits}", "--set", "morphology.one_minus_b=1.0"]
+    given += ["--estimator", tag, "--set", learned, "--set", f"{tag}.one_minus_b=1.0"]
     given += ["-o", output, "--overwrite", *more]
     return CliRunner().invoke(main, ["state", *map(str, given)])
 
@@ -167,6 +168,10 @@ def test_shell(folder, tmp_path):
     result = run(place, output, "--xray", place / "images" / "A1.fits")
     assert result.exit_code == 0, result.output
     assert read_table(output)["log_chi"][0] == pytest.approx(table["log_chi"][0], abs=1e-3)
+    result = run(place, output, "--xray", place / "images", learned="cnn.networks=resolved")
+    assert result.exit_code == 0, result.output
+    expected = CNNState(networks="resolved", **options).predict(mocks[:1])
+    assert read_table(output)["log_chi"][0] == pytest.approx(expected["log_chi"][0], abs=0.02)
     result = run(place, output)
     assert np.asarray(read_table(output)["flag"])[0] & StateFlag.NO_XRAY
 
@@ -182,6 +187,8 @@ def test_shell_refuses(folder, tmp_path):
         result = run(place, tmp_path / "x.ecsv", *more)
         assert result.exit_code != 0
         assert text in result.output, result.output
-    result = run(place, tmp_path / "x.ecsv", "--xray", place / "images", fits="planck")
+    result = run(
+        place, tmp_path / "x.ecsv", "--xray", place / "images", learned="morphology.fits=planck"
+    )
     assert result.exit_code != 0
     assert "knows y-maps alone" in result.output
