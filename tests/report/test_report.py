@@ -22,7 +22,7 @@ from szmass.maps import NoiseModel
 from szmass.report import check_folder, write_report
 from szmass.report import core as report
 from szmass.report._pages import draw_masses, flag_names, page_name, sky_links
-from szmass.report._pictures import TOP, _bar, _ColourScale
+from szmass.report._pictures import TOP, _bar, _ColourScale, _draw_profile
 from szmass.results import FLAG_WORDS, LogMassPosterior, MassFlag, one_method
 
 pytest.importorskip("jinja2")
@@ -730,6 +730,18 @@ def test_colours_are_those_of_all_cutouts():
     scale = _ColourScale(data, np.ones(data.shape, bool))
     assert scale.low < -10
     assert scale.high > 10
+
+
+def test_bars_of_profiles_reach_as_far_up_as_down():
+    y, err = np.array([40.0, 20.0, 5.0]), np.array([3.0, 2.0, 6.0])
+    drawn = _draw_profile(np.array([1.0, 3.0, 5.0]), y, "arcmin", err=err, band=None, beam=None)
+    bars = re.findall(r"<line[^>]*bar thin c0[^>]*>", drawn)
+    ends = np.array([[float(e) for e in re.findall(r"y[12]=.([\d.]+)", bar)] for bar in bars])
+    dots = [float(cy) for cy in re.findall(r"<circle[^>]*dot c0[^>]*cy=.([\d.]+)", drawn)]
+    assert len(bars) == len(dots) == 3
+    np.testing.assert_allclose(ends.mean(axis=1), dots, atol=0.11)
+    length = ends[:, 0] - ends[:, 1]  # upwards is less
+    np.testing.assert_allclose(length / length[2], err / err[2], atol=0.01)
 
 
 def test_ticks_of_the_colour_bar_are_round_and_apart():
