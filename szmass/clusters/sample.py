@@ -311,6 +311,11 @@ class ClusterSample:
         >>> bool((sample.redshift[:-1] >= sample.redshift[1:]).all())
         True
         """
+        if not isinstance(column, str):
+            raise InvalidInputError(
+                f"'column' must be the name of one column. Received: {column!r:.200}. To sort by "
+                "several, sort by the last one first."
+            )
         kind = getattr(self.table.columns.get(column), "dtype", np.dtype(float)).kind
         if kind in "SU":
             values, unknown, _ = column_parts(self.table[column])
@@ -539,6 +544,10 @@ class ClusterSample:
     def __iter__(self) -> Iterator[Cluster]:
         cutouts = self.cutouts
         return (self._cluster(row, cutouts) for row in range(len(self)))
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a cluster has a name, in any spelling."""
+        return name in self._names_index()
 
     def __getitem__(self, item: Any) -> Any:
         try:

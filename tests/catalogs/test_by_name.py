@@ -324,6 +324,29 @@ def test_catalogues_find_rows_by_further_names(psz2, mcxc):
     assert mcxc.sample(names=["A0085"]).names.tolist() == ["J0041.8-0918"]
     with pytest.raises(UnknownNameError, match="2 are alike. Did you mean 'PSZ2 G"):
         _ = psz2["Centaurus"]
+    both = psz2.sample().names.tolist()
+    found = psz2[[both[1], "RXC J1558.3+2713"]]
+    assert found.names.tolist() == [both[1], "PSZ2 G044.20+48.66"]
+    assert [cluster.name for cluster in psz2] == both
+    assert psz2[-1].name == both[-1]
+    assert psz2[1:].names.tolist() == both[1:]
+    with pytest.raises(UnknownNameError, match=r"but a column: catalog.table\['redshift'\]"):
+        _ = psz2["redshift"]
+    with pytest.raises(InvalidInputError, match="A catalogue takes a name"):
+        _ = psz2[1.5]
+
+
+def test_names_are_in_what_finds_them(psz2, mcxc):
+    assert "RXC J1558.3+2713" in psz2
+    assert psz2.table["name"][0] in psz2
+    assert "Abell 85" in mcxc
+    for name in ("Abell 9", "Centaurus", "redshift", 5, None):  # there are two of Centaurus
+        assert name not in psz2
+    sample = psz2.sample()
+    assert sample.names[0] in sample
+    assert sample.names[0].lower().replace(" ", "") in sample
+    assert "Abell 9" not in sample
+    assert 0 not in sample
 
 
 MASS = 8.77e14  # M500c of A2142 [solMass]
