@@ -245,6 +245,7 @@ def test_services_that_are_down(services):
     # The others suffice.
     cluster = Cluster.from_name("Abell 2142")
     assert (cluster.coord.ra.deg, cluster.redshift) == (239.5833, 0.0894)
+    assert cluster.measurements["found_as"] == "ACO  2142 (SIMBAD)"
     services.simbad = services.ned = ConnectionError("refused")
     with pytest.raises(RemoteDataError) as err:
         Cluster.from_name("Abell 2142")
@@ -254,7 +255,7 @@ def test_services_that_are_down(services):
     with pytest.raises(RemoteDataError, match="NED do not know it"):
         Cluster.from_name("Abell 2142")
     services.sesame = SESAME.format(ra=239.5833, dec="+27.2333")
-    with pytest.warns(SzmassWarning, match="not known to SIMBAD, NED. SIMBAD did not answer"):
+    with pytest.warns(SzmassWarning, match="not known to NED. SIMBAD did not answer"):
         assert Cluster.from_name("Abell 2142").redshift is None
 
 
@@ -285,6 +286,41 @@ def test_names_without_a_redshift(services, psz2):
     assert (cluster.redshift, cluster.measurements["redshift_by"]) == (0.3, "SIMBAD")
     with pytest.warns(SzmassWarning, match="not known to psz2. Say it"):
         Cluster.from_name("PSZ2 G005.00+06.00", catalog=psz2, offline=True)
+
+
+@pytest.mark.parametrize("z", [-0.001, 26805.0, 99.0])
+def test_services_give_what_is_no_redshift(services, z):
+    """Blueshifts, velocities and marks of unknown values: the next service is asked, or a warning.
+
+    An error would speak of a 'redshift' that nobody gave.
+    """
+    services.simbad = simbad_row(z=z)
+    with pytest.warns(SzmassWarning, match="of 'A2142' is not known to SIMBAD, NED. Say it"):
+        assert Cluster.from_name("A2142").redshift is None
+    services.ned = NED.format(
+        name="ABELL 2142", ra=239.567, dec=27.225, type="GClstr", velocity=27253, z=0.0909
+    )
+    assert Cluster.from_name("A2142").redshift == 0.0909
+
+
+def test_answers_with_empty_cells(services):
+    """What a service leaves empty is not known: no name "--", and no type "--"."""
+    names = ("main_id", "ra", "dec", "otype", "rvz_redshift", "ids")
+    row = dict(zip(names, ("x", 239.5833, 27.2333, "x", 0.09, "x"), strict=True))
+    answer = Table({name: np.ma.array([value]) for name, value in row.items()}, masked=True)
+    for name in ("main_id", "otype", "ids"):
+        answer[name].mask = True
+    services._simbad = lambda _: answer
+    cluster = Cluster.from_name("Abell 2142")
+    assert cluster.measurements["found_as"] == "Abell 2142 (Sesame)"
+    assert cluster.redshift == 0.09
+
+
+@pytest.mark.parametrize("timeout", ["soon", -1, 0, np.nan])
+def test_timeouts_that_cannot_be(services, timeout):
+    with pytest.raises(InvalidInputError, match="'timeout' must be"):
+        Cluster.from_name("Abell 2142", timeout=timeout)
+    assert services.asked == []
 
 
 def test_what_is_no_cluster_is_told(services):
