@@ -14,7 +14,7 @@ from astropy.coordinates import SkyCoord
 from szmass._io.files import naming
 from szmass._io.limits import read_content
 from szmass._tables.angles import known_positions
-from szmass._tables.columns import column_parts, describe_rows, with_few_digits
+from szmass._tables.columns import column_parts, describe_rows, shown
 from szmass._tables.files import read_table, write_table
 from szmass._tables.forms import read_form
 from szmass._utils.kinds import check_kind, rows_of
@@ -570,7 +570,7 @@ class Catalog:
 
     def __str__(self):
         """The rows, with four digits."""
-        return "\n".join([repr(self), *with_few_digits(self.table).pformat()])
+        return "\n".join([repr(self), *shown(self.table)])
 
 
 def _published(meta):

@@ -14,7 +14,7 @@ from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
 from szmass._io.files import naming
-from szmass._tables.columns import column_parts, with_few_digits
+from szmass._tables.columns import column_parts, shown
 from szmass._tables.files import read_table, write_table
 from szmass._tables.roles import as_table
 from szmass._tables.samples import check_columns, cutout_rows, map_columns
@@ -589,7 +589,7 @@ class ClusterSample:
 
     def __str__(self) -> str:
         """The rows, with four digits."""
-        return "\n".join([repr(self), *with_few_digits(self.table).pformat()])
+        return "\n".join([repr(self), *shown(self.table)])
 
     def _repr_html_(self) -> str:
         from szmass._utils import html as _html
