@@ -468,6 +468,9 @@ def test_several_names_on_the_shell(tmp_path, mcxc, services, monkeypatch):
     result = CliRunner().invoke(main, [*base, *file, *names, "--offline"])
     assert result.exit_code == 1
     assert "y5r500" in result.output
+    assert "names of one cluster" not in result.output
+    result = CliRunner().invoke(main, [*base, *file, *names, "--name", "J1558.3+2713"])
+    assert "'A2142' and 'J1558.3+2713' are names of one cluster" in result.output
 
 
 def test_fetch_keeps_catalogues_for_names(monkeypatch, catalog):
