@@ -2,11 +2,13 @@
 
 import io
 
+import astropy
+import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import QTable, vstack
 
-from szmass import estimate_masses
+from szmass import ClusterSample, estimate_masses
 from szmass.estimators import estimate_in_pieces
 from szmass.estimators.checks import make_check_sample
 from szmass.results import MassTable, format_masses, one_method, read_masses, rescale_masses
@@ -71,8 +73,26 @@ def test_formats_of_others_are_kept(table):
 def test_samples_and_catalogues_are_printed_with_four_digits():
     sample = make_check_sample(3)
     number = sample.quantity("msz")[0].value
-    text = str(sample)
+    with astropy.conf.set_temp("max_width", -1):
+        text = str(sample)
     assert text.startswith("<ClusterSample: 3 clusters")
     assert f"{number:.4g}" in text
     assert repr(float(number)) not in text
     assert sample.table["msz"].info.format is None
+
+
+@pytest.mark.parametrize("lines", [None, 8, 40, 1200, -1])
+def test_long_samples_are_printed_as_astropy_does(lines):
+    """Only head and tail are made text of, which nobody sees."""
+    n = 1100
+    table = QTable({"name": [f"C{i}" for i in range(n)], "z": np.linspace(0.1, 1, n)})
+    table["ra"], table["dec"] = np.linspace(0, 359, n) * u.deg, np.linspace(-80, 80, n) * u.deg
+    sample = ClusterSample.from_table(table)
+    formatted = sample.table.copy()
+    formatted["redshift"].info.format = ".4g"
+    with astropy.conf.set_temp("max_lines", lines):
+        first, *rest = str(sample).splitlines()
+        whole = str(formatted).splitlines()
+    assert [line.split() for line in rest if line] == [line.split() for line in whole]
+    assert first == repr(sample)
+    assert (len(rest) < 50) == (lines in (None, 8, 40))

@@ -232,6 +232,30 @@ def test_data_frames_are_read_without_options():
     assert len(told) == 1
 
 
+def test_data_frames_of_any_labels():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"Name": NAMES, "RA": COORD.ra.deg, "Dec": COORD.dec.deg, "z": Z})
+    assert_read(ClusterSample.from_table(frame.set_index(["Name", "RA"])))
+    numbered = frame.set_axis([0, "RA", "Dec", "z"], axis=1)
+    assert_read(ClusterSample.from_table(numbered, name="0"))
+    with pytest.raises(InvalidInputError, match="'table' has several columns of one name: z. Ren"):
+        ClusterSample.from_table(frame.set_axis(["Name", "RA", "z", "z"], axis=1))
+    with pytest.raises(InvalidInputError, match="several columns of one name: 1"):
+        ClusterSample.from_table(frame.set_axis(["Name", "RA", 1, "1"], axis=1))
+
+
+def test_redshifts_that_are_the_same_or_none():
+    """Single precision is no difference; a velocity by the name of redshifts is told."""
+    table = QTable({"name": NAMES, "coord": COORD, "z": np.array(Z, "f4"), "redshift": Z})
+    assert_read(ClusterSample.from_table(table))
+    del table["redshift"]
+    table["z"] = np.array(Z) * 299792.458 * u.km / u.s
+    with pytest.raises(InvalidInputError, match="column 'z' is in 'km / s', and a redshift has no"):
+        ClusterSample.from_table(table)
+    with pytest.raises(InvalidUnitError, match="'redshift' must have a unit that converts to a pl"):
+        ClusterSample.from_table(table, redshift="z")
+
+
 @pytest.mark.parametrize("mark", [-99.0, 99.99, 999.0])
 def test_marks_of_unknown_values_prove_no_degrees(mark):
     hours = table(ra=[COORD.ra.hour[0], COORD.ra.hour[1], mark], dec=COORD.dec.deg)

@@ -155,6 +155,9 @@ def test_samples_are_sorted(check):
         check.sort_by("mass")
     with pytest.raises(InvalidInputError, match="does not hold numbers"):
         check.sort_by("coord")
+    for bad in (["redshift", "name"], None):
+        with pytest.raises(InvalidInputError, match="'column' must be the name of one column"):
+            check.sort_by(bad)
 
 
 def test_a_column_is_not_a_cluster(check):

@@ -28,15 +28,28 @@ _DASHES_AND_DOTS = " \t\u00a0-._\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2026
 
 #: How masses are shown; files hold all digits, and no such format.
 FEW_DIGITS = ".4g"
+# Rows of the head and of the tail of a table that are made text of, more than a terminal has.
+_SHOWN = 250
 
 
-def with_few_digits(table):
+def _with_few_digits(table):
     """Give a copy, of the same data, whose real numbers are shown with `FEW_DIGITS`."""
     result = table.copy(copy_data=False)
     for column in result.itercols():
         if column.info.format is None and getattr(column.info.dtype, "kind", "") == "f":
             column.info.format = FEW_DIGITS
     return result
+
+
+def shown(table):
+    """Give the lines that ``print`` shows of a table, as of those of astropy, with few digits."""
+    table, size = _with_few_digits(table), {"max_lines": None, "max_width": None}
+    if len(table) > 2 * _SHOWN:
+        # astropy makes text of all positions, also of those that it leaves out.
+        lines = table[np.r_[:_SHOWN, -_SHOWN:0]].pformat(**size)
+        if lines[-1].startswith("Length = "):
+            return [*lines[:-1], f"Length = {len(table)} rows"]
+    return table.pformat(**size)
 
 
 def without_few_digits(table):

@@ -13,6 +13,7 @@ from astropy.table import Table
 
 from szmass._tables.columns import column_parts, describe_rows, numbers_of, parse_unit
 from szmass._utils.kinds import hint_for
+from szmass._utils.quantities import as_doubles
 from szmass.exceptions import InvalidInputError
 
 # Usual names of longitude and latitude in lower case, in the order in which they are looked for.
@@ -62,11 +63,20 @@ NAME_COLUMNS = ROLES["name"].first + ROLES["name"].others
 
 
 def as_table(value, argument="table", wanted="an astropy Table or QTable, or a pandas DataFrame"):
-    """Give a Table for a Table or a pandas DataFrame, whose index counts if it has a name."""
+    """Give a Table for a Table or a pandas DataFrame, whose index counts if it has names."""
     if isinstance(value, Table):
         return value
     if type(value).__name__ == "DataFrame" and type(value).__module__.startswith("pandas"):
-        return Table.from_pandas(value, index=value.index.name is not None)
+        index = any(name is not None for name in value.index.names)
+        frame = value.reset_index() if index else value
+        frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+        twice = frame.columns[frame.columns.duplicated()].tolist()
+        if twice:
+            raise InvalidInputError(
+                f"'{argument}' has several columns of one name: {', '.join(dict.fromkeys(twice))}. "
+                "Rename or remove all but one."
+            )
+        return Table.from_pandas(frame)
     raise InvalidInputError(
         f"'{argument}' must be {wanted}. Received: {type(value).__name__}{hint_for(value, 'Table')}"
     )
@@ -118,6 +128,14 @@ def require_role(table, role, given=None):
     if column is not None:
         return column
     about = ROLES[role]
+    usual = about.first + about.others
+    if role == "redshift" and (named := [n for n in table.colnames if n.lower() in usual]):
+        raise InvalidInputError(
+            f"The column {named[0]!r} is in '{table[named[0]].unit}', and a redshift has no unit. "
+            "Divide velocities by the speed of light first, or say which column holds the "
+            "redshift, for instance columns={'redshift': 'NAME'}. The table has "
+            f"{', '.join(table.colnames)}."
+        )
     close = [name for name in table.colnames if name.lower().startswith(about.like)]
     raise InvalidInputError(
         f"The table has no column {' or '.join(map(repr, about.first))}. Say which one holds the "
@@ -158,7 +176,7 @@ def _the_one(table, role, found, label):
 def _hold_the_same(a, b):
     parts = [column_parts(column)[:2] for column in (a, b)]
     if all(values.dtype.kind in "fiub" for values, _ in parts):
-        numbers = [numbers_of(values, mask)[0] for values, mask in parts]
+        numbers = [numbers_of(as_doubles(values), mask)[0] for values, mask in parts]
         return np.array_equal(*numbers, equal_nan=True)
     texts = [np.where(mask, "", np.char.strip(values.astype(str))) for values, mask in parts]
     return np.array_equal(*texts)

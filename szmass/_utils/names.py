@@ -61,12 +61,10 @@ class NameIndex:
             )
 
     def __getitem__(self, name):
-        key = _normalised(name)
-        if key in self._rows:
-            return self._rows[key]
+        row = self._find(name)
+        if row is not None:
+            return row
         alike = self.rows_of(name)
-        if len(alike) == 1 and not _in_parts(self.names[alike[0]], name):
-            return alike[0]
         close = [str(self.names[row]) for row in alike] or self.nearest(name)
         known = ", ".join(map(repr, map(str, self.names[:_LISTED])))
         if len(self.names) > _LISTED:
@@ -77,6 +75,18 @@ class NameIndex:
             + (f"Did you mean {', '.join(map(repr, close))}?" if close else "")
             + ("" if close else f"Known: {known or 'none'}.")
         )
+
+    def __contains__(self, name):
+        return isinstance(name, str) and self._find(name) is not None
+
+    def _find(self, name):
+        """The row of a name, or None where there is none, or several."""
+        key = _normalised(name)
+        if key in self._rows:
+            return self._rows[key]
+        alike = self.rows_of(name)
+        one = len(alike) == 1 and not _in_parts(self.names[alike[0]], name)
+        return alike[0] if one else None
 
     def rows_of(self, name):
         """Give all rows that a name can mean: by their names, else by the further ones."""

@@ -12,6 +12,7 @@ from astropy.coordinates import SkyCoord
 from szmass._io.transfer import within
 from szmass._tables.columns import column_parts, is_nothing
 from szmass._utils.names import NameIndex
+from szmass._utils.quantities import as_floats
 from szmass.catalogs._remote import conf, latest_snapshot
 from szmass.catalogs.core import CATALOGS, Catalog
 from szmass.catalogs.lensing import LensingTable
@@ -31,6 +32,8 @@ __all__ = ["find_cluster"]
 _FIRST = "psz2"
 # Services that place one name further apart than this mean different objects [arcmin].
 _SAME_OBJECT = 20.0
+# Larger ones are no redshifts, but velocities, or stand for "not known".
+_LARGEST_REDSHIFT = 20.0
 _IDENTIFIERS = (
     "SELECT basic.main_id, basic.ra, basic.dec, basic.otype, basic.rvz_redshift, ids.ids "
     "FROM basic JOIN ident ON ident.oidref = basic.oid JOIN ids ON ids.oidref = basic.oid "
@@ -96,6 +99,7 @@ def find_cluster(name, *, catalog=None, redshift=None, offline=False, timeout=No
         raise InvalidInputError(f"'name' must be a name. Received: {name!r:.80}")
     name, offline = name.strip(), bool(offline or conf.offline)
     timeout = conf.vizier_timeout if timeout is None else timeout
+    timeout = float(as_floats(timeout, "", "timeout", positive=True, finite=True))
     catalogs = _at_hand() if catalog is None else _given(catalog, offline)
     rows, known = _rows_in(catalogs, [name]), None
     if not rows:
@@ -195,7 +199,8 @@ def _cluster(name, catalogs, rows, known):
         cluster.name = name
         return cluster
     cluster = Cluster(name, known.coord, known.redshift)
-    cluster.measurements["found_as"] = f"{known.names[0] if known.names else name} (Sesame)"
+    found_as = known.names[0] if known.names else name
+    cluster.measurements["found_as"] = f"{found_as} ({known.coord_by})"
     if known.redshift is not None:
         cluster.measurements["redshift_by"] = known.redshift_by
     return cluster
@@ -214,10 +219,12 @@ def _find_redshift(cluster, catalogs, rows, known, timeout):
         cluster.redshift = known.redshift
         cluster.measurements["redshift_by"] = known.redshift_by
         return
-    asked = [*rows, *(["SIMBAD", "NED"] if known is not None else [])]
-    silent = "".join(f" {who} did not answer." for who in (known.silent if known else ()))
+    silent = {} if known is None else known.silent
+    services = [who for who in ("SIMBAD", "NED") if known is not None and who not in silent]
+    asked = ", ".join([*rows, *services]) or "anybody who answered"
+    silent = "".join(f" {who} did not answer." for who in silent)
     warnings.warn(
-        f"The redshift of {cluster.name!r} is not known to {', '.join(asked)}.{silent} Say it "
+        f"The redshift of {cluster.name!r} is not known to {asked}.{silent} Say it "
         "where you know it, with redshift=..., or set cluster.redshift.",
         SzmassWarning,
         stacklevel=3,
@@ -263,8 +270,9 @@ class _Resolved:
     """What services know of a name."""
 
     coord: SkyCoord | None = None
+    coord_by: str = ""  # which service knows it
     redshift: float | None = None
-    redshift_by: str = ""  # which service knows it
+    redshift_by: str = ""
     names: list = field(default_factory=list)  # further ones
     kind: str = ""  # type of the object, with the service that says so
     unknown: list = field(default_factory=list)  # services that do not know the name
@@ -298,11 +306,11 @@ def _resolve(name, *, timeout):
             places[service] = coord
         if facts.get("kind") and not found.kind:
             found.kind = f"{facts['kind']} ({service})"
-        found.names += facts.get("names", [])
+        found.names += filter(None, facts.get("names", []))
         if facts.get("redshift") is not None:
             found.redshift, found.redshift_by = facts["redshift"], service
     _require_one_place(name, places)
-    found.coord = next(iter(places.values()), None)
+    found.coord_by, found.coord = next(iter(places.items()), ("", None))
     return found
 
 
@@ -338,9 +346,9 @@ def _simbad(name):
     if table is None or not len(table):
         return None
     row = table[0]
-    names = [text.strip() for text in str(row["ids"]).split("|")]
-    facts = {"names": [str(row["main_id"]), *names], "kind": str(row["otype"])}
-    return _place(row["ra"], row["dec"]), facts | {"redshift": _number(row["rvz_redshift"])}
+    names = [_text(row["main_id"]), *map(str.strip, _text(row["ids"]).split("|"))]
+    facts = {"names": names, "kind": _text(row["otype"])}
+    return _place(row["ra"], row["dec"]), facts | {"redshift": _redshift(row["rvz_redshift"])}
 
 
 def _ned(name):
@@ -358,8 +366,19 @@ def _ned(name):
         return None
     row, columns = table[0], table.colnames
     lon, lat = (next(c for c in columns if c in (axis, f"{axis}(deg)")) for axis in ("RA", "DEC"))
-    facts = {"names": [str(row["Object Name"])], "kind": str(row["Type"])}
-    return _place(row[lon], row[lat]), facts | {"redshift": _number(row["Redshift"])}
+    facts = {"names": [_text(row["Object Name"])], "kind": _text(row["Type"])}
+    return _place(row[lon], row[lat]), facts | {"redshift": _redshift(row["Redshift"])}
+
+
+def _text(value):
+    """A text, or an empty one where it is not known."""
+    return "" if is_nothing(value) or np.ma.is_masked(value) else str(value).strip()
+
+
+def _redshift(value):
+    """A redshift that a cluster can have; services give those of blueshifted objects as well."""
+    number = _number(value)
+    return number if number is not None and 0 <= number < _LARGEST_REDSHIFT else None
 
 
 def _number(value):

@@ -14,10 +14,10 @@ from astropy.coordinates import SkyCoord
 from szmass._io.files import naming
 from szmass._io.limits import read_content
 from szmass._tables.angles import known_positions
-from szmass._tables.columns import column_parts, describe_rows, with_few_digits
+from szmass._tables.columns import column_parts, describe_rows, shown
 from szmass._tables.files import read_table, write_table
 from szmass._tables.forms import read_form
-from szmass._utils.kinds import check_kind
+from szmass._utils.kinds import check_kind, rows_of
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_floats, as_quantity
 from szmass._utils.registry import Registry
@@ -42,6 +42,7 @@ from szmass.exceptions import (
     InvalidInputError,
     RemoteDataError,
     SzmassWarning,
+    UnknownNameError,
 )
 
 __all__ = ["CATALOGS", "Catalog", "CatalogColumn", "catalog_columns", "register_catalog"]
@@ -532,8 +533,28 @@ class Catalog:
 
     def __getitem__(self, item):
         if isinstance(item, str):
-            return self._sample_of([self._index[item]])[0]
-        return self.sample()[item]
+            return self._sample_of([self._row_of(item)])[0]
+        index = rows_of(item, len(self), lambda: self._index, "cluster", "catalogue")
+        if isinstance(index, int):
+            return self._sample_of([index])[0]
+        return self._sample_of(np.arange(len(self))[index])
+
+    def __contains__(self, name):
+        """Tell whether a row has a name, in any spelling and also of another catalogue."""
+        return name in self._index
+
+    def __iter__(self):
+        return iter(self._sample_of(np.arange(len(self))))
+
+    def _row_of(self, name):
+        try:
+            return self._index[name]
+        except UnknownNameError as err:
+            if name not in self.table.colnames:
+                raise
+            raise UnknownNameError(
+                f"No {self.tag} row is named {name!r}, but a column: catalog.table[{name!r}] is it."
+            ) from err
 
     def __len__(self):
         return len(self.table)
@@ -549,7 +570,7 @@ class Catalog:
 
     def __str__(self):
         """The rows, with four digits."""
-        return "\n".join([repr(self), *with_few_digits(self.table).pformat()])
+        return "\n".join([repr(self), *shown(self.table)])
 
 
 def _published(meta):

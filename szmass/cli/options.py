@@ -484,6 +484,7 @@ def sample_of(catalog, names, reading):
     """Load the clusters of a catalogue, or those of some names in it or wherever they are found."""
     from szmass.catalogs import find_cluster, load_catalog, load_sample
     from szmass.clusters import ClusterSample
+    from szmass.exceptions import SzmassWarning
 
     if not names:
         return load_sample(catalog, **reading)
@@ -495,9 +496,17 @@ def sample_of(catalog, names, reading):
     if reading and not catalog:
         raise click.UsageError("--column, --unit, --missing and --readme need --catalog")
     given = load_catalog(catalog, **reading) if catalog else None
-    found = [find_cluster(name, catalog=given) for name in names]
+    found, first = [find_cluster(name, catalog=given) for name in names], {}
     for name, cluster in zip(names, found, strict=True):
-        click.echo(f"{name}: found as {cluster.measurements['found_as']}")
+        place = cluster.measurements["found_as"]
+        click.echo(f"{name}: found as {place}")
+        if first.setdefault(place, name) != name:
+            warnings.warn(
+                f"{first[place]!r} and {name!r} are names of one cluster, which has a row for each "
+                "of them. Leave one out.",
+                SzmassWarning,
+                stacklevel=2,
+            )
     return ClusterSample.from_clusters(found)
 
 

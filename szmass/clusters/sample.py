@@ -14,7 +14,7 @@ from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
 from szmass._io.files import naming
-from szmass._tables.columns import column_parts, with_few_digits
+from szmass._tables.columns import column_parts, shown
 from szmass._tables.files import read_table, write_table
 from szmass._tables.roles import as_table
 from szmass._tables.samples import check_columns, cutout_rows, map_columns
@@ -311,6 +311,11 @@ class ClusterSample:
         >>> bool((sample.redshift[:-1] >= sample.redshift[1:]).all())
         True
         """
+        if not isinstance(column, str):
+            raise InvalidInputError(
+                f"'column' must be the name of one column. Received: {column!r:.200}. To sort by "
+                "several, sort by the last one first."
+            )
         kind = getattr(self.table.columns.get(column), "dtype", np.dtype(float)).kind
         if kind in "SU":
             values, unknown, _ = column_parts(self.table[column])
@@ -540,6 +545,10 @@ class ClusterSample:
         cutouts = self.cutouts
         return (self._cluster(row, cutouts) for row in range(len(self)))
 
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a cluster has a name, in any spelling."""
+        return name in self._names_index()
+
     def __getitem__(self, item: Any) -> Any:
         try:
             index = rows_of(item, len(self), self._names_index, "cluster", "sample")
@@ -580,7 +589,7 @@ class ClusterSample:
 
     def __str__(self) -> str:
         """The rows, with four digits."""
-        return "\n".join([repr(self), *with_few_digits(self.table).pformat()])
+        return "\n".join([repr(self), *shown(self.table)])
 
     def _repr_html_(self) -> str:
         from szmass._utils import html as _html

@@ -76,9 +76,7 @@ class Images:
         self.background = self._maps(background, "background", float)
 
     def _take(self, images):
-        if isinstance(images, str) or hasattr(images, "__fspath__"):
-            images = _read_fits(images)
-        images = as_stack(images)
+        images = as_stack(read_image(images))
         if isinstance(images, CutoutStack | FieldStack):
             return self._take_stack(images)
         if isinstance(images, NDData):
@@ -122,7 +120,7 @@ class Images:
         if values is None:
             return None
         if isinstance(values, str) or hasattr(values, "__fspath__"):
-            values = _read_fits(values).data
+            values = read_image(values).data
         if name == "background":
             values = self.plain(values, name)
         elif isinstance(values, u.Quantity):  # the unit of an exposure cancels
@@ -214,9 +212,11 @@ def _pixel_of(wcs):
     return np.radians(np.sqrt(scales[0] * scales[1]))
 
 
-def _read_fits(path):
-    """Read the first image of a FITS file as an NDData."""
-    path = as_path(path)
+def read_image(image):
+    """Give the first image of a FITS file as an NDData; what is no path is given back."""
+    if not (isinstance(image, str) or hasattr(image, "__fspath__")):
+        return image
+    path = as_path(image)
     with open_fits(path, memmap=False) as hdus:
         for hdu in hdus:
             if hdu.is_image and hdu.data is not None and np.squeeze(hdu.data).ndim == 2:
@@ -230,6 +230,7 @@ def _read_fits(path):
                         why = " ".join(str(err).split())
                         raise FileFormatError(f"The WCS of {path} cannot be used: {why}") from err
                 meta = {"OBJECT": str(hdu.header.get("OBJECT", path.name))}
+                meta["BUNIT"] = str(hdu.header.get("BUNIT", ""))
                 return NDData(data, wcs=wcs.celestial if wcs.has_celestial else None, meta=meta)
     raise FileFormatError(f"{path} holds no image of two dimensions.")
 

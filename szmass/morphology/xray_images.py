@@ -1,22 +1,29 @@
 """X-ray images from elsewhere, on the grid of the cutouts of their clusters."""
 
+import re
 from collections.abc import Mapping
 
 import astropy.units as u
 import numpy as np
 from astropy.wcs.utils import pixel_to_pixel
 
+from szmass._io.files import naming
 from szmass._utils.kinds import check_kind
 from szmass._utils.names import rows_by_name
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
-from szmass.morphology._images import Images
+from szmass.morphology._images import Images, read_image
 from szmass.simulations import FieldStack
 
 __all__ = ["read_xray_images"]
 
 # Least part of a pixel that the image must cover, and parts of its pixels in one of ours.
 _LEAST, _PARTS = 0.5, 2
+# Units of counts, as BUNIT and astropy spell them, of a pixel or without saying so.
+_COUNTS = re.compile(
+    r"((counts?|cts?|photons?|ph|events?|electrons?|adu|1)? ?(/ ?pix(els?)?|pix(el)?-1)?)?",
+    re.IGNORECASE,
+)
 
 
 def read_xray_images(images, sample, geometry, *, exposure=None, background=None):
@@ -28,7 +35,8 @@ def read_xray_images(images, sample, geometry, *, exposure=None, background=None
     Parameters
     ----------
     images : dict of str to path-like or `~astropy.nddata.NDData`
-        Counts by the name of the cluster: FITS images with a celestial WCS and square pixels.
+        Counts by the name of the cluster: FITS images with a celestial WCS and square pixels. A
+        unit (``BUNIT``) must be one of counts.
     sample : `~szmass.clusters.ClusterSample`
         N clusters; those without an image get one without valid pixels.
     geometry : `~szmass.maps.CutoutGeometry`
@@ -49,8 +57,8 @@ def read_xray_images(images, sample, geometry, *, exposure=None, background=None
     Raises
     ------
     InvalidInputError
-        A name is none of the sample, an image has no WCS or negative values, or a map has another
-        shape.
+        A name is none of the sample; an image has no WCS, negative values or a unit that is none of
+        counts, or lies elsewhere than its cluster; or a map has another shape.
     FileFormatError
         A file is damaged, or holds no image.
 
@@ -69,21 +77,25 @@ def read_xray_images(images, sample, geometry, *, exposure=None, background=None
     check_kind(geometry, "CutoutGeometry", "geometry")
     by_name = {
         "images": _rows(images, sample, "images"),
-        "exposure": _rows(exposure or {}, sample, "exposure"),
+        "exposure": _rows({} if exposure is None else exposure, sample, "exposure"),
     }
-    if background is not None and not isinstance(background, Mapping):
+    if background is None:
+        background = {}
+    elif not isinstance(background, Mapping):
         level = float(as_floats(background, "", "background", finite=True))
         background = dict.fromkeys(images, level)
-    by_name["background"] = _rows(background or {}, sample, "background")
+    by_name["background"] = _rows(background, sample, "background")
     known = np.isfinite(sample.coord.spherical.lon) & np.isfinite(sample.coord.spherical.lat)
     data = np.full((len(sample), *geometry.shape), np.nan, np.float32)
     for row, image in by_name["images"].items():
         if not known[row]:
             continue
-        data[row] = _on_grid(
-            image, sample.coord[row], geometry, str(sample.names[row]),
-            by_name["exposure"].get(row), by_name["background"].get(row),
-        )  # fmt: skip
+        name = str(sample.names[row])
+        with naming(name):
+            data[row] = _on_grid(
+                image, sample.coord[row], geometry, name, by_name["exposure"].get(row),
+                by_name["background"].get(row),
+            )  # fmt: skip
     return FieldStack("xray", data, u.ct, sample.coord, geometry=geometry, names=sample.names)
 
 
@@ -102,11 +114,18 @@ def _rows(values, sample, name):
 
 def _on_grid(image, coord, geometry, name, exposure, background):
     """Counts of one image in the pixels of the grid about a position, NaN where it has none."""
+    image = read_image(image)
+    if not getattr(getattr(image, "wcs", None), "has_celestial", False):
+        raise InvalidInputError(f"The X-ray image of {name!r} must be one with a celestial WCS.")
+    if not _COUNTS.fullmatch(unit := str(image.unit or image.meta.get("BUNIT", "")).strip()):
+        raise InvalidInputError(
+            f"The X-ray image of {name!r} must hold counts. Received: an image in {unit!r}. Give "
+            "the counts, with the exposure map beside them; if the unit is wrong, give an NDData "
+            "without one."
+        )
     given = Images(image, pixel_scale=None, mask=None, background=background, exposure=exposure)
     counts, background, exposure, good = given.row(0)
     wcs, grid = given.wcs(0), geometry.wcs(coord)
-    if wcs is None or given.n > 1:
-        raise InvalidInputError(f"The X-ray image of {name!r} must be one with a celestial WCS.")
     if np.any(counts[good] < 0):
         raise InvalidInputError(
             f"The X-ray image of {name!r} must hold counts, and has negative values. Give it as it "
@@ -123,6 +142,8 @@ def _on_grid(image, coord, geometry, name, exposure, background):
     parts = max(1, int(np.ceil(_PARTS * ratio)))
     near = _near(wcs, grid, geometry.shape, counts.shape)
     counts, good = counts[near], good[near]
+    if not counts.size:
+        _raise_elsewhere(name, wcs, given.shape, coord)
     row, column = (
         (np.arange(number * parts) + 0.5) / parts - 0.5 + axis.start
         for number, axis in zip(counts.shape, near, strict=True)
@@ -131,12 +152,23 @@ def _on_grid(image, coord, geometry, name, exposure, background):
     counts, good = (np.repeat(np.repeat(a, parts, 0), parts, 1) for a in (counts, good))
     ny, nx = geometry.shape
     with np.errstate(invalid="ignore"):
-        inside = good & (x > -0.5) & (x < nx - 0.5) & (y > -0.5) & (y < ny - 0.5)
+        inside = (x > -0.5) & (x < nx - 0.5) & (y > -0.5) & (y < ny - 0.5)
+    if not inside.any():
+        _raise_elsewhere(name, wcs, given.shape, coord)
+    inside &= good
     pixels = np.rint(y[inside]).astype(int) * nx + np.rint(x[inside]).astype(int)
     area = np.bincount(pixels, minlength=ny * nx) * (ratio / parts) ** 2
     total = np.bincount(pixels, counts[inside], minlength=ny * nx) / parts**2
     total = np.divide(total, area, out=np.full(ny * nx, np.nan), where=area > _LEAST)
     return total.reshape(ny, nx)
+
+
+def _raise_elsewhere(name, wcs, shape, coord):
+    middle = wcs.pixel_to_world(*((number - 1) / 2 for number in shape[::-1]))
+    raise InvalidInputError(
+        f"The X-ray image of {name!r} does not show it: its middle is "
+        f"{middle.separation(coord).deg:.3g} deg from the cluster. Is it that of another one?"
+    )
 
 
 def _near(wcs, grid, shape, own):

@@ -245,6 +245,7 @@ def test_services_that_are_down(services):
     # The others suffice.
     cluster = Cluster.from_name("Abell 2142")
     assert (cluster.coord.ra.deg, cluster.redshift) == (239.5833, 0.0894)
+    assert cluster.measurements["found_as"] == "ACO  2142 (SIMBAD)"
     services.simbad = services.ned = ConnectionError("refused")
     with pytest.raises(RemoteDataError) as err:
         Cluster.from_name("Abell 2142")
@@ -254,7 +255,7 @@ def test_services_that_are_down(services):
     with pytest.raises(RemoteDataError, match="NED do not know it"):
         Cluster.from_name("Abell 2142")
     services.sesame = SESAME.format(ra=239.5833, dec="+27.2333")
-    with pytest.warns(SzmassWarning, match="not known to SIMBAD, NED. SIMBAD did not answer"):
+    with pytest.warns(SzmassWarning, match="not known to NED. SIMBAD did not answer"):
         assert Cluster.from_name("Abell 2142").redshift is None
 
 
@@ -285,6 +286,41 @@ def test_names_without_a_redshift(services, psz2):
     assert (cluster.redshift, cluster.measurements["redshift_by"]) == (0.3, "SIMBAD")
     with pytest.warns(SzmassWarning, match="not known to psz2. Say it"):
         Cluster.from_name("PSZ2 G005.00+06.00", catalog=psz2, offline=True)
+
+
+@pytest.mark.parametrize("z", [-0.001, 26805.0, 99.0])
+def test_services_give_what_is_no_redshift(services, z):
+    """Blueshifts, velocities and marks of unknown values: the next service is asked, or a warning.
+
+    An error would speak of a 'redshift' that nobody gave.
+    """
+    services.simbad = simbad_row(z=z)
+    with pytest.warns(SzmassWarning, match="of 'A2142' is not known to SIMBAD, NED. Say it"):
+        assert Cluster.from_name("A2142").redshift is None
+    services.ned = NED.format(
+        name="ABELL 2142", ra=239.567, dec=27.225, type="GClstr", velocity=27253, z=0.0909
+    )
+    assert Cluster.from_name("A2142").redshift == 0.0909
+
+
+def test_answers_with_empty_cells(services):
+    """What a service leaves empty is not known: no name "--", and no type "--"."""
+    names = ("main_id", "ra", "dec", "otype", "rvz_redshift", "ids")
+    row = dict(zip(names, ("x", 239.5833, 27.2333, "x", 0.09, "x"), strict=True))
+    answer = Table({name: np.ma.array([value]) for name, value in row.items()}, masked=True)
+    for name in ("main_id", "otype", "ids"):
+        answer[name].mask = True
+    services._simbad = lambda _: answer
+    cluster = Cluster.from_name("Abell 2142")
+    assert cluster.measurements["found_as"] == "Abell 2142 (Sesame)"
+    assert cluster.redshift == 0.09
+
+
+@pytest.mark.parametrize("timeout", ["soon", -1, 0, np.nan])
+def test_timeouts_that_cannot_be(services, timeout):
+    with pytest.raises(InvalidInputError, match="'timeout' must be"):
+        Cluster.from_name("Abell 2142", timeout=timeout)
+    assert services.asked == []
 
 
 def test_what_is_no_cluster_is_told(services):
@@ -324,6 +360,29 @@ def test_catalogues_find_rows_by_further_names(psz2, mcxc):
     assert mcxc.sample(names=["A0085"]).names.tolist() == ["J0041.8-0918"]
     with pytest.raises(UnknownNameError, match="2 are alike. Did you mean 'PSZ2 G"):
         _ = psz2["Centaurus"]
+    both = psz2.sample().names.tolist()
+    found = psz2[[both[1], "RXC J1558.3+2713"]]
+    assert found.names.tolist() == [both[1], "PSZ2 G044.20+48.66"]
+    assert [cluster.name for cluster in psz2] == both
+    assert psz2[-1].name == both[-1]
+    assert psz2[1:].names.tolist() == both[1:]
+    with pytest.raises(UnknownNameError, match=r"but a column: catalog.table\['redshift'\]"):
+        _ = psz2["redshift"]
+    with pytest.raises(InvalidInputError, match="A catalogue takes a name"):
+        _ = psz2[1.5]
+
+
+def test_names_are_in_what_finds_them(psz2, mcxc):
+    assert "RXC J1558.3+2713" in psz2
+    assert psz2.table["name"][0] in psz2
+    assert "Abell 85" in mcxc
+    for name in ("Abell 9", "Centaurus", "redshift", 5, None):  # there are two of Centaurus
+        assert name not in psz2
+    sample = psz2.sample()
+    assert sample.names[0] in sample
+    assert sample.names[0].lower().replace(" ", "") in sample
+    assert "Abell 9" not in sample
+    assert 0 not in sample
 
 
 MASS = 8.77e14  # M500c of A2142 [solMass]
@@ -409,6 +468,9 @@ def test_several_names_on_the_shell(tmp_path, mcxc, services, monkeypatch):
     result = CliRunner().invoke(main, [*base, *file, *names, "--offline"])
     assert result.exit_code == 1
     assert "y5r500" in result.output
+    assert "names of one cluster" not in result.output
+    result = CliRunner().invoke(main, [*base, *file, *names, "--name", "J1558.3+2713"])
+    assert "'A2142' and 'J1558.3+2713' are names of one cluster" in result.output
 
 
 def test_fetch_keeps_catalogues_for_names(monkeypatch, catalog):

@@ -103,6 +103,17 @@ def test_exposure_and_background(clusters):
     np.testing.assert_allclose(flat.data[0], truth, rtol=1e-5)
 
 
+@pytest.mark.parametrize("unit", ["ct", "Counts", "cts/pixel", "photon", "count / pix", ""])
+def test_units_of_counts(clusters, tmp_path, unit):
+    counts, wcs = image_of((61, 61), 10)
+    header = wcs.to_header()
+    header["BUNIT"] = unit
+    fits.writeto(tmp_path / "a.fits", counts, header)
+    read = read_xray_images({"a": tmp_path / "a.fits"}, clusters, GRID)
+    same = read_xray_images({"a": NDData(counts, wcs=wcs)}, clusters, GRID)
+    np.testing.assert_allclose(read.data, same.data, rtol=1e-5)
+
+
 def test_what_is_refused(clusters, tmp_path):
     counts, wcs = image_of((61, 61), 10)
     for images, options, text in (
@@ -110,12 +121,36 @@ def test_what_is_refused(clusters, tmp_path):
         ({"a": NDData(counts - 50, wcs=wcs)}, {}, "negative values"),
         ([counts], {}, "'images' must be a dict"),
         ({"a": NDData(counts, wcs=wcs)}, {"exposure": {"a": counts[:5]}}, "shape of the images"),
+        ({"a": NDData(counts, wcs=wcs)}, {"exposure": counts}, "'exposure' must be a dict"),
+        ({"a": counts}, {}, "image of 'a' must be one with a celestial WCS"),
+        # That of another cluster, beside it and beyond its horizon.
+        (
+            {"b": NDData(counts, wcs=wcs)},
+            {},
+            "image of 'b' does not show it: its middle is 130 deg",
+        ),
+        (
+            {
+                "a": NDData(
+                    counts, wcs=wcs_of((61, 61), 10, PLACE.directional_offset_by(0, 2 * u.deg))
+                )
+            },
+            {},
+            "image of 'a' does not show it: its middle is 2 deg",
+        ),
+        ({"a": NDData(counts, wcs=wcs, unit="ct / s")}, {}, "must hold counts. Received.*'ct / s'"),
     ):
         with pytest.raises(InvalidInputError, match=text):
             read_xray_images(images, clusters, GRID, **options)
     fits.writeto(tmp_path / "a.fits", counts)
-    with pytest.raises(InvalidInputError, match="pixel_scale|celestial WCS"):
+    with pytest.raises(InvalidInputError, match="image of 'a' must be one with a celestial WCS"):
         read_xray_images({"a": tmp_path / "a.fits"}, clusters, GRID)
+    for unit in ("counts/s", "photon cm-2 s-1", "erg/s/cm2", "K"):
+        header = wcs.to_header()
+        header["BUNIT"] = unit
+        fits.writeto(tmp_path / "rate.fits", counts, header, overwrite=True)
+        with pytest.raises(InvalidInputError, match=f"counts. Received: an image in '{unit}'"):
+            read_xray_images({"a": tmp_path / "rate.fits"}, clusters, GRID)
     (tmp_path / "bad.fits").write_bytes(b"nothing")
     with pytest.raises(FileFormatError):
         read_xray_images({"a": tmp_path / "bad.fits"}, clusters, GRID)
