@@ -83,7 +83,7 @@ def published_one_minus_b(fit=None, *, names=None):
 
     References
     ----------
-    In the column ``reference``; see `szmass.cite`.
+    In the column ``reference``; see `szmass.citations.cite`.
 
     Examples
     --------
