@@ -21,6 +21,7 @@ from szmass.networks.binned import BinnedNetworks, load_binned
 from szmass.networks.cards import ErrorTable, ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import DomainScore
+from szmass.networks.mass_unet import MassUNet, build_mass_unet
 from szmass.networks.protocol import models_below_threshold, selection_table, train_selection
 from szmass.networks.published import load_published, published_card
 from szmass.networks.recipes import Recipe
@@ -35,6 +36,7 @@ __all__ = [
     "DensityNetworks",
     "DomainScore",
     "ErrorTable",
+    "MassUNet",
     "ModelCard",
     "Recipe",
     "SaliencyStack",
@@ -44,6 +46,7 @@ __all__ = [
     "build_amplitude_cnn",
     "build_deandres2022",
     "build_density_cnn",
+    "build_mass_unet",
     "check_amplitude_network",
     "check_density_network",
     "density_head",
