@@ -310,9 +310,14 @@ def scaled(found, scale, ops=np):
     return scale[0] * found[..., 0], scale[1] * ops.exp(ops.clip(found[..., 1], -5, 5))
 
 
-def network(folder, kind, seeds, epochs, out, work):
-    """Train a network on all sets but the last, tell its errors on that, and write both."""
+def network(folder, kind, seeds, epochs, out, work, minutes=None, first=None):
+    """Train a network, tell its errors on the set of seed 2, and write both.
+
+    The rate falls with the epochs, or with the minutes if these are given: then it stops there.
+    """
     import keras
+
+    from szmass.networks._weights import set_arrays
 
     keras.utils.set_random_seed(SEED)
     rng = np.random.default_rng(SEED)
@@ -342,25 +347,40 @@ def network(folder, kind, seeds, epochs, out, work):
             return (turned(seen, k), told), (turned(shape[rows], k), amplitude[rows, np.newaxis])
 
     model = build_mass_unet(planes.shape[1:], numbers.shape[1], filters=FILTERS)
-    rate = keras.optimizers.schedules.CosineDecay(1e-5, epochs * steps - 99, 1e-2,
-                                                  warmup_target=2e-3, warmup_steps=99)  # fmt: skip
-    optimizer = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=0.998, clipnorm=1.0)
+    if first is not None:
+        set_arrays(model, MassUNet.read_arrays(first))
+    optimizer = keras.optimizers.Adam(1e-5, use_ema=True, ema_momentum=0.998, clipnorm=1.0)
     model.compile(optimizer, losses(keras), loss_weights=[1.0, 0.2])
     start, cpu = time.time(), time.process_time()
 
-    def tell(epoch, logs):
-        values = {name: round(float(value), 4) for name, value in logs.items()}
-        print(epoch + 1, f"{time.time() - start:.0f} s, cpu {time.process_time() - cpu:.0f} s",
-              values, flush=True)  # fmt: skip
-        MassUNet.write(model, work / f"{kind}-checkpoint.npz")
+    class Course(keras.callbacks.Callback):
+        """Sets the rate, and tells how it goes."""
 
-    model.fit(Turned(), epochs=epochs, verbose=0,
-              callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=tell)])  # fmt: skip
+        seen, done = 0, 0
+
+        def on_train_batch_begin(self, batch, logs=None):
+            part = self.seen / (epochs * steps)
+            if minutes is not None:
+                part = max(part, (time.time() - start) / (60 * minutes))
+            self.model.stop_training = part >= 1
+            warm = min(1.0, (self.seen + 1) / 100)
+            rate = warm * (1e-5 + 1e-3 * (1 + np.cos(np.pi * min(part, 1))))
+            self.model.optimizer.learning_rate.assign(rate)
+            self.seen += 1
+
+        def on_epoch_end(self, epoch, logs=None):
+            values = {name: round(float(value), 4) for name, value in logs.items()}
+            spent = time.time() - start, time.process_time() - cpu
+            print(epoch + 1, "{:.0f} s, cpu {:.0f} s".format(*spent), values, flush=True)
+            MassUNet.write(self.model, work / f"{kind}-checkpoint.npz")
+
+    course = Course()
+    model.fit(Turned(), epochs=epochs, verbose=0, callbacks=[course])
     MassUNet.write(model, work / f"{kind}-weights.npz")
     about = {
         "clusters": n,
         "seeds": list(seeds),
-        "epochs": epochs,
+        "epochs": round(course.seen / steps, 2),
         "cpu_seconds": round(time.process_time() - cpu),
     }
     (work / f"{kind}-training.json").write_text(json.dumps(about))
@@ -379,7 +399,7 @@ def leave_out(planes, numbers, rng):
 
 def finish(kind, held, about, out, work):
     """Fit the errors of a network on mocks that it has not seen, and write weights and card."""
-    unet = MassUNet.read(work / f"{kind}-weights.npz", filters=FILTERS)
+    unet = MassUNet(MassUNet.read_arrays(work / f"{kind}-weights.npz"), filters=FILTERS)
     shape, amplitude = targets(held)
     planes, numbers = held["planes"].astype(np.float32), held["numbers"].copy()
     rng = np.random.default_rng(SEED)
@@ -450,6 +470,8 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("szmass/data/massmaps"))
     parser.add_argument("--work", type=Path, default=Path("."))
     parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--first", type=Path, help="weights to begin with")
     options = parser.parse_args()
     if options.what == "mocks":
         mocks(options.folder, options.kind, options.number, options.seed)
@@ -457,7 +479,7 @@ def main():
         shapes(options.folder, options.seeds, options.out)
     else:
         network(options.folder, options.kind, options.seeds, options.epochs, options.out,
-                options.work)  # fmt: skip
+                options.work, options.minutes, options.first)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from szmass.massmaps._grid import Placement
+from szmass.massmaps._grid import FADE, Placement, distances
 from szmass.massmaps._halo import RADII, mean_over_pixels
 
 #: How many haloes stand for all that are possible.
@@ -111,11 +111,12 @@ def body_at(mean, sigma, modes, place):
     rows, columns = place.from_grid()
     fading = place.fading()
     scatter = np.broadcast_to(np.asarray(sigma, float), mean.shape)
-    found = [rows @ image @ columns.T for image in (mean * 1.0, scatter)]
     # Beyond the grid the mean is that of the halo, and the scatter that of the edge.
+    far = distances()
+    edge = scatter[(far > FADE[0]) & (far < FADE[1])].mean()
     return Body(
-        (found[0] * fading).astype(np.float32),
-        found[1].astype(np.float32),
+        (rows @ mean @ columns.T * fading).astype(np.float32),
+        (edge + rows @ (scatter - edge) @ columns.T * fading).astype(np.float32),
         (rows @ (modes * scatter) @ columns.T * fading).astype(np.float32),
     )
 

@@ -9,8 +9,8 @@ SIDE, REACH = 48, 1.6
 PIXEL = 2 * REACH / SIDE
 PLACES = (np.arange(SIDE) - (SIDE - 1) / 2) * PIXEL
 
-# What is told about shapes fades to nothing between these distances [R500].
-_FADE = (1.45, 1.6)
+#: What is told about shapes fades to nothing between these distances [R500].
+FADE = (1.45, 1.6)
 
 
 def distances():
@@ -43,7 +43,7 @@ class Placement:
         """How much of what the grid tells holds at each pixel: 1 inside, 0 beyond its edge."""
         x, y = self.places()
         far = np.hypot(y[:, np.newaxis], x)
-        t = np.clip((_FADE[1] - far) / (_FADE[1] - _FADE[0]), 0, 1)
+        t = np.clip((FADE[1] - far) / (FADE[1] - FADE[0]), 0, 1)
         return t * t * (3 - 2 * t)
 
 

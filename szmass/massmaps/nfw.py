@@ -195,7 +195,6 @@ class Baseline:
     @classmethod
     def of(cls, estimator, sample, posterior):
         """What an estimator with the options of `NFWMaps` knows of clusters."""
-        estimator._check_options()
         cosmology = get_cosmology(estimator.cosmology)
         median, error, drawn = estimator._masses(posterior)
         redshift = sample.redshift
@@ -263,7 +262,7 @@ def _axes(estimator, sample, theta, log10_mass, y_scale, cosmology):
         _, y500 = mass_curve(
             log10_mass[:, np.newaxis], sample.redshift, "planck2015", y_scale, cosmology
         )
-        level = noise_in_disc(noise, theta) * _depth(sample, noise) * theta**2 / y500[:, 0]
+        level = noise_in_disc(noise, theta) * depth_of(sample) * theta**2 / y500[:, 0]
     for i in np.flatnonzero(np.hypot(beam, pixel) < _RESOLVED * theta):
         place = placed(stack.geometry, theta[i])
         if min(stack.geometry.shape) * place.pixel < 2:  # R500 is not on the map
@@ -283,7 +282,7 @@ def _axes(estimator, sample, theta, log10_mass, y_scale, cosmology):
     return mean, spread, told
 
 
-def _depth(sample, noise):
+def depth_of(sample):
     """Factor of the amplitude of noise, (N,): that of the sample, else 1."""
     if "depth" in sample.table.colnames:
         depth = as_floats(sample.quantity("depth"), "", "depth")

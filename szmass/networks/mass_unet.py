@@ -87,28 +87,26 @@ class MassUNet:
         self.filters = tuple(filters)
         self._layers = Layers("mass_unet", arrays)
 
-    @classmethod
-    def read(cls, path, **options):
-        """Read weights that `write` wrote.
+    @staticmethod
+    def read_arrays(path):
+        """Read the weights that `write` wrote, and whatever was put beside them.
 
         Parameters
         ----------
         path : path-like
             An ``.npz`` file.
-        **options : dict
-            As in the class.
 
         Returns
         -------
-        MassUNet
-            The network.
+        dict of str to ndarray
+            The arrays.
 
         Raises
         ------
         FileFormatError
             It is no such file.
         """
-        return cls(load_arrays(path), **options)
+        return load_arrays(path)
 
     @staticmethod
     def write(model, path):
