@@ -251,6 +251,8 @@ def shapes(folder, seeds, out):
     mean = radial(np.nanmean(body, axis=0))
     sigma = np.sqrt(radial(np.nanmean((body - mean) ** 2, axis=0)))
     relative = np.nan_to_num((body - mean) / sigma)
+    # So that log-normal means are those of the mocks, whose tails are heavier.
+    mean = np.log(radial(np.nanmean(np.exp(body), axis=0))) - sigma**2 / 2
     modes = modes_of(np.clip(relative, -3, 4), MODES)
     # The quadrupole of y against that of the mass, where noise and beam are small.
     y, known = np.sinh(3 * table["planes"][..., 0].astype(float)) / 10, table["planes"][..., 1]
@@ -413,6 +415,8 @@ def finish(kind, held, about, out, work):
     # So that 68.27 % are inside a standard deviation in each ring; the tails tell how honest it is.
     reach = np.nan_to_num(np.nanquantile(np.abs(away), 0.6827, axis=0), nan=1.0)
     factor = radial(reach)
+    over = np.exp(shape[..., 0] - mean - (sigma * factor) ** 2 / 2)
+    shift = np.log(radial(np.nanmean(np.where(used, over, np.nan), axis=0)))
     modes = modes_of(np.clip(np.nan_to_num(away / factor), -4, 4), MODES)
     most = np.sqrt(np.maximum((modes**2).sum(axis=0), 1))
     middle, width = scaled(scale, AMPLITUDE)
@@ -450,7 +454,7 @@ def finish(kind, held, about, out, work):
         },
     }
     weights = dict(np.load(work / f"{kind}-weights.npz"))
-    errors = {"error_factor": factor, "error_modes": modes / most}
+    errors = {"error_factor": factor, "error_modes": modes / most, "mean_shift": shift}
     arrays = weights | {name: value.astype(np.float16) for name, value in errors.items()}
     out.mkdir(exist_ok=True)
     np.savez_compressed(out / f"{kind}.npz", **arrays)

@@ -83,8 +83,8 @@ class NFWMaps(MapEstimator):
     Notes
     -----
     The surface density is that of Takada & Jain (2003), the mean over each pixel. Its quadrupole
-    is the measured one of y times 4.0, the ratio of the mocks where noise and beam are small
-    (correlation 0.90), less where there is noise. Measured moments are not corrected for the
+    is the measured one of y times 4.3, the ratio of the mocks where noise and beam are small
+    (correlation 0.91), less where there is noise. Measured moments are not corrected for the
     beam; behind more than R500 / 2, and where there is no y-map, haloes are round with the scatter
     of axes of all clusters, and the flag says ``ROUND``.
 
