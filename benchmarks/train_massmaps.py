@@ -3,13 +3,15 @@
     python benchmarks/train_massmaps.py mocks FOLDER resolved|planck [--number 16000] [--seed 1]
     python benchmarks/train_massmaps.py shapes FOLDER
     python benchmarks/train_massmaps.py network FOLDER resolved|planck [--epochs 24]
+    python benchmarks/train_massmaps.py errors FOLDER resolved|planck
 
 Clusters of the model "a10-the300" have the Delta_r, f_s and eta of The Three Hundred. "resolved"
 sees them in y behind 0.06 R500 to 2 arcmin with no noise to 3e-5 in a beam, in X-rays without
 noise or with 0.1 to 100 ks of 1000 cm2, and in galaxies; "planck" in y behind 10 arcmin in the
 noise of the Planck y-maps. The mass that R500 is computed from has an error of 0.01 to 0.2 dex.
 What is learned is the surface density over that of the NFW halo of the true mass and the median
-concentration.
+concentration. "errors" fits the errors of a trained network anew, on the set of seed 2, which none
+is trained on.
 """
 
 # ruff: noqa: E402
@@ -38,6 +40,7 @@ from szmass.massmaps._bands import (
     noise_in_disc,
     quadrupoles,
 )
+from szmass.massmaps._draws import DRAWS, Body, Haloes, mass_map, normals
 from szmass.massmaps._grid import PIXEL, PLACES, REACH, SIDE, Placement, distances, gridded
 from szmass.massmaps._halo import RADII, angular_radius, mean_over_pixels, theta_arcmin
 from szmass.networks.mass_unet import MassUNet, build_mass_unet
@@ -242,8 +245,9 @@ def shapes(folder, seeds, out):
         parameters[i] = np.linalg.lstsq(np.array(terms).T, ratio[i][used], rcond=None)[0][1:]
     parameters = np.clip(parameters, *np.percentile(parameters, [0.5, 99.5], axis=0))
     scatter, ellipse = parameters[:, 0].std(), parameters[:, 1:].std()
-    part = np.sqrt(min(1.0, (SIGMA_LNC / scatter) ** 2))
-    lean = part * (parameters[:, 0] - parameters[:, 0].mean())
+    # What is left has the variance of all concentrations less that of the relation.
+    left = np.sqrt(1 - min(1.0, (SIGMA_LNC / scatter) ** 2))
+    lean = (1 - left) * (parameters[:, 0] - parameters[:, 0].mean())
     body = ratio - lean[:, np.newaxis, np.newaxis] * along_c
     for k in (0, 1):
         body -= parameters[:, 1 + k, np.newaxis, np.newaxis] * stretch[k]
@@ -251,8 +255,6 @@ def shapes(folder, seeds, out):
     mean = radial(np.nanmean(body, axis=0))
     sigma = np.sqrt(radial(np.nanmean((body - mean) ** 2, axis=0)))
     relative = np.nan_to_num((body - mean) / sigma)
-    # So that log-normal means are those of the mocks, whose tails are heavier.
-    mean = np.log(radial(np.nanmean(np.exp(body), axis=0))) - sigma**2 / 2
     modes = modes_of(np.clip(relative, -3, 4), MODES)
     # The quadrupole of y against that of the mass, where noise and beam are small.
     y, known = np.sinh(3 * table["planes"][..., 0].astype(float)) / 10, table["planes"][..., 1]
@@ -275,10 +277,43 @@ def shapes(folder, seeds, out):
     }
     print(about, flush=True)
     out.mkdir(exist_ok=True)
+    some = slice(None, None, max(1, len(ratio) // 1600))
+    weight = about["ellipse_y"] ** 2 / (about["ellipse_y"] ** 2 + (3 * noise) ** 2)
+    weight *= beam < 0.5
+    axes = about["ellipse_slope"] * weight[:, np.newaxis] * np.clip(seen, -1, 1)
+    axes *= np.minimum(1, 0.6 / np.maximum(np.hypot(*axes.T), 1e-9))[:, np.newaxis]
+    spread = ellipse * np.sqrt(1 - about["ellipse_correlation"] ** 2 * weight)
+    told = Body(mean, np.broadcast_to(sigma, mean.shape), np.zeros((0, SIDE, SIDE)))
+    part = {name: value[some] for name, value in table.items()}
+    mean = mean + shift_of(part, lambda i: told, SIGMA_LNC, axes[some], spread[some])
     arrays = {"mean": mean, "sigma": sigma, "modes": modes}
     np.savez(out / "nfw.npz", **{name: v.astype(np.float16) for name, v in arrays.items()})
     (out / "nfw.json").write_text(json.dumps(about, indent=1) + "\n")
     print("part of the variance in modes", (modes**2).sum(axis=0)[far < 1.5].mean())
+
+
+def shift_of(table, body_of, sigma_lnc, axes, spread):
+    """What ln Sigma of maps lacks in rings, so that their mean is that of the mocks.
+
+    Tails of substructure are heavier than those of log-normal densities. ``body_of(i)`` is the
+    `Body` of a cluster, the others are options of its haloes.
+    """
+    place, normal, sums = Placement((SIDE, SIDE), PIXEL), normals(), np.zeros((2, SIDE, SIDE))
+    for i in range(len(table["mass"])):
+        z, log_mass = table["redshift"][i], table["log_mass"][i]
+        drawn = 10 ** (log_mass + table["numbers"][i, 2] / 10 * normal[:, 0])
+        size, surface = angular_radius(drawn, z, COSMOLOGY)
+        middle, _ = angular_radius(10**log_mass, z, COSMOLOGY)
+        _, unit = angular_radius(table["mass"][i], z, COSMOLOGY)
+        c500 = table["c500"][i] * np.exp(sigma_lnc * normal[:, 1])
+        ellipse = axes[i] + spread[i] * normal[:, 4:6]
+        ellipse *= np.minimum(1, 0.8 / np.maximum(np.hypot(*ellipse.T), 1e-9))[:, np.newaxis]
+        haloes = Haloes(size / middle, surface / unit, c500, np.zeros((DRAWS, 2)), ellipse)
+        found, _, _ = mass_map(haloes, body_of(i), place)
+        truth = np.exp(table["truth"][i].astype(float))
+        sums += np.where(truth > 0, [truth, found], 0)
+    sums[:, distances() >= REACH] = np.nan  # nothing is told there
+    return np.log(radial(sums[0]) / radial(sums[1]))
 
 
 def targets(table):
@@ -409,18 +444,23 @@ def finish(kind, held, about, out, work):
         leave_out(planes[::2], numbers[::2], rng)
     parts = [unet(planes[i : i + 64], numbers[i : i + 64]) for i in range(0, len(planes), 64)]
     found, scale = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-    mean, sigma = scaled(found, SHAPE)
+    mean, sigma = unet.scaled(found, *SHAPE)
     used = shape[..., 1] > 0
     away = np.where(used, (shape[..., 0] - mean) / sigma, np.nan)
     # So that 68.27 % are inside a standard deviation in each ring; the tails tell how honest it is.
     reach = np.nan_to_num(np.nanquantile(np.abs(away), 0.6827, axis=0), nan=1.0)
     factor = radial(reach)
-    over = np.exp(shape[..., 0] - mean - (sigma * factor) ** 2 / 2)
-    shift = np.log(radial(np.nanmean(np.where(used, over, np.nan), axis=0)))
+    width = sigma * factor
+
+    def body_of(i):
+        return Body(mean[i], width[i], np.zeros((0, SIDE, SIDE)))
+
+    zeros = np.zeros((len(held["mass"]), 2))
+    shift = shift_of(held, body_of, 0.0, zeros, zeros[:, 0])
     modes = modes_of(np.clip(np.nan_to_num(away / factor), -4, 4), MODES)
     most = np.sqrt(np.maximum((modes**2).sum(axis=0), 1))
-    middle, width = scaled(scale, AMPLITUDE)
-    pull = (amplitude - middle) / width
+    middle, error = unet.scaled(scale, *AMPLITUDE)
+    pull = (amplitude - middle) / error
     stretch = float(np.quantile(np.abs(pull), 0.6827))
     far = distances()
     inside = (far > 0.1) & (far < 1.5)
@@ -465,7 +505,7 @@ def finish(kind, held, about, out, work):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["mocks", "shapes", "network"])
+    parser.add_argument("what", choices=["mocks", "shapes", "network", "errors"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("kind", nargs="?", default="resolved", choices=list(LIMITS))
     parser.add_argument("--number", type=int, default=16000)
@@ -481,6 +521,10 @@ def main():
         mocks(options.folder, options.kind, options.number, options.seed)
     elif options.what == "shapes":
         shapes(options.folder, options.seeds, options.out)
+    elif options.what == "errors":
+        about = json.loads((options.work / f"{options.kind}-training.json").read_text())
+        held = read(options.folder, options.kind, [2])
+        finish(options.kind, held, about, options.out, options.work)
     else:
         network(options.folder, options.kind, options.seeds, options.epochs, options.out,
                 options.work, options.minutes, options.first)  # fmt: skip

@@ -169,7 +169,8 @@ def massmap(
     """Map the projected total mass of the clusters of a catalogue.
 
     Maps are means of what the mass may be, with standard deviations, under
-    the simulator of szmass. Masses should be on the true scale: see
+    the simulator of szmass: 'nfw' knows the mass alone, 'unet' looks at
+    resolved maps as well. Masses should be on the true scale: see
     --one-minus-b.
 
     \b
@@ -177,7 +178,7 @@ def massmap(
       szmass massmap --catalog psz2 --map milca --name 'PSZ2 G057.80+88.00'
           --one-minus-b 0.8 -o coma.fits --picture coma.png
       szmass massmap --catalog mine.fits --map y.fits --beam '1.6 arcmin'
-          --noise empty-fields -o maps.fits
+          --noise empty-fields --estimator unet -o maps.fits
     """
     import numpy as np
 

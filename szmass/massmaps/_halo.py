@@ -4,6 +4,7 @@ import numpy as np
 
 from szmass.physics.cosmology import ARCMIN_PER_RADIAN, angular_diameter_distance
 from szmass.physics.halos import radius_at
+from szmass.simulations.bodies.matter import nfw_mass
 
 # Where haloes end [R500].
 EDGE = 5.0
@@ -11,11 +12,6 @@ EDGE = 5.0
 # Radii [R500] at which profiles are tabulated: even in their square root, dense in the middle.
 _ROOT = np.linspace(0.0, np.sqrt(EDGE + 0.5), 96)
 RADII = _ROOT**2
-
-
-def nfw_mass(x):
-    """Mass inside x scale radii of an NFW halo, in units of 4 pi rho_s r_s^3."""
-    return np.log1p(x) - x / (1 + x)
 
 
 def surface_density(radius, c500):

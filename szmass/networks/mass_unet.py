@@ -182,4 +182,6 @@ class MassUNet:
         sigma : array
             The standard deviation.
         """
-        return mean * output[..., 0], sigma * np.exp(np.clip(output[..., 1], -5, 5))
+        # Beyond, no cluster is: there a network has gone astray.
+        log_sigma = np.clip(output[..., 1], -4.0, 1.2)
+        return mean * np.clip(output[..., 0], -7.0, 8.0), sigma * np.exp(log_sigma)
