@@ -267,7 +267,7 @@ def stack(number=50, seed=902):
     """Compare the mean profile of the maps of 50 clusters as lensing has them with its input."""
     sample = draw_flat(number, mass=(4e14, 1.5e15) * u.solMass, redshift=(0.15, 0.3), seed=seed)
     theta = np.full(number, 9.0)
-    edges = np.array([0.1, 0.2, 0.4, 0.7, 1.0, 1.4, 2.0])
+    edges = np.array([0.2, 0.4, 0.7, 1.0, 1.4, 2.0])
     for kind in ("noisy", "clean"):
         mocks, true, noise = scene(kind, sample, theta, seed)
         posterior = posterior_of(mocks, seed)

@@ -438,31 +438,32 @@ def finish(kind, held, about, out, work):
     """Fit the errors of a network on mocks that it has not seen, and write weights and card."""
     unet = MassUNet(MassUNet.read_arrays(work / f"{kind}-weights.npz"), filters=FILTERS)
     shape, amplitude = targets(held)
-    planes, numbers = held["planes"].astype(np.float32), held["numbers"].copy()
-    rng = np.random.default_rng(SEED)
-    if kind == "resolved":  # half of them as they are
-        leave_out(planes[::2], numbers[::2], rng)
-    parts = [unet(planes[i : i + 64], numbers[i : i + 64]) for i in range(0, len(planes), 64)]
-    found, scale = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-    mean, sigma = unet.scaled(found, *SHAPE)
-    used = shape[..., 1] > 0
-    away = np.where(used, (shape[..., 0] - mean) / sigma, np.nan)
-    # So that 68.27 % are inside a standard deviation in each ring; the tails tell how honest it is.
-    reach = np.nan_to_num(np.nanquantile(np.abs(away), 0.6827, axis=0), nan=1.0)
-    factor = radial(reach)
-    width = sigma * factor
-
-    def body_of(i):
-        return Body(mean[i], width[i], np.zeros((0, SIDE, SIDE)))
-
-    zeros = np.zeros((len(held["mass"]), 2))
-    shift = shift_of(held, body_of, 0.0, zeros, zeros[:, 0])
-    modes = modes_of(np.clip(np.nan_to_num(away / factor), -4, 4), MODES)
+    used, far = shape[..., 1] > 0, distances()
+    factor, shift = np.ones((2, 8, SIDE, SIDE))
+    for seen in range(1, 8) if kind == "resolved" else (1,):
+        planes, numbers = held["planes"].astype(np.float32), held["numbers"].copy()
+        for band in range(3):
+            if not seen & 1 << band:
+                planes[..., 2 * band : 2 * band + 2] = 0
+                numbers[:, 3 * (band + 1) : 3 * (band + 2)] = 0
+        parts = [unet(planes[i : i + 64], numbers[i : i + 64]) for i in range(0, len(planes), 64)]
+        found, scale = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+        mean, sigma = unet.scaled(found, *SHAPE)
+        away = np.where(used, (shape[..., 0] - mean) / sigma, np.nan)
+        # So that 68.27 % are inside a standard deviation in each ring; tails tell how honest it is.
+        factor[seen] = radial(np.nan_to_num(np.nanquantile(np.abs(away), 0.6827, axis=0), nan=1.0))
+        width = sigma * factor[seen]
+        bodies = [Body(m, w, np.zeros((0, SIDE, SIDE))) for m, w in zip(mean, width, strict=True)]
+        zeros = np.zeros((len(mean), 2))
+        shift[seen] = shift_of(held, bodies.__getitem__, 0.0, zeros, zeros[:, 0])
+        print(seen, shift[seen][SIDE // 2, SIDE // 2 :: 4].round(3), flush=True)
+    # The last is of all bands.
+    away /= factor[seen]
+    modes = modes_of(np.clip(np.nan_to_num(away), -4, 4), MODES)
     most = np.sqrt(np.maximum((modes**2).sum(axis=0), 1))
     middle, error = unet.scaled(scale, *AMPLITUDE)
     pull = (amplitude - middle) / error
     stretch = float(np.quantile(np.abs(pull), 0.6827))
-    far = distances()
     inside = (far > 0.1) & (far < 1.5)
     about = {
         "format": 1,
@@ -487,8 +488,8 @@ def finish(kind, held, about, out, work):
             "clusters": len(held["mass"]),
             "rms_ln": round(float(np.sqrt(np.mean((shape[..., 0] - mean)[used & inside] ** 2))), 4),
             "rms_ln_halo": round(float(np.std(shape[..., 0][used & inside])), 4),
-            "inside_68": round(float(np.mean(np.abs(away / factor)[used & inside] < 1)), 4),
-            "inside_95": round(float(np.mean(np.abs(away / factor)[used & inside] < 1.96)), 4),
+            "inside_68": round(float(np.mean(np.abs(away)[used & inside] < 1)), 4),
+            "inside_95": round(float(np.mean(np.abs(away)[used & inside] < 1.96)), 4),
             "amplitude_rms": round(float(np.std(amplitude - middle)), 4),
             "mass_error_rms": round(float(np.std(amplitude)), 4),
         },

@@ -39,7 +39,7 @@ _WIDEST, _LOUDEST = 1.2, 3.0
 
 @dataclass(frozen=True)
 class _Network:
-    """A network, its card, and how far off its shapes are."""
+    """A network, its card, and how far off its shapes are by the bands that were seen."""
 
     card: dict
     run: MassUNet
@@ -223,8 +223,10 @@ class UNetMaps(MapEstimator):
         mass = network.run.scaled(amplitude[0].astype(float), *network.card["amplitude"])
         # Beyond, where it was not trained, what it says is not heard.
         inside, edge = distances() < REACH, (distances() > FADE[0]) & (distances() < REACH)
-        mean = np.where(inside, mean + network.shift, 0.0)
-        sigma = np.where(inside, sigma * network.factor, (sigma * network.factor)[edge].mean())
+        seen = sum(1 << band for band in range(len(BANDS)) if planes[..., 2 * band + 1].any())
+        sigma = sigma * network.factor[seen]
+        mean = np.where(inside, mean + network.shift[seen], 0.0)
+        sigma = np.where(inside, sigma, sigma[edge].mean())
         return (mean, sigma, network.modes), mass
 
     def _scenes(self, sample, base, y_scale):
