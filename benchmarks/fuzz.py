@@ -7,6 +7,10 @@ documented ("foreign"), inputs that take more than 10 s ("hang") or 500 MB beyon
 should have been read ("refused"). Faults of one kind are printed as a group, with the number of the
 first: ``--replay table:17`` runs that input here, with its traceback. Inputs depend on the seed,
 the kind of input and the number alone. The exit code is 1 if there is any fault.
+
+A crash that does not come back in a replay is damage to memory by an earlier input: with
+``PYTHONMALLOC=debug`` and ``PYTHONFAULTHANDLER=1`` in the environment processes end where it is
+done.
 """
 
 import argparse

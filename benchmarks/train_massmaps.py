@@ -43,7 +43,7 @@ from szmass.massmaps._bands import (
 from szmass.massmaps._draws import DRAWS, Body, Haloes, mass_map, normals
 from szmass.massmaps._grid import PIXEL, PLACES, REACH, SIDE, Placement, distances, gridded
 from szmass.massmaps._halo import RADII, angular_radius, mean_over_pixels, theta_arcmin
-from szmass.networks.mass_unet import MassUNet, build_mass_unet
+from szmass.networks.unet import MassUNet, build_mass_unet
 from szmass.physics import get_cosmology
 from szmass.physics.cosmology import angular_diameter_distance, efunc
 from szmass.physics.curves import mass_curve

@@ -1,12 +1,14 @@
-"""The fits of the dynamical state that ship with szmass: how they were made.
+"""The fits and networks of the dynamical state that ship with szmass: how they were made.
 
-    python benchmarks/train_states.py [planck] [resolved] [--folder szmass/data/states]
+    python benchmarks/train_states.py [planck] [resolved] [--kind morphology|cnn] [--folder FOLDER]
 
 Clusters of the model "a10-the300" have the Delta_r, f_s and eta of The Three Hundred. "planck" sees
 them in y behind 10 arcmin in the noise of the Planck y-maps; "resolved" in y behind 20 arcsec with
 white noise of 3e-6 to 3e-4 in a beam, and in X-rays with exposures of 0.01 to 100 ks. R500 is
 that of masses with a scatter of 0.06 dex. Cards have the seed, the number, the simulator, and how
-well clusters are told by fits to others. One core takes about ten minutes for both.
+well clusters are told by fits to others, or that no training has seen. One core takes about ten
+minutes for the fits of both names, and half an hour for the networks; these go to
+FOLDER/cnn-planck and FOLDER/cnn-resolved, with their check-points.
 """
 
 # ruff: noqa: E402
@@ -24,7 +26,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass.maps import CutoutGeometry, NoiseModel
-from szmass.morphology import StateFits
+from szmass.morphology import StateFits, train_state_networks
 from szmass.simulations import Observation, draw_flat, simulate
 
 MODEL, COSMOLOGY = "a10-the300", "PSZ2"
@@ -38,6 +40,13 @@ EDGES = {
     "resolved": {"y": (5, 30), "X": (10, 40)},
 }
 SEED = 11
+# Networks: number of mocks, and options of the training.
+SEED_OF_NETWORKS = 12
+NETWORKS = {
+    "planck": {"batches": 80, "options": {"members": 1, "epochs": 12}},
+    "resolved": {"batches": 40, "options": {"members": 2, "epochs": 20}},
+}
+EACH = 500
 
 
 def white_noise(rms, beam):
@@ -89,10 +98,9 @@ def planck_mocks(number, seed, noise=None, limits=PLANCK):
     return simulate(sample, observation, model=MODEL, cosmology=COSMOLOGY, seed=seed)
 
 
-def train(name, batches, each, workers):
-    """Make the fits of a name."""
-    make = {"planck": planck_mocks, "resolved": resolved_mocks}[name]
-    about = {
+def about_mocks(name, batches):
+    """What cards say of the mocks."""
+    return {
         "simulator": f"szmass.simulations.simulate, model {MODEL}",
         "noise": "Planck y-maps" if name == "planck" else "white, 3e-6 to 3e-4 in a beam",
         "xray_exposure_ks": list(EXPOSURES) if name == "resolved" else None,
@@ -100,15 +108,41 @@ def train(name, batches, each, workers):
         "batches": batches,
         "script": "benchmarks/train_states.py",
     }
+
+
+def mocks_of(name, batches, each, seed):
+    """Functions that make the mocks of a name."""
+    make = {"planck": planck_mocks, "resolved": resolved_mocks}[name]
+    return [partial(make, each, seed + 1000 * i) for i in range(batches)]
+
+
+def train(name, batches, each, workers):
+    """Make the fits of a name."""
     return StateFits.train(
-        [partial(make, each, SEED + 1000 * i) for i in range(batches)],
+        mocks_of(name, batches, each, SEED),
         name=name,
         edges=EDGES[name],
         cosmology=COSMOLOGY,
         depth="depth" if name == "resolved" else None,
         seed=SEED,
-        about=about,
+        about=about_mocks(name, batches),
         workers=workers,
+    )
+
+
+def train_networks(name, folder, batches, each, workers):
+    """Make the networks of a name."""
+    return train_state_networks(
+        mocks_of(name, batches, each, SEED_OF_NETWORKS),
+        folder,
+        name=name,
+        bands=list(EDGES[name]),
+        cosmology=COSMOLOGY,
+        depth="depth" if name == "resolved" else None,
+        seed=SEED_OF_NETWORKS,
+        about=about_mocks(name, batches),
+        workers=workers,
+        **NETWORKS[name]["options"],
     )
 
 
@@ -116,14 +150,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", default=["planck", "resolved"])
     parser.add_argument("--folder", type=Path, default=Path("szmass/data/states"))
-    parser.add_argument("--batches", type=int, default=16)
-    parser.add_argument("--each", type=int, default=375)
+    parser.add_argument("--kind", choices=["morphology", "cnn"], default="morphology")
+    parser.add_argument("--batches", type=int)
+    parser.add_argument("--each", type=int)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     for name in options.names or ["planck", "resolved"]:
         start = time.perf_counter()
-        fits = train(name, options.batches, options.each, options.workers)
+        if options.kind == "cnn":
+            batches = options.batches or NETWORKS[name]["batches"]
+            folder = options.folder / f"cnn-{name}"
+            found = train_networks(name, folder, batches, options.each or EACH, options.workers)
+            print(f"{name}: {time.perf_counter() - start:.0f} s, {found.card.metrics}")
+            continue
+        fits = train(name, options.batches or 16, options.each or 375, options.workers)
         fits.write(options.folder / f"{name}.json", overwrite=True)
         print(f"{name}: {time.perf_counter() - start:.0f} s")
         for definition, found in fits.card["metrics"].items():

@@ -1,10 +1,12 @@
 """Sphinx configuration."""
 
 import importlib.util
-import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.request import urlopen
 
 from sphinx_astropy.conf.v2 import *  # noqa: F403
-from sphinx_astropy.conf.v2 import exclude_patterns, extensions
+from sphinx_astropy.conf.v2 import exclude_patterns, extensions, html_theme_options
 
 from szmass.version import __version__
 
@@ -16,6 +18,7 @@ version = release = __version__
 extensions = [
     *extensions,
     "sphinx_click",
+    "sphinx_design",
     "matplotlib.sphinxext.plot_directive",
     "sphinx_gallery.gen_gallery",
 ]
@@ -23,11 +26,46 @@ plot_formats = [("png", 120)]
 plot_html_show_formats = plot_html_show_source_link = False
 exclude_patterns = [*exclude_patterns, "_build", "_templates", "tutorials"]
 html_title = "szmass"
-html_theme_options = {"navigation_with_keys": False}
+html_theme_options = {
+    **html_theme_options,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+}
+html_static_path = ["_static"]
+html_css_files = ["szmass.css"]
 
-# The build needs no network: links to other projects are resolved only where documents are hosted.
-if "READTHEDOCS" not in os.environ:
-    intersphinx_mapping = {}
+# Links to other projects, where there is a network: the build needs none and is silent without.
+PROJECTS = {
+    "python": "https://docs.python.org/3/",
+    "numpy": "https://numpy.org/doc/stable/",
+    "scipy": "https://docs.scipy.org/doc/scipy/",
+    "matplotlib": "https://matplotlib.org/stable/",
+    "astropy": "https://docs.astropy.org/en/stable/",
+    "reproject": "https://reproject.readthedocs.io/en/stable/",
+    "healpy": "https://healpy.readthedocs.io/en/latest/",
+}
+INVENTORIES = Path(__file__).parent / "_build" / "inventories"
+
+
+def fetch_inventory(project):
+    """Keep the names that a project documents; give its entry of intersphinx_mapping, or none."""
+    name, address = project
+    path = INVENTORIES / f"{name}.inv"
+    try:
+        with urlopen(f"{address}objects.inv", timeout=5) as answer:
+            content = answer.read()
+    except (OSError, ValueError):
+        return {}
+    if not content.startswith(b"# Sphinx inventory"):
+        return {}
+    INVENTORIES.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return {name: (address, str(path))}
+
+
+with ThreadPoolExecutor() as pool:
+    found = list(pool.map(fetch_inventory, PROJECTS.items()))
+intersphinx_mapping = {name: entry for part in found for name, entry in part.items()}
 
 # Only names of our own must resolve.
 nitpicky = True
@@ -37,6 +75,9 @@ nitpick_ignore_regex = [
     ("py:class", r"szmass\.(_.*|.*\._\w+\.\w+|estimators\.cnn\.NetworkMass)"),
 ]
 numpydoc_xref_param_type = False
+# Docstrings say the types, with units and shapes.
+autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 automodsumm_inherited_members = False
 
 # Tutorials are scripts. All run at each build, and one that raises ends it; that which trains is

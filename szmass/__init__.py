@@ -23,6 +23,10 @@ __all__ = [
     "cite",
     "conf",
     "estimate_masses",
+    "load_sample",
+    "open_map",
+    "read_masses",
+    "test",
 ]
 
 # Looked up on first use, so that `import szmass` costs next to nothing.
@@ -38,8 +42,13 @@ _HOMES = {
     "cite": "szmass.citations",
     "conf": "szmass._io.limits",
     "estimate_masses": "szmass.estimators",
+    "load_sample": "szmass.catalogs",
+    "open_map": "szmass.maps",
+    "read_masses": "szmass.results",
+    "test": "szmass._utils.testing",
 }
 _SUBPACKAGES = {
+    "baryons",
     "catalogs",
     "citations",
     "clusters",
@@ -48,6 +57,7 @@ _SUBPACKAGES = {
     "estimators",
     "exceptions",
     "maps",
+    "massmaps",
     "morphology",
     "networks",
     "physics",

@@ -81,11 +81,36 @@ class TrainingError(SzmassError, RuntimeError):
 
 
 class SzmassWarning(AstropyUserWarning):
-    """Base class of all warnings of szmass."""
+    """Base class of all warnings of szmass.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from szmass.exceptions import SzmassWarning
+    >>> warnings.simplefilter("error", SzmassWarning)  # doctest: +SKIP
+    >>> issubclass(SzmassWarning, UserWarning)
+    True
+    """
 
 
 class UnweighedClustersWarning(SzmassWarning):
-    """Some clusters could not be weighed; their rows carry NaN and a flag."""
+    """Some clusters could not be weighed; their rows carry NaN and a flag.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from szmass import estimate_masses
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> from szmass.exceptions import UnweighedClustersWarning
+    >>> sample = make_check_sample(3)
+    >>> sample.table["redshift"][1] = np.ma.masked
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", UnweighedClustersWarning)
+    ...     table = estimate_masses(sample, "scaling")
+    >>> print(table["flag_scaling"].tolist())
+    [0, 1, 0]
+    """
 
 
 class MixedScalesWarning(SzmassWarning):

@@ -408,7 +408,8 @@ def test_chosen_columns():
     for frame in ("galactic", "fk5", "icrs"):
         sample = ClusterSample.from_table(table, name="id", frame=frame)
         assert sample.coord.frame.name == frame
-    assert ClusterSample.from_table(table, name="id").coord.frame.name == "icrs"
+    with pytest.raises(InvalidInputError, match="several positions, RA/DEC and GLON/GLAT, which"):
+        ClusterSample.from_table(table, name="id")
 
 
 def test_skycoord_columns():
@@ -437,10 +438,13 @@ def test_sexagesimal_positions():
 
 def test_units_of_positions():
     plain = user_table(ra=RA.value, dec=DEC.value)
+    small = user_table(ra=RA.value / 20, dec=DEC.value)
     with pytest.raises(
         InvalidUnitError, match="'ra' must have an angular unit.*units={'ra': 'deg'"
     ):
-        ClusterSample.from_table(plain)
+        ClusterSample.from_table(small)
+    # Neither hours nor radians go so far.
+    np.testing.assert_allclose(ClusterSample.from_table(plain).coord.ra.deg, RA.value)
     sample = ClusterSample.from_table(plain, units={"ra": "deg", "dec": "deg"})
     np.testing.assert_allclose(sample.coord.ra.deg, RA.value)
     in_hours = {"ra": "hourangle", "dec": "deg"}
@@ -572,7 +576,7 @@ def test_no_redshift_and_no_name():
     table = user_table(ra=RA, dec=DEC)
     table.rename_column("z", "photoz")
     with pytest.raises(
-        InvalidInputError, match="no column 'redshift' or 'z'.*{'redshift': 'NAME'}"
+        InvalidInputError, match="no column 'redshift' or 'z'.*{'redshift': 'photoz'}"
     ):
         ClusterSample.from_table(table)
     table.rename_column("name", "id")
@@ -888,7 +892,10 @@ def test_logarithmic_columns(tmp_path):
 
 def test_names_that_mean_the_same():
     table = user_table(ra=RA, dec=DEC)
-    for names in (["A1", "Abell 1"], ["MCXC J0000.1+0816", "RXC J0000.1+0816"], ["A1", "A 1"]):
+    for names in (
+        *(["A1", "Abell 1"], ["MCXC J0000.1+0816", "RXC J0000.1+0816"], ["A1", "A 1"]),
+        ["Coma", "Abell 1656"],
+    ):
         table["name"] = names
         with pytest.warns(SzmassWarning, match=f"same: '{names[0][:2]}.*'{names[1][:3]}"):
             sample = ClusterSample.from_table(table)
@@ -899,7 +906,25 @@ def test_names_that_mean_the_same():
     for name in ("A 1", "ACO 1", "Abell1"):
         with pytest.raises(UnknownNameError, match="2 are alike. Did you mean 'A1', 'Abell 1'"):
             _ = sample[name]
-    # Other spellings of one name are offered.
-    table["name"] = ["A2142", "Coma"]
-    with pytest.raises(UnknownNameError, match="'Abell 2142'. Did you mean 'A2142'"):
-        _ = ClusterSample.from_table(table)["Abell 2142"]
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "found"),
+    [
+        (["Abell 2142", "Coma"], "A2142", 0),
+        (["A2142", "Coma"], "ACO 2142", 0),
+        (["A2142", "Coma"], "Abell 1656", 1),
+        (["A426", "J1259.7+2756"], "Coma Cluster", 1),
+        (["MCXC J1558.3+2713", "A85"], "RXC J1558.3+2713", 0),
+    ],
+)
+def test_names_that_mean_the_same_are_found(names, asked, found):
+    sample = ClusterSample.from_table(user_table(ra=RA, dec=DEC, name=names))
+    assert sample[asked].name == names[found]
+    assert sample[[asked]].names.tolist() == [names[found]]
+
+
+def test_a_part_of_a_cluster_is_not_another_cluster():
+    sample = ClusterSample.from_table(user_table(ra=RA, dec=DEC, name=["A1 1", "A2"]))
+    with pytest.raises(UnknownNameError, match="'A11'. Did you mean 'A1 1'"):
+        _ = sample["A11"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import szmass
 from szmass.results import MASS_COLUMNS, MassFlag
 
 ROOT = Path(__file__).parents[1]
@@ -55,3 +56,14 @@ def test_tutorials_begin_with_a_title():
     for number, script in enumerate(scripts, start=1):
         assert script.name.startswith(f"{number:02d}_")
         assert re.match(r'"""\n.+\n=+\n\n', script.read_text())
+
+
+def test_reference_has_all_rooms_and_what_is_at_the_top():
+    pages = {path.stem: path.read_text() for path in (DOCS / "reference").glob("*.rst")}
+    top = pages.pop("index")
+    assert pages.keys() == szmass._SUBPACKAGES
+    for room, text in pages.items():
+        assert f".. automodapi:: szmass.{room}\n" in text
+        assert re.search(rf"^   {room}$", top, re.M)
+    for name in szmass.__all__:
+        assert re.search(rf"[.`]{name}`", top), name

@@ -55,6 +55,15 @@ def test_cdf_far_outside_the_grid():
     assert list(p.cdf(1e17 * u.solMass)) == [1, 1]
 
 
+def test_densities_that_an_end_of_the_grid_cuts_off():
+    grid = np.linspace(13.0, 16.0, 301)
+    # At the upper end the third has exp(-2) = 0.135 of its maximum, the fourth exp(-4.5) = 0.011.
+    centres = np.array([14.5, 12.9, 15.6, 15.4])
+    density = np.exp(-0.5 * ((grid - centres[:, np.newaxis]) / 0.2) ** 2)
+    posterior = LogMassPosterior(grid, density, np.ones(301))
+    np.testing.assert_array_equal(posterior.cut_off, [False, True, True, False])
+
+
 def test_samples_follow_the_density():
     draws = gaussian(14.5).sample(20000, 3)
     assert draws.shape == (1, 20000)

@@ -8,7 +8,7 @@ import zlib
 
 import astropy.units as u
 import numpy as np
-from astropy.io import fits
+from astropy.io import fits, votable
 from astropy.table import Column, MaskedColumn, Table
 
 from fuzzing import damage
@@ -50,7 +50,10 @@ def content_of(table, form, path):
             if unit:
                 hdu.header[f"TUNIT{i}"] = unit
         return damage.written([fits.PrimaryHDU(), hdu])
-    table.write(path, format=FORMS[form], overwrite=True)
+    if form == "vot":
+        votable.writeto(table, str(path))  # Table.write damages memory: see szmass._tables.files
+    else:
+        table.write(path, format=FORMS[form], overwrite=True)
     content = path.read_bytes()
     path.unlink()
     return content

@@ -81,8 +81,8 @@ def within(seconds, request, *args, **options):
         except BaseException as err:  # noqa: BLE001 - raised in the thread that waits
             result["error"] = err
         done.set()
-        if result.get("late") and "value" in result:
-            result["value"].close()
+        if result.get("late"):
+            getattr(result.get("value"), "close", lambda: None)()
 
     threading.Thread(target=work, daemon=True).start()
     if not done.wait(seconds):

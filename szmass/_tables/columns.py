@@ -26,6 +26,27 @@ _LOGARITHM = re.compile(r"\[(.+)\]|(?:log|log10|lg) ?\((.+)\)")
 NO_VALUE = ("", "#n/a", "<na>", "indef", "masked", "n/a", "na", "nan", "nat", "none", "null")
 _DASHES_AND_DOTS = " \t\u00a0-._\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2026"
 
+#: How masses are shown; files hold all digits, and no such format.
+FEW_DIGITS = ".4g"
+
+
+def with_few_digits(table):
+    """Give a copy, of the same data, whose real numbers are shown with `FEW_DIGITS`."""
+    result = table.copy(copy_data=False)
+    for column in result.itercols():
+        if column.info.format is None and getattr(column.info.dtype, "kind", "") == "f":
+            column.info.format = FEW_DIGITS
+    return result
+
+
+def without_few_digits(table):
+    """Give a copy, of the same data, without the format `FEW_DIGITS`."""
+    result = table.copy(copy_data=False)
+    for column in result.itercols():
+        if column.info.format == FEW_DIGITS:
+            column.info.format = None
+    return result
+
 
 def column_parts(column):
     """Take a column of any class apart: a copy of its values, its mask, its unit or None.

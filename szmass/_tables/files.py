@@ -1,5 +1,6 @@
 """Tables in and out: ECSV, FITS and VOTable with units, masks and all of ``meta``; CSV without."""
 
+import functools
 import json
 import re
 import tempfile
@@ -10,12 +11,12 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.io.votable import from_table
+from astropy.io.votable import from_table, writeto
 from astropy.io.votable.tree import Info
 from astropy.table import Column, MaskedColumn, QTable
 
 from szmass._io.files import atomic_path, is_full_disk
-from szmass._tables.columns import as_qtable, column_parts
+from szmass._tables.columns import as_qtable, column_parts, without_few_digits
 from szmass._tables.forms import BAD_CONTENT, META_KEY, TABLE_FORMATS, read_form
 from szmass._tables.packing import known_kind, pack_columns, ucd_of, unpack_columns
 from szmass._tables.text import write_csv
@@ -24,6 +25,7 @@ from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 
 # Rows that are tried first: those of text that a format might change, and a few others.
 _TRIED = 2000
+_PLAIN = ("csv", "tsv")  # formats without units and meta
 _BESIDE = "row_beside"  # a column that no table has: CSV knows no empty lines
 _TRICKY = re.compile(r"[^!-~ ]|^\s|\s$|[\"'\\,#]|^[=+@-]|^$")
 
@@ -54,10 +56,10 @@ def write_table(table, path, *, overwrite=False, format=None):
     table = _plain_kinds(table)
     with atomic_path(path, overwrite=overwrite) as temporary:
         _try(table, format)
-        if format == "csv":
+        if format in _PLAIN:
             warnings.warn(
-                "CSV keeps neither units nor descriptions nor how the table was made: write ECSV, "
-                "FITS or VOTable to keep them.",
+                f"{format.upper()} keeps neither units nor descriptions nor how the table was "
+                "made: write ECSV, FITS or VOTable to keep them.",
                 SzmassWarning,
                 stacklevel=3,
             )
@@ -74,7 +76,7 @@ def write_table(table, path, *, overwrite=False, format=None):
 
 def _plain_kinds(table):
     """Give a copy of a table with columns of objects as what they hold."""
-    result = table.copy(copy_data=False)
+    result = without_few_digits(table)
     for name in table.colnames:
         if isinstance(table[name], Column) and table[name].dtype.kind == "O":
             result[name] = known_kind(table[name], name)
@@ -155,7 +157,7 @@ def _difference(column, back, format):
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8")
     unit, other = (u.Unit(known or "") for known in (unit, other))
-    if format != "csv" and unit != other:
+    if format not in _PLAIN and unit != other:
         return f"its unit {unit} comes back as {other}"
     if len(values) != len(others):
         return (
@@ -225,10 +227,12 @@ def _write_votable(table, path):
             plain[name].info.meta = {**(plain[name].info.meta or {}), "ucd": ucd}
     votable = from_table(plain)
     votable.resources[0].infos.append(Info(name=META_KEY, value=_pack(table, record)))
-    votable.to_xml(str(path))
+    # Not Table.write, nor VOTableFile.to_xml: their C code writes a zero behind its buffer for rows
+    # of 256 or 512 bytes, which ends the process at some later time (astropy issue 20419).
+    writeto(votable, str(path))
 
 
-def _write_csv(table, path):
+def _write_csv(table, path, delimiter=","):
     plain = _without_coordinates(table)
     for name in plain.colnames:
         if getattr(plain[name], "ndim", 1) > 1:
@@ -236,12 +240,13 @@ def _write_csv(table, path):
                 f"CSV cannot hold the column {name!r}, which has several numbers in a row. Write "
                 "ECSV, FITS or VOTable, or leave it out."
             )
-    write_csv(plain, path)
+    write_csv(plain, path, delimiter)
 
 
 _WRITERS = {
     "ecsv": _write_ecsv,
     "csv": _write_csv,
+    "tsv": functools.partial(_write_csv, delimiter="\t"),
     "fits": _write_fits,
     "votable": _write_votable,
 }

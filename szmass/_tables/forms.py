@@ -48,6 +48,7 @@ TABLE_FORMATS = {
     ".votable": "votable",
     ".xml": "votable",
     ".csv": "csv",
+    ".tsv": "tsv",
 }
 _SUFFIXES = {**TABLE_FORMATS, ".fts": "fits", ".tsv": "csv"}
 _COMPRESSED = (".gz", ".bz2", ".xz")
@@ -224,6 +225,9 @@ def _read_fits(path, **_):
             return table, table.meta.pop(META_KEY), *held
         # Published units are no FITS units: as text they do not make astropy warn.
         table = Table.read(tables[0], unit_parse_strict="silent")
+        for number, name in enumerate(tables[0].columns.names, start=1):
+            if ucd := table.meta.pop(f"TUCD{number}", None):
+                table[name].meta["ucd"] = ucd
     return _with_known_units(table), None, *held
 
 
@@ -299,10 +303,15 @@ def _read_csv(path, *, text, **_):
     return read_csv(read_content(path), path, text=text, delimiter=delimiter), None
 
 
+def _read_tsv(path, *, text, **_):
+    return read_csv(read_content(path), path, text=text, delimiter="\t"), None
+
+
 _READERS = {
     "fits": _read_fits,
     "ecsv": _read_ecsv,
     "votable": _read_votable,
     "cds": _read_cds,
     "csv": _read_csv,
+    "tsv": _read_tsv,
 }

@@ -18,19 +18,17 @@ from szmass._tables.columns import (
     stated_unit,
     without_value,
 )
+from szmass._tables.roles import (
+    by_column,
+    can_only_be_degrees,
+    frame_of,
+    given_column,
+    position_columns,
+    require_role,
+    split_pairs,
+)
 from szmass._utils.names import rows_by_name
 from szmass.exceptions import InvalidInputError
-
-# Usual names of longitude and latitude, in the order in which they are looked for. "l" and
-# "b" are too short to be matched in upper case as well.
-_PAIRS = (
-    ("ra", "dec", "icrs"),
-    ("radeg", "dedeg", "icrs"),
-    ("raj2000", "dej2000", "icrs"),
-    ("ra_icrs", "de_icrs", "icrs"),
-    ("glon", "glat", "galactic"),
-    ("l", "b", "galactic"),
-)
 
 # Centres closer than this are the same [arcmin].
 _SAME_CENTRE = 0.02
@@ -42,23 +40,18 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
     Gives the columns by our names, ``name`` and ``coord`` first, and ``units`` and ``missing`` too.
     """
     columns, units, missing = (
-        _as_dict(value, what)
+        as_dict(value, what)
         for value, what in ((columns, "columns"), (units, "units"), (missing, "missing"))
     )
-    for lon, lat, pair_frame in _PAIRS:
-        if coord is None and {lon, lat} <= columns.keys():
-            coord, frame = (columns.pop(lon), columns.pop(lat)), frame or pair_frame
-            for said in (units, missing):
-                said |= {
-                    c: said.pop(o) for o, c in zip((lon, lat), coord, strict=True) if o in said
-                }
-    name, redshift = name or columns.pop("name", None), redshift or columns.pop("redshift", None)
-    coord = coord or columns.pop("coord", None)
+    coord, frame, angles = split_pairs(table, columns, coord, frame)
+    units, missing = (by_column(table, said, angles) for said in (units, missing))
     theirs = {
-        "name": _find(table, name, "name", ("name", "cluster")),
-        "redshift": _find(table, redshift, "redshift", ("redshift", "z")),
+        "name": require_role(table, "name", name or columns.pop("name", None)),
+        "redshift": require_role(table, "redshift", redshift or columns.pop("redshift", None)),
     }
-    theirs |= {key: _find(table, value, key, ()) for key, value in columns.items()}
+    theirs |= {
+        key: given_column(table, value, purpose=f" for '{key}'") for key, value in columns.items()
+    }
     names = row_names(table[theirs["name"]])
     positions, used = _find_positions(table, names, coord, frame, units, missing)
     result = {"name": names, "coord": positions}
@@ -82,7 +75,8 @@ def map_columns(table, *, name, coord, redshift, frame, columns, units, missing)
     return result, units, missing
 
 
-def _as_dict(value, what):
+def as_dict(value, what):
+    """Give a dict for one that is given, or for None."""
     if value is not None and not isinstance(value, Mapping):
         raise InvalidInputError(f"'{what}' must be a dict by column. Received: {value!r}")
     return dict(value or {})
@@ -166,34 +160,13 @@ def _copy(name, column, unit, missing):
     return result
 
 
-def find_column(table, given, usual, *, label="The table", purpose=""):
-    """Give the name of a column: the given one, or the usual one in any case; None if not there."""
-    if given is not None and given not in table.colnames:
-        raise InvalidInputError(
-            f"{label} has no column {given!r}{purpose}. It has "
-            f"{', '.join(table.colnames) or 'no columns'}."
-        )
-    for name in () if given is not None else usual:
-        found = [column for column in table.colnames if column.lower() == name]
-        if len(found) == 1 or name in found:
-            return name if name in found else found[0]
-    return given
-
-
-def _find(table, given, what, usual):
-    column = find_column(table, given, usual, purpose=f" for '{what}'")
-    if column is None:
-        raise InvalidInputError(
-            f"The table has no column {' or '.join(map(repr, usual))}. Say which one holds the "
-            f"{what}, for instance columns={{'{what}': 'NAME'}} (a masked column if none is "
-            f"known). It has {', '.join(table.colnames) or 'no columns'}."
-        )
-    return column
-
-
 def _find_positions(table, names, coord, frame, units, missing):
     """Give the positions, and the names of the columns they were made from."""
-    columns = position_columns(table, coord, frame)
+
+    def read(some, pair):
+        return positions_of(some, pair, frame, units, missing)
+
+    columns = position_columns(table, coord, frame, read)
     if len(columns) == 1 and frame not in (None, table[columns[0]].frame.name):
         raise InvalidInputError(
             f"The column '{columns[0]}' is a SkyCoord in the frame "
@@ -205,47 +178,6 @@ def _find_positions(table, names, coord, frame, units, missing):
     return positions, columns
 
 
-def position_columns(table, coord, frame):
-    """Give the columns of the position: a SkyCoord, or longitude and latitude."""
-    if coord is not None:
-        columns = (coord,) if isinstance(coord, str) else tuple(coord)
-        lost = [str(name) for name in columns if name not in table.colnames]
-        if lost or len(columns) not in (1, 2):
-            raise InvalidInputError(
-                "'coord' must be the name of a SkyCoord column, or the names of longitude and "
-                f"latitude. Received: {coord!r}; the table has {', '.join(table.colnames)}."
-            )
-        if len(columns) == 1 and not isinstance(table[columns[0]], SkyCoord):
-            raise InvalidInputError(
-                f"The column '{columns[0]}' is no SkyCoord. Give the names of longitude and "
-                "latitude, for instance columns={'ra': 'RA', 'dec': 'DEC'}."
-            )
-        return columns
-    skycoords = [name for name in table.colnames if isinstance(table[name], SkyCoord)]
-    if "coord" in skycoords or len(skycoords) == 1:
-        return ("coord" if "coord" in skycoords else skycoords[0],)
-    if skycoords:
-        raise InvalidInputError(
-            f"The table has several positions ({', '.join(skycoords)}). Choose one, for instance "
-            f"columns={{'coord': '{skycoords[0]}'}}."
-        )
-    for lon, lat, pair_frame in _PAIRS:
-        if frame is not None and (frame == "galactic") != (pair_frame == "galactic"):
-            continue
-        found = [
-            [c for c in table.colnames if c == name or (len(name) > 1 and c.lower() == name)]
-            for name in (lon, lat)
-        ]
-        if all(len(columns) == 1 for columns in found):
-            return found[0][0], found[1][0]
-    looked_for = ", ".join(f"{lon}/{lat}" for lon, lat, _ in _PAIRS)
-    raise InvalidInputError(
-        f"The table has no position: neither a SkyCoord column nor any of {looked_for} "
-        "(in any case). Say which columns hold it, for instance columns={'ra': 'RA', 'dec': "
-        f"'DEC'}}, or 'glon' and 'glat'. The table has {', '.join(table.colnames) or 'no columns'}."
-    )
-
-
 def positions_of(table, columns, frame, units, missing=None, *, names=None, label=""):
     """Positions (N,) of the `position_columns`, NaN where masked, in a frame that these may tell.
 
@@ -253,12 +185,16 @@ def positions_of(table, columns, frame, units, missing=None, *, names=None, labe
     """
     if len(columns) == 1:
         return table[columns[0]]
-    frame = frame or _frame_of(columns)
+    frame, missing = frame or frame_of(columns), missing or {}
     kinds = ("ra" if _is_equatorial(frame) else "lon", "lat")
     degrees, plain = [], None
+    lon_lat = [table[column] for column in columns]
+    marks = np.ravel([value for name in columns for value in np.atleast_1d(missing.get(name, []))])
+    unsaid = not {*columns} & units.keys() and can_only_be_degrees(*lon_lat, marks)
     for column, kind in zip(columns, kinds, strict=True):
         plain = u.deg if column.lower().endswith("deg") else plain
-        about = {"unit": units.get(column), "missing": (missing or {}).get(column), "names": names}
+        unit = u.deg if unsaid else units.get(column)
+        about = {"unit": unit, "missing": missing.get(column), "names": names}
         degrees.append(angle_column(table[column], column, kind, plain=plain, label=label, **about))
         # Latitudes beside longitudes in hours or degrees, minutes and seconds are in degrees.
         plain = u.deg if is_sexagesimal(table[column]) else None
@@ -273,17 +209,6 @@ def _is_equatorial(frame):
             f"Received: {frame!r}"
         )
     return "ra" in known().get_representation_component_names()
-
-
-def _frame_of(columns):
-    lower = tuple(name.lower() for name in columns)
-    for lon, lat, frame in _PAIRS:
-        if lower == (lon, lat):
-            return frame
-    raise InvalidInputError(
-        f"The frame of the columns {columns[0]!r} and {columns[1]!r} is not known: say it, for "
-        "instance frame='icrs' or frame='galactic'."
-    )
 
 
 def _refuse(columns, names, bad, what):

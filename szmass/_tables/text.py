@@ -6,10 +6,10 @@ import re
 import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
+from szmass._tables.columns import parse_unit
+from szmass._tables.roles import NAME_COLUMNS
 from szmass.exceptions import FileFormatError, InvalidInputError
 
-#: Columns of names by their usual names, in any case.
-NAME_COLUMNS = ("name", "cluster")
 _ROWS_AT_ONCE = 2**14
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _BEGINS_WITH_ZERO = re.compile(r"[+-]?0[0-9]+")
@@ -19,6 +19,9 @@ _NO_VALUE = frozenset(("", "--", "null", "none", "n/a", "na", "<na>", "#n/a"))
 # A spreadsheet runs what begins so; with an apostrophe in front it is text.
 _RUNS = re.compile(r"'*[=+\-@\t\r]")
 _LARGEST = 2**63 - 1
+# Of tables of VizieR: what stands below the header, and what it says of columns above it.
+_RULE = re.compile(r"-+")
+_UCD = re.compile(r"^#Column\t(\S+)\t.*\[ucd=([^\]\s]+)\]", re.MULTILINE)
 _Q = '"'
 
 
@@ -30,6 +33,7 @@ def read_csv(content, path, *, text=(), delimiter=None):
     """
     lines = _decode(content, path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     header, first, delimiter = _header(lines, path, delimiter)
+    units, first = _units(lines, first, delimiter, path)
     names = [_bare(value, was) for value, was in zip(*header, strict=True)]
     if len(set(names)) < len(names) or "" in names:
         raise FileFormatError(
@@ -56,7 +60,27 @@ def read_csv(content, path, *, text=(), delimiter=None):
     table = Table()
     for i, name in enumerate(names):
         table[name] = _column(parts[i], kinds[i])
+        if units and (unit := parse_unit(units[i])) is not None:
+            table[name].unit = unit
+    for name, ucd in _UCD.findall("\n".join(line for line in lines[:first] if line[:1] == "#")):
+        if name in table.colnames:
+            table[name].meta["ucd"] = ucd
     return table
+
+
+def _units(lines, number, delimiter, path):
+    """Give the units that VizieR writes below the header, or None, and the number of the next line.
+
+    They are told by the line of dashes that follows them; it may be there alone.
+    """
+    units = None
+    shown = [i for i, line in enumerate(lines[number : number + 4], number) if line.strip()][:2]
+    for i in shown:
+        cells, _, after = _record(lines, i, delimiter, path)
+        if all(map(_RULE.fullmatch, cells)):
+            return units, after
+        units = cells
+    return None, number
 
 
 def _decode(content, path):
@@ -228,7 +252,7 @@ def _harmless(value):
     return f"'{value}" if _RUNS.match(value) else value
 
 
-def write_csv(table, path):
+def write_csv(table, path, delimiter=","):
     """Write a table with quotes around text, and an apostrophe before what spreadsheets would run.
 
     `read_csv` gives it back. Numbers are never quoted; nothing between two commas means no value.
@@ -239,8 +263,8 @@ def write_csv(table, path):
         for name in table.colnames
     ]
     with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(",".join(header) + "\n")
-        file.writelines(",".join(row) + "\n" for row in zip(*columns, strict=True))
+        file.write(delimiter.join(header) + "\n")
+        file.writelines(delimiter.join(row) + "\n" for row in zip(*columns, strict=True))
 
 
 def _cells(column, name):

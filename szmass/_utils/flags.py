@@ -6,6 +6,8 @@ import enum
 class WordedFlag(enum.IntFlag):
     """Base of flags: a member is its value and what it means for a reader, its ``words``."""
 
+    words: str
+
     def __new__(cls, value, words=""):
         """Make a bit; ``words`` is what it means."""
         bit = int.__new__(cls, value)

@@ -20,18 +20,36 @@ _XRAY = re.compile(r"(?:MCXC|RXC)?(J\d{4}\.\d[+-]\d{4})")
 _MACS = re.compile(r"(?:MACS|MCS)(J\d{4}.*)")
 _DASH = re.compile(r"(?<=[A-Z])-+")  # other dashes are signs, as in "G359.07-32.12"
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)\s+(?=\d)")
+_SEPARATORS = re.compile(r"[,;|]")
 _LISTED = 10
+
+# Clusters that people call by names which surveys do not have: keys of one cluster by row.
+_COMMON = tuple(
+    frozenset(line.split())
+    for line in """
+    COMA COMACLUSTER A1656 J1259.7+2756
+    PERSEUS PERSEUSCLUSTER A426 J0319.7+4130
+    CENTAURUS CENTAURUSCLUSTER A3526 J1248.7-4118
+    HYDRAA A780 J0918.1-1205
+    OPHIUCHUS OPHIUCHUSCLUSTER J1712.4-2321
+    PANDORA PANDORACLUSTER PANDORA'SCLUSTER A2744 J0014.3-3023
+    BULLET BULLETCLUSTER 1E0657-56 1E0657-558 1ES0657 J0658.5-5556
+    """.splitlines()
+    if line.strip()
+)
 
 
 class NameIndex:
-    """Find rows by name: spaces, case and the sort of dash do not matter.
+    """Find rows by name: in all usual spellings, as `name_key` has them, if only one row fits.
 
     ``kind`` is what the rows are, for the messages; repeated names are a `DuplicateNameError`.
+    ``aliases`` are columns of further names, several in a cell separated by commas, semicolons or
+    bars; rows may share them.
     """
 
-    def __init__(self, names, kind="cluster"):
+    def __init__(self, names, kind="cluster", aliases=()):
         self.names = np.array(names, dtype=str)
-        self.kind = kind
+        self.kind, self._aliases = kind, aliases
         if repeated := _repeated(self.names, _normalised):
             listed = "; ".join(
                 f"{str(self.names[rows[0]])!r} in rows {', '.join(map(str, rows))}"
@@ -46,14 +64,10 @@ class NameIndex:
         key = _normalised(name)
         if key in self._rows:
             return self._rows[key]
-        alike = self._by_key.get(name_key(name), [])
-        spaceless = [row for row in alike if _spaceless(self.names[row]) == _spaceless(name)]
-        if len(alike) == 1 and spaceless:
+        alike = self.rows_of(name)
+        if len(alike) == 1 and not _in_parts(self.names[alike[0]], name):
             return alike[0]
-        close = [str(self.names[row]) for row in alike]
-        if len(alike) < 2:
-            found = difflib.get_close_matches(key, self._rows, n=3)
-            close = list(dict.fromkeys(close + [str(self.names[self._rows[k]]) for k in found]))
+        close = [str(self.names[row]) for row in alike] or self.nearest(name)
         known = ", ".join(map(repr, map(str, self.names[:_LISTED])))
         if len(self.names) > _LISTED:
             known += f" and {len(self.names) - _LISTED} more"
@@ -64,21 +78,43 @@ class NameIndex:
             + ("" if close else f"Known: {known or 'none'}.")
         )
 
+    def rows_of(self, name):
+        """Give all rows that a name can mean: by their names, else by the further ones."""
+        for by_key in (self._by_key, self._by_alias):
+            for keys in _keys_of(name):
+                if found := sorted({row for key in keys for row in by_key.get(key, ())}):
+                    return found
+        return []
+
+    def names_of(self, row):
+        """Give all names of a row."""
+        cells = (str(column[row]) for column in self._aliases)
+        return [str(self.names[row]), *(name for cell in cells for name in _names_in(cell))]
+
+    def nearest(self, name, n=3):
+        """Give the names that are spelled most nearly like one, at most n."""
+        cells = (str(cell) for column in self._aliases for cell in column)
+        spelled = {_normalised(text): text for cell in cells for text in _names_in(cell)}
+        spelled |= {_normalised(text): str(text) for text in self.names}
+        return [spelled[key] for key in difflib.get_close_matches(_normalised(name), spelled, n=n)]
+
     @functools.cached_property
     def _rows(self):
         return {_normalised(name): row for row, name in enumerate(self.names)}
 
     @functools.cached_property
     def _by_key(self):
-        rows = {}
-        for row, name in enumerate(self.names.tolist()):
-            rows.setdefault(name_key(name), []).append(row)
-        return rows
+        return _rows_by_key(enumerate(self.names.tolist()))
+
+    @functools.cached_property
+    def _by_alias(self):
+        cells = (pair for column in self._aliases for pair in enumerate(map(str, column)))
+        return _rows_by_key((row, name) for row, cell in cells for name in _names_in(cell))
 
     def alike(self):
         """Tell in words which rows have names that mean the same, as "A1" and "Abell 1" do."""
         # "A1 1" is a part of A1, "A11" another cluster.
-        same = _repeated(self.names, lambda name: name_key(_BETWEEN_DIGITS.sub("/", name)))
+        same = _repeated(self.names, lambda name: _common_key(_BETWEEN_DIGITS.sub("/", name)))
         if not same:
             return None
         listed = "; ".join(
@@ -89,6 +125,36 @@ class NameIndex:
             f"The same {self.kind} seems to stand in several rows under names that mean the same: "
             f"{listed}{f'; and {len(same) - _LISTED} more' if len(same) > _LISTED else ''}."
         )
+
+
+def _names_in(cell):
+    return [name.strip() for name in _SEPARATORS.split(cell) if name.strip()]
+
+
+def _rows_by_key(names):
+    rows = {}
+    for row, name in names:
+        if (key := name_key(name)) is not None:
+            rows.setdefault(key, []).append(row)
+    return rows
+
+
+def _common_key(name):
+    """Give the key of a name, the same for all names of a cluster that is known by several."""
+    key = name_key(name)
+    return next((min(keys) for keys in _COMMON if key in keys), key)
+
+
+def _keys_of(name):
+    """Give the keys to look for: that of a name, then those of the same cluster."""
+    key = name_key(name)
+    return [{key}, *(keys for keys in _COMMON if key in keys)]
+
+
+def _in_parts(name, other):
+    """Whether two names of one key differ by a blank between digits: "A1 1" is a part of A1."""
+    keys = [name_key(_BETWEEN_DIGITS.sub("/", str(text))) for text in (name, other)]
+    return keys[0] != keys[1] and name_key(name) == name_key(other)
 
 
 def name_key(name):
@@ -162,7 +228,3 @@ def _normalised(name):
 def _plain(text):
     """Give text with one sort of dash and one form of every character."""
     return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_DASHES)
-
-
-def _spaceless(name):
-    return _normalised(name).replace(" ", "")

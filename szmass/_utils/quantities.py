@@ -111,3 +111,13 @@ def as_doubles(values):
             result = np.where(found, decimal, result)
             rest = rest & ~found
     return result
+
+
+def as_limits(values, name):
+    """Two numbers, the lower one first, as an array; or InvalidInputError."""
+    values = np.asarray(values, dtype=float)
+    if values.shape != (2,) or not values[0] < values[1]:
+        raise InvalidInputError(
+            f"'{name}' must be a lower and a higher limit. Received: {values.tolist()}"
+        )
+    return values

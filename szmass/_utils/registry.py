@@ -1,11 +1,41 @@
 """A mapping of names to objects whose mistakes are explained."""
 
+import functools
+import inspect
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from szmass._utils.names import did_you_mean
 from szmass.exceptions import DuplicateNameError, InvalidInputError, SzmassWarning, UnknownNameError
+
+_SHOWN = 40  # names in a repr
+
+# Docstrings of functions of `Registry.getter`, after what they say themselves.
+_PARAMETERS = """
+
+    Parameters
+    ----------
+    {argument} : str or `{cls}`
+        A key of `{key}`, or {a_noun}.
+"""
+_THE_REST = """
+    Returns
+    -------
+    `{cls}`
+        The {noun}.
+
+    Raises
+    ------
+    UnknownNameError
+        No {noun} has that name; the message lists them.
+    InvalidInputError
+        Neither a name nor {a_noun} was given.
+    """
+
+
+def _a(word):
+    return f"{'an' if word[0] in 'AEIOaeio' else 'a'} {word}"
 
 
 class Registry(Mapping):
@@ -102,6 +132,47 @@ class Registry(Mapping):
             return value
         raise InvalidInputError(f"'{argument}' must be {expected}. Received: {value!r}")
 
+    def getter(self, cls, example):
+        """Make a function that looks up, or passes through, of its name, argument and docstring.
+
+        A decorator of functions of one argument and no body. It adds what the docstrings of all of
+        them say alike, and what is said of the argument where they do not say it.
+
+        Parameters
+        ----------
+        cls : type
+            The class of the objects.
+        example : str
+            A name, for the error message.
+
+        Returns
+        -------
+        callable
+            The decorator.
+        """
+        noun = self.kind.rpartition(" ")[2]
+        known = {"noun": noun, "a_noun": _a(noun), "cls": cls.__name__}
+        known["key"] = self.kind.upper().replace(" ", "_") + "S"
+
+        def fill(function):
+            signature = inspect.signature(function)
+            (argument,) = signature.parameters
+            said, mark, examples = function.__doc__.partition("\n\n    Examples\n")
+            alike = _THE_REST if "Parameters" in said else _PARAMETERS + _THE_REST
+            alike = alike.format(argument=argument, **known)
+
+            @functools.wraps(function)
+            def get(*args, **kwargs):
+                (value,) = signature.bind(*args, **kwargs).args
+                expected = f"a name such as {example!r}, or {_a(cls.__name__)}"
+                return self.resolve(value, cls, argument, expected)
+
+            parts = [said.rstrip(), alike.strip("\n").rstrip()]
+            get.__doc__ = "\n\n".join(parts) + mark + (examples or "\n    ")
+            return get
+
+        return fill
+
     def _load_entry_points(self):
         group, self._pending_group = self._pending_group, None
         for point in entry_points(group=group) if group else ():
@@ -137,6 +208,11 @@ class Registry(Mapping):
     def __len__(self):
         self._load_entry_points()
         return len(self._names)
+
+    def __repr__(self):
+        names = list(self)
+        more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"<Registry: {len(names)} of kind {self.kind!r}: {', '.join(names[:_SHOWN])}{more}>"
 
     @property
     def _names(self):

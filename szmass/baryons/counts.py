@@ -127,6 +127,15 @@ def redshift_counts(cone, edges, *, where=None, variance="linear"):
         Edges do not rise, or as in `cumulative_counts`.
     UnknownNameError
         There is no such variance.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.baryons import make_lightcone, redshift_counts
+    >>> cone = make_lightcone("tng", area=300 * u.deg**2, cosmology="Planck18", seed=1)
+    >>> counts = redshift_counts(cone, [0, 0.3, 0.6, 5])
+    >>> bool(counts["n"].sum() == len(cone))
+    True
     """
     check_kind(cone, "LightCone", "cone")
     edges = as_floats(edges, "", "edges", finite=True)

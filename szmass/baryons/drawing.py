@@ -8,7 +8,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
 from szmass._utils.kinds import check_kind
-from szmass._utils.quantities import as_floats
+from szmass._utils.quantities import as_floats, as_limits
 from szmass._utils.seeds import check_seed, generator
 from szmass.baryons.halos import HaloCatalog
 from szmass.exceptions import InvalidInputError, SzmassWarning
@@ -91,8 +91,8 @@ def draw_halos(
     """
     cosmology, seed = get_cosmology(cosmology), check_seed(seed)
     area = check_area(FULL_SKY * u.deg**2 if area is None else area)
-    mass = _check_limits(check_mass(mass), "mass")
-    redshift = _check_limits(check_redshift(redshift), "redshift")
+    mass = as_limits(check_mass(mass), "mass")
+    redshift = as_limits(check_redshift(redshift), "redshift")
     rng = generator(seed, "halos")
     abundance = SkyAbundance(mass, redshift, cosmology)
     n = rng.poisson(abundance.total * area / FULL_SKY)
@@ -272,12 +272,3 @@ def check_area(area):
             f"'area' must be at most that of the sky, {FULL_SKY:.0f} deg2. Received: {area:g} deg2"
         )
     return min(area, FULL_SKY)
-
-
-def _check_limits(values, name):
-    values = np.asarray(values, dtype=float)
-    if values.shape != (2,) or not values[0] < values[1]:
-        raise InvalidInputError(
-            f"'{name}' must be a lower and a higher limit. Received: {values.tolist()}"
-        )
-    return values

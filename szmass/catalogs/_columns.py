@@ -56,6 +56,8 @@ class CatalogColumn:
         The numbers that stand for "not known".
     required : bool, optional
         Whether every row must have a value.
+    optional : bool, optional
+        Whether some published forms lack it: it is masked in tables without it.
     """
 
     name: str
@@ -67,6 +69,7 @@ class CatalogColumn:
     published_unit: str | None = None
     missing: float | tuple[float, ...] | None = None
     required: bool = False
+    optional: bool = False
 
     @property
     def aliases(self):
@@ -74,7 +77,7 @@ class CatalogColumn:
         return tuple(name for name in (self.name, self.fits, *self.vizier) if name)
 
 
-def catalog_columns(text, *, required=(), missing=None, published_units=None):
+def catalog_columns(text, *, required=(), optional=(), missing=None, published_units=None):
     """Describe the columns of a catalogue by a table of them.
 
     Parameters
@@ -87,6 +90,8 @@ def catalog_columns(text, *, required=(), missing=None, published_units=None):
         ``..._errn``, ``..._errp``, ``..._err``.
     required : str or collection of str or True, optional
         Columns that have a value in every row; True for all.
+    optional : str or collection of str, optional
+        Columns that some published forms lack.
     missing : dict of str to float or tuple of float, optional
         By column, the numbers that stand for "not known".
     published_units : dict of str to str, optional
@@ -124,7 +129,8 @@ def catalog_columns(text, *, required=(), missing=None, published_units=None):
     rows = [re.split(r" {2,}", line, maxsplit=3) for line in lines]
     names = {row[0] for row in rows}
     required = (required,) if isinstance(required, str) else required
-    for argument in (() if required is True else required, missing or ()):
+    optional = (optional,) if isinstance(optional, str) else optional
+    for argument in (() if required is True else required, optional, missing or ()):
         if unknown := sorted(set(argument) - names):
             raise InvalidInputError(f"No column {', '.join(unknown)} is described.")
     columns = []
@@ -156,6 +162,7 @@ def catalog_columns(text, *, required=(), missing=None, published_units=None):
                 published_unit=(published_units or {}).get(kind),
                 missing=(missing or {}).get(name),
                 required=required is True or name in required,
+                optional=name in optional,
             )
         )
     return tuple(columns)
@@ -167,7 +174,7 @@ def standardise(table, columns, *, strict=False):
     The table is in a published form or in ours; ``strict`` accepts the published units only.
     """
     found = {c: next((a for a in c.aliases if a in table.colnames), None) for c in columns}
-    lost = [" or ".join(column.aliases) for column, name in found.items() if name is None]
+    lost = [" or ".join(c.aliases) for c, name in found.items() if name is None and not c.optional]
     if lost:
         raise FileFormatError(
             f"The table lacks the column{'s' if len(lost) > 1 else ''} {', '.join(lost)}. "
@@ -175,9 +182,19 @@ def standardise(table, columns, *, strict=False):
         )
     result = QTable()
     for column, name in found.items():
-        result[column.name] = _assemble(column, *_read(table[name], column, name, strict))
+        if name is None:
+            values, mask = _nothing(column, len(table)), np.ones(len(table), dtype=bool)
+        else:
+            values, mask = _read(table[name], column, name, strict)
+        result[column.name] = _assemble(column, values, mask)
         result[column.name].info.description = column.description
     return result
+
+
+def _nothing(column, n):
+    """Give values to be masked, of a column that a table lacks."""
+    dtype = {"int": int, "bool": bool, "str": "U1"}.get(column.dtype, float)
+    return np.zeros(n, dtype=dtype)
 
 
 def _read(column, described, name, strict):
@@ -245,7 +262,7 @@ def with_prefix(table, column, prefix):
 
 
 def _assemble(column, values, mask):
-    can_miss = column.missing is not None or column.dtype == "str"
+    can_miss = column.missing is not None or column.dtype == "str" or column.optional
     masked = (can_miss and not column.required) or mask.any()
     if masked:
         # One value under every mask, so that equal tables are equal to the last bit.

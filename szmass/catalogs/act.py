@@ -3,11 +3,11 @@
 from szmass.catalogs._columns import with_prefix
 from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 
-__all__ = ["ACTDR5Catalog", "ACTED56Catalog"]
+__all__ = ["ACTDR5Catalog", "ACTDR6Catalog", "ACTED56Catalog"]
 
 
 class _ACTCatalog(Catalog):
-    """What both catalogues share: FITS files without units, and names with their prefix."""
+    """What the catalogues share: FITS files without units, and names with their prefix."""
 
     unitless_forms = ("fits",)
 
@@ -37,6 +37,7 @@ class ACTED56Catalog(_ACTCatalog):
     description = "ACTPol clusters, E-D56 field (two seasons)"
     expected_rows = 182
     references = ("2018ApJS..235...20H",)
+    aliases = ("alternative_names",)
     download_page = "https://lambda.gsfc.nasa.gov/product/act/actpol_prod_table.html"
     columns = catalog_columns(
         """
@@ -120,5 +121,62 @@ class ACTDR5Catalog(_ACTCatalog):
         m500_cal_errp  M500cCal_errPlus E_M500cC   solMass
         """,
         required=("name", "ra", "dec", "redshift"),
+        published_units={"solMass": "1e14 solMass"},
+    )
+
+
+@register_catalog
+class ACTDR6Catalog(_ACTCatalog):
+    """The 10040 clusters of ACT's data release 6.
+
+    Its forms are the file ``DR6_cluster-catalog_v1.0.fits`` and what `write` writes; VizieR did not
+    have it when this was written.
+
+    Notes
+    -----
+    ``m500`` assumes a relation between signal and mass that is consistent with weak lensing: it is
+    to be compared with ``m500_cal`` of `ACTDR5Catalog`, and with MSZ / (1-b). The page of the
+    release says what ``flags`` other than 0 and ``warnings`` mean.
+
+    No file of it was at hand when this was written. The columns from ``name`` to ``template`` are
+    those of that page, the others those that public programs read from the file, which has more.
+    Errors of masses, template and warnings are masked for a file without them.
+
+    References
+    ----------
+    ACT-DES-HSC Collaboration 2025, arXiv:2507.21459.
+    """
+
+    tag = "act-dr6-clusters"
+    description = "ACT clusters, data release 6"
+    expected_rows = 10040
+    references = ("2025arXiv250721459A",)
+    download_page = "https://extragalactic.phys.wits.ac.za/act-dr6-clusters/v1.0/"
+    columns = catalog_columns(
+        """
+        name           name                 str
+        ra             RADeg                deg      Right ascension (J2000) of the detection
+        dec            decDeg               deg      Declination (J2000) of the detection
+        snr            SNR                  float    Signal-to-noise ratio at the best of all
+                                                     filter scales
+        fixed_snr      fixed_SNR            float    Signal-to-noise ratio at 2.4 arcmin
+        y_c            y_c                  float    Central Compton parameter at the best scale, in
+                                                     1e-4
+        y_c_err        err_y_c              float
+        fixed_y_c      fixed_y_c            float    Central Compton parameter at 2.4 arcmin, in
+                                                     1e-4
+        fixed_y_c_err  fixed_err_y_c        float
+        template       template             str      Filter of the highest signal-to-noise ratio
+        redshift       redshift             float
+        redshift_err   redshiftErr          float    Error; 0 if spectroscopic
+        redshift_type  redshiftType         str      spec or phot
+        m500           M500c                solMass  M500c from fixed_y_c, on the scale of lensing
+        m500_errn      M500c_errMinus       solMass
+        m500_errp      M500c_errPlus        solMass
+        flags          flags                int      0 where nothing is noted
+        warnings       warnings             str      What is noted
+        """,
+        required=("name", "ra", "dec", "redshift"),
+        optional=("y_c_err", "template", "m500_errn", "m500_errp", "warnings"),
         published_units={"solMass": "1e14 solMass"},
     )

@@ -46,6 +46,13 @@ class DeAndres2022Catalog(Catalog):
     References
     ----------
     de Andres et al. 2022, Nature Astronomy 6, 1325 (arXiv:2209.10333).
+
+    Examples
+    --------
+    >>> from szmass.catalogs import DeAndres2022Catalog
+    >>> table = DeAndres2022Catalog.fetch().table  # doctest: +SKIP
+    >>> [column.name for column in DeAndres2022Catalog.columns[:4]]
+    ['name', 'redshift', 'msz', 'cnn_mass']
     """
 
     tag = "deandres2022"

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
 
 from szmass._io.files import naming
 from szmass._io.limits import read_content
-from szmass._tables.columns import column_parts, describe_rows
+from szmass._tables.angles import known_positions
+from szmass._tables.columns import column_parts, describe_rows, with_few_digits
 from szmass._tables.files import read_table, write_table
 from szmass._tables.forms import read_form
 from szmass._utils.kinds import check_kind
 from szmass._utils.names import NameIndex
-from szmass._utils.quantities import as_quantity
+from szmass._utils.quantities import as_floats, as_quantity
 from szmass._utils.registry import Registry
 from szmass.catalogs._columns import (
     CatalogColumn,
@@ -118,6 +120,27 @@ class Catalog:
         A redshift or an error of a mass is negative, or a mass is not positive.
     DuplicateNameError
         Two rows have the same name.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astropy.table import QTable
+    >>> from szmass.catalogs import Catalog, catalog_columns
+    >>> class TwoClusters(Catalog):
+    ...     tag = "two"
+    ...     columns = catalog_columns(
+    ...         '''
+    ...         name      ID   str
+    ...         ra        RA   deg    Right ascension (J2000)
+    ...         dec       DEC  deg    Declination (J2000)
+    ...         redshift  Z    float
+    ...         ''',
+    ...         required=("name", "ra", "dec"),
+    ...     )
+    >>> published = QTable({"ID": ["A85", "A2142"], "Z": [0.0555, 0.0894]})
+    >>> published["RA"], published["DEC"] = [10.46, 239.58] * u.deg, [-9.30, 27.23] * u.deg
+    >>> TwoClusters(published).sample(redshift=(0.06, None)).names
+    array(['A2142'], dtype='<U5')
     """
 
     #: Short name, as on the command line.
@@ -137,6 +160,8 @@ class Catalog:
     references = ()
     #: The columns, as `CatalogColumn`.
     columns = ()
+    #: Columns of further names of the clusters, by which they are found too.
+    aliases = ()
     #: Columns of longitude and latitude and their frame, or None without positions.
     position = ("ra", "dec", "icrs")
     #: Where the files can be had by hand.
@@ -155,7 +180,12 @@ class Catalog:
     def __init__(self, table):
         self.table = standardise(check_kind(table, "Table", "table"), self.columns)
         self.table.meta = {**table.meta, "catalog": self.tag, "references": list(self.references)}
-        self._index = NameIndex(self.table["name"], kind=f"{self.tag or 'table'} row")
+        aliases = [column_parts(self.table[name]) for name in self.aliases]
+        self._index = NameIndex(
+            self.table["name"],
+            kind=f"{self.tag or 'table'} row",
+            aliases=[np.where(mask, "", values) for values, mask, _ in aliases],
+        )
         self._check_values()
 
     def _check_values(self):
@@ -447,6 +477,59 @@ class Catalog:
         """
         return self.table[self._index[name]]
 
+    def near(self, coord, radius="10 arcmin"):
+        """Select the rows around a position as a sample.
+
+        Parameters
+        ----------
+        coord : `~astropy.coordinates.SkyCoord` or `~szmass.clusters.Cluster`
+            The position, or the cluster there.
+        radius : `~astropy.units.Quantity` or str, optional
+            Largest separation.
+
+        Returns
+        -------
+        `~szmass.clusters.ClusterSample`
+            The clusters, the nearest first; its column ``separation`` says how far they are.
+
+        Raises
+        ------
+        InvalidInputError
+            ``coord`` is not one position, ``radius`` is not a positive angle, or the catalogue has
+            no positions.
+        InvalidUnitError
+            ``radius`` has no angular unit.
+
+        Warns
+        -----
+        SzmassWarning
+            There is none.
+
+        Examples
+        --------
+        >>> import astropy.units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from szmass.catalogs import SPTSZCatalog
+        >>> catalog = SPTSZCatalog.fetch()  # doctest: +SKIP
+        >>> catalog.near(SkyCoord(344.7, -43.0, unit="deg"), 30 * u.arcmin)  # doctest: +SKIP
+        """
+        coord = getattr(coord, "coord", coord)
+        if not (isinstance(coord, SkyCoord) and coord.isscalar and known_positions(coord)):
+            raise InvalidInputError(
+                f"'coord' must be one position, a SkyCoord, or a Cluster. Received: {coord!r:.200}"
+            )
+        limit = as_floats(radius, u.arcmin, "radius", positive=True, finite=True)
+        if limit.ndim:
+            raise InvalidInputError(f"'radius' must be one angle. Received: {radius!r:.200}")
+        sample = self._sample_of(np.arange(len(self)))
+        separation = sample.coord.separation(coord.transform_to(sample.coord.frame)).arcmin
+        rows = np.flatnonzero(separation <= limit)
+        warn_if_empty(separation <= limit, f"a distance of {limit:.4g} arcmin at most")
+        rows = rows[np.argsort(separation[rows], kind="stable")]
+        found = sample[rows]
+        found.table["separation"] = separation[rows] * u.arcmin
+        return found
+
     def __getitem__(self, item):
         if isinstance(item, str):
             return self._sample_of([self._index[item]])[0]
@@ -459,7 +542,14 @@ class Catalog:
         return f"<{type(self).__name__}: {len(self)} rows, {len(self.table.colnames)} columns>"
 
     def _repr_html_(self):
-        return f"<p>{type(self).__name__}: {self.description}</p>{self.table._repr_html_()}"
+        from szmass._utils import html as _html
+
+        title = _html.short(f"{type(self).__name__}: {self.description}")
+        return f"<p>{title}, {len(self)} rows</p>{_html.rows_of(self.table)}"
+
+    def __str__(self):
+        """The rows, with four digits."""
+        return "\n".join([repr(self), *with_few_digits(self.table).pformat()])
 
 
 def _published(meta):

@@ -12,6 +12,8 @@ from szmass._utils.kinds import as_path
 from szmass._utils.names import did_you_mean
 from szmass.catalogs.core import CATALOGS, warn_if_empty, within
 from szmass.catalogs.lensing import LensingTable, PublishedLensingTable
+from szmass.catalogs.lensing.core import OWN_TABLE
+from szmass.catalogs.psz2 import PSZ2Catalog
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnknownNameError
 
@@ -57,7 +59,7 @@ _EVERYDAY = {
 _EVERYDAY |= {f"e_{name}" for name in _EVERYDAY} | {f"{name}_err" for name in _EVERYDAY}
 
 
-def load_catalog(source, *, offline=False, **options):
+def load_catalog(source, *, offline=False, readme=None, **options):
     """Read or fetch a catalogue, or any table of clusters.
 
     Parameters
@@ -69,6 +71,8 @@ def load_catalog(source, *, offline=False, **options):
         `ClusterSample.read <szmass.clusters.ClusterSample.read>`.
     offline : bool, optional
         Do not ask a server for a catalogue: use the copy kept by an earlier fetch.
+    readme : path-like, optional
+        The ReadMe of a CDS file; by default the file ``ReadMe`` in the same folder.
     **options : dict
         Passed to `ClusterSample.read <szmass.clusters.ClusterSample.read>`. A file is then not
         looked at for a known catalogue, as the options say what its columns are.
@@ -103,8 +107,10 @@ def load_catalog(source, *, offline=False, **options):
     """
     path = as_path(source, "source")
     if path.exists():
-        catalog = None if options else _known_catalog(path)
-        return ClusterSample.read(path, **options) if catalog is None else catalog
+        catalog = None if options else _known_catalog(path, readme)
+        if catalog is not None:
+            return catalog
+        return ClusterSample.read(path, readme=readme, **options)
     tag, colon, file = os.fspath(source).partition(":")
     if tag not in CATALOGS or (colon and not file):
         tag = os.fspath(source)
@@ -116,10 +122,14 @@ def load_catalog(source, *, offline=False, **options):
         raise InvalidInputError(
             f"The columns of the catalogue {tag!r} are known. Received: {', '.join(options)}"
         )
-    return CATALOGS[tag].read(file) if file else CATALOGS[tag].fetch(offline=offline)
+    if file:
+        return CATALOGS[tag].read(file, **({} if readme is None else {"readme": readme}))
+    return CATALOGS[tag].fetch(offline=offline)
 
 
-def load_sample(source, *, redshift=None, offline=False, redshift_column=None, **options):
+def load_sample(
+    source, *, redshift=None, offline=False, redshift_column=None, redshifts=None, **options
+):
     """Make a sample of a catalogue's name or of a file.
 
     Parameters
@@ -132,6 +142,9 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
         Do not ask a server for a catalogue: use the copy kept by an earlier fetch.
     redshift_column : str, optional
         The column of redshifts, for tables that are no known catalogue.
+    redshifts : str or path-like, optional
+        ``"upcluster-sz"``, to fetch it, or ``"upcluster-sz:FILE"``: newer redshifts of PSZ2, as of
+        `PSZ2Catalog.sample <szmass.catalogs.PSZ2Catalog.sample>`.
     **options : dict
         Passed to `ClusterSample.read <szmass.clusters.ClusterSample.read>`, for such tables.
 
@@ -149,12 +162,20 @@ def load_sample(source, *, redshift=None, offline=False, redshift_column=None, *
     FileFormatError
         The form of the file is not known, or it is damaged.
     InvalidInputError
-        The table has no names, positions or redshifts, or some that cannot be.
+        The table has no names, positions or redshifts, or some that cannot be; or ``redshifts`` are
+        asked for of another catalogue than PSZ2.
     """
     if redshift_column is not None:
         options["redshift"] = redshift_column
     loaded = load_catalog(source, offline=offline, **options)
-    sample = loaded if isinstance(loaded, ClusterSample) else loaded.sample()
+    if redshifts is not None:
+        if not isinstance(loaded, PSZ2Catalog):
+            raise InvalidInputError(
+                f"'redshifts' are for the catalogue 'psz2'. Received: {os.fspath(source)!r}"
+            )
+        sample = loaded.sample(redshifts=load_catalog(redshifts, offline=offline))
+    else:
+        sample = loaded if isinstance(loaded, ClusterSample) else loaded.sample()
     if redshift is None:
         return sample
     if np.shape(redshift) != (2,):
@@ -170,8 +191,8 @@ def load_lensing_table(table):
     Parameters
     ----------
     table : str or path-like or LensingTable
-        A tag of `CATALOGS`, such as ``"lc2"``, or a file, as for `load_catalog`; a table that was
-        read is given back.
+        A tag of `CATALOGS`, such as ``"lc2"``, or a file, as for `load_catalog`, also one that
+        `LensingTable.write` wrote; a table that was read is given back.
 
     Returns
     -------
@@ -192,22 +213,27 @@ def load_lensing_table(table):
             f"'table' must be a LensingTable, a tag or a file. Received: {table!r}"
         )
     source, path = os.fspath(table), Path(table)
-    loaded = _known_catalog(path) if path.exists() else load_catalog(source)
+    if path.exists():
+        own = OWN_TABLE in read_table(path).meta
+        loaded = LensingTable.read(path) if own else _known_catalog(path)
+    else:
+        loaded = load_catalog(source)
     if not isinstance(loaded, LensingTable):
         known = [t for t, cls in CATALOGS.items() if issubclass(cls, PublishedLensingTable)]
         raise InvalidInputError(
             f"{source!r} is no known table of lensing masses ({', '.join(known)}). Name it if it "
-            f"is one of these, as in '{known[0]}:{source}', or read a table of your own with "
-            "LensingTable.read(...) and pass that."
+            f"is one of these, as in '{known[0]}:{source}'. A table of your own is read with "
+            "LensingTable.read(...), which is told what its masses are; pass that, or what its "
+            "method write wrote."
         )
     return loaded
 
 
-def _known_catalog(path):
+def _known_catalog(path, readme=None):
     """Read the file as the catalogue that it is; None if it is none that is known."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SzmassWarning)  # comes when it is read
-        table, _, packed = read_form(path)
+        table, _, packed = read_form(path, readme=readme)
     ours = (table if packed is None else read_table(path)).meta.get("catalog")
     if isinstance(ours, str) and ours in CATALOGS:
         known = [CATALOGS[ours]] if _has_all(table, CATALOGS[ours], ours=True) else []
@@ -225,7 +251,7 @@ def _known_catalog(path):
             SzmassWarning,
             stacklevel=4,
         )
-    return cls.read(path)
+    return cls.read(path, **({} if readme is None else {"readme": readme}))
 
 
 def _published_names(column):
@@ -234,7 +260,9 @@ def _published_names(column):
 
 def _has_all(table, cls, *, ours):
     names = set(table.colnames)
-    return all(names & (set(c.aliases) if ours else _published_names(c)) for c in cls.columns)
+    # Columns without a published name are made of others when the publication is read.
+    needed = (c for c in cls.columns if ours or (_published_names(c) and not c.optional))
+    return all(names & (set(c.aliases) if ours else _published_names(c)) for c in needed)
 
 
 def _is_publication(table, cls):

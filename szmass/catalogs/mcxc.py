@@ -1,8 +1,9 @@
-"""The meta-catalogue of X-ray detected clusters of galaxies (MCXC)."""
+"""The meta-catalogue of X-ray detected clusters of galaxies (MCXC), both releases."""
 
+from szmass.catalogs._columns import with_prefix
 from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 
-__all__ = ["MCXCCatalog"]
+__all__ = ["MCXCCatalog", "MCXCIICatalog"]
 
 
 @register_catalog
@@ -24,6 +25,13 @@ class MCXCCatalog(Catalog):
     References
     ----------
     Piffaretti et al. 2011, A&A 534, A109.
+
+    Examples
+    --------
+    >>> from szmass.catalogs import MCXCCatalog
+    >>> sample = MCXCCatalog.fetch().sample(redshift=(0, 0.5))  # doctest: +SKIP
+    >>> MCXCCatalog.expected_rows
+    1743
     """
 
     tag = "mcxc"
@@ -40,6 +48,7 @@ class MCXCCatalog(Catalog):
         ("r500", 1743, 0.8080381),
     )
     references = ("2011A&A...534A.109P",)
+    aliases = ("other_name", "alternative_names")
     download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/534/A109/ (mcxc.dat and ReadMe)"
     columns = catalog_columns(
         """
@@ -59,3 +68,55 @@ class MCXCCatalog(Catalog):
         required=("name", "ra", "dec", "redshift"),
         published_units={"erg/s": "1e37 W", "solMass": "1e14 solMass"},
     )
+
+
+@register_catalog
+class MCXCIICatalog(Catalog):
+    """MCXC-II: 2221 X-ray clusters, the second release.
+
+    Its forms are VizieR's table, the FITS file of the M2C database, and what `write` writes.
+
+    Notes
+    -----
+    ``m500`` is M500c from the luminosity. Its errors stand in the FITS file alone and are masked
+    for tables from VizieR; ``other_name`` and ``r500`` are masked for the FITS file.
+
+    No file of it was at hand when this was written. The number of rows is that of the ReadMe, the
+    labels are those that public programs read from the two forms. The luminosities and the
+    membership in the input catalogues are left out, since how they are called could not be seen.
+
+    References
+    ----------
+    Sadibekova et al. 2024, A&A 688, A187.
+    """
+
+    tag = "mcxc2"
+    description = "Meta-catalogue of X-ray detected clusters, second release"
+    vizier_id = "J/A+A/688/A187/mcxcii"
+    expected_rows = 2221
+    references = ("2024A&A...688A.187S",)
+    download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/688/A187/"
+    aliases = ("other_name",)
+    unitless_forms = ("fits",)
+    columns = catalog_columns(
+        """
+        name           NAME MCXC      str
+        other_name     OName          str      Name in the input catalogue
+        ra             RAJ2000 RAdeg  deg      Right ascension (J2000)
+        dec            DEJ2000 DEdeg  deg      Declination (J2000)
+        redshift       Z z            float
+        redshift_type  Z_TYPE         str      How the redshift was measured
+        m500           M500           solMass  M500c from the luminosity
+        m500_errn      ERRMM500       solMass
+        m500_errp      ERRPM500       solMass
+        r500           R500           Mpc      R500c
+        """,
+        required=("name", "ra", "dec", "redshift"),
+        optional=("other_name", "redshift_type", "m500_errn", "m500_errp", "r500"),
+        missing={"m500_errn": 0, "m500_errp": 0},
+        published_units={"solMass": "1e14 solMass"},
+    )
+
+    @classmethod
+    def _prepare(cls, table):
+        return with_prefix(table, "MCXC", "MCXC ") if "MCXC" in table.colnames else table

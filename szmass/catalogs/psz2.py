@@ -1,6 +1,14 @@
 """The second Planck catalogue of Sunyaev-Zel'dovich sources (PSZ2), union of three codes."""
 
-from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
+import copy
+
+import numpy as np
+
+from szmass._tables.columns import column_of, column_parts
+from szmass._utils.kinds import check_kind
+from szmass._utils.names import rows_by_name
+from szmass.catalogs.core import Catalog, catalog_columns, register_catalog, warn_if_empty
+from szmass.catalogs.upcluster import UPClusterSZCatalog
 
 __all__ = ["PSZ2Catalog"]
 
@@ -28,6 +36,15 @@ class PSZ2Catalog(Catalog):
     References
     ----------
     Planck Collaboration 2016, A&A 594, A27.
+
+    Examples
+    --------
+    >>> from szmass import PSZ2Catalog
+    >>> sample = PSZ2Catalog.fetch().sample(redshift=(0, 1))  # doctest: +SKIP
+    >>> [column.name for column in PSZ2Catalog.columns[:4]]
+    ['index', 'name', 'glon', 'glat']
+    >>> PSZ2Catalog.expected_rows
+    1653
     """
 
     tag = "psz2"
@@ -52,6 +69,7 @@ class PSZ2Catalog(Catalog):
         ("msz_errn", 1094, 4.434996e13),
     )
     references = ("2016A&A...594A..27P",)
+    aliases = ("redshift_id", "mcxc", "redmapper", "act", "spt")
     # After the FITS name those of the CDS ReadMe, then other spellings that VizieR uses.
     columns = catalog_columns(
         """
@@ -113,3 +131,66 @@ class PSZ2Catalog(Catalog):
     )
     position = ("glon", "glat", "galactic")
     download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/594/A27/ (psz2.dat and ReadMe)"
+
+    def sample(self, *, redshifts=None, **selection):
+        """Select rows as a sample.
+
+        Parameters
+        ----------
+        redshifts : UPClusterSZCatalog or "upcluster-sz", optional
+            Take its spectroscopic and photometric redshifts where it has one; ``"upcluster-sz"``
+            fetches it. The redshifts of the release stand in the column ``redshift_release``, of
+            which ``msz`` remains the mass, and the kind of the new ones in ``redshift_type``.
+        **selection : dict
+            ``names``, ``where`` and columns, as in `Catalog.sample`; by ``redshift`` the new ones.
+
+        Returns
+        -------
+        `~szmass.clusters.ClusterSample`
+            The clusters; columns of positions become its ``coord``.
+
+        Raises
+        ------
+        UnknownNameError, InvalidInputError
+            As from `Catalog.sample`, or ``redshifts`` is something else.
+        RemoteDataError
+            UPCluster-SZ could not be fetched.
+
+        Warns
+        -----
+        SzmassWarning
+            Nothing is selected, or ``redshifts`` has none of these clusters.
+        """
+        if redshifts is None:
+            return super().sample(**selection)
+        if isinstance(redshifts, str) and redshifts == UPClusterSZCatalog.tag:
+            redshifts = UPClusterSZCatalog.fetch()
+        check_kind(
+            redshifts,
+            "UPClusterSZCatalog",
+            "redshifts",
+            wanted='UPClusterSZCatalog or "upcluster-sz"',
+        )
+        updated = copy.copy(self)
+        updated.table = self._with_redshifts_of(redshifts)
+        return updated.sample(**selection)
+
+    def _with_redshifts_of(self, other):
+        new, unknown, _ = column_parts(other.table["redshift"])
+        kind = column_parts(other.table["redshift_type"])[0].astype(str)
+        usable = ~unknown & np.isin(kind, ("spec", "phot"))
+        rows = rows_by_name(self._index.names, np.asarray(other.table["name"], dtype=str))
+        # What is not there, -1, is the row behind the last.
+        new, kind, usable = np.append(new, np.nan), np.append(kind, ""), np.append(usable, False)
+        known = usable[rows]
+        warn_if_empty(known, f"the redshifts of {other.tag}")
+        redshift, mask, _ = column_parts(self.table["redshift"])
+        table = self.table.copy()
+        table["redshift_release"] = table["redshift"]
+        table["redshift"] = column_of(np.where(known, new[rows], redshift), mask & ~known)
+        table["redshift_type"] = column_of(np.where(known, kind[rows], ""), ~known)
+        table["redshift"].info.description = f"Redshift of {other.tag} where it has one"
+        table["redshift_release"].info.description = "Redshift in PSZ2, which msz is for"
+        table["redshift_type"].info.description = "spec or phot, of redshifts of " + other.tag
+        table.meta["references"] = [*table.meta["references"], *other.references]
+        return table

@@ -6,7 +6,7 @@ from szmass._tables.columns import column_parts
 from szmass.catalogs._columns import plain_numbers, with_prefix
 from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 
-__all__ = ["SPTSZCatalog"]
+__all__ = ["SPTECSCatalog", "SPTSZCatalog"]
 
 
 @register_catalog
@@ -75,3 +75,58 @@ class SPTSZCatalog(Catalog):
         left_out = np.setdiff1d(np.arange(len(table)), keep)
         result.meta["rows_left_out"] = [int(row) for row in left_out]
         return result
+
+
+@register_catalog
+class SPTECSCatalog(Catalog):
+    """The SPTpol Extended Cluster Survey, 2770 deg2: 470 candidates.
+
+    Its forms are the authors' file ``sptecs_catalog_oct919.fits``, VizieR's table, and what `write`
+    writes.
+
+    Notes
+    -----
+    No file of it was at hand when this was written: the labels of both forms, and that masses are
+    in 1e14 solMass without h, are those that public programs read. An unknown redshift or mass is
+    0 or -1 there, and is masked. Errors and richness stand in the FITS file alone, and are masked
+    for tables from VizieR.
+
+    References
+    ----------
+    Bleem et al. 2020, ApJS 247, 25.
+    """
+
+    tag = "spt-ecs"
+    description = "SPTpol Extended Cluster Survey, 2770 deg2"
+    vizier_id = "J/ApJS/247/25/cand"
+    expected_rows = 470
+    references = ("2020ApJS..247...25B",)
+    download_page = "https://pole.uchicago.edu/public/data/sptsz-clusters/"
+    unitless_forms = ("fits",)
+    columns = catalog_columns(
+        """
+        name          SPT_ID SPT-CL   str
+        ra            RA RAJ2000      deg      Right ascension (J2000)
+        dec           DEC DEJ2000     deg      Declination (J2000)
+        snr           XI Xi           float    Signal-to-noise ratio at the best of all filter
+                                               scales
+        redshift      REDSHIFT z      float
+        redshift_err  REDSHIFT_UNC    float    Error; 0 if spectroscopic or unknown
+        m500          M500 M500c      solMass  M500c for fixed cosmology and relation
+        m500_errn     M500_LERR       solMass
+        m500_errp     M500_UERR       solMass
+        richness      LAMBDA_CHISQ    float    Richness by redMaPPer
+        richness_err  LAMBDA_CHISQ_E  float
+        """,
+        required=("name", "ra", "dec"),
+        optional=("redshift_err", "m500_errn", "m500_errp", "richness", "richness_err"),
+        missing={
+            **dict.fromkeys(("redshift", "m500", "m500_errn", "m500_errp"), (-1, 0)),
+            **dict.fromkeys(("redshift_err", "richness", "richness_err"), -1),
+        },
+        published_units={"solMass": "1e14 solMass"},
+    )
+
+    @classmethod
+    def _prepare(cls, table):
+        return with_prefix(table, "SPT-CL", "SPT-CL") if "SPT-CL" in table.colnames else table

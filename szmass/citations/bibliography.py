@@ -150,6 +150,14 @@ def add_papers(bibtex):
         There is no entry, or one is malformed.
     DuplicateNameError
         Another paper has that key.
+
+    Examples
+    --------
+    >>> from szmass.citations import add_papers
+    >>> entry = "@misc{2030arXiv300100002A, author={Astronomer, A. N.}, title={Masses}, year=2030}"
+    >>> added = add_papers(entry)
+    >>> added[0].citation
+    'Astronomer (2030)'
     """
     papers = parse_bibtex(bibtex)
     if not papers:

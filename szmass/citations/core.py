@@ -109,6 +109,13 @@ def find_papers(*what):
     -----
     SzmassWarning
         A paper is named that the bibliography does not have.
+
+    Examples
+    --------
+    >>> from szmass.citations import find_papers
+    >>> papers = find_papers("scaling")
+    >>> [paper.citation for paper in papers["scaling relation planck2015"]]
+    ['Planck Collaboration (2016), Astronomy and Astrophysics 594, A24']
     """
     found = _Found()
     for thing in what:

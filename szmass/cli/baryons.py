@@ -10,6 +10,8 @@ from szmass.cli.options import (
     OLD_FILE,
     check_outputs,
     column_options,
+    completer,
+    named_option,
     split_names,
 )
 
@@ -30,6 +32,7 @@ def _names(ctx, param, value):
     "models",
     multiple=True,
     metavar="NAME|FOLDER",
+    shell_complete=completer("szmass.physics.BARYON_MODELS", files=True),
     help="A physics that predicts, such as 'tng', which 'szmass info' lists, or what --fit wrote; "
     "may be repeated.",
 )
@@ -53,7 +56,12 @@ def _names(ctx, param, value):
     "--h", type=float, help="H0 / (100 km/s/Mpc), where units have it and the file does not say it."
 )
 @click.option("--redshift", type=float, help="Redshift of all haloes, if the file does not say it.")
-@click.option("--cosmology", metavar="NAME", help="Cosmology, where the file does not say it.")
+@named_option(
+    "--cosmology",
+    "szmass.physics.COSMOLOGIES",
+    "Cosmology, where the file does not say it.",
+    metavar="NAME",
+)
 @click.option(
     "--mass-definition",
     metavar="200c|200m|500c|vir",
@@ -99,13 +107,15 @@ def baryons(halos, fit, output, models, targets, features, groups, method, folds
     any length are read, predicted and written in pieces.
 
     \b
-    szmass baryons out_128.list --model tng -o baryons.fits
-    szmass baryons x.z0.000.AHF_halos --mass-definition 200c --h 0.678 \\
-        --cosmology TheThreeHundred --model the300-gizmo --model tng -o baryons.fits
-    szmass baryons mine.fits --column m500c=M500 --unit m500c=solMass/h \\
-        --h 0.7 --redshift 0.3 --model flamingo -o baryons.ecsv
-    szmass baryons --fit mine.fits --targets mgas,mstar --groups region \\
-        --cosmology TheThreeHundred -o mymodel
+    Examples:
+      szmass baryons out_128.list --model tng -o baryons.fits
+      szmass baryons x.z0.000.AHF_halos --mass-definition 200c --h 0.678
+          --cosmology TheThreeHundred --model the300-gizmo --model tng
+          -o baryons.fits
+      szmass baryons mine.fits --column m500c=M500 --unit m500c=solMass/h
+          --h 0.7 --redshift 0.3 --model flamingo -o baryons.ecsv
+      szmass baryons --fit mine.fits --targets mgas,mstar --groups region
+          --cosmology TheThreeHundred -o mymodel
     """
     if (halos is None) == (fit is None):
         raise click.UsageError("give either HALOS, to predict, or --fit, to fit a model to a table")

@@ -4,16 +4,31 @@ from pathlib import Path
 
 import click
 
+from szmass.cli.options import completer
+
 __all__ = ["cite"]
 
 
+_NAMES = completer(
+    *("szmass.estimators.ESTIMATORS", "szmass.catalogs.CATALOGS", "szmass.maps.MAP_PRODUCTS"),
+    "szmass.physics.SCALING_RELATIONS",
+    files=True,
+)
+
+
 @click.command()
-@click.argument("what", nargs=-1, metavar="[FILE|NAME]...")
+@click.argument("what", nargs=-1, metavar="[FILE|NAME]...", shell_complete=_NAMES)
 def cite(what):
     """Print the BibTeX of what to cite.
 
     For tables and data sets that szmass wrote, or by the name of an estimator, a catalogue, a map,
     a relation, a package; without any, szmass itself.
+
+    \b
+    Examples:
+      szmass cite
+      szmass cite masses.ecsv > masses.bib
+      szmass cite likelihood psz2 milca
     """
     from szmass.citations import cite as bibtex_of
 

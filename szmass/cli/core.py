@@ -105,7 +105,21 @@ class _Commands(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def main(ctx, progress, debug):
-    """Weigh galaxy clusters in Compton-y maps."""
+    """Weigh galaxy clusters in Compton-y maps.
+
+    \b
+    Examples:
+      szmass demo
+      szmass estimate --catalog psz2 --map milca --estimators cnn
+          --noise planck -o masses.ecsv
+      szmass report masses.ecsv -o report
+
+    Each command has examples of its own: 'szmass match --help'. Names and files
+    are completed by the Tab key after, in bash (zsh and fish alike),
+
+    \b
+      eval "$(_SZMASS_COMPLETE=bash_source szmass)"
+    """
     # What watches over the semaphores of processes tidies up after an interruption in silence.
     ignored = {*filter(None, os.environ.get("PYTHONWARNINGS", "").split(",")), _TRACKER}
     os.environ["PYTHONWARNINGS"] = ",".join(sorted(ignored))

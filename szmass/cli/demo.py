@@ -1,5 +1,8 @@
 """The command 'demo'."""
 
+import os
+import shlex
+
 import click
 
 from szmass.cli.options import FOLDER
@@ -24,8 +27,21 @@ def demo(folder, **options):
     """Simulate a survey, weigh its clusters, compare with the truth.
 
     Nothing is downloaded. The pictures need matplotlib.
+
+    \b
+    Examples:
+      szmass demo
+      szmass demo --folder small --nside 512 --clusters 200
     """
     from szmass.demo import run_demo
 
     click.echo(run_demo(folder, **options).summary())
     click.echo(f"\nCatalogue, map, masses and pictures are in {folder}")
+    files = [
+        os.path.join(folder, name) for name in ("masses.ecsv", "catalog.ecsv", "compton_y.fits")
+    ]
+    masses, catalog, ymap, report = map(shlex.quote, [*files, os.path.join(folder, "report")])
+    click.echo(
+        "Next, pages of all clusters to open in a browser:\n"
+        f"  szmass report {masses} --catalog {catalog} --map {ymap} -o {report}"
+    )

@@ -15,7 +15,13 @@ __all__ = ["info"]
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(as_json):
-    """Show versions, data locations and what is registered."""
+    """Show versions, data locations and what is registered.
+
+    \b
+    Examples:
+      szmass info
+      szmass info --json
+    """
     from szmass.catalogs import CATALOGS
     from szmass.estimators import ESTIMATORS
     from szmass.massmaps import MAP_ESTIMATORS

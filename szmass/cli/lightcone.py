@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from szmass.cli.options import completer, named_option
+
 __all__ = ["lightcone"]
 
 # What tells that a folder was written by this command.
@@ -19,6 +21,7 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
     required=True,
     multiple=True,
     metavar="NAME|FOLDER",
+    shell_complete=completer("szmass.physics.BARYON_MODELS", files=True),
     help="Physics of the gas, which 'szmass info' lists, or what 'szmass baryons --fit' wrote; may "
     "be repeated, for several side by side.",
 )
@@ -44,8 +47,15 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
     metavar="LOW HIGH",
     help="Redshifts to draw.  [default: 0.01 1.5]",
 )
-@click.option("--cosmology", default="Planck18", help="Name of the cosmology.")
-@click.option("--gas", default="a10-spheres", help="Cluster model with the pressure profile.")
+@named_option(
+    "--cosmology", "szmass.physics.COSMOLOGIES", "Name of the cosmology.", default="Planck18"
+)
+@named_option(
+    "--gas",
+    "szmass.simulations.CLUSTER_MODELS",
+    "Cluster model with the pressure profile.",
+    default="a10-spheres",
+)
 @click.option(
     "--one-minus-b", type=float, help="1-b of that profile, where the physics has no Y500 itself."
 )
@@ -68,7 +78,15 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
 @click.option("--overwrite", is_flag=True, help="Replace a light cone that is in the folder.")
 @click.option("-o", "--output", required=True, type=click.Path(), help="Folder to write.")
 def lightcone(models, output, overwrite, **options):
-    """Make skies of haloes: a Compton-y map, an X-ray catalogue and counts for each physics."""
+    """Make skies of haloes: a Compton-y map, an X-ray catalogue and counts for each physics.
+
+    \b
+    Examples:
+      szmass lightcone --model tng -o sky
+      szmass lightcone --model tng --model flamingo --area 100 --nside 0
+          --mass 5e13 5e15 --redshift 0.1 1 --seed 3 -o patch
+      szmass lightcone --model tng --halos mine.fits --area 50 -o mine
+    """
     from szmass._io.files import output_folder
     from szmass.physics import BARYON_MODELS, RegressedBaryonModel
 

@@ -5,12 +5,14 @@ import sys
 import click
 
 from szmass.cli.options import (
+    CATALOG_NAMES,
     NOTHING_FOUND,
     by_prefix,
     check_outputs,
     column_options,
     offline_option,
     output_options,
+    read_stdin,
     read_table_options,
     split_names,
 )
@@ -20,8 +22,8 @@ __all__ = ["match"]
 
 
 @click.command()
-@click.argument("first", metavar="FILE|TAG")
-@click.argument("second", metavar="FILE|TAG")
+@click.argument("first", metavar="FILE|TAG", callback=read_stdin, shell_complete=CATALOG_NAMES)
+@click.argument("second", metavar="FILE|TAG", callback=read_stdin, shell_complete=CATALOG_NAMES)
 @output_options
 @click.option(
     "--radius",
@@ -69,7 +71,15 @@ def match(
 ):  # fmt: skip
     """Match the rows of two catalogues by position, redshift and name.
 
-    A catalogue is a file, or a tag of 'szmass info' to fetch it.
+    A catalogue is a file, - for standard input, or a tag of 'szmass info' to fetch it.
+
+    \b
+    Examples:
+      szmass match psz2 mcxc --radius '5 arcmin' -o matches.ecsv
+      szmass match psz2 mine.fits --by position_or_name
+          --aliases b.alternative_names --delta-redshift 0.05
+          --column b.m500=M500 --unit b.m500='1e14 solMass'
+          --unmatched first -o matches.ecsv
     """
     from szmass._tables.files import write_table
     from szmass.catalogs import crossmatch, load_catalog

@@ -1,16 +1,24 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share, how their values are read, and what the Tab key gives."""
 
 import ast
+import contextlib
 import functools
+import glob
 import inspect
 import os
+import sys
+import tempfile
+import warnings
+from importlib import import_module
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from szmass.cli.wording import tell_reader
 
 __all__ = [
+    "CATALOG_NAMES",
     "FILE",
     "FOLDER",
     "NOTHING_FOUND",
@@ -18,16 +26,22 @@ __all__ = [
     "OLD_FOLDER",
     "build_estimators",
     "by_prefix",
+    "catalog_option",
     "check_outputs",
     "column_options",
+    "completer",
     "estimators_option",
+    "interpolation_option",
     "map_options",
+    "named_option",
     "noise_option",
     "offline_option",
     "output_options",
     "parse_pairs",
     "quiet_tensorflow",
+    "read_stdin",
     "read_table_options",
+    "sample_of",
     "sample_options",
     "settings_of",
     "settings_option",
@@ -35,10 +49,116 @@ __all__ = [
     "state_noise",
 ]
 
+
+def completer(*sources, files=False, several=False):
+    """Make the ``shell_complete`` of an option or argument.
+
+    Parameters
+    ----------
+    *sources : str
+        A registry, ``"szmass.catalogs.CATALOGS"``, which is imported when its names are asked for,
+        or a name.
+    files : bool, optional
+        Whether it can also be a file.
+    several : bool, optional
+        Whether it is a list with commas.
+
+    Returns
+    -------
+    callable
+        What click calls with context, parameter and what was typed.
+    """
+
+    def complete(ctx, param, incomplete):
+        done = ""
+        if several:
+            done, comma, incomplete = incomplete.rpartition(",")
+            done += comma
+        taken = done.split(",")
+        names = [(name, text) for name, text in _names(sources) if name not in taken]
+        return _items(names, incomplete, done, files)
+
+    return complete
+
+
+def _complete_settings(ctx, param, incomplete):
+    """Complete TAG.OPTION= of the estimators that the line names, or of all."""
+    from szmass.estimators import ESTIMATORS
+    from szmass.morphology import STATE_ESTIMATORS
+
+    tag, dot, _ = incomplete.partition(".")
+    state = ctx.info_name == "state"
+    registry = STATE_ESTIMATORS if state else ESTIMATORS
+    if dot and tag in registry:
+        names = [(f"{tag}.{name}=", None) for name in inspect.signature(registry[tag]).parameters]
+    else:
+        chosen = [ctx.params.get("estimator")] if state else ctx.params.get("estimators")
+        names = [(f"{name}.", None) for name in registry if not chosen or name in chosen]
+    return _items(names, incomplete)
+
+
+def _names(sources):
+    """Yield names and what they are."""
+    for source in sources:
+        module, _, name = source.rpartition(".")
+        if not module:
+            yield source, None
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they would stand in the line that is typed
+            registry = getattr(import_module(module), name)
+            for key, entry in registry.items():
+                yield key, getattr(entry, "description", None) or getattr(entry, "title", None)
+
+
+def _items(names, incomplete, done="", files=False):
+    found = [
+        CompletionItem(done + name, help=text)
+        for name, text in names
+        if name.startswith(incomplete)
+    ]
+    if not files:
+        return found
+    if not found:  # the shell knows files better: folders, ~, blanks
+        return [CompletionItem(incomplete, type="file")]
+    paths = sorted(glob.glob(glob.escape(incomplete) + "*"))
+    return found + [CompletionItem(path) for path in paths if os.path.isfile(path)]
+
+
+def catalog_option(columns, **options):
+    """Make the option that names the clusters; ``columns`` are those that a table must have."""
+    return click.option(
+        "--catalog",
+        callback=read_stdin,
+        metavar="FILE|TAG",
+        shell_complete=CATALOG_NAMES,
+        help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any "
+        f"table with {columns}.",
+        **options,
+    )
+
+
+def interpolation_option(more=""):
+    """Make the option that says how the map is sampled; ``more`` is added to its help."""
+    return click.option(
+        "--interpolation",
+        type=click.Choice(["nearest", "bilinear"]),
+        default="bilinear",
+        help=f"How cutouts sample the map{more}.",
+    )
+
+
+def named_option(flag, registry, text, **options):
+    """Make an option that is a name in a registry, given as text, which the Tab key completes."""
+    return click.option(flag, shell_complete=completer(registry), help=text, **options)
+
+
 #: Files and folders: those to write or fetch, and those that must be there.
 FILE, FOLDER = click.Path(dir_okay=False), click.Path(file_okay=False)
 OLD_FILE = click.Path(dir_okay=False, exists=True)
 OLD_FOLDER = click.Path(file_okay=False, exists=True)
+#: Completion of tags of catalogues and of files.
+CATALOG_NAMES = completer("szmass.catalogs.CATALOGS", files=True)
 #: Exit code where the output was written, but no cluster was weighed or matched.
 NOTHING_FOUND = 3
 
@@ -56,6 +176,7 @@ def settings_of(example):
         multiple=True,
         callback=lambda ctx, param, values: _parse_settings(ctx, values),
         metavar="TAG.OPTION=VALUE",
+        shell_complete=_complete_settings,
         help=f"Option of an estimator, for instance {example}; may be repeated.",
     )
 
@@ -64,6 +185,7 @@ settings_option = settings_of("scaling.one_minus_b=0.8")
 noise_option = click.option(
     "--noise",
     metavar="FILE|planck|empty-fields",
+    shell_complete=completer("planck", "empty-fields", files=True),
     help="Noise of the map: a file that NoiseModel.write wrote, that of the Planck y-maps, or "
     "measured in the map away from the clusters of the catalogue. By default that of the release.",
 )
@@ -86,11 +208,63 @@ offline_option = click.option(
 )
 
 
+_STREAMS = f"{__name__}.streams"  # names of such files, in ``meta`` of the context
+
+
+class _Stream(str):
+    """The path of a file that stands for standard input or output, and is shown as that."""
+
+    shown = ""
+
+    def __format__(self, spec):
+        return format(self.shown, spec)
+
+
+def _stream(ctx, shown, name):
+    """Give the path of a file that is there until the command ends, called so in messages."""
+    # The context of a command is not closed where its arguments are wrong.
+    folder = ctx.find_root().with_resource(tempfile.TemporaryDirectory())
+    path = _Stream(Path(folder, name))
+    path.shown = shown
+    streams = ctx.meta.setdefault(_STREAMS, {})
+    streams[str(path)] = shown
+    tell_reader(ctx, streams=streams)
+    return path
+
+
+def read_stdin(ctx, param, value):
+    """Give the path of a file with what is on standard input, for the value "-"; a callback."""
+    if value != "-":
+        return value
+    if any(shown == "standard input" for shown in ctx.meta.get(_STREAMS, {}).values()):
+        raise click.UsageError("standard input ('-') can be read once")
+    # Its content tells the form; what has none is text with commas, semicolons or tabs.
+    path = _stream(ctx, "standard input", "standard-input.csv")
+    Path(os.fspath(path)).write_bytes(sys.stdin.buffer.read())
+    return path
+
+
 def output_options(command):
-    """Add the options that say which table to write."""
+    """Add the options that say which table to write; to standard output, as ECSV, for "-"."""
+
+    @functools.wraps(command)
+    def piped(output, **others):
+        if output != "-":
+            return command(output=output, **others)
+        path = _stream(click.get_current_context(), "standard output", "standard-output.ecsv")
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                return command(output=path, **others)
+        finally:
+            if os.path.exists(path):
+                sys.stdout.buffer.write(Path(os.fspath(path)).read_bytes())
+
     overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output file.")
-    text = "Table to write: .ecsv, .fits, .vot, or .csv without units"
-    return click.option("-o", "--output", type=FILE, required=True, help=text)(overwrite(command))
+    text = (
+        "Table to write: .ecsv, .fits, .vot, or .csv and .tsv without units; - writes ECSV to "
+        "standard output"
+    )
+    return click.option("-o", "--output", type=FILE, required=True, help=text)(overwrite(piped))
 
 
 def check_outputs(*outputs, overwrite, inputs=(), pieces=False):
@@ -123,6 +297,7 @@ def estimators_option(**options):
     """Make the option that takes the tags of estimators."""
     text = "What to weigh with, side by side; 'szmass info' lists the tags."
     options |= {"callback": split_names, "metavar": "TAG,..."}
+    options["shell_complete"] = completer("szmass.estimators.ESTIMATORS", several=True)
     return click.option("--estimators", help=text, **options)
 
 
@@ -170,7 +345,10 @@ def map_options(text):
 
         for name, (flag, about) in reversed(_MAP_OPTIONS.items()):
             packed = click.option(flag, name, **about)(packed)
-        return click.option("--map", "map_path", metavar="FILE|NAME", help=text)(packed)
+        names = completer("szmass.maps.MAP_PRODUCTS", files=True)
+        return click.option(
+            "--map", "map_path", metavar="FILE|NAME", shell_complete=names, help=text
+        )(packed)
 
     return add
 
@@ -218,10 +396,14 @@ def parse_pairs(what, convert=str):
 
 def _unit(text):
     """Refuse a text that is no unit; how it is spelled stays."""
+    import astropy.cosmology.units as cu
     import astropy.units as u
 
     from szmass._tables.columns import parse_unit
 
+    with contextlib.suppress(ValueError, TypeError), u.add_enabled_units(cu):
+        u.Unit(text)  # with littleh
+        return text
     if parse_unit(text) is None or isinstance(parse_unit(text), u.UnrecognizedUnit):
         raise ValueError(f"{text!r} is no unit")
     return text
@@ -278,13 +460,45 @@ def sample_options(command):
     """Add the options that say how to read clusters: ``reading``, arguments of `load_sample`."""
 
     @functools.wraps(command)
-    def packed(redshift, columns, units, missing, **others):
+    def packed(redshift, redshifts, columns, units, missing, readme, **others):
         reading = read_table_options(columns, units, missing)
-        return command(reading=reading | {"redshift": redshift or None}, **others)
+        reading |= {"readme": readme} if readme else {}
+        reading |= {"redshift": redshift} if redshift else {}
+        reading |= {"redshifts": redshifts} if redshifts else {}
+        return command(reading=reading, **others)
 
+    packed = click.option(
+        "--redshifts",
+        metavar="upcluster-sz[:FILE]",
+        shell_complete=completer("upcluster-sz"),
+        help="Take newer redshifts of psz2 from UPCluster-SZ, which is fetched without a file.",
+    )(packed)
     text = "Keep clusters with LOW < z <= HIGH."
     packed = click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help=text)(packed)
+    text = "ReadMe of a CDS table.  [default: the file ReadMe in its folder]"
+    packed = click.option("--readme", type=OLD_FILE, help=text)(packed)
     return column_options()(packed)
+
+
+def sample_of(catalog, names, reading):
+    """Load the clusters of a catalogue, or those of some names in it or wherever they are found."""
+    from szmass.catalogs import find_cluster, load_catalog, load_sample
+    from szmass.clusters import ClusterSample
+
+    if not names:
+        return load_sample(catalog, **reading)
+    if {"redshift", "redshifts"} & set(reading):
+        raise click.UsageError(
+            "--redshift chooses among the rows of a catalogue, and --redshifts replaces theirs: "
+            "leave --name out"
+        )
+    if reading and not catalog:
+        raise click.UsageError("--column, --unit, --missing and --readme need --catalog")
+    given = load_catalog(catalog, **reading) if catalog else None
+    found = [find_cluster(name, catalog=given) for name in names]
+    for name, cluster in zip(names, found, strict=True):
+        click.echo(f"{name}: found as {cluster.measurements['found_as']}")
+    return ClusterSample.from_clusters(found)
 
 
 def split_names(ctx, param, value):

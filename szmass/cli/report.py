@@ -4,7 +4,14 @@ import os
 
 import click
 
-from szmass.cli.options import FILE, FOLDER, map_options, offline_option
+from szmass.cli.options import (
+    CATALOG_NAMES,
+    FILE,
+    FOLDER,
+    map_options,
+    offline_option,
+    read_stdin,
+)
 
 __all__ = ["report"]
 
@@ -20,7 +27,9 @@ __all__ = ["report"]
 )
 @click.option(
     "--catalog",
+    callback=read_stdin,
     metavar="FILE|TAG",
+    shell_complete=CATALOG_NAMES,
     help="Catalogue of the same clusters, for columns that the table lacks, such as S/N.",
 )
 @click.option(
@@ -57,6 +66,13 @@ def report(
     """Write pages about a table of masses that open in a browser without a network.
 
     Statistics, figures, a table of clusters to sort and search, and a page per cluster.
+
+    \b
+    Examples:
+      szmass report masses.ecsv -o report
+      szmass report masses.ecsv --catalog psz2 --map milca
+          --posteriors posteriors.fits --reference msz -o report
+      szmass report masses.ecsv --no-figures --max-pages 0 -o short
     """
     from szmass.catalogs import load_sample
     from szmass.maps import CutoutStack, open_map

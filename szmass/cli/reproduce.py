@@ -3,12 +3,14 @@
 import click
 
 from szmass.cli.options import (
+    CATALOG_NAMES,
     FOLDER,
     OLD_FILE,
     OLD_FOLDER,
     build_estimators,
     estimators_option,
     map_options,
+    named_option,
     offline_option,
     parse_pairs,
     quiet_tensorflow,
@@ -35,8 +37,12 @@ _PUBLISHED = "cnn-deandres2022"
 @click.option("-n", "--number", type=click.IntRange(0), help=f"Mock clusters.  [default: {_QUICK}]")
 @click.option("--full", is_flag=True, help=f"{_FULL} mock clusters.")
 @click.option("--seed", default=1, help="Seed of everything.")
-@click.option("--observation", default="planck-like", help="How mocks are seen.")
-@click.option("--model", default="a10", help="What mocks are made of.")
+@named_option(
+    "--observation", "szmass.simulations.OBSERVATIONS", "How mocks are seen.", default="planck-like"
+)
+@named_option(
+    "--model", "szmass.simulations.CLUSTER_MODELS", "What mocks are made of.", default="a10"
+)
 @click.option(
     "--population",
     type=click.Choice(["flat", "twin"]),
@@ -48,13 +54,25 @@ _PUBLISHED = "cnn-deandres2022"
     "--mocks", type=OLD_FOLDER, help="Data set of mocks with noise, instead of simulated ones."
 )
 @click.option("--clean", type=OLD_FOLDER, help="Data set of mocks without noise.")
-@click.option("--catalog", metavar="FILE|TAG", help="Real clusters with MSZ, for instance psz2.")
+@click.option(
+    "--catalog",
+    metavar="FILE|TAG",
+    shell_complete=CATALOG_NAMES,
+    help="Real clusters with MSZ, for instance psz2.",
+)
 @map_options("Their map.")
 @click.option(
-    "--published", metavar="FILE|TAG", help="Table of published masses; deandres2022 is fetched."
+    "--published",
+    metavar="FILE|TAG",
+    shell_complete=CATALOG_NAMES,
+    help="Table of published masses; deandres2022 is fetched.",
 )
 @click.option(
-    "--lensing", multiple=True, metavar="FILE|TAG", help="Lensing table; may be repeated."
+    "--lensing",
+    multiple=True,
+    metavar="FILE|TAG",
+    shell_complete=CATALOG_NAMES,
+    help="Lensing table; may be repeated.",
 )
 @click.option(
     "--models",
@@ -79,6 +97,13 @@ def reproduce(
     Without further data its columns of mock clusters are made from simulations; --catalog with
     --map, or --published, give that of real clusters, --lensing the comparison with weak
     lensing. What has no data says so.
+
+    \b
+    Examples:
+      szmass reproduce
+      szmass reproduce -n 3000 --population twin --catalog psz2 --map milca
+          --published deandres2022 --lensing sereno2017 -o paper
+      szmass reproduce --full --estimators cnn -o paper
     """
     quiet_tensorflow()
     from szmass.maps import open_map

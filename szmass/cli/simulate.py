@@ -4,6 +4,8 @@ import os
 
 import click
 
+from szmass.cli.options import completer, named_option
+
 __all__ = ["simulate"]
 
 
@@ -12,6 +14,7 @@ __all__ = ["simulate"]
     "--population",
     required=True,
     metavar="flat|mass-function|TAG|FILE",
+    shell_complete=completer("flat", "mass-function", "szmass.catalogs.CATALOGS", files=True),
     help="Even in log M; from the mass function; or those of a catalogue, by tag or file.",
 )
 @click.option(
@@ -20,15 +23,20 @@ __all__ = ["simulate"]
 @click.option("--mass", nargs=2, type=float, metavar="LOW HIGH", help="M500c to draw [solMass].")
 @click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help="Range of redshift.")
 @click.option("--one-minus-b", default=0.8, help="Mass of a catalogue over true mass.")
-@click.option("--model", default="a10", help="What clusters are made of.")
-@click.option("--observation", default="clean", help="How a map shows them.")
-@click.option("--cosmology", default="PSZ2", help="Name of the cosmology.")
+@named_option(
+    "--model", "szmass.simulations.CLUSTER_MODELS", "What clusters are made of.", default="a10"
+)
+@named_option(
+    "--observation", "szmass.simulations.OBSERVATIONS", "How a map shows them.", default="clean"
+)
+@named_option("--cosmology", "szmass.physics.COSMOLOGIES", "Name of the cosmology.", default="PSZ2")
 @click.option("--projections", default=1, help="Views of each cluster.")
 @click.option(
     "--field",
     "fields",
     multiple=True,
     metavar="NAME",
+    shell_complete=completer("szmass.simulations.FIELDS"),
     help="Another field beside Compton-y: mass, xray or galaxies; may be repeated.",
 )
 @click.option("--seed", type=int, required=True, help="The same seed gives the same files.")
@@ -42,6 +50,14 @@ def simulate(population, number, mass, redshift, one_minus_b, output, **options)
     """Make mock maps with known truth and keep them as a data set.
 
     A run that was ended goes on at the next call.
+
+    \b
+    Examples:
+      szmass simulate --population flat -n 1000 --observation planck-like
+          --seed 1 -o mocks
+      szmass simulate --population mass-function --mass 2e14 3e15
+          --redshift 0.05 1 --field xray --seed 1 -o survey
+      szmass simulate --population psz2 --one-minus-b 0.8 --seed 1 -o twins
     """
     import astropy.units as u
 

@@ -1,14 +1,19 @@
 """The commands 'state' and 'massmap': what else maps tell of clusters."""
 
+import contextlib
 import sys
+from pathlib import Path
 
 import click
 
 from szmass.cli.options import (
     FILE,
     NOTHING_FOUND,
+    catalog_option,
     check_outputs,
+    interpolation_option,
     map_options,
+    named_option,
     noise_option,
     offline_option,
     output_options,
@@ -23,24 +28,23 @@ _AT_A_TIME = 2048
 
 
 @click.command()
-@click.option(
-    "--catalog",
-    required=True,
-    metavar="FILE|TAG",
-    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
-    "with name, position, redshift and mass.",
-)
+@catalog_option("name, position, redshift and mass", required=True)
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
-@click.option(
-    "--estimator", default="morphology", metavar="TAG", help="What to tell with: see 'szmass info'."
+@named_option(
+    "--estimator",
+    "szmass.morphology.STATE_ESTIMATORS",
+    "What to tell with: see 'szmass info'.",
+    default="morphology",
+    metavar="TAG",
 )
 @settings_of("morphology.fits=resolved")
-@click.option(
+@named_option(
     "--definition",
+    "szmass.physics.DYNAMICAL_STATES",
+    "Definition of the state.  [default: that of the estimator, deluca2021]",
     metavar="NAME",
-    help="Definition of the state.  [default: that of the estimator, deluca2021]",
 )
 @click.option(
     "--masses",
@@ -48,19 +52,33 @@ _AT_A_TIME = 2048
     help="Table of masses of the same clusters, as 'estimate' writes: OUTPUT is this table with "
     "the columns of the state.",
 )
-@output_options
 @click.option(
-    "--interpolation",
-    type=click.Choice(["nearest", "bilinear"]),
-    default="bilinear",
-    help="How cutouts sample the map.",
+    "--xray",
+    multiple=True,
+    metavar="FILE|FOLDER|PATTERN",
+    help="X-ray images, counts in FITS images by the names of the clusters: files, a folder of "
+    "them, or a path with {name} in it; may be repeated.",
 )
+@click.option(
+    "--xray-exposure",
+    multiple=True,
+    metavar="FILE|FOLDER|PATTERN",
+    help="Exposure maps of these images, by name as well.",
+)
+@click.option(
+    "--xray-background",
+    multiple=True,
+    metavar="NUMBER|FILE|FOLDER|PATTERN",
+    help="Background of these images, in counts of a pixel: a number, or maps by name.",
+)
+@output_options
+@interpolation_option()
 @noise_option
 @sample_options
 @offline_option
 def state(
-    catalog, ymap, estimator, options, definition, masses, output, overwrite, reading,
-    interpolation, noise,
+    catalog, ymap, estimator, options, definition, masses, xray, xray_exposure, xray_background,
+    output, overwrite, reading, interpolation, noise,
 ):  # fmt: skip
     """Tell the dynamical state of the clusters of a catalogue: relaxed or disturbed.
 
@@ -77,6 +95,10 @@ def state(
           --set morphology.one_minus_b=1.0 -o states.ecsv
       szmass state --catalog psz2 --map milca --masses masses.ecsv
           --definition cui2018 -o masses-with-states.ecsv
+      szmass state --catalog mine.fits --map y.fits --beam '20 arcsec'
+          --noise empty-fields --estimator cnn --set cnn.networks=resolved
+          --xray images/ --xray-exposure 'exposures/{name}_exp.fits'
+          -o states.ecsv
     """
     import numpy as np
     from astropy.table import vstack
@@ -84,7 +106,12 @@ def state(
     from szmass._tables.files import write_table
     from szmass.catalogs import load_sample
     from szmass.maps import open_map
-    from szmass.morphology import StateFlag, add_states, get_state_estimator
+    from szmass.morphology import (
+        StateFlag,
+        add_states,
+        get_state_estimator,
+        read_xray_images,
+    )
     from szmass.results import read_masses
 
     if unused := sorted(set(options) - {estimator}):
@@ -94,14 +121,31 @@ def state(
     given = options.get(estimator, {}) | ({"definition": definition} if definition else {})
     chosen = get_state_estimator(estimator, **given)
     check_outputs(output, overwrite=overwrite, inputs=[catalog, noise, ymap["source"], masses])
+    if xray and "X" not in getattr(chosen, "bands", ("X",)):
+        raise click.UsageError(
+            f"--xray is given, and {chosen!r} knows y-maps alone: take others by --set"
+        )
+    if (xray_exposure or xray_background) and not xray:
+        raise click.UsageError("--xray-exposure and --xray-background need --xray")
     table = read_masses(masses) if masses else None
     sample = load_sample(catalog, **reading)
+    xrays = None
+    if xray:
+        xrays = read_xray_images(
+            _by_name(xray, sample.names, "--xray"),
+            sample,
+            chosen.geometry,
+            exposure=_by_name(xray_exposure, sample.names, "--xray-exposure"),
+            background=_level_or_maps(xray_background, sample.names),
+        )
     ymap = open_map(**ymap)
     state_noise(ymap, noise, sample.coord)
     parts = []
     for start in range(0, max(len(sample), 1), _AT_A_TIME):
         part = sample[start : start + _AT_A_TIME]
         part.attach_cutouts(ymap, interpolation=interpolation, geometry=chosen.geometry)
+        if xrays is not None:
+            part.fields["xray"] = xrays[start : start + _AT_A_TIME]
         parts.append(chosen.predict(part))
     states = vstack(parts, metadata_conflicts="silent") if len(parts) > 1 else parts[0]
     write_table(states if table is None else add_states(table, states), output, overwrite=overwrite)
@@ -116,6 +160,43 @@ def state(
     click.echo(
         f"  mean P(relaxed) {mean:.2f}, without the map {prior:.2f} (by {chosen.definition})"
     )
+
+
+_SUFFIXES = (".fits", ".fit", ".fts", ".img", ".fits.gz", ".fit.gz", ".img.gz", ".fits.fz")
+
+
+def _by_name(given, names, flag):
+    """Files by the names of clusters: those given, those of folders, and those of patterns."""
+    from szmass._utils.names import rows_by_name
+
+    found = {}
+    for text in given:
+        if "{name}" in text:
+            paths = {str(name): Path(text.replace("{name}", str(name))) for name in names}
+            paths = {name: path for name, path in paths.items() if path.is_file()}
+        else:
+            folder = Path(text)
+            files = sorted(folder.iterdir()) if folder.is_dir() else [folder]
+            files = [file for file in files if file.name.lower().endswith(_SUFFIXES)]
+            rows = rows_by_name([_stem(file) for file in files], names)
+            paths = {str(names[row]): f for row, f in zip(rows, files, strict=True) if row >= 0}
+        if not paths:
+            raise click.UsageError(f"{flag} {text}: no FITS image there is named as a cluster is")
+        found |= paths
+    return found
+
+
+def _stem(file):
+    name = file.name
+    return name[: next(len(name) - len(s) for s in _SUFFIXES if name.lower().endswith(s))]
+
+
+def _level_or_maps(given, names):
+    """A number, or files by name."""
+    if len(given) == 1:
+        with contextlib.suppress(ValueError):
+            return float(given[0])
+    return _by_name(given, names, "--xray-background") or None
 
 
 @click.command()

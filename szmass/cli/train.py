@@ -2,13 +2,13 @@
 
 import click
 
-from szmass.cli.options import FOLDER, OLD_FOLDER, quiet_tensorflow
+from szmass.cli.options import FOLDER, OLD_FOLDER, completer, quiet_tensorflow
 
 __all__ = ["train"]
 
 
 @click.command()
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=completer("default", "paper", files=True))
 @click.option("-o", "--folder", required=True, type=FOLDER, help="Where to.")
 @click.option(
     "--data",
@@ -20,7 +20,14 @@ __all__ = ["train"]
 @click.option("--workers", default=1, help="Networks trained side by side.")
 @click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard.")
 def train(recipe, folder, data, quick, **options):
-    """Train networks by RECIPE: 'default', 'paper', or a TOML file."""
+    """Train networks by RECIPE: 'default', 'paper', or a TOML file.
+
+    \b
+    Examples:
+      szmass train default --quick -o networks
+      szmass train recipe.toml --data mocks --workers 2 -o networks
+      szmass train recipe.toml --data mocks --resume -o networks
+    """
     quiet_tensorflow()
     from szmass.networks import Recipe
     from szmass.networks import train as train_networks

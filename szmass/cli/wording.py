@@ -36,6 +36,7 @@ _CALLS = (
     (None, r"\b(?:use|read it with) (?:szmass\.)?[\w.'\[\]]+\.read(?:\(path\))?", "give its path"),
     (None, r"\ba Quantity with a unit that", "a number with a unit that"),
     (None, r"(?<=for instance )'?(.*?)'? \* astropy\.units\.Unit\('(.*?)'\)", r"'\1 \2'"),
+    ("readme", r"(?<=, or )(?:pass )readme=\.\.\.", "give it by --readme"),
     (None, r"(?:, or| or|,) (?:pass )?readme=\.\.\.", ""),
     ("columns", r" use ClusterSample\.from_table\b", " use --column"),
     ("columns", r"\bUse ClusterSample\.read\b", "Say with --column what they are"),
@@ -76,6 +77,8 @@ def in_shell_words(text, command, ctx):
     if command is None:
         return text
     told = ctx.meta.get(__name__, {})
+    for path, shown in told.get("streams", {}).items():
+        text = text.replace(repr(path), shown).replace(path, shown)
     flags = {
         param.name: param.opts[-1] if len(param.opts) == 1 else max(param.opts, key=len)
         for param in command.params

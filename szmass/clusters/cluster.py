@@ -1,16 +1,25 @@
 """One galaxy cluster, whose attributes are checked; the same checks serve for columns."""
 
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import BaseCoordinateFrame, SkyCoord
 from astropy.utils.masked import Masked
+from numpy.typing import NDArray
 
 from szmass._tables.angles import known_positions
 from szmass._tables.columns import describe_rows, is_nothing, number_column
+from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_doubles, as_quantity
 from szmass.exceptions import InvalidInputError
 
-__all__ = ["Cluster"]
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
+
+__all__ = ["Cluster", "as_clusters"]
 
 _ERRORS = ("y5r500_err", "msz_errn", "msz_errp")
 
@@ -18,19 +27,19 @@ _ERRORS = ("y5r500_err", "msz_errn", "msz_errp")
 class Attribute:
     """A class attribute whose every assignment is checked."""
 
-    def __init__(self, doc):
+    def __init__(self, doc: str) -> None:
         self.__doc__ = doc
 
-    def __set_name__(self, owner, name):
+    def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, obj, owner=None):
+    def __get__(self, obj: object, owner: type | None = None) -> Any:
         return self if obj is None else obj.__dict__[self.name]
 
-    def __set__(self, obj, value):
+    def __set__(self, obj: object, value: object) -> None:
         obj.__dict__[self.name] = self.check(value)
 
-    def check(self, value):
+    def check(self, value: Any) -> Any:
         """Give the value as it is stored, or raise an error that names the attribute."""
         raise NotImplementedError
 
@@ -38,7 +47,7 @@ class Attribute:
 class Text(Attribute):
     """A string that is not empty."""
 
-    def check(self, value):
+    def check(self, value: Any) -> str:
         if not isinstance(value, str) or not value.strip():
             raise InvalidInputError(
                 f"'{self.name}' must be a string that is not empty. Received: {value!r}"
@@ -49,7 +58,7 @@ class Text(Attribute):
 class Position(Attribute):
     """One position on the sky, as a `~astropy.coordinates.SkyCoord`."""
 
-    def check(self, value):
+    def check(self, value: Any) -> SkyCoord:
         if not isinstance(value, SkyCoord | BaseCoordinateFrame):
             raise InvalidInputError(f"'{self.name}' must be a SkyCoord. Received: {value!r}")
         value = value if isinstance(value, SkyCoord) else SkyCoord(value)
@@ -68,12 +77,12 @@ class Number(Attribute):
     ``sign`` is what is asked of known values: "positive", "not negative" or None.
     """
 
-    def __init__(self, doc, unit=None, sign=None):
+    def __init__(self, doc: str, unit: str | None = None, sign: str | None = None) -> None:
         super().__init__(doc)
         self.unit = None if unit is None else u.Unit(unit)
         self.sign = sign
 
-    def check(self, value):
+    def check(self, value: Any) -> float | u.Quantity | None:
         if is_nothing(value) or np.any(getattr(value, "mask", False)):
             return None
         if isinstance(value, Masked):
@@ -91,7 +100,14 @@ class Number(Attribute):
             )
         return number if self.unit is None else number * self.unit
 
-    def check_column(self, column, names, *, unit=None, missing=None):
+    def check_column(
+        self,
+        column: Any,
+        names: NDArray[np.str_],
+        *,
+        unit: str | u.UnitBase | None = None,
+        missing: Any = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Check a column of a table; give its values in our unit, NaN where masked, and the mask.
 
         ``names`` are those of the rows, ``unit`` is for a column that has none, and ``missing`` has
@@ -110,12 +126,12 @@ class Number(Attribute):
             )
         return values, mask
 
-    def _wrong_sign(self, values):
+    def _wrong_sign(self, values: Any) -> Any:
         if self.sign == "positive":
             return values <= 0
         return (values < 0) if self.sign == "not negative" else np.zeros_like(values, dtype=bool)
 
-    def _wanted(self):
+    def _wanted(self) -> str:
         return f" and {self.sign}" if self.sign else ""
 
 
@@ -153,6 +169,16 @@ class Cluster:
         A value is of the wrong kind, sign or shape; the message names the attribute.
     InvalidUnitError
         A quantity has no unit or one that does not convert.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass import Cluster
+    >>> coord = SkyCoord(44.2048, 48.6557, unit="deg", frame="galactic")
+    >>> cluster = Cluster("PSZ2 G044.20+48.66", coord, 0.0894, msz=8.77e14 * u.solMass)
+    >>> print(f"{cluster.theta500(cosmology='PSZ2'):.1f}")
+    14.1 arcmin
     """
 
     name = Text("Its name.")
@@ -168,20 +194,20 @@ class Cluster:
 
     def __init__(
         self,
-        name,
-        coord,
-        redshift=None,
+        name: str,
+        coord: SkyCoord,
+        redshift: float | None = None,
         *,
-        y5r500=None,
-        y5r500_err=None,
-        msz=None,
-        msz_errn=None,
-        msz_errp=None,
-        snr=None,
-        pos_err=None,
-        measurements=None,
-        cutout=None,
-    ):
+        y5r500: u.Quantity | None = None,
+        y5r500_err: u.Quantity | None = None,
+        msz: u.Quantity | None = None,
+        msz_errn: u.Quantity | None = None,
+        msz_errp: u.Quantity | None = None,
+        snr: float | None = None,
+        pos_err: u.Quantity | None = None,
+        measurements: Mapping[str, Any] | None = None,
+        cutout: Any = None,
+    ) -> None:
         self.name, self.coord, self.redshift = name, coord, redshift
         self.y5r500, self.y5r500_err = y5r500, y5r500_err
         self.msz, self.msz_errn, self.msz_errp = msz, msz_errn, msz_errp
@@ -189,7 +215,71 @@ class Cluster:
         self.measurements = dict(measurements or {})
         self.cutout = cutout
 
-    def theta500(self, *, mass=None, cosmology):
+    @classmethod
+    def from_name(
+        cls,
+        name: str,
+        *,
+        catalog: Any = None,
+        redshift: float | None = None,
+        offline: bool = False,
+        timeout: float | None = None,
+    ) -> Self:
+        """Find a cluster by any of its usual names, as `szmass.catalogs.find_cluster` does.
+
+        Parameters
+        ----------
+        name : str
+            The name, for instance ``"Abell 2142"``.
+        catalog, redshift, offline, timeout : optional
+            As for `szmass.catalogs.find_cluster`.
+
+        Returns
+        -------
+        Cluster
+            The cluster. ``measurements["found_as"]`` says where it was found.
+
+        Raises
+        ------
+        UnknownNameError, RemoteDataError, InvalidInputError
+            As from `szmass.catalogs.find_cluster`.
+
+        Examples
+        --------
+        >>> from szmass import Cluster
+        >>> cluster = Cluster.from_name("Abell 2142")  # doctest: +SKIP
+        >>> cluster.attach_cutouts(ymap)  # doctest: +SKIP
+        """
+        # Catalogues are made of clusters: who knows only clusters comes to them when it asks.
+        catalogs = importlib.import_module("szmass.catalogs")
+        options = {"redshift": redshift, "offline": offline, "timeout": timeout}
+        return catalogs.find_cluster(name, catalog=catalog, **options)
+
+    def attach_cutouts(self, ymap: Any, **options: Any) -> Self:
+        """Cut the surroundings out of a map and keep them in ``cutout``.
+
+        Parameters
+        ----------
+        ymap : `~szmass.maps.ComptonMap`
+            The map.
+        **options : dict
+            Passed to its method ``cutout``: geometry, interpolation, ...
+
+        Returns
+        -------
+        Cluster
+            This cluster.
+
+        Raises
+        ------
+        InvalidInputError
+            ``ymap`` is no map, or an option of ``cutout`` cannot be.
+        """
+        check_kind(ymap, "ComptonMap", "ymap", able="cutout")
+        self.cutout = ymap.cutout(self, **options)
+        return self
+
+    def theta500(self, *, mass: u.Quantity | None = None, cosmology: "str | FLRW") -> u.Quantity:
         """Compute the angular size theta500 = R500 / D_A.
 
         Parameters
@@ -219,7 +309,7 @@ class Cluster:
                 )
         return theta500(mass, self.redshift, cosmology=cosmology)
 
-    def _facts(self):
+    def _facts(self) -> dict[str, str]:
         position = self.coord.spherical
         names = list(self.coord.frame.get_representation_component_names())[:2]
         angles = zip(names, (position.lon, position.lat), strict=True)
@@ -230,11 +320,11 @@ class Cluster:
                 facts[name] = "unknown" if value is None else f"{value:.4g}"
         return facts
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         facts = self._facts()
         return f"<Cluster {self.name!r}: {facts['coord']}, redshift {facts['redshift']}>"
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         from szmass._utils import html as _html
 
         position = self.coord.icrs.to_string("hmsdms", precision=1)
@@ -246,11 +336,11 @@ class Cluster:
         for name, check in NUMBERS.items():
             value = getattr(self, name)
             if name not in ("redshift", *_ERRORS) and value is not None:
-                errors = [getattr(self, f"{name}_{end}", None) for end in ("errn", "errp")]
-                if errors == [None, None]:
-                    errors = [getattr(self, f"{name}_err", None)]
-                numbers = [getattr(v, "value", v) for v in (value, *errors)]
-                rows[name] = _html.measured(*numbers, unit=str(check.unit or ""))
+                ends = [getattr(self, f"{name}_{end}", None) for end in ("errn", "errp")]
+                if ends == [None, None]:
+                    ends = [getattr(self, f"{name}_err", None), None]
+                number, errn, errp = (getattr(v, "value", v) for v in (value, *ends))
+                rows[name] = _html.measured(number, errn, errp, str(check.unit or ""))
         rows |= {name: _html.short(value) for name, value in self.measurements.items()}
         picture = ""
         if self.cutout is not None:
@@ -261,3 +351,23 @@ class Cluster:
 
 # The checks of one cluster serve for the columns of a sample as well.
 NUMBERS = {name: check for name, check in vars(Cluster).items() if isinstance(check, Number)}
+
+
+def as_clusters(value: Any) -> list[Cluster] | None:
+    """Give a list of clusters for one or several of them.
+
+    Parameters
+    ----------
+    value : Cluster or list of Cluster
+        What a caller passed.
+
+    Returns
+    -------
+    list of Cluster or None
+        The clusters, None for anything else.
+    """
+    if isinstance(value, Cluster):
+        return [value]
+    if isinstance(value, list | tuple) and value and all(isinstance(v, Cluster) for v in value):
+        return list(value)
+    return None

@@ -3,11 +3,13 @@
 `relative_difference_table` gives mean and scatter of the differences per redshift bin in
 the layout of the published Table 1, `efficiency_table` holds estimators against the truth of
 simulations and the information limit, `mass_bias_by_state` relaxed clusters against disturbed
-ones, `fit_mass_ratio` and `fit_relation` measure 1-b and scaling relations.
+ones, `fit_mass_ratio` and `fit_relation` measure 1-b and scaling relations, and
+`published_one_minus_b` holds those of the literature beside them.
 """
 
 from szmass._moved import moved_name
 from szmass.comparison.efficiency import efficiency_table
+from szmass.comparison.literature import published_one_minus_b
 from szmass.comparison.regression import RelationFit, fit_mass_ratio, fit_relation
 from szmass.comparison.states import mass_bias_by_state
 from szmass.comparison.statistics import (
@@ -24,6 +26,7 @@ __all__ = [
     "fit_relation",
     "format_difference_table",
     "mass_bias_by_state",
+    "published_one_minus_b",
     "relative_difference_table",
 ]
 

@@ -76,6 +76,25 @@ def efficiency_table(
         Lengths differ, edges do not increase, or an estimate is of another kind.
     InvalidUnitError
         A mass has no unit of mass.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> import numpy as np
+    >>> from szmass import LogMassPosterior
+    >>> from szmass.comparison import efficiency_table
+    >>> rng, grid = np.random.default_rng(1), np.linspace(13.5, 16, 251)
+    >>> truth = rng.uniform(14.5, 15, 200)
+    >>> seen = truth + 0.05 * rng.normal(size=200)
+    >>> log_likelihood = -0.5 * ((grid - seen[:, np.newaxis]) / 0.05) ** 2
+    >>> limit = LogMassPosterior.from_log_likelihood(grid, log_likelihood, "flat")
+    >>> worse = 10 ** (seen + 0.05 * rng.normal(size=200)) * u.solMass
+    >>> truth, redshift = 10**truth * u.solMass, np.full(200, 0.2)
+    >>> table = efficiency_table(
+    ...     truth, redshift, {"worse": worse}, limit=limit, redshift_bins=(0, 1)
+    ... )
+    >>> bool(0.6 < table["efficiency"][0] < 0.85)
+    True
     """
     truth = np.log10(as_floats(mass_true, u.solMass, "mass_true", positive=True, finite=True))
     redshift = as_floats(redshift, "", "redshift")

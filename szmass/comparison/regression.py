@@ -129,6 +129,19 @@ def fit_mass_ratio(
     Without a cut and with a given slope this is the mean of ln(M_a / M_b), weighted with the
     inverse of (errors^2 + scatter^2), the scatter being fitted; nothing is assumed about how
     the masses are distributed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> import numpy as np
+    >>> from szmass.comparison import fit_mass_ratio
+    >>> rng = np.random.default_rng(1)
+    >>> truth = 6e14 * np.exp(0.4 * rng.normal(size=65)) * u.solMass
+    >>> lensing = truth * np.exp(0.2 * rng.normal(size=65))
+    >>> msz = 0.75 * truth * np.exp(0.2 * rng.normal(size=65))
+    >>> fit = fit_mass_ratio(msz, lensing, err_b=0.2 * lensing)
+    >>> bool(abs(fit.value - 0.75) < 4 * fit.errp)
+    True
     """
     return _fit(
         _LogVariable(mass_a, err_a, min_a, u.solMass, ("mass_a", "err_a", "min_a")),
@@ -219,6 +232,19 @@ def fit_relation(
     References
     ----------
     Kelly 2007, ApJ 665, 1489, sections 4 and 5; Patterson & Thompson 1971, Biometrika 58, 545.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> import numpy as np
+    >>> from szmass.comparison import fit_relation
+    >>> rng = np.random.default_rng(1)
+    >>> truth = 6e14 * np.exp(0.4 * rng.normal(size=65)) * u.solMass
+    >>> lensing = truth * np.exp(0.2 * rng.normal(size=65))
+    >>> y = 7e-5 * (truth / (6e14 * u.solMass)) ** 1.79 * u.Mpc**2
+    >>> fit = fit_relation(y, lensing, err_x=0.2 * lensing, pivot=6e14 * u.solMass)
+    >>> bool(abs(fit.slope - 1.79) < 4 * fit.slope_errp)
+    True
     """
     return _fit(
         _LogVariable(y, err_y, min_y, None, ("y", "err_y", "min_y")),

@@ -55,6 +55,16 @@ def relative_difference_table(
     References
     ----------
     de Andres et al. 2022, Nature Astronomy 6, 1325, Table 1.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.comparison import relative_difference_table
+    >>> cnn = [2.5, 4.4, 6.0] * u.Unit("1e14 solMass")
+    >>> msz = [2.4, 3.6, 5.4] * u.Unit("1e14 solMass")
+    >>> table = relative_difference_table(cnn, msz, [0.05, 0.15, 0.18])
+    >>> print(table["n", "mean"][-1]["mean"].round(3))
+    0.107
     """
     edges = np.asarray(redshift_bins, dtype=float)
     if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
@@ -128,6 +138,21 @@ def format_difference_table(table, *, digits=3):
     ------
     InvalidInputError
         The table is another one.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.comparison import format_difference_table, relative_difference_table
+    >>> cnn = [2.5, 4.4, 6.0, 5.5, 8.0] * u.Unit("1e14 solMass")
+    >>> msz = [2.4, 3.6, 5.4, 4.8, 6.6] * u.Unit("1e14 solMass")
+    >>> table = relative_difference_table(cnn, msz, [0.05, 0.15, 0.18, 0.3, 0.5])
+    >>> print(format_difference_table(table))
+             z      N              all      N   log10 M > 14.7
+         0-0.1      1     0.040 +- nan      0       nan +- nan
+       0.1-0.2      2   0.141 +- 0.058      1     0.100 +- nan
+       0.2-0.4      1     0.127 +- nan      1     0.127 +- nan
+         0.4-1      1     0.175 +- nan      1     0.175 +- nan
+           0-1      5   0.125 +- 0.058      3   0.134 +- 0.038
     """
     if "log_mass_above" not in check_kind(table, "Table", "table").meta:
         raise InvalidInputError(

@@ -154,6 +154,17 @@ class CNNMass(NeedsDepth, NetworkMass):
     a cutout unlike those of the training, or noise or a position error beyond those of the
     training; ``IMPLAUSIBLE`` for a signal that no cluster has, which gives no mass;
     ``REDSHIFT_OUT_OF_RANGE``.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.estimators import CNNMass
+    >>> from szmass.simulations import from_masses, simulate
+    >>> clusters = from_masses([8e14] * u.solMass, 0.12, names=["Mock"])
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=5)
+    >>> table = CNNMass().predict(sample)
+    >>> print(f"{table['mass'][0]:.2g}, on the scale {table.meta['mass_scale']}")
+    9e+14 solMass, on the scale 0.8
     """
 
     tag = "cnn"

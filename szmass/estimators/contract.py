@@ -10,20 +10,27 @@ family is made of
    the answers for the clusters without one, and ``self._meta(sample)`` what they were made with;
 2. a register, ``Registry("... estimator", entry_point_group="szmass...")``, in which
    `find_estimator` looks tags up;
-3. checks: a `~szmass.estimators.contract_checks.Family` has those that all families share.
+3. checks: a sub-class of `~szmass.estimators.contract_checks.ContractChecks`, which has those
+   that all families share, with its own; ``functions()`` gives them to pytest.
 """
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
 from szmass.version import __version__
 
 __all__ = ["Estimator", "find_estimator"]
+
+Kind = TypeVar("Kind", bound="Estimator")
 
 
 class Estimator(ABC):
@@ -39,54 +46,54 @@ class Estimator(ABC):
     """
 
     #: Unique name, as on the command line.
-    tag = None
+    tag: Any = None
     #: One line for lists.
     description = ""
     #: What a cluster must have: ``"redshift"``, ``"cutout"``, ``"complete_cutout"`` (wholly
     #: inside the map), or the name of a column such as ``"y5r500"``.
-    requires = frozenset()
+    requires: frozenset[str] = frozenset()
     #: Lowest and highest redshift that it takes, where it needs one: nearer, velocities hide
     #: the distance; beyond, a number stands for "not known".
-    redshift_range = (0.001, 5.0)
+    redshift_range: tuple[float, float] = (0.001, 5.0)
     #: How many clusters it is given at a time, None for all; it bounds the memory that is taken
     #: and changes no number.
-    at_a_time = None
+    at_a_time: int | None = None
     #: ADS bibcodes of the papers to cite.
-    references = ()
+    references: tuple[str, ...] = ()
     #: Packages to cite, beside szmass and astropy.
-    software = ("numpy", "scipy")
+    software: tuple[str, ...] = ("numpy", "scipy")
 
     @abstractmethod
-    def _lacking(self, sample, need):
+    def _lacking(self, sample: ClusterSample, need: str) -> NDArray[np.int_]:
         """Flags (N,) of the clusters that lack one of `needs`, which the sample has as a whole."""
 
     @property
-    def needs(self):
+    def needs(self) -> frozenset[str]:
         """What a cluster must have under the present options, in words of `requires`."""
         return frozenset(self.requires)
 
-    def _family_meta(self, sample):
+    def _family_meta(self, sample: ClusterSample) -> dict[str, Any]:
         """Give what all estimators of a family add to ``meta``."""
         return {}
 
-    def _extra_meta(self, sample):
+    def _extra_meta(self, sample: ClusterSample) -> dict[str, Any]:
         """Give what one estimator adds to ``meta``: cosmology, digest of a model card, ..."""
         return {}
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """Options of this estimator by name."""
         names = inspect.signature(type(self)).parameters
         return {name: getattr(self, name) for name in names}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return self._described(repr)
 
-    def _described(self, show):
+    def _described(self, show: Callable[[Any], str]) -> str:
         options = ", ".join(f"{name}={show(value)}" for name, value in self.options.items())
         return f"{type(self).__name__}({options})"
 
-    def _missing(self, sample):
+    def _missing(self, sample: ClusterSample) -> NDArray[np.int_]:
         """Flags (N,) of what clusters lack; an error where the sample lacks it as a whole."""
         flag = np.zeros(len(sample), int)
         for need in sorted(self.needs, key=str):
@@ -94,7 +101,7 @@ class Estimator(ABC):
             flag |= self._lacking(sample, need)
         return flag
 
-    def _require_whole(self, sample, need):
+    def _require_whole(self, sample: ClusterSample, need: str) -> None:
         if need in ("cutout", "complete_cutout") and sample.cutouts is None:
             raise InvalidInputError(
                 f"The estimator {self.tag!r} needs cutouts and the sample has none: call "
@@ -110,7 +117,9 @@ class Estimator(ABC):
                 f"{', '.join(sample.table.colnames)}."
             )
 
-    def _answers(self, sample, estimates, tell):
+    def _answers(
+        self, sample: ClusterSample, estimates: Any, tell: Callable[[ClusterSample], Any]
+    ) -> Iterator[tuple[Any, Any]]:
         """Yield which clusters and what ``tell`` gives for them, of all that have no flag yet.
 
         ``estimates`` are of all clusters, and ``tell(part)`` must give the same kind of object.
@@ -128,12 +137,12 @@ class Estimator(ABC):
                 )
             yield place, found
 
-    def _pieces(self, rows):
+    def _pieces(self, rows: NDArray[np.int_]) -> list[slice]:
         """Slices of so many rows as are dealt with at a time."""
         step = self.at_a_time or max(len(rows), 1)
         return [slice(start, start + step) for start in range(0, len(rows), step)]
 
-    def _meta(self, sample):
+    def _meta(self, sample: ClusterSample) -> dict[str, Any]:
         """What results are made with: everything that this class and its families know of it."""
         return {
             "method": self.tag,
@@ -147,7 +156,7 @@ class Estimator(ABC):
         }
 
 
-def _shown(value):
+def _shown(value: Any) -> str:
     """Show an option in tables that people publish: of a file its name, not where it lies."""
     is_path = isinstance(value, PurePath)
     if isinstance(value, str) and len(value) < 1000:
@@ -155,7 +164,9 @@ def _shown(value):
     return repr(PurePath(value).name) if is_path else repr(value)
 
 
-def find_estimator(registry, base, estimator, /, **options):
+def find_estimator(
+    registry: Mapping[str, type[Kind]], base: type[Kind], estimator: str | Kind, /, **options: Any
+) -> Kind:
     """Make an estimator from its tag and options, or pass one through.
 
     Parameters

@@ -4,15 +4,17 @@ import warnings
 import zlib
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
+from typing import Any, TypeAlias, TypeVar
 
 import astropy.units as u
 import numpy as np
+from numpy.typing import NDArray
 
-from szmass._utils.kinds import check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.registry import Registry
+from szmass.clusters import Cluster, ClusterSample, as_sample
 from szmass.estimators._conditions import (
     flag_beyond_bounds,
     lacking,
@@ -27,7 +29,9 @@ from szmass.results import (
     MassEstimates,
     MassFlag,
     MassScale,
+    MassTable,
     add_method,
+    format_masses,
     masses_of,
     rescale_masses,
     side_by_side,
@@ -46,6 +50,9 @@ __all__ = [
 #: entry-point group ``szmass.estimators``.
 ESTIMATORS = Registry("estimator", entry_point_group="szmass.estimators")
 
+# What is weighed.
+Clusters: TypeAlias = ClusterSample | Cluster | Sequence[Cluster]
+
 #: Kinds of methods, see `MassEstimator.kind`.
 KINDS = ("network", "relation", "filter", "likelihood", "lensing", "other")
 
@@ -60,6 +67,24 @@ class MassEstimator(Estimator):
     What the class attributes say goes into the ``meta`` of the masses, where plots, reports and
     `~szmass.citations.cite` read it; where it depends on options, `needs` and `_extra_meta`
     say it instead.
+
+    Examples
+    --------
+    >>> from szmass.estimators import MassEstimator
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> from szmass.results import MassEstimates
+    >>> class PeakMass(MassEstimator):
+    ...     tag = "peak"
+    ...     requires = frozenset({"complete_cutout"})
+    ...
+    ...     def __init__(self, *, mass_per_y=3e19):
+    ...         self.mass_per_y = mass_per_y
+    ...
+    ...     def _weigh(self, sample):
+    ...         mass = self.mass_per_y * sample.cutouts.data.max(axis=(1, 2))
+    ...         return MassEstimates(mass, 0.3 * mass, 0.4 * mass)
+    >>> len(PeakMass().predict(make_check_sample(3)))
+    3
     """
 
     #: Definition of the masses that come out.
@@ -67,9 +92,9 @@ class MassEstimator(Estimator):
     #: What it is, one of `KINDS`.
     kind = "other"
     #: Scale of the masses: a number is a 1-b, else text as in `~szmass.results.MassScale`.
-    mass_scale = "unknown"
+    mass_scale: float | str = "unknown"
     #: What the errors hold: ``"noise"``, ``"scatter"``, ``"centring"``, ``"redshift"``, ...
-    errors_hold = ()
+    errors_hold: tuple[str, ...] = ()
     #: How the mass is taken from what is known of it.
     point_estimate = ""
     #: Whether `_weigh` gives a posterior with its masses, so that `predict_posterior` can.
@@ -78,7 +103,7 @@ class MassEstimator(Estimator):
     downloads = False
 
     @abstractmethod
-    def _weigh(self, sample):
+    def _weigh(self, sample: ClusterSample) -> MassEstimates:
         """Weigh clusters that have all that is required.
 
         Parameters
@@ -93,19 +118,19 @@ class MassEstimator(Estimator):
             `MassEstimates.of_posterior <szmass.results.MassEstimates.of_posterior>`.
         """
 
-    def _lacking(self, sample, need):
+    def _lacking(self, sample: ClusterSample, need: str) -> NDArray[np.int_]:
         return lacking(sample, need, self.redshift_range)
 
-    def _grid(self):
+    def _grid(self) -> NDArray[np.float64]:
         """Grid of log10 M of a posterior in which no cluster could be weighed."""
         return np.linspace(13.0, 16.0, 301)
 
-    def predict(self, sample):
+    def predict(self, sample: Clusters) -> MassTable:
         """Weigh the clusters of a sample.
 
         Parameters
         ----------
-        sample : `~szmass.clusters.ClusterSample`
+        sample : `~szmass.clusters.ClusterSample` or `~szmass.clusters.Cluster` or list of them
             The clusters; it is not changed.
 
         Returns
@@ -124,16 +149,17 @@ class MassEstimator(Estimator):
         UnweighedClustersWarning
             Once, if clusters could not be weighed: with how many, and why.
         """
-        estimates = self._estimate(check_kind(sample, "ClusterSample", "sample"))
+        sample = as_sample(sample)
+        estimates = self._estimate(sample)
         warn_of_unweighed(self.tag, estimates)
         return self._to_table(sample, estimates)
 
-    def predict_posterior(self, sample):
+    def predict_posterior(self, sample: Clusters) -> LogMassPosterior:
         """Give the posteriors of the masses of a sample.
 
         Parameters
         ----------
-        sample : `~szmass.clusters.ClusterSample`
+        sample : `~szmass.clusters.ClusterSample` or `~szmass.clusters.Cluster` or list of them
             The clusters; it is not changed.
 
         Returns
@@ -148,14 +174,14 @@ class MassEstimator(Estimator):
             The sample lacks a whole input, an option has no such value, the prior leaves no mass,
             or the estimator has no posteriors (see ``gives_posterior``).
         """
-        check_kind(sample, "ClusterSample", "sample")
+        sample = as_sample(sample)
         if not self.gives_posterior:
             raise InvalidInputError(
                 f"The estimator {self.tag!r} has no posteriors: use its masses and errors (predict)"
             )
         return self._estimate(sample, keep=True).posterior
 
-    def _estimate(self, sample, keep=False):
+    def _estimate(self, sample: ClusterSample, keep: bool = False) -> MassEstimates:
         """Estimates of all clusters; with the posterior only if it is to be kept."""
         estimates = MassEstimates.unknown(self._missing(sample))
         parts, places = [], []
@@ -167,7 +193,13 @@ class MassEstimator(Estimator):
                 places.append(place)
         return self._joined(sample, estimates, parts, places) if keep else estimates
 
-    def _joined(self, sample, estimates, parts=(), places=()):
+    def _joined(
+        self,
+        sample: ClusterSample,
+        estimates: MassEstimates,
+        parts: Sequence[LogMassPosterior] = (),
+        places: Sequence[Any] = (),
+    ) -> MassEstimates:
         """Estimates of all clusters with the posteriors of some."""
         estimates.posterior = LogMassPosterior.joined(
             parts,
@@ -180,12 +212,12 @@ class MassEstimator(Estimator):
         )
         return estimates
 
-    def _to_table(self, sample, estimates):
+    def _to_table(self, sample: ClusterSample, estimates: MassEstimates) -> MassTable:
         known = estimates.posterior
         meta = self._meta(sample) if known is None else known.meta
         return estimates.to_table(sample.names, sample.redshift, self.tag, meta)
 
-    def _check(self, sample):
+    def _check(self, sample: ClusterSample) -> None:
         """Raise what is wrong with options or a whole input, before any cluster is weighed."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SzmassWarning)  # comes when it is weighed
@@ -194,7 +226,7 @@ class MassEstimator(Estimator):
             if self.gives_posterior:
                 self._grid()
 
-    def _family_meta(self, sample):
+    def _family_meta(self, sample: ClusterSample) -> dict[str, Any]:
         looks_at_map = sample.cutouts is not None and any("cutout" in n for n in self.needs)
         return {
             "kind": self.kind,
@@ -206,7 +238,11 @@ class MassEstimator(Estimator):
         }
 
 
-def _describe_map(cutouts):
+Weigher = TypeVar("Weigher", bound=MassEstimator)
+Estimators: TypeAlias = str | MassEstimator | Iterable[str | MassEstimator] | Mapping[str, Any]
+
+
+def _describe_map(cutouts: Any) -> dict[str, Any]:
     """What is known of the map that cutouts are of, as plain values."""
     values = {
         str(key).lower(): value.item() if isinstance(value, np.generic) else value
@@ -219,7 +255,7 @@ def _describe_map(cutouts):
     return values
 
 
-def register_estimator(estimator):
+def register_estimator(estimator: type[Weigher]) -> type[Weigher]:
     """Add an estimator class to `ESTIMATORS` under its tag; a class decorator.
 
     Parameters
@@ -247,21 +283,21 @@ def register_estimator(estimator):
 
 
 def estimate_masses(
-    sample,
-    estimators,
+    sample: Clusters,
+    estimators: Estimators,
     *,
-    columns=("msz", "msz_errn", "msz_errp"),
-    posteriors=None,
-    posterior_samples=0,
-    seed=0,
-    mean=False,
-    one_minus_b=None,
-):
+    columns: Sequence[str] = ("msz", "msz_errn", "msz_errp"),
+    posteriors: dict[str, LogMassPosterior] | None = None,
+    posterior_samples: int = 0,
+    seed: int = 0,
+    mean: bool = False,
+    one_minus_b: float | None = None,
+) -> MassTable:
     """Weigh a sample with several estimators and put the masses side by side.
 
     Parameters
     ----------
-    sample : `~szmass.clusters.ClusterSample`
+    sample : `~szmass.clusters.ClusterSample` or `~szmass.clusters.Cluster` or list of them
         The clusters; for estimators that look at the map, with cutouts attached.
     estimators : str, `MassEstimator`, list of these, or dict
         Tags or instances. A dict gives each its name in the table, so that one
@@ -315,7 +351,7 @@ def estimate_masses(
     >>> table.meta["methods"]["scaling"]["mass_scale"]
     0.8
     """
-    check_kind(sample, "ClusterSample", "sample")
+    sample = as_sample(sample)
     named = named_estimators(estimators)
     with_posterior = [m for m, e in named.items() if e.gives_posterior]
     if posterior_samples < 0 or ((posterior_samples or mean) and not with_posterior):
@@ -360,6 +396,7 @@ def estimate_masses(
         if name in sample.table.colnames:
             index += 1
             table.add_column(sample.table[name], name=name, index=index)
+    format_masses(table)
     table.meta["sample"] = dict(sample.meta)
     for method, estimates in found.items():
         more = {"mean": estimates.mean} if mean else {}
@@ -387,7 +424,7 @@ def estimate_masses(
     return table
 
 
-def named_estimators(estimators):
+def named_estimators(estimators: Estimators) -> dict[str, MassEstimator]:
     """Give instances by the names that their methods have in a table.
 
     Parameters
@@ -428,7 +465,7 @@ def named_estimators(estimators):
     return {estimator.tag: estimator for estimator in instances}
 
 
-def _instance(estimator):
+def _instance(estimator: Any) -> MassEstimator:
     if isinstance(estimator, str | MassEstimator):
         return find_estimator(ESTIMATORS, MassEstimator, estimator)
     raise InvalidInputError(

@@ -44,6 +44,14 @@ class DeAndres2022(NetworkMass):
     References
     ----------
     de Andres et al. 2022, Nature Astronomy 6, 1325 (2022NatAs...6.1325D).
+
+    Examples
+    --------
+    >>> from szmass.estimators import DeAndres2022
+    >>> estimator = DeAndres2022()
+    >>> table = estimator.predict(sample)  # doctest: +SKIP
+    >>> sorted(estimator.needs)
+    ['complete_cutout', 'redshift']
     """
 
     tag = "cnn-deandres2022"

@@ -46,6 +46,23 @@ class LensingMass(MassEstimator):
 
     Errors are those of the table, without the scatter of 10 to 20 % that the lensing mass of a
     single cluster has because clusters are not spherical.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astropy.table import QTable
+    >>> from szmass import ClusterSample
+    >>> from szmass.catalogs import LensingTable
+    >>> from szmass.estimators import LensingMass
+    >>> rows = QTable({"name": ["A85", "A2142"], "redshift": [0.0555, 0.0894]})
+    >>> rows["ra"], rows["dec"] = [10.460, 239.583] * u.deg, [-9.303, 27.233] * u.deg
+    >>> sample = ClusterSample.from_table(rows)
+    >>> rows["mass"] = [5.9, 9.4] * u.Unit("1e14 solMass")
+    >>> rows["mass_err"] = [2.0, 2.0] * u.Unit("1e14 solMass")
+    >>> lensing = LensingTable(rows, mass_definition="500c", cosmology="PSZ2")
+    >>> table = LensingMass(table=lensing).predict(sample)
+    >>> print(table["mass"].to("1e14 solMass").round(1))
+    [5.9 9.4] 1e+14 solMass
     """
 
     tag = "lensing"

@@ -16,7 +16,6 @@ from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelih
 from szmass.estimators.filters._setup import (
     MatchedFilters,
     NeedsDepth,
-    cutouts_of,
     depth_factors,
     field_flags,
 )
@@ -27,6 +26,7 @@ from szmass.estimators.priors import (
     redshifts_under,
 )
 from szmass.exceptions import InvalidInputError
+from szmass.maps.cutouts import as_stack
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.curves import mass_curve
@@ -102,6 +102,18 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
     References
     ----------
     Melin, Bartlett & Delabrouille 2006, A&A 459, 341; Tinker et al. 2008, ApJ 688, 709.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.estimators import LikelihoodMass
+    >>> from szmass.simulations import from_masses, simulate
+    >>> clusters = from_masses([8e14] * u.solMass, 0.12, names=["Mock"])
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=5)
+    >>> posterior = LikelihoodMass(one_minus_b=0.8, sigma_lny=0.1).predict_posterior(sample)
+    >>> low, high = posterior.interval()
+    >>> print(f"{low[0]:.2g} to {high[0]:.2g}")
+    8e+14 solMass to 9.4e+14 solMass
     """
 
     tag = "likelihood"
@@ -201,7 +213,7 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
         InvalidInputError
             An option makes no sense, or beam, geometry and noise do not go together.
         """
-        cutouts_of(sample)
+        as_stack(sample)
         parts = [
             self._log_likelihood(sample[piece]) for piece in self._pieces(sample) or [slice(None)]
         ]

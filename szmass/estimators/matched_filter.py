@@ -23,7 +23,6 @@ from szmass.estimators.filters._likelihoods import (
 from szmass.estimators.filters._setup import (
     MatchedFilters,
     NeedsDepth,
-    cutouts_of,
     depth_factors,
     field_flags,
 )
@@ -31,6 +30,7 @@ from szmass.estimators.filters._templates import SIZES, at_sizes, radial_templat
 from szmass.estimators.filters.scan import FilterScan
 from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry, CutoutStack
+from szmass.maps.cutouts import as_stack
 from szmass.physics.checks import check_one_minus_b
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.curves import mass_curve
@@ -109,6 +109,17 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
     ----------
     Melin, Bartlett & Delabrouille 2006, A&A 459, 341; Planck Collaboration 2014, A&A 571, A29,
     section 7.2.2; 2016, A&A 594, A27, section 5.4.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.estimators import MatchedFilterMass
+    >>> from szmass.simulations import from_masses, simulate
+    >>> clusters = from_masses([8e14] * u.solMass, 0.12, names=["Mock"])
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=5)
+    >>> table = MatchedFilterMass(one_minus_b=0.8).predict(sample)
+    >>> print(f"{table['mass'][0]:.2g}, {table['mass_errp'][0]:.1g}")
+    8.6e+14 solMass, 3e+13 solMass
     """
 
     tag = "matched_filter"
@@ -209,7 +220,7 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
         InvalidInputError
             There are no cutouts, or beam, geometry and noise do not go together.
         """
-        parts, setup = [], self._setup(cutouts_of(sample))
+        parts, setup = [], self._setup(as_stack(sample))
         for piece in self._pieces(sample) or [slice(None)]:
             part = sample[piece]
             snr, root, depth, offset, _ = self._measured(setup, part)
@@ -330,7 +341,7 @@ class MatchedFilterMass(NeedsDepth, MassEstimator):
         InvalidInputError
             The size is not one, or see `scan`.
         """
-        stack = cutouts_of(sample)
+        stack = as_stack(sample)
         theta = as_floats(theta500, u.arcmin, "theta500", positive=True, finite=True)
         if theta.ndim:
             raise InvalidInputError(f"'theta500' must be one size. Received: {theta500!r}")

@@ -20,6 +20,7 @@ from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.progress import progress_bar
 from szmass._utils.seeds import check_count
 from szmass._utils.workers import check_workers, run_tasks
+from szmass.clusters import as_sample
 from szmass.estimators._conditions import warn_of_mixed_scales, warn_of_unweighed
 from szmass.estimators.core import estimate_masses, named_estimators
 from szmass.exceptions import (
@@ -31,6 +32,7 @@ from szmass.exceptions import (
 from szmass.results import (
     LogMassPosterior,
     MassTable,
+    format_masses,
     masses_of,
     methods_of,
     read_masses,
@@ -122,7 +124,7 @@ def estimate_in_pieces(
     at_a_time = check_count(at_a_time, "at_a_time")
     fresh = workers is not None
     workers = check_workers(workers if fresh else 1, scheduler)
-    check_kind(sample, "ClusterSample", "sample")
+    sample = as_sample(sample)
     if ymap is not None:
         check_kind(ymap, "ComptonMap", "ymap", able="cutouts")
     cutouts = dict(cutouts or {})
@@ -279,7 +281,7 @@ def _posterior(folder, start, method):
 
 def _joined(tables):
     """Put tables of pieces below one another; ``meta`` says what holds for any of them."""
-    table = MassTable(vstack(tables, metadata_conflicts="silent"), copy=False)
+    table = format_masses(MassTable(vstack(tables, metadata_conflicts="silent"), copy=False))
     table.meta = tables[0].meta
     for method in methods_of(table):
         held = (part.meta["methods"][method]["errors_hold"] for part in tables)

@@ -51,6 +51,18 @@ class MassFunctionPrior:
     References
     ----------
     Tinker et al. 2008, ApJ 688, 709, in the definition 500c.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from szmass import LogMassPosterior
+    >>> from szmass.estimators import MassFunctionPrior
+    >>> grid = np.linspace(14, 15.5, 151)
+    >>> log_likelihood = -0.5 * ((grid[np.newaxis] - 14.7) / 0.1) ** 2
+    >>> flat = LogMassPosterior.from_log_likelihood(grid, log_likelihood, "flat", redshift=[0.3])
+    >>> steep = flat.reweight(MassFunctionPrior("Planck18"))
+    >>> print((steep.median() / flat.median()).round(2))
+    [0.87]
     """
 
     def __init__(

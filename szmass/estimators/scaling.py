@@ -50,6 +50,15 @@ class ScalingRelationMass(MassEstimator):
     References
     ----------
     Planck Collaboration 2014, A&A 571, A20, eq. 7; Planck Collaboration 2016, A&A 594, A24.
+
+    Examples
+    --------
+    >>> from szmass.estimators import ScalingRelationMass
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> estimator = ScalingRelationMass(relation="arnaud2010", sigma_lny=0.1, one_minus_b=0.8)
+    >>> table = estimator.predict(make_check_sample(3))
+    >>> table["flag"].tolist(), table.meta["mass_scale"]
+    ([0, 0, 0], 0.8)
     """
 
     tag = "scaling"

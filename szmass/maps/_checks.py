@@ -7,6 +7,7 @@ from astropy.wcs import WCS
 
 from szmass._utils.kinds import hint_for
 from szmass._utils.quantities import as_floats
+from szmass.clusters import ClusterSample, as_clusters
 from szmass.exceptions import InvalidInputError, InvalidUnitError
 from szmass.maps._marks import bool_array, without_mask
 from szmass.maps.geometry import CutoutGeometry
@@ -51,6 +52,22 @@ def check_geometry(geometry):
     if not isinstance(geometry, CutoutGeometry):
         raise InvalidInputError(f"'geometry' must be a CutoutGeometry. Received: {geometry!r}")
     return geometry
+
+
+def positions_and_names(coord, names=None):
+    """Positions as `check_positions` gives them, also of clusters, and their names.
+
+    Names that are given win over those of the clusters; without any they are empty.
+    """
+    known = None
+    if isinstance(coord, ClusterSample):
+        coord, known = coord.coord, coord.names
+    elif (clusters := as_clusters(coord)) is not None:
+        frame = clusters[0].coord.frame.replicate_without_data()
+        coord = SkyCoord([cluster.coord.transform_to(frame) for cluster in clusters])
+        known = [cluster.name for cluster in clusters]
+    coord = check_positions(coord)
+    return coord, check_names(known if names is None else names, len(coord))
 
 
 def check_positions(coord):

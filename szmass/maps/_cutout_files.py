@@ -14,7 +14,7 @@ from szmass._tables.packing import from_ascii, to_ascii
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps._headers import fits_of, image_values
 from szmass.maps.frames import lonlat
-from szmass.maps.geometry import CutoutGeometry
+from szmass.maps.geometry import CutoutGeometry, geometry_cards, geometry_of_cards
 from szmass.maps.noise.core import NoiseModel
 from szmass.maps.sampling import Sampling, healpix_pixel
 
@@ -91,11 +91,7 @@ def write_stack(stack, path, overwrite):
     header = fits.Header()
     geometry = stack.geometry
     header["NCUTOUTS"] = (len(stack), "number of cutouts")
-    header["SHAPE1"], header["SHAPE2"] = geometry.shape
-    # As text, which keeps all digits.
-    header["PIXSCALE"] = (str(geometry.pixel_scale), "side of a pixel, or part of scale")
-    header["GEOFRAME"] = (geometry.frame, "frame of the tangent planes")
-    header["ROTATION"] = (str(geometry.rotation), "position angle of increasing rows")
+    header.extend(geometry_cards(geometry))
     _describe(header, stack)
     lon, lat = np.degrees(lonlat(stack.coord, geometry.frame))
     names, header["ESCAPED"] = to_ascii(stack.names)
@@ -126,12 +122,7 @@ def read_stack(path):
                 f"{', '.join(lost) or 'GEOFRAME'}."
             )
         with understood(path, "header"):
-            geometry = CutoutGeometry(
-                shape=(header.whole("SHAPE1"), header.whole("SHAPE2")),
-                pixel_scale=header.get("PIXSCALE"),
-                frame=header.text("GEOFRAME"),
-                rotation=header.get("ROTATION"),
-            )
+            geometry = geometry_of_cards(header)
             described = _described(hdus, path)
         with understood(path, "table of positions"):
             table = hdus["POSITIONS"].data

@@ -15,14 +15,13 @@ from szmass.exceptions import InvalidInputError, SzmassWarning
 from szmass.maps._checks import (
     check_geometry,
     check_mask,
-    check_names,
     check_nside,
     check_ordering,
-    check_positions,
     check_scale,
     check_values,
     check_whole_sky,
     is_celestial,
+    positions_and_names,
 )
 from szmass.maps._described import DescribedMap
 from szmass.maps._healpix import HealpixPixels
@@ -58,6 +57,19 @@ class ComptonMap(DescribedMap):
     sampling : Sampling or {"point", "window", "unknown"}, optional
         Whether pixels hold the value at their middle or the mean over them. Unknown ones are
         taken as means where it matters, and results say so.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass import ComptonMap
+    >>> y = np.zeros(12 * 64**2)
+    >>> ymap = ComptonMap.from_healpix(y, ordering="ring", frame="galactic", beam="10 arcmin")
+    >>> ymap
+    ComptonMap(nside=64, ordering='ring', frame='galactic', beam='10.0 arcmin')
+    >>> coma = SkyCoord(57.8, 88.0, unit="deg", frame="galactic")
+    >>> ymap.cutout(coma).data.shape
+    (96, 96)
     """
 
     def __init__(self, pixels, beam, meta, noise=None, sampling=None):
@@ -309,11 +321,12 @@ class ComptonMap(DescribedMap):
 
         Parameters
         ----------
-        coord : `~astropy.coordinates.SkyCoord`
-            N positions in any frame, or one. A position that is masked or NaN gives a cutout
-            without valid pixels.
+        coord : `~astropy.coordinates.SkyCoord` or `~szmass.clusters.ClusterSample`
+            N positions in any frame, or one, or the clusters there: a sample, a
+            `~szmass.clusters.Cluster`, or a list of these. A position that is masked or NaN gives a
+            cutout without valid pixels.
         names : sequence of str, optional
-            Their names.
+            Their names; by default those of the clusters.
         geometry : CutoutGeometry, optional
             The grid: shape, pixel scale, frame and rotation. By default `CutoutGeometry.for_beam`
             of the map's beam.
@@ -336,7 +349,7 @@ class ComptonMap(DescribedMap):
         InvalidInputError
             An argument has the wrong type, length or value.
         """
-        coord = check_positions(coord)
+        coord, names = positions_and_names(coord, names)
         geometry = self._grid(geometry)
         if interpolation not in _INTERPOLATIONS:
             raise InvalidInputError(
@@ -344,7 +357,6 @@ class ComptonMap(DescribedMap):
                 f"Received: {interpolation!r}"
             )
         n = len(coord)
-        names = check_names(names, n)
         scale = check_scale(angular_scale, n, geometry)
         size = 5.0 * n * geometry.shape[0] * geometry.shape[1] + 200.0 * np.prod(geometry.shape)
         check_memory(
@@ -383,16 +395,16 @@ class ComptonMap(DescribedMap):
         )
 
     def cutout(
-        self, coord, *, name="", geometry=None, interpolation="bilinear", angular_scale=None
+        self, coord, *, name=None, geometry=None, interpolation="bilinear", angular_scale=None
     ):
         """Cut out the surroundings of one position.
 
         Parameters
         ----------
-        coord : `~astropy.coordinates.SkyCoord`
-            The position.
+        coord : `~astropy.coordinates.SkyCoord` or `~szmass.clusters.Cluster`
+            The position, or the cluster there.
         name : str, optional
-            Its name.
+            Its name; by default that of the cluster.
         geometry : CutoutGeometry, optional
             The grid.
         interpolation : {"nearest", "bilinear"}, optional
@@ -410,14 +422,14 @@ class ComptonMap(DescribedMap):
         InvalidInputError
             An argument has the wrong type or value.
         """
-        coord = check_positions(coord)
+        coord, names = positions_and_names(coord, None if name is None else [name])
         if len(coord) != 1:
             raise InvalidInputError(
                 f"'coord' must be one position. Received: {len(coord)}; use 'cutouts' for many."
             )
         return self.cutouts(
             coord,
-            names=[name],
+            names=names,
             geometry=geometry,
             interpolation=interpolation,
             angular_scale=angular_scale,
@@ -437,8 +449,8 @@ class ComptonMap(DescribedMap):
 
         Parameters
         ----------
-        coord : `~astropy.coordinates.SkyCoord`
-            N positions.
+        coord : `~astropy.coordinates.SkyCoord` or `~szmass.clusters.ClusterSample`
+            N positions, or the clusters there.
         chunk_size : int, optional
             Number of cutouts at a time.
         names : sequence of str, optional
@@ -466,10 +478,9 @@ class ComptonMap(DescribedMap):
         WorkerError
             The cluster lost its workers.
         """
-        coord = check_positions(coord)
+        coord, names = positions_and_names(coord, names)
         if not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
             raise InvalidInputError(f"'chunk_size' must be 1 or more. Received: {chunk_size!r}")
-        names = check_names(names, len(coord))
         scale = check_scale(angular_scale, len(coord), self._grid(options.get("geometry")))
         parts = (slice(i, i + chunk_size) for i in range(0, len(coord), chunk_size))
         chunks = (

@@ -7,6 +7,7 @@ from astropy.nddata import NDData
 
 from szmass._utils.kinds import rows_of
 from szmass._utils.names import NameIndex
+from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
 from szmass.maps import _cutout_files as files
 from szmass.maps._checks import check_names, check_scale, check_unit
@@ -16,7 +17,7 @@ from szmass.maps.frames import lonlat
 from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.sampling import check_beam
 
-__all__ = ["Cutout", "CutoutGeometry", "CutoutStack", "check_beam"]
+__all__ = ["Cutout", "CutoutGeometry", "CutoutStack", "as_stack", "check_beam"]
 
 
 class Cutout(DescribedPixels, NDData):
@@ -54,6 +55,16 @@ class Cutout(DescribedPixels, NDData):
     ------
     InvalidInputError
         Shapes do not match, or an argument is not of its kind or out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import Cutout
+    >>> coord = SkyCoord(10, 30, unit="deg", frame="galactic")
+    >>> cutout = Cutout(np.zeros((96, 96)), coord, beam="10 arcmin", name="A")
+    >>> print(cutout.wcs.pixel_to_world(47.5, 47.5).to_string(precision=2))
+    10.00 30.00
     """
 
     def __init__(
@@ -159,6 +170,26 @@ class Cutout(DescribedPixels, NDData):
         """
         return cls(**files.read_cutout(path, coord))
 
+    def to_stack(self, *others):
+        """Join this cutout with others.
+
+        Parameters
+        ----------
+        *others : Cutout
+            Cutouts of the same geometry, beam, noise and sampling.
+
+        Returns
+        -------
+        CutoutStack
+            The stack, see `CutoutStack.from_cutouts`.
+
+        Raises
+        ------
+        InvalidInputError
+            They differ; the message says in what.
+        """
+        return CutoutStack.from_cutouts([self, *others])
+
     def write(self, path, *, overwrite=False):
         """Write the cutout as FITS: the image with its WCS, and the footprint.
 
@@ -218,6 +249,18 @@ class CutoutStack(DescribedPixels):
     ``stack[3]`` and ``stack["A2142"]`` are each a `Cutout`; slices, masks, and lists of numbers or
     names give a `CutoutStack`. A position
     that is masked or NaN has a cutout without any valid pixel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import CutoutStack
+    >>> coord = SkyCoord([10, 20], [30, 40], unit="deg", frame="galactic")
+    >>> stack = CutoutStack(np.zeros((2, 96, 96)), None, coord, names=["A", "B"], beam="10 arcmin")
+    >>> stack["B"].data.shape
+    (96, 96)
+    >>> stack.complete
+    array([ True,  True])
     """
 
     def __init__(
@@ -451,6 +494,33 @@ class CutoutStack(DescribedPixels):
             The target exists, or its folder does not.
         """
         files.write_stack(self, path, overwrite)
+
+
+def as_stack(cutouts):
+    """Give the cutouts of a sample, or a single one, as a stack; anything else as it is.
+
+    Parameters
+    ----------
+    cutouts : `~szmass.clusters.ClusterSample`, Cutout, or object
+        What a caller passed.
+
+    Returns
+    -------
+    CutoutStack or object
+        The stack.
+
+    Raises
+    ------
+    InvalidInputError
+        It is a sample that has none.
+    """
+    if isinstance(cutouts, ClusterSample):
+        if cutouts.cutouts is None:
+            raise InvalidInputError(
+                "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
+            )
+        return cutouts.cutouts
+    return CutoutStack.from_cutouts([cutouts]) if isinstance(cutouts, Cutout) else cutouts
 
 
 def _check_shapes(data, footprint, expected):

@@ -12,7 +12,7 @@ from szmass._utils.quantities import as_floats, as_quantity
 from szmass.exceptions import InvalidInputError
 from szmass.maps.frames import frame_of_image, lonlat
 
-__all__ = ["CutoutGeometry"]
+__all__ = ["CutoutGeometry", "geometry_cards", "geometry_of_cards"]
 
 _CTYPES = {"galactic": ("GLON", "GLAT"), "icrs": ("RA--", "DEC-"), "fk5": ("RA--", "DEC-")}
 
@@ -45,6 +45,16 @@ class CutoutGeometry:
         is not known, or the corners are 90 deg or more from the centre.
     InvalidUnitError
         The scale or the rotation is not an angle.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import CutoutGeometry
+    >>> geometry = CutoutGeometry(shape=(64, 64), pixel_scale=1 * u.arcmin, frame="icrs")
+    >>> wcs = geometry.wcs(SkyCoord(194.95, 27.98, unit="deg"))
+    >>> print(wcs.pixel_to_world(31.5, 31.5).to_string(precision=2))
+    194.95 27.98
     """
 
     shape: tuple = (96, 96)
@@ -314,6 +324,57 @@ class CutoutGeometry:
             rotation=float(f"{np.degrees(angle):.9f}") % 360 * u.deg,
         )
         return geometry, SkyCoord(*(wcs.wcs.crval * u.deg), frame=frame)
+
+
+def geometry_cards(geometry):
+    """Give the cards of a FITS header that hold a grid, for `geometry_of_cards`.
+
+    Parameters
+    ----------
+    geometry : CutoutGeometry
+        The grid.
+
+    Returns
+    -------
+    list of (str, object, str)
+        Keyword, value and comment of each.
+    """
+    return [
+        ("SHAPE1", geometry.shape[0], "rows"),
+        ("SHAPE2", geometry.shape[1], "columns"),
+        # As text, which keeps all digits.
+        ("PIXSCALE", str(geometry.pixel_scale), "side of a pixel, or part of scale"),
+        ("GEOFRAME", geometry.frame, "frame of the tangent planes"),
+        ("ROTATION", str(geometry.rotation), "position angle of increasing rows"),
+    ]
+
+
+def geometry_of_cards(header):
+    """Read the grid that `geometry_cards` put into a header.
+
+    Parameters
+    ----------
+    header : Keywords
+        The header, whose values it gives by their kinds.
+
+    Returns
+    -------
+    CutoutGeometry
+        The grid.
+
+    Raises
+    ------
+    InvalidInputError
+        The keywords are no grid.
+    InvalidUnitError
+        A scale or a rotation is no angle.
+    """
+    return CutoutGeometry(
+        shape=(header.whole("SHAPE1"), header.whole("SHAPE2")),
+        pixel_scale=header.get("PIXSCALE"),
+        frame=header.text("GEOFRAME"),
+        rotation=header.get("ROTATION"),
+    )
 
 
 def _scale_unit(scale):

@@ -41,6 +41,16 @@ def masked_fraction(footprint):
     ------
     InvalidInputError
         The footprint is not an array of bool of two or three dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import CutoutStack, mask_sources, masked_fraction
+    >>> coord = SkyCoord([10, 20], [30, 40], unit="deg", frame="galactic")
+    >>> stack = CutoutStack(np.zeros((2, 96, 96)), None, coord, beam="10 arcmin")
+    >>> masked_fraction(mask_sources(stack, coord[:1], "10 arcmin")).round(3)
+    array([0.012, 0.   ])
     """
     return 1 - _footprint(footprint).mean(axis=(-2, -1))
 
@@ -69,6 +79,17 @@ def apodise(footprint, width, *, pixel_scale=None):
     ------
     InvalidInputError
         There is no pixel scale, or it differs from cutout to cutout, or the width is negative.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> import numpy as np
+    >>> from szmass.maps import apodise
+    >>> footprint = np.ones((1, 64, 64), bool)
+    >>> footprint[0, :, :20] = False
+    >>> weights = apodise(footprint, 10 * u.arcmin, pixel_scale=1.7 * u.arcmin)
+    >>> weights[0, 32, 18:28].round(2)
+    array([0.  , 0.  , 0.07, 0.26, 0.52, 0.77, 0.95, 1.  , 1.  , 1.  ])
     """
     pixel = _pixel_scale(footprint, pixel_scale)
     footprint = _footprint(footprint)
@@ -99,6 +120,17 @@ def mask_sources(stack, sources, radius):
     ------
     InvalidInputError
         An argument has the wrong type or length, or a position is not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import CutoutStack, mask_sources
+    >>> coord = SkyCoord([10, 20], [30, 40], unit="deg", frame="galactic")
+    >>> stack = CutoutStack(np.zeros((2, 96, 96)), None, coord, beam="10 arcmin")
+    >>> masked = mask_sources(stack, coord[:1], "10 arcmin")
+    >>> masked.complete
+    array([False,  True])
     """
     _check_stack(stack)
     return _with_footprint(
@@ -127,6 +159,18 @@ def apply_mask(stack, mask):
     ------
     InvalidInputError
         An argument has the wrong type or shape, or the map has values other than those from 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import ComptonMap, CutoutStack, apply_mask
+    >>> coord = SkyCoord([10, 20], [0, 40], unit="deg", frame="galactic")
+    >>> stack = CutoutStack(np.zeros((2, 96, 96)), None, coord, beam="10 arcmin")
+    >>> good = np.ones(12 * 64**2)
+    >>> good[len(good) // 2 - 1000 : len(good) // 2 + 1000] = 0  # the galactic plane
+    >>> apply_mask(stack, ComptonMap.from_healpix(good, ordering="ring", frame="galactic")).complete
+    array([False,  True])
     """
     _check_stack(stack)
     if isinstance(mask, ComptonMap):
@@ -177,6 +221,18 @@ def inpaint(stack, *, noise=None, rng=None, mark_valid=False):
     ------
     InvalidInputError
         An argument has the wrong type, or fluctuations are wanted without a noise model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import CutoutStack, NoiseModel, inpaint, mask_sources
+    >>> coord = SkyCoord([10, 20], [30, 40], unit="deg", frame="galactic")
+    >>> stack = CutoutStack(np.zeros((2, 96, 96)), None, coord, beam="10 arcmin")
+    >>> masked = mask_sources(stack, coord[:1], "10 arcmin")
+    >>> filled = inpaint(masked, noise=NoiseModel.planck(), mark_valid=True)
+    >>> filled.complete
+    array([ True,  True])
     """
     from scipy.interpolate import CubicSpline
 

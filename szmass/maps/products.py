@@ -109,6 +109,20 @@ def open_map(source, *, folder=None, **options):
         The product is a mask.
     RemoteDataError, IntegrityError, FileFormatError, DiskSpaceError
         As `fetch_map`; and whatever `ComptonMap.read` raises.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from szmass import open_map
+    >>> from szmass.maps import ComptonMap
+    >>> from szmass.simulations import write_sky
+    >>> y = np.zeros(12 * 64**2)
+    >>> ymap = ComptonMap.from_healpix(y, ordering="ring", frame="galactic", beam="10 arcmin")
+    >>> with TemporaryDirectory() as folder:
+    ...     write_sky(ymap, f"{folder}/sky.fits")
+    ...     open_map(f"{folder}/sky.fits")
+    ComptonMap(nside=64, ordering='ring', frame='galactic', beam='10.0 arcmin')
     """
     if not isinstance(source, MapProduct):
         if str(source) not in MAP_PRODUCTS:

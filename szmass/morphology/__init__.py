@@ -14,7 +14,10 @@ from szmass.morphology.definitions import (
     get_morphology_preset,
 )
 from szmass.morphology.flags import MorphologyFlag, StateFlag
-from szmass.morphology.morphology_state import MorphologyState
+from szmass.morphology.learned.cnn_state import CNNState, train_state_networks
+from szmass.morphology.learned.map_states import MapState
+from szmass.morphology.learned.morphology_state import MorphologyState
+from szmass.morphology.learned.state_fits import StateFits
 from szmass.morphology.state_estimators import (
     STATE_COLUMNS,
     STATE_ESTIMATORS,
@@ -23,8 +26,9 @@ from szmass.morphology.state_estimators import (
     add_states,
     get_state_estimator,
 )
-from szmass.morphology.state_fits import StateFits
+from szmass.morphology.state_images import see_for_states
 from szmass.morphology.states import STATE_PARAMETERS, StateRegression
+from szmass.morphology.xray_images import read_xray_images
 
 __all__ = [
     "MORPHOLOGY_COLUMNS",
@@ -32,6 +36,8 @@ __all__ = [
     "STATE_COLUMNS",
     "STATE_ESTIMATORS",
     "STATE_PARAMETERS",
+    "CNNState",
+    "MapState",
     "MorphologyDefinition",
     "MorphologyFlag",
     "MorphologyState",
@@ -45,4 +51,7 @@ __all__ = [
     "get_morphology_preset",
     "get_state_estimator",
     "measure_morphology",
+    "read_xray_images",
+    "see_for_states",
+    "train_state_networks",
 ]

@@ -12,9 +12,9 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from szmass._io.fits import open_fits
 from szmass._utils.kinds import as_path
 from szmass._utils.quantities import as_floats
-from szmass.clusters import ClusterSample
 from szmass.exceptions import FileFormatError, InvalidInputError
-from szmass.maps import Cutout, CutoutGeometry, CutoutStack
+from szmass.maps import CutoutGeometry, CutoutStack
+from szmass.maps.cutouts import as_stack
 from szmass.simulations import FieldStack
 
 _KINDS = (
@@ -36,7 +36,7 @@ class Images:
 
     def __init__(self, images, *, pixel_scale, mask, background, exposure):
         self.names = self.coord = self.geometry = self.noise = self.beam = self.sigma = None
-        self._wcs = lambda i: None
+        self.wcs = lambda i: None
         self.unit = self.scale = None
         data, good, pixel = self._take(images)
         try:
@@ -78,14 +78,7 @@ class Images:
     def _take(self, images):
         if isinstance(images, str) or hasattr(images, "__fspath__"):
             images = _read_fits(images)
-        if isinstance(images, ClusterSample):
-            if images.cutouts is None:
-                raise InvalidInputError(
-                    "The sample has no cutouts: call sample.attach_cutouts(ymap) first."
-                )
-            images = images.cutouts
-        if isinstance(images, Cutout):
-            images = CutoutStack.from_cutouts([images])
+        images = as_stack(images)
         if isinstance(images, CutoutStack | FieldStack):
             return self._take_stack(images)
         if isinstance(images, NDData):
@@ -102,9 +95,9 @@ class Images:
         good = getattr(stack, "footprint", None)
         if isinstance(stack, CutoutStack):
             self.noise = stack.noise
-            self._wcs = lambda i: stack[i].wcs
+            self.wcs = lambda i: stack[i].wcs
         else:
-            self._wcs = lambda i: self.geometry.wcs(stack.coord[i])
+            self.wcs = lambda i: self.geometry.wcs(stack.coord[i])
         if not self.geometry.relative:
             return stack.data, good, self.geometry.pixel_scale.to_value(u.rad)
         self.scale = stack.angular_scale.to_value(u.rad)
@@ -114,7 +107,7 @@ class Images:
         pixel = None
         if getattr(image.wcs, "has_celestial", False):
             pixel = _pixel_of(image.wcs)
-            self._wcs = lambda i: image.wcs
+            self.wcs = lambda i: image.wcs
         self.unit = image.unit
         kinds = StdDevUncertainty | VarianceUncertainty | InverseVariance
         if isinstance(image.uncertainty, kinds):
@@ -181,7 +174,7 @@ class Images:
                 )
             result = np.full((self.n, 2), np.nan)
             for i, position in enumerate(center):
-                wcs = self._wcs(i)
+                wcs = self.wcs(i)
                 if wcs is None:
                     raise InvalidInputError(
                         "'center' must be in pixels (x, y): the images have no WCS."

@@ -100,7 +100,9 @@ class StateEstimator(Estimator):
 
     A sub-class sets the class attributes, takes its options as keyword-only arguments of
     ``__init__``, stores each under its own name unchanged, and implements `_tell`. One option is
-    ``definition``, the name of the `~szmass.physics.DynamicalState` that is told.
+    ``definition``, the name of the `~szmass.physics.DynamicalState` that is told. Attributes of
+    all estimators, such as ``tag``, ``requires`` and ``references``, are those of
+    `~szmass.estimators.Estimator`.
     """
 
     #: The default of the option.

@@ -1,25 +1,17 @@
-"""What estimators of the dynamical state look at: morphology of y and X-rays, and its noise."""
+"""What fits of the dynamical state look at: morphology of y and X-rays, and their noise."""
 
 from typing import NamedTuple
 
-import astropy.units as u
 import numpy as np
 from astropy.table import Table
 
-from szmass._tables.samples import cutout_rows
-from szmass._utils.kinds import check_kind
-from szmass._utils.quantities import as_floats
-from szmass.exceptions import InvalidInputError
-from szmass.maps import aperture_photometry
+from szmass.morphology._state_signal import XRAY_RING, radii, signal_to_noise, xrays
 from szmass.morphology.core import measure_morphology
 from szmass.morphology.flags import MorphologyFlag, StateFlag
 from szmass.morphology.states import STATE_PARAMETERS
-from szmass.physics.halos import theta500
 
-__all__ = ["XRAY_RING", "StateMeasurement", "measure_for_states"]
+__all__ = ["StateMeasurement", "measure_for_states"]
 
-#: Inner and outer radius [R500] of the ring that the background of X-rays is taken from.
-XRAY_RING = (1.2, 1.5)
 _STATE_SHIFTS = {  # flags of morphology: those of states
     MorphologyFlag.NO_IMAGE: StateFlag.NO_IMAGE,
     MorphologyFlag.TOO_LARGE: StateFlag.INCOMPLETE,
@@ -87,16 +79,14 @@ def measure_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands
         The noise is not known, or is that of another map; X-rays are no `FieldStack
         <szmass.simulations.FieldStack>` of the clusters.
     """
-    mass = as_floats(mass, u.solMass, "mass")
-    radius = theta500(mass * u.solMass, sample.redshift, cosmology=cosmology)
+    mass, radius = radii(sample, mass, cosmology)
     table = Table({"log10_mass": np.log10(mass), "redshift": sample.redshift})
     flag, snr = np.zeros(len(sample), int), {}
     options = {"r500": radius, "preset": preset, "center": center, "workers": workers}
     for band in bands:
-        stack = sample.cutouts if band == "y" else _xrays(sample)
+        stack = sample.cutouts if band == "y" else xrays(sample)
+        snr[band] = signal_to_noise(band, stack, radius, noise, depth, flag)
         if stack is None:
-            flag |= StateFlag.NO_XRAY
-            snr[band] = np.full(len(sample), np.nan)
             for name in STATE_PARAMETERS:
                 table[f"{band}:{name}"] = np.nan
             continue
@@ -106,54 +96,6 @@ def measure_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands
             flag[(found["flag"] & theirs) > 0] |= ours
         for name in STATE_PARAMETERS:
             table[f"{band}:{name}"] = np.asarray(found[name], float)
-        snr[band] = _y_snr(stack, radius, noise, depth) if band == "y" else _xray_snr(stack, radius)
         unknown = np.isnan(snr[band]) & ((flag & StateFlag.NO_IMAGE) == 0)
         flag[unknown] |= StateFlag.NOT_MEASURED  # it is left out
     return StateMeasurement(table, snr, flag)
-
-
-def _y_snr(stack, radius, noise, depth):
-    noise = stack.noise if noise is None else noise
-    if noise is None:
-        raise InvalidInputError(
-            "The noise of the cutouts' map is not known, and the result depends on it. Say it with "
-            "noise=..., to the estimator or when the map is opened: 'planck' for the Planck "
-            "y-maps, or a NoiseModel, for instance "
-            "NoiseModel.from_empty_fields(ymap, exclude=sample.coord, radius='30 arcmin')."
-        )
-    found = aperture_photometry(stack, 1.0, angular_scale=radius, noise=noise, depth=depth)
-    y, err = (np.asarray(found[name].value, float) for name in ("y", "y_err"))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(np.isfinite(y) & (err > 0), y / err, np.nan)
-
-
-def _xrays(sample):
-    """X-ray images in the order of clusters, also where one was put into the dict by hand."""
-    stack = sample.fields.get("xray")
-    if stack is None:
-        return None
-    if len(check_kind(stack, "FieldStack", "fields['xray']")) != len(sample):
-        raise InvalidInputError(
-            f"'fields' must hold an image per cluster ({len(sample)}). Received: {len(stack)} of "
-            "'xray'"
-        )
-    return stack[cutout_rows(stack, sample.names, sample.coord)]
-
-
-def _xray_snr(stack, radius):
-    """Counts in R500 above those of a ring around it, over the root of all counts in R500."""
-    ny, nx = stack.geometry.shape
-    row, column = np.mgrid[:ny, :nx]
-    far = np.hypot(row - (ny - 1) / 2, column - (nx - 1) / 2)
-    sizes = (radius / stack.geometry.pixel_scale).to_value(u.one)
-    result = np.full(len(stack), np.nan)
-    for i, size in enumerate(sizes):
-        image = np.asarray(stack.data[i], float)
-        good = np.isfinite(image)
-        inside = good & (far < size)
-        ring = good & (far > XRAY_RING[0] * size) & (far < XRAY_RING[1] * size)
-        if inside.any() and ring.any():
-            total = image[inside].sum()
-            net = total - image[ring].mean() * inside.sum()
-            result[i] = net / np.sqrt(total) if total > 0 else 0.0
-    return result

@@ -12,6 +12,7 @@ from szmass.networks.architectures import (
     build_amplitude_cnn,
     build_deandres2022,
     build_density_cnn,
+    build_state_cnn,
     check_amplitude_network,
     check_density_network,
     density_head,
@@ -21,13 +22,15 @@ from szmass.networks.binned import BinnedNetworks, load_binned
 from szmass.networks.cards import ErrorTable, ModelCard, WeightsFile
 from szmass.networks.density import DensityNetworks
 from szmass.networks.domain import DomainScore
-from szmass.networks.mass_unet import MassUNet, build_mass_unet
 from szmass.networks.protocol import models_below_threshold, selection_table, train_selection
 from szmass.networks.published import load_published, published_card
 from szmass.networks.recipes import Recipe
 from szmass.networks.saliency import SaliencyStack, occlusion_map, stack_saliency
 from szmass.networks.shipped import load_networks, shipped_card
+from szmass.networks.states import StateNetworks, state_metrics
 from szmass.networks.training.core import make_training_data, train
+from szmass.networks.training.states import StateExamples, fit_state_networks
+from szmass.networks.unet import MassUNet, build_mass_unet
 
 __all__ = [
     "ARCHITECTURES",
@@ -40,6 +43,8 @@ __all__ = [
     "ModelCard",
     "Recipe",
     "SaliencyStack",
+    "StateExamples",
+    "StateNetworks",
     "WeightsFile",
     "amplitude_head",
     "amplitude_inputs",
@@ -47,10 +52,12 @@ __all__ = [
     "build_deandres2022",
     "build_density_cnn",
     "build_mass_unet",
+    "build_state_cnn",
     "check_amplitude_network",
     "check_density_network",
     "density_head",
     "density_inputs",
+    "fit_state_networks",
     "load_binned",
     "load_networks",
     "load_published",
@@ -61,6 +68,7 @@ __all__ = [
     "selection_table",
     "shipped_card",
     "stack_saliency",
+    "state_metrics",
     "train",
     "train_selection",
 ]

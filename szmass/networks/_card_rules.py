@@ -7,9 +7,14 @@ import numpy as np
 
 from szmass.exceptions import FileFormatError, InvalidInputError
 
-#: What networks may give: a number, a density of it, or the amplitude of the signal.
-TARGETS = ("log10_mass", "log10_mass_density", "amplitude")
-_KINDS = {TARGETS[1]: "density networks", TARGETS[2]: "amplitude networks"}
+#: What networks may give: a mass, a density of it, the amplitude of the signal, or densities of
+#: numbers of the dynamical state.
+TARGETS = ("log10_mass", "log10_mass_density", "amplitude", "log10_state_density")
+_KINDS = {
+    TARGETS[1]: "density networks",
+    TARGETS[2]: "amplitude networks",
+    TARGETS[3]: "networks of states",
+}
 
 # Rounding of header values passes; 1.718' against 1.7' and 7' against 10' do not.
 _SCALE_TOLERANCE, _BEAM_TOLERANCE = 1e-3, 1e-2

@@ -1,6 +1,7 @@
 """Densities of log-mass from the mixtures that a network gives: loss, values, calibration."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
@@ -9,11 +10,23 @@ from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError
 
 _LOG_2PI = math.log(2 * math.pi)
-# Middles of the redshift bins of de Andres et al. (2022), between which coefficients are linear.
-_KNOTS = np.log([0.055, 0.15, 0.3, 0.7])
-# Middle and scale of the masses [dex], and middle of the noise level: coefficients are of order
-# one and hardly correlated.
-_PIVOT, _DEX, _LEVEL = 14.6, 0.5, 0.6
+
+
+class Scale(NamedTuple):
+    """What coefficients of a calibration are made for, that they are of order one and independent.
+
+    ``knots``, ln of the numbers between which they are linear; middle and scale of what the density
+    is of [dex]; middle of the level.
+    """
+
+    knots: np.ndarray
+    pivot: float
+    dex: float
+    level: float
+
+
+# Middles of the redshift bins of de Andres et al. (2022); the level is that of the noise.
+_MASSES = Scale(np.log([0.055, 0.15, 0.3, 0.7]), 14.6, 0.5, 0.6)
 # Prior standard deviation of a coefficient: what the data do not say stays as it is.
 _RIDGE = 0.3
 # Densities are no lower than this below their maximum: networks know nothing of far wings.
@@ -68,39 +81,41 @@ class Calibration:
     A density p(t), t = log10 M, becomes proportional to p(t)^(1 + a) exp(b t), where a and b are
     smooth functions of redshift, of the mean of p and of the noise level, with coefficients (2,
     functions). Their fit by maximum likelihood is convex, and has the right mean of t and of ln p,
-    the spread.
+    the spread. Another ``scale`` is for densities of something else, or in place of redshift.
     """
 
-    def __init__(self, coefficients=None):
+    def __init__(self, coefficients=None, scale=_MASSES):
         if coefficients is None:  # nothing is changed
-            coefficients = np.zeros((2, 4 * len(_KNOTS)))
-        self.coefficients = np.asarray(coefficients)
+            coefficients = np.zeros((2, 4 * len(scale.knots)))
+        self.coefficients, self.scale = np.asarray(coefficients), scale
 
     @classmethod
-    def from_arrays(cls, arrays):
+    def from_arrays(cls, arrays, scale=_MASSES):
         """Make one of the arrays of a file: coefficients, or nothing."""
-        found = cls(**arrays) if arrays.keys() <= {"coefficients"} else None
-        if found is None or found.coefficients.shape != cls().coefficients.shape:
+        found = cls(**arrays, scale=scale) if arrays.keys() <= {"coefficients"} else None
+        wanted = cls(scale=scale).coefficients.shape
+        if found is None or found.coefficients.shape != wanted:
             raise FileFormatError(
-                f"The calibration must be 'coefficients' of shape {cls().coefficients.shape}. "
+                f"The calibration must be 'coefficients' of shape {wanted}. "
                 f"Received: { {name: np.shape(array) for name, array in arrays.items()} }"
             )
         return found
 
     def apply(self, log_density, grid, redshift, level):
         """Recalibrate ln p (N, nodes) on an even grid, at redshift and log noise (N,)."""
-        functions = _functions(log_density, grid, redshift, level)
+        functions = self._functions(log_density, grid, redshift, level)
         # Sums and not products of matrices: a row is to be the same in any company.
         width, tilt = (functions * self.coefficients[:, np.newaxis]).sum(axis=2)
         total = (1 + width)[:, np.newaxis] * _floored(log_density)
-        total += tilt[:, np.newaxis] * _scaled(grid)
+        total += tilt[:, np.newaxis] * self._scaled(grid)
         return normalised(total, grid)
 
     @classmethod
-    def fit(cls, log_density, grid, redshift, level, truth):
+    def fit(cls, log_density, grid, redshift, level, truth, scale=_MASSES):
         """Fit to densities, as in `apply`, and true log10 M (N,)."""
+        found = cls(scale=scale)
         functions, log_density = (
-            _functions(log_density, grid, redshift, level),
+            found._functions(log_density, grid, redshift, level),
             _floored(log_density),
         )
         n = functions.shape[1]
@@ -108,8 +123,7 @@ class Calibration:
         low = np.minimum(node.astype(int), len(grid) - 2)
         rows, part = np.arange(len(truth)), node - low
         seen = (1 - part) * log_density[rows, low] + part * log_density[rows, low + 1]
-        target = np.stack([seen, _scaled(truth)])
-        found = cls()
+        target = np.stack([seen, found._scaled(truth)])
         value = found._objective(target, log_density, grid, functions)
         for _ in range(_STEPS):
             mean, covariance = found._moments(log_density, grid, functions)
@@ -122,7 +136,7 @@ class Calibration:
             gain = 0.0
             # The problem is convex: some part of a Newton step always gains.
             for part in 0.5 ** np.arange(12):
-                trial = cls(found.coefficients + part * step)
+                trial = cls(found.coefficients + part * step, scale)
                 gain = trial._objective(target, log_density, grid, functions) - value
                 if gain > 0:
                     found, value = trial, value + gain
@@ -138,7 +152,7 @@ class Calibration:
             part = slice(start, start + _CHUNK)
             width, tilt = self.coefficients @ functions[part].T
             logs = log_density[part] + width[:, np.newaxis] * log_density[part]
-            logs += tilt[:, np.newaxis] * _scaled(grid)
+            logs += tilt[:, np.newaxis] * self._scaled(grid)
             highest = logs.max(axis=1, keepdims=True)
             norm = np.trapezoid(np.exp(logs - highest), grid, axis=1)
             own = (1 + width) * target[0, part] + tilt * target[1, part]
@@ -149,7 +163,7 @@ class Calibration:
         """Mean and covariance of (ln p, t) under the calibrated densities."""
         n = len(log_density)
         mean, covariance = np.empty((2, n)), np.empty((2, 2, n))
-        t = _scaled(grid)
+        t = self._scaled(grid)
         for start in range(0, n, _CHUNK):
             part = slice(start, start + _CHUNK)
             logs = log_density[part]
@@ -164,20 +178,19 @@ class Calibration:
             covariance[1, 1, part] = (p * second**2).sum(axis=1)
         return mean, covariance
 
+    def _scaled(self, log10_mass):
+        return (log10_mass - self.scale.pivot) / self.scale.dex
+
+    def _functions(self, log_density, grid, redshift, level):
+        """Functions of redshift, mean and noise level, shape (N, functions)."""
+        p, number = np.exp(log_density), np.arange(len(self.scale.knots))
+        mean = self._scaled((p * grid).sum(axis=1) / p.sum(axis=1))
+        place = np.interp(np.log(redshift), self.scale.knots, number)
+        hats = np.maximum(0, 1 - np.abs(place[:, np.newaxis] - number))
+        above = np.asarray(level) - self.scale.level
+        terms = np.stack([np.ones_like(mean), mean, mean**2, above], axis=1)
+        return (hats[:, :, np.newaxis] * terms[:, np.newaxis]).reshape(len(mean), -1)
+
 
 def _floored(log_density):
     return np.maximum(log_density, log_density.max(axis=1, keepdims=True) - _FLOOR)
-
-
-def _scaled(log10_mass):
-    return (log10_mass - _PIVOT) / _DEX
-
-
-def _functions(log_density, grid, redshift, level):
-    """Functions of redshift, mean and noise level, shape (N, functions)."""
-    p = np.exp(log_density)
-    mean = _scaled((p * grid).sum(axis=1) / p.sum(axis=1))
-    place = np.interp(np.log(redshift), _KNOTS, np.arange(len(_KNOTS)))
-    hats = np.maximum(0, 1 - np.abs(place[:, np.newaxis] - np.arange(len(_KNOTS))))
-    terms = np.stack([np.ones_like(mean), mean, mean**2, np.asarray(level) - _LEVEL], axis=1)
-    return (hats[:, :, np.newaxis] * terms[:, np.newaxis]).reshape(len(mean), -1)

@@ -4,11 +4,11 @@ import functools
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from scipy.special import erf
+from scipy.special import erf, expit
 
 from szmass._utils.pieces import row_products
 from szmass.exceptions import FileFormatError
-from szmass.networks._inputs import CHANNELS, CONTEXT, FOUND, TOLD
+from szmass.networks._inputs import CHANNELS, CONTEXT, FOUND, STATE_PLANE, TOLD, state_context
 
 
 def network_of(card, arrays):
@@ -23,7 +23,8 @@ def network_of(card, arrays):
     layers = Layers(card.architecture, arrays)
     network = functools.partial(run, layers, **card.architecture_options)
     try:
-        network(*(np.zeros((1, *one), np.float32) for one in inputs(card.shape)))
+        shapes = inputs(card.shape, **card.architecture_options)
+        network(*(np.zeros((1, *one), np.float32) for one in shapes))
     except FileFormatError:
         raise
     except (TypeError, ValueError) as err:  # options that it has not
@@ -127,9 +128,9 @@ def gelu(x):
 
 def _towers(layers, planes, context, filters):
     known = gelu(layers.dense("context1", context, 48))
-    features = [known]
+    features, channels = [known], planes.shape[-1] // 2
     for i, tower in enumerate(("core", "field")):
-        x = np.ascontiguousarray(planes[..., 2 * i : 2 * i + 2])
+        x = np.ascontiguousarray(planes[..., channels * i : channels * (i + 1)])
         for j, number in enumerate(filters, start=1):
             side, stride = 5 if j == 1 else 3, 2 if j < 3 else 1
             x = layers.convolution(f"{tower}{j}", x, number, side, stride=stride, same=True)
@@ -149,13 +150,28 @@ def _amplitude_cnn(layers, planes, context, *, filters=(32, 48, 64)):
 
 def _density_cnn(layers, planes, context, *, log10_mass_range, filters=(32, 48, 64), components=4):
     x = _towers(layers, planes, context, filters)
-    x = layers.dense("mixture", x, 3 * components).reshape(-1, 3, components)
-    low, high = log10_mass_range
+    return _mixture(layers, "mixture", x, log10_mass_range, components)
+
+
+def _mixture(layers, name, x, limits, components):
+    x = layers.dense(name, x, 3 * components).reshape(-1, 3, components)
+    low, high = limits
     start = np.linspace(-1.5, 1.5, components).astype(np.float32)
     weights = x[:, 0] - np.logaddexp.reduce(x[:, 0], axis=-1, keepdims=True)
-    means = low + (high - low) * (1.1 / (1 + np.exp(-x[:, 1] - start)) - 0.05)
+    means = low + (high - low) * (1.1 * expit(x[:, 1] + start) - 0.05)
     sigmas = 0.01 + 0.25 * np.logaddexp(0, x[:, 2] - 1)
     return np.stack([weights, means, sigmas], axis=1)
+
+
+def _state_cnn(
+    layers, planes, context, *, bands, ranges, filters=(16, 24, 32), components=3, dropout=None
+):
+    x = _towers(layers, planes, context, filters)
+    mixtures = [
+        _mixture(layers, f"mixture_{name}", x, limits, components)
+        for name, limits in ranges.items()
+    ]
+    return np.stack(mixtures, axis=1)
 
 
 def _deandres2022(layers, maps, *, dropout=None):
@@ -175,9 +191,17 @@ def _planes(shape):
     return shape[0] // 4, shape[1] // 4, len(CHANNELS)
 
 
-#: What runs a network, and the shapes of its inputs by rows and columns of a cutout.
+def _state_planes(shape, *, bands, **options):
+    return (STATE_PLANE, STATE_PLANE, 2 * len(bands)), (len(state_context(bands)),)
+
+
+#: What runs a network, and the shapes of its inputs by rows and columns of a cutout and options.
 PASSES = {
-    "amplitude_cnn": (_amplitude_cnn, lambda shape: (_planes(shape), (len(TOLD) + len(FOUND),))),
-    "density_cnn": (_density_cnn, lambda shape: (_planes(shape), (len(CONTEXT),))),
-    "deandres2022": (_deandres2022, lambda shape: ((*shape, 1),)),
+    "amplitude_cnn": (
+        _amplitude_cnn,
+        lambda shape, **_: (_planes(shape), (len(TOLD) + len(FOUND),)),
+    ),
+    "density_cnn": (_density_cnn, lambda shape, **_: (_planes(shape), (len(CONTEXT),))),
+    "deandres2022": (_deandres2022, lambda shape, **_: ((*shape, 1),)),
+    "state_cnn": (_state_cnn, _state_planes),
 }

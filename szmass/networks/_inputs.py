@@ -32,6 +32,19 @@ TOLD = (
 )
 FOUND = tuple(f"filter of theta500 = {size:g} arcmin" for size in _FILTERS)
 
+#: Pixels along a side of the planes of networks of states.
+STATE_PLANE = 24
+
+
+def state_context(bands):
+    """Numbers that come with images in these bands, for networks of states."""
+    return (
+        *("log10 mass", "redshift", "log10 redshift", "log10 of theta500 over the beam"),
+        *(f"whether {band} tells something" for band in bands),
+        *(f"log10 signal-to-noise ratio in {band}" for band in bands),
+    )
+
+
 _ARCMIN = np.pi / 180 / 60
 # Size of the cluster that the filter is made for [arcmin]: small, so that it loses nothing.
 _THETA500 = 4.0

@@ -30,10 +30,10 @@ def _finite(name, array):
 
 
 class Members:
-    """Networks of one model card that see the same, with a `DomainScore` beside them.
+    """Networks of one model card that see the same.
 
     Subclasses say what the card's ``target`` must be, and which ``groups`` of arrays there are
-    beside members and domain.
+    beside members.
     """
 
     target = None
@@ -48,30 +48,26 @@ class Members:
             )
         card.check_architecture()
         self.card = card
-        self.log10_mass = np.linspace(*card.log10_mass_range, _NODES)
         groups = {}
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
             groups.setdefault(group, {})[rest] = _finite(name, array)
         self._take({name: groups.pop(name, {}) for name in self.groups})
-        domain = groups.pop("domain", None)
-        self.domain = None if domain is None else DomainScore.from_arrays(domain)
         unknown = sorted(name for name in groups if not name.startswith("member-"))
         if unknown or not groups:
-            known = ", ".join(f"'{name}/...'" for name in ("member-0", *self.groups))
+            known = [f"'{name}/...'" for name in ("member-0", *self.groups)]
             raise FileFormatError(
-                f"The weights of {card.target} networks must be named {known} and 'domain/...'. "
-                f"Received: {', '.join(unknown) or 'no member'}"
+                f"The weights of {card.target} networks must be named {', '.join(known[:-1])} and "
+                f"{known[-1]}. Received: {', '.join(unknown) or 'no member'}"
             )
         self._arrays = [
             {name: array.astype(np.float32) for name, array in member.items()}
             for member in groups.values()
         ]
         self._networks = None
-        self._inputs = None
 
     def _take(self, groups):
-        """Keep arrays beside those of members and domain, by group and name, and the response."""
+        """Keep arrays beside those of members, by group and name."""
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.card.name!r}, {len(self)} members>"
@@ -93,6 +89,19 @@ class Members:
         if self._networks is None:
             self._networks = [network_of(self.card, arrays) for arrays in self._arrays]
         return self._networks
+
+
+class MassMembers(Members):
+    """Networks that see Compton-y in a noise, with a `DomainScore` beside them."""
+
+    groups = ("domain",)
+
+    def _take(self, groups):
+        """Keep arrays beside those of members, by group and name; subclasses have a response."""
+        domain = groups["domain"]
+        self.domain = DomainScore.from_arrays(domain) if domain else None
+        self.log10_mass = np.linspace(*self.card.log10_mass_range, _NODES)
+        self._inputs = None
 
     def inputs(self, noise, sampling=None):
         """Give what turns cutouts with this noise into what the networks see.

@@ -8,7 +8,7 @@ from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks._card_rules import per_cutout
 from szmass.networks._inputs import TOLD, compressed, expanded, turned
-from szmass.networks._members import AT_ONCE, Members
+from szmass.networks._members import AT_ONCE, MassMembers
 from szmass.networks._responses import Response
 
 __all__ = ["AmplitudeNetworks"]
@@ -21,7 +21,7 @@ _NOISE = slice(2, len(TOLD))
 _MARGIN = 0.02
 
 
-class AmplitudeNetworks(Members):
+class AmplitudeNetworks(MassMembers):
     """An ensemble of trained networks that gives the amplitude of a cluster in units of its noise.
 
     The amplitude is Y500 over its standard error for a matched filter of the true size. Networks
@@ -63,9 +63,10 @@ class AmplitudeNetworks(Members):
     """
 
     target = "amplitude"
-    groups = ("response", "range")
+    groups = ("response", "range", "domain")
 
     def _take(self, groups):
+        super()._take(groups)
         self._response = Response.from_arrays(groups["response"])
         everything = np.full(len(TOLD), np.inf)
         limits = groups["range"] or {"low": -everything, "high": everything}

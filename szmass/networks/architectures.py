@@ -8,7 +8,7 @@ import numpy as np
 from szmass._utils.optional import import_optional
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError, MissingDependencyError
-from szmass.networks._inputs import CHANNELS, CONTEXT, FOUND, TOLD
+from szmass.networks._inputs import CHANNELS, CONTEXT, FOUND, STATE_PLANE, TOLD, state_context
 from szmass.networks._weights import named_weights
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "build_amplitude_cnn",
     "build_deandres2022",
     "build_density_cnn",
+    "build_state_cnn",
     "check_amplitude_network",
     "check_density_network",
     "density_head",
@@ -235,8 +236,8 @@ def amplitude_head(features, context):
     return 10 * ops.sum(weights * found, axis=-1, keepdims=True) + 3 * correction
 
 
-def density_head(features, log10_mass_range, components=4):
-    """Give the output of a network that gives a density of log-mass.
+def density_head(features, log10_mass_range, components=4, name="mixture"):
+    """Give the output of a network that gives a density of log-mass, or of another number.
 
     The density is a mixture of normal distributions in log10 M, cut off at the ends of the prior.
 
@@ -248,6 +249,8 @@ def density_head(features, log10_mass_range, components=4):
         Ends of the prior.
     components : int, optional
         Number of normal distributions.
+    name : str, optional
+        Name of the layer.
 
     Returns
     -------
@@ -257,7 +260,7 @@ def density_head(features, log10_mass_range, components=4):
     keras = import_optional("keras", extra="train", purpose="build a network")
     layers, ops = keras.layers, keras.ops
     low, high = map(float, log10_mass_range)
-    x = layers.Dense(3 * components, dtype="float32", name="mixture")(features)
+    x = layers.Dense(3 * components, dtype="float32", name=name)(features)
     x = layers.Reshape((3, components), dtype="float32")(x)
     # Means begin spread over the prior; they may lie a little outside it.
     start = np.linspace(-1.5, 1.5, components).astype("float32")
@@ -383,20 +386,65 @@ def build_amplitude_cnn(shape=(96, 96), *, filters=(32, 48, 64)):
 ARCHITECTURES.add("amplitude_cnn", build_amplitude_cnn)
 
 
+def build_state_cnn(
+    shape=(96, 96), *, bands, ranges, filters=(16, 24, 32), components=3, dropout=0.0
+):
+    """Build the network that gives densities of numbers of the dynamical state.
+
+    The towers are those of `build_density_cnn`, of the inner half of a field and of all of it, in
+    all bands. Each definition of the state has a density, a mixture of normal distributions in
+    log10 of its number.
+
+    Parameters
+    ----------
+    shape : tuple of int, optional
+        Rows and columns of a cutout; the planes are of one shape all the same.
+    bands : sequence of str
+        Of "y" and "X".
+    ranges : dict of str to (float, float)
+        Ends of the density, in log10 of the number, by the name of the definition.
+    filters : sequence of int, optional
+        Filters of the convolutions of a tower, the first of 5 x 5 and the others of 3 x 3 pixels.
+    components : int, optional
+        Number of normal distributions.
+    dropout : float, optional
+        Fraction of what the towers found that is dropped in training.
+
+    Returns
+    -------
+    keras.Model
+        Takes what `szmass.morphology.see_for_states` makes of cutouts: planes, shape (N, 24, 24,
+        2 B), and numbers, shape (N, 4 + 2 B). Gives shape (N, definitions, 3, components):
+        logarithms of the weights, means and standard deviations.
+    """
+    keras = import_optional("keras", extra="train", purpose="build a network")
+    planes = keras.Input((STATE_PLANE, STATE_PLANE, 2 * len(bands)), name="planes")
+    context = keras.Input((len(state_context(bands)),), name="context")
+    features = _towers(planes, context, filters, dropout)
+    mixtures = [
+        density_head(features, limits, components, name=f"mixture_{name}")
+        for name, limits in ranges.items()
+    ]
+    return _model([planes, context], keras.ops.stack(mixtures, axis=1), "state_cnn")
+
+
+ARCHITECTURES.add("state_cnn", build_state_cnn)
+
+
 def _model(inputs, output, name):
     keras = import_optional("keras", extra="train", purpose="build a network")
     return keras.Model(inputs, output, name=name)
 
 
-def _towers(planes, context, filters):
+def _towers(planes, context, filters, dropout=0.0):
     """What two towers of convolutions see, with the context, as features (N, 64)."""
     keras = import_optional("keras", extra="train", purpose="build a network")
     layers = keras.layers
     channels = {"data_format": "channels_last", "padding": "same", "activation": "relu"}
     known = layers.Dense(48, activation="gelu", name="context1")(context)
-    features = [known]
+    features, each = [known], planes.shape[-1] // 2
     for i, tower in enumerate(("core", "field")):
-        x = planes[..., 2 * i : 2 * i + 2]
+        x = planes[..., each * i : each * (i + 1)]
         for j, number in enumerate(filters, start=1):
             x = layers.Conv2D(
                 number,
@@ -406,6 +454,9 @@ def _towers(planes, context, filters):
                 **channels,
             )(x)
         features.append(layers.Dense(96, name=f"{tower}_dense")(layers.Flatten()(x)))
-    x = layers.Dense(192, activation="gelu", name="dense1")(layers.concatenate(features))
+    x = layers.concatenate(features)
+    if dropout:
+        x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(192, activation="gelu", name="dense1")(x)
     x = layers.Dense(192, activation="gelu", name="dense2")(layers.concatenate([x, known]))
     return layers.Dense(64, activation="gelu", name="dense3")(x)

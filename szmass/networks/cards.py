@@ -180,7 +180,8 @@ class ModelCard:
         Per redshift bin mean and standard deviation of Compton-y: networks see
         (y - mean) / sigma.
     target : str
-        Output of the network: ``"log10_mass"``, ``"log10_mass_density"`` or ``"amplitude"``.
+        Output of the network: ``"log10_mass"``, ``"log10_mass_density"``, ``"amplitude"`` or
+        ``"log10_state_density"``.
     mass_definition : str
         Definition of the mass, for instance ``"500c"``.
     h : float or None
@@ -253,6 +254,31 @@ class ModelCard:
                 f"'{name}' of the model card {self.name!r} must be {expectation}. "
                 f"Received: {getattr(self, name)!r}"
             )
+
+    def _facts(self):
+        low, high = self.redshift_bins[0][0], self.redshift_bins[-1][1]
+        number = len(self.redshift_bins)
+        masses = " to ".join(f"{mass:g}" for mass in self.log10_mass_range)
+        return {
+            "networks": f"{self.architecture}, {self.n_parameters} parameters each",
+            "cutouts": f"{self.shape[0]} x {self.shape[1]} pixels of "
+            f"{self.pixel_scale_arcmin:g} arcmin, {self.frame}, {self.interpolation}",
+            "beam": f"{self.beam_fwhm_arcmin:g} arcmin",
+            "redshift": f"{low:g} to {high:g}" + (f" in {number} bins" if number > 1 else ""),
+            "gives": f"{self.target}, M{self.mass_definition}, log10 M of {masses}",
+            "weights": f"{len(self.weights)} file{'s' if len(self.weights) != 1 else ''}, "
+            f"{self.licence}",
+        }
+
+    def __repr__(self):
+        facts = "; ".join(f"{name} {value}" for name, value in self._facts().items())
+        return f"<ModelCard {self.name!r}: {facts}>"
+
+    def _repr_html_(self):
+        from szmass._utils import html as _html
+
+        rows = self._facts() | {"references": ", ".join(self.references), **self.metrics}
+        return _html.facts(self.name, {name: _html.short(value) for name, value in rows.items()})
 
     def to_dict(self):
         """Give all fields as plain JSON types.

@@ -6,7 +6,7 @@ from szmass._utils.pieces import in_pieces
 from szmass._utils.progress import progress_bar
 from szmass.networks._densities import Calibration, log_density, normalised
 from szmass.networks._inputs import redshift_and_level, turned
-from szmass.networks._members import AT_ONCE, Members
+from szmass.networks._members import AT_ONCE, MassMembers
 from szmass.networks._responses import Response
 
 __all__ = ["DensityNetworks"]
@@ -16,7 +16,7 @@ __all__ = ["DensityNetworks"]
 _RESPONSE = Response([(1.0,) * 4, (1.0,) * 4, (0.04, 0.05, 0.068, 0.08)])
 
 
-class DensityNetworks(Members):
+class DensityNetworks(MassMembers):
     """An ensemble of trained networks that gives densities of log10 M500c.
 
     Each member sees each cutout in its eight orientations; the logarithms of all densities are
@@ -55,9 +55,10 @@ class DensityNetworks(Members):
     """
 
     target = "log10_mass_density"
-    groups = ("calibration",)
+    groups = ("calibration", "domain")
 
     def _take(self, groups):
+        super()._take(groups)
         self._calibration = Calibration.from_arrays(groups["calibration"])
         self._response = _RESPONSE
 

@@ -195,6 +195,13 @@ class Recipe:
         A value is missing, unknown or out of range, or does not go with another one; the message
         names its key. What needs Keras, files or clusters is looked at by `train`, before it
         makes data.
+
+    Examples
+    --------
+    >>> from szmass.networks import Recipe
+    >>> recipe = Recipe.read("default")
+    >>> recipe.kind, recipe.quickly().data["clusters"] < recipe.data["clusters"]
+    ('amplitude', True)
     """
 
     kind: str

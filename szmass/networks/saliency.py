@@ -55,6 +55,19 @@ def occlusion_map(predict, cutouts, *, patches=12, width=None, fill="zero", batc
     InvalidInputError
         A cutout is not complete, an argument is out of range, or ``predict`` gives something else
         than one number for each map.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> import numpy as np
+    >>> from szmass.networks import occlusion_map
+    >>> from szmass.simulations import from_masses, simulate
+    >>> sample = simulate(from_masses([8e14] * u.solMass, 0.1), "clean", cosmology="PSZ2", seed=1)
+    >>> def log_of_sum(maps, rows):
+    ...     return np.log10(maps.sum(axis=(1, 2)))
+    >>> saliency = occlusion_map(log_of_sum, sample.cutouts, patches=8)
+    >>> saliency.data.shape, bool(saliency.data[0].max() == saliency.data[0, 3:5, 3:5].max() > 0.1)
+    ((1, 8, 8), True)
     """
     if not isinstance(cutouts, CutoutStack) or not np.all(cutouts.complete):
         raise InvalidInputError(

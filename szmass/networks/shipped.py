@@ -12,6 +12,7 @@ from szmass.networks.amplitude import AmplitudeNetworks
 from szmass.networks.binned import CARD, card_in
 from szmass.networks.cards import ModelCard
 from szmass.networks.density import DensityNetworks
+from szmass.networks.states import StateNetworks
 
 __all__ = ["load_networks", "shipped_card"]
 
@@ -31,7 +32,7 @@ def shipped_card():
 
 
 def load_networks(folder=None):
-    """Load networks that give amplitudes, or densities.
+    """Load networks that give amplitudes, densities of masses, or densities of states.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def load_networks(folder=None):
 
     Returns
     -------
-    AmplitudeNetworks or DensityNetworks
+    AmplitudeNetworks, DensityNetworks or StateNetworks
         The networks, by the target of their card.
 
     Raises
@@ -57,7 +58,7 @@ def load_networks(folder=None):
         if folder is None:
             folder = stack.enter_context(importlib.resources.as_file(_SHIPPED))
         card, folder = card_in(folder), as_path(folder).expanduser()
-        kinds = {kind.target: kind for kind in (AmplitudeNetworks, DensityNetworks)}
+        kinds = {kind.target: kind for kind in (AmplitudeNetworks, DensityNetworks, StateNetworks)}
         if card.target not in kinds or len(card.weights) != 1:
             raise FileFormatError(
                 f"The networks {card.name!r} give {card.target!r}: use the estimator "

@@ -6,6 +6,7 @@ from functools import cached_property
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.docs import InheritsDocstrings
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.physics.checks import broadcast, check_mass, check_redshift
@@ -80,7 +81,7 @@ def build_table(shape, inner_slope, x_max):
     return nodes(_FINE), fine
 
 
-class PressureProfile(abc.ABC):
+class PressureProfile(InheritsDocstrings, abc.ABC):
     """Electron pressure of a galaxy cluster as a function of M500c and redshift.
 
     A subclass says what the pressure is in units of a scale (`shape`) and what the scale is
@@ -109,12 +110,6 @@ class PressureProfile(abc.ABC):
 
     #: Whether p(x) is the same for all masses and redshifts.
     self_similar = True
-
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        for method in (vars(cls).get("shape"), vars(cls).get("amplitude")):
-            if method is not None:
-                method.__doc__ = method.__doc__ or getattr(PressureProfile, method.__name__).__doc__
 
     @abc.abstractmethod
     def shape(self, x, *parameters):

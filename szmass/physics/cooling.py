@@ -6,6 +6,7 @@ import astropy.units as u
 import numpy as np
 from scipy.special import gammainc
 
+from szmass._utils.docs import InheritsDocstrings
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 
@@ -31,7 +32,7 @@ def _check_band(band):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CoolingFunction:
+class CoolingFunction(InheritsDocstrings):
     """Emission in an observed band, in closed form.
 
     The bolometric Lambda = (8.6e-3 T^-1.7 + 5.8e-2 T^0.5 + 6.3e-2) 1e-22 erg cm3 / s, per electron
@@ -111,6 +112,8 @@ class CoolingFunction:
 class TabulatedCooling(CoolingFunction):
     """Emission in an observed band, from a table of one's own.
 
+    Logarithms are interpolated, and in redshift; what is outside has the value of the end.
+
     Parameters
     ----------
     band : `~astropy.units.Quantity`, optional
@@ -156,20 +159,6 @@ class TabulatedCooling(CoolingFunction):
         object.__setattr__(self, "_table", (np.log(kt), np.log(rates), z))
 
     def emission(self, temperature, redshift):
-        """Interpolate in the logarithms, and in redshift; what is outside has the end's value.
-
-        Parameters
-        ----------
-        temperature : ndarray
-            Temperature kT [keV].
-        redshift : ndarray
-            Redshift, broadcast against it.
-
-        Returns
-        -------
-        ndarray
-            Lambda [erg cm3 / s], per electron and ion.
-        """
         log_t, log_rates, z = self._table
         log, redshift = np.broadcast_arrays(np.log(temperature), redshift)
         at_z = np.array([np.interp(log, log_t, row) for row in log_rates])

@@ -78,6 +78,15 @@ def get_cosmology(cosmology):
         No cosmology of that name is known.
     InvalidInputError
         Neither a name nor an astropy cosmology was given.
+
+    Examples
+    --------
+    >>> from szmass.physics import get_cosmology
+    >>> cosmology = get_cosmology("PSZ2")
+    >>> print(cosmology.H0, cosmology.Om0)
+    70.0 km / (Mpc s) 0.3
+    >>> get_cosmology(cosmology) is cosmology
+    True
     """
     expected = "a name such as 'PSZ2' or 'Planck18', or an astropy cosmology"
     return COSMOLOGIES.resolve(cosmology, FLRW, "cosmology", expected)

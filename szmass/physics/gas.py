@@ -175,6 +175,7 @@ _ghirardini2019("ghirardini2019-cc", -3.9, -3.2, 0.17, 0.80, 0.49, 4.67)
 _ghirardini2019("ghirardini2019-ncc", -4.9, -2.7, -0.51, 0.70, 0.39, 2.60)
 
 
+@GAS_DENSITY_PROFILES.getter(GasDensityProfile, "pratt2022")
 def get_gas_density_profile(profile):
     """Look a gas density profile up by name, or pass one through.
 
@@ -184,18 +185,4 @@ def get_gas_density_profile(profile):
         ``"pratt2022"``: 93 clusters found by their SZ signal, 5e13 to 2e15 solMass, z < 1.13.
         ``"ghirardini2019"``: the 12 of X-COP, z < 0.1, with their ``-cc`` (cool cores) and
         ``-ncc``. Or a profile.
-
-    Returns
-    -------
-    `GasDensityProfile`
-        The profile.
-
-    Raises
-    ------
-    UnknownNameError
-        No profile has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor a profile was given.
     """
-    expected = "a name such as 'pratt2022', or a GasDensityProfile"
-    return GAS_DENSITY_PROFILES.resolve(profile, GasDensityProfile, "profile", expected)

@@ -170,6 +170,14 @@ def overdensity_radius(mass, redshift, *, cosmology, mass_definition="500c"):
         A mass or redshift is out of range, or their shapes do not broadcast.
     InvalidUnitError
         The mass has no unit of mass.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.physics import overdensity_radius
+    >>> radius = overdensity_radius(6e14 * u.solMass, 0.2, cosmology="PSZ2")
+    >>> print(f"{radius:.3f}")
+    1.200 Mpc
     """
     definition = MassDefinition.parse(mass_definition)
     cosmology = get_cosmology(cosmology)
@@ -200,6 +208,13 @@ def theta500(mass, redshift, *, cosmology):
         A mass or redshift is out of range, or their shapes do not broadcast.
     InvalidUnitError
         The mass has no unit of mass.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.physics import theta500
+    >>> print(theta500(6e14 * u.solMass, [0.05, 0.3], cosmology="PSZ2").round(2))
+    [21.52  4.33] arcmin
     """
     cosmology = get_cosmology(cosmology)
     mass, redshift = broadcast(
@@ -255,6 +270,14 @@ def convert_mass(
     ----------
     Navarro, Frenk & White (1997); Diemer & Joyce (2019) for the default concentrations;
     Diemer (2018) for colossus.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.physics import convert_mass
+    >>> mass = convert_mass(6e14 * u.solMass, 0.2, "500c", "200c", cosmology="PSZ2")
+    >>> print(f"{mass:.3g}")
+    8.8e+14 solMass
     """
     source = MassDefinition.parse(from_definition)
     target = MassDefinition.parse(to_definition)

@@ -371,25 +371,15 @@ _battaglia2012(
 )
 
 
+@PRESSURE_PROFILES.getter(PressureProfile, "arnaud2010")
 def get_pressure_profile(profile):
     """Look a pressure profile up by name, or pass one through.
 
-    Parameters
-    ----------
-    profile : str or `PressureProfile`
-        A key of `PRESSURE_PROFILES`, or a profile.
-
-    Returns
-    -------
-    `PressureProfile`
-        The profile.
-
-    Raises
-    ------
-    UnknownNameError
-        No profile has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor a profile was given.
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.physics import get_pressure_profile
+    >>> profile = get_pressure_profile("arnaud2010")
+    >>> print(f"{profile.y_spherical(6e14 * u.solMass, 0.2, cosmology='PSZ2'):.3g}")
+    6.63e-05 Mpc2
     """
-    expected = "a name such as 'arnaud2010', or a PressureProfile"
-    return PRESSURE_PROFILES.resolve(profile, PressureProfile, "profile", expected)

@@ -104,6 +104,13 @@ def y_to_mpc2(y, redshift, *, cosmology):
         ``y`` is neither an area nor a solid angle.
     InvalidInputError
         A redshift is out of range, or the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.physics import y_to_mpc2
+    >>> print(f"{y_to_mpc2(2e-3 * u.arcmin**2, 0.2, cosmology='PSZ2'):.3g}")
+    7.84e-05 Mpc2
     """
     return _y_in(y, redshift, cosmology, u.Mpc**2, u.arcmin**2, lambda scale: scale**2.0)
 
@@ -415,25 +422,16 @@ for _relation in (Planck2013(), Planck2015(), Arnaud2010()):
     SCALING_RELATIONS.add(_relation.name, _relation)
 
 
+@SCALING_RELATIONS.getter(ScalingRelation, "planck2015")
 def get_scaling_relation(relation):
     """Look a scaling relation up by name, or pass one through.
 
-    Parameters
-    ----------
-    relation : str or `ScalingRelation`
-        A key of `SCALING_RELATIONS`, or a relation.
-
-    Returns
-    -------
-    `ScalingRelation`
-        The relation.
-
-    Raises
-    ------
-    UnknownNameError
-        No relation has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor a relation was given.
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.physics import get_scaling_relation
+    >>> relation = get_scaling_relation("planck2015")
+    >>> mass = relation.mass(1.2e-3 * u.arcmin**2, 0.2, one_minus_b=0.8, cosmology="PSZ2")
+    >>> print(f"{mass:.3g}")
+    6.06e+14 solMass
     """
-    expected = "a name such as 'planck2015', or a ScalingRelation"
-    return SCALING_RELATIONS.resolve(relation, ScalingRelation, "relation", expected)

@@ -16,6 +16,7 @@ from szmass.plots._masses import (
     plot_mass_comparison,
     plot_mass_posteriors,
     plot_mass_redshift,
+    plot_one_minus_b,
     plot_signal_surface,
 )
 from szmass.plots._massmaps import plot_mass_map
@@ -35,6 +36,7 @@ __all__ = [
     "plot_mass_redshift",
     "plot_mass_state",
     "plot_morphology",
+    "plot_one_minus_b",
     "plot_profile",
     "plot_relative_error",
     "plot_residuals",

@@ -8,6 +8,7 @@ from szmass._utils.quantities import as_floats
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
 from szmass.maps import Cutout, CutoutStack
+from szmass.maps.cutouts import as_stack
 from szmass.plots.style import MICRO, Y_LABEL, check_kind, new_axes, panel_grid
 
 # Contours in units of the noise, and the colour of what the map does not cover.
@@ -17,6 +18,8 @@ _MISSING = "0.75"
 _LINEAR = 4.0
 _MOST = 100
 _TICKS = np.array([1, 2, 5, 10, 20, 50, 100, 200, 500])
+
+__doctest_requires__ = {"plot_*": ["matplotlib"]}
 
 
 def plot_cutout(
@@ -67,6 +70,17 @@ def plot_cutout(
         ``theta500`` is no angle.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.plots import plot_cutout
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> ax = plot_cutout(sample.cutouts[0], theta500=sample.quantity("theta500_true")[0])
+    >>> ax.get_title()
+    'MOCK 00'
     """
     check_kind(cutout, Cutout, "cutout", "such as sample.cutouts[0]")
     if not cutout.footprint.any():
@@ -141,6 +155,17 @@ def plot_gallery(
         There is no cutout, or are too many, or another argument does not fit.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.plots import plot_gallery
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> figure = plot_gallery(sample.cutouts[:4], columns=2)
+    >>> len(figure.axes) >= 4
+    True
     """
     stack, names = _stack_and_titles(cutouts)
     n = len(stack)
@@ -189,15 +214,12 @@ def plot_gallery(
 
 def _stack_and_titles(cutouts):
     if isinstance(cutouts, ClusterSample):
-        if cutouts.cutouts is None:
-            raise InvalidInputError(
-                "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
-            )
+        stack = as_stack(cutouts)
         titles = [
             f"{name}\n$z$ = {z:.3f}" if np.isfinite(z) else f"{name}\n$z$ unknown"
             for name, z in zip(cutouts.names, cutouts.redshift, strict=True)
         ]
-        return cutouts.cutouts, titles
+        return stack, titles
     if isinstance(cutouts, CutoutStack):
         return cutouts, [str(name) for name in cutouts.names]
     raise InvalidInputError(

@@ -14,6 +14,7 @@ from szmass.plots.style import (
     check_columns,
     check_methods,
     draw_bars,
+    legend_above,
     log_ticks,
     mass_label,
     new_axes,
@@ -24,6 +25,8 @@ from szmass.plots.style import (
 
 # Clusters that a bin needs for quantiles at 2.5 %, for mean and scatter, and for a density.
 _FOR_95, _FOR_68, _FOR_DENSITY = 40, 10, 8
+
+__doctest_requires__ = {"plot_*": ["matplotlib"]}
 
 
 def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_points=200, seed=0):
@@ -62,6 +65,18 @@ def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_
     References
     ----------
     de Andres et al. 2022, Nature Astronomy 6, 1325.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass import estimate_masses
+    >>> from szmass.plots import plot_residuals
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
+    >>> ax = plot_residuals(masses, "matched_filter")
+    >>> ax.figure.savefig("residuals.png")  # doctest: +SKIP
     """
     mass, difference, _ = _differences(table, method, truth)
     ax = new_axes(ax, (6.0, 4.2))
@@ -85,8 +100,8 @@ def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_
     ax.set(xlabel=mass_label(shown), ylabel=_difference_label(*names))
     low, high = np.quantile(difference, [0.005, 0.995])
     margin = 0.35 * max(high - low, 0.2)
-    ax.set_ylim(low - 0.5 * margin, high + margin)
-    ax.legend(frameon=False, ncols=2)
+    ax.set_ylim(low - 0.5 * margin, high + 0.5 * margin)
+    legend_above(ax, ncols=4)
     return ax
 
 
@@ -211,6 +226,18 @@ def plot_relative_error(
     References
     ----------
     de Andres et al. 2022, Nature Astronomy 6, 1325.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass import estimate_masses
+    >>> from szmass.plots import plot_relative_error
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
+    >>> figure = plot_relative_error(masses, ["matched_filter"], redshift_bins=(0, 1))
+    >>> figure.savefig("errors.png")  # doctest: +SKIP
     """
     methods = check_methods(methods, len(LINE_STYLES))
     if against not in ("predicted", "truth"):
@@ -242,9 +269,7 @@ def plot_relative_error(
         xlabel=mass_label(predicted if against == "predicted" else shown[-1]),
         ylabel=_difference_label(one, names[-1]),
     )
-    ax.legend(frameon=False, fontsize="small", ncols=2)
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.22 * (high - low))
+    legend_above(ax)
     return ax
 
 
@@ -371,6 +396,13 @@ def plot_training(histories, *, ax=None, columns=("loss", "val_loss")):
         A column is missing, has no epoch, or there are too many runs.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from szmass.plots import plot_training
+    >>> ax = plot_training({"loss": [2.0, 1.2, 0.9], "val_loss": [2.1, 1.4, 1.2]})
+    >>> ax.get_xlabel()
+    'epoch'
     """
     if not isinstance(histories, Mapping) and not hasattr(histories, "colnames"):
         raise InvalidInputError(

@@ -7,6 +7,7 @@ import numpy as np
 from astropy.table import Row, Table
 
 from szmass._tables.columns import column_parts
+from szmass.comparison.literature import published_one_minus_b
 from szmass.comparison.regression import RelationFit
 from szmass.estimators.filters.scan import SignalSurface
 from szmass.exceptions import InvalidInputError
@@ -19,20 +20,25 @@ from szmass.plots.style import (
     check_columns,
     check_kind,
     check_methods,
+    legend_above,
     log_ticks,
     mass_label,
     new_axes,
     running_quantiles,
 )
-from szmass.results import LogMassPosterior, MassScale, masses_of, methods_of
+from szmass.results import LogMassPosterior, MassFlag, MassScale, masses_of, methods_of
 
 # More points than this are drawn as their density.
 _MANY = 2000
 _CELLS = 45
 # Bins of the running median hold at least so many clusters.
 _LEAST = 10
+# Outliers are told from a spread of at least so many clusters, and are so many sigma away.
+_LEAST_SPREAD, _OUTLYING = 20, 3
 _LEVELS = (0.954499736, 0.682689492)
 _NAMES = {"mass_true": "true", "msz": "PSZ2", "cnn_mass": "CNN", "mass": "estimated"}
+
+__doctest_requires__ = {"plot_*": ["matplotlib"]}
 
 
 def method_name(name):
@@ -72,8 +78,9 @@ def read_redshift(table):
 
 
 def plot_mass_comparison(
-    table, x, y, *, ax=None, labels=None, colour="redshift", density=None, median=False, fit=None
-):
+    table, x, y, *, ax=None, labels=None, colour="redshift", density=None, median=False, fit=None,
+    outliers=True,
+):  # fmt: skip
     """Plot the masses of one method against those of another.
 
     Parameters
@@ -97,6 +104,10 @@ def plot_mass_comparison(
     fit : `~szmass.comparison.RelationFit`, optional
         A relation y(x), drawn with the 68 % interval of its normalisation: from
         ``fit_mass_ratio(y, x)``.
+    outliers : bool, optional
+        Ring the clusters whose ratio y/x is further than 3 sigma from the median, sigma being 1.48
+        times the median deviation in ln, and say how many of them have which flag. Without a flag
+        the ring is grey. Only of 20 clusters or more.
 
     Returns
     -------
@@ -111,6 +122,18 @@ def plot_mass_comparison(
         A column has no unit of mass.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass import estimate_masses
+    >>> from szmass.plots import plot_mass_comparison
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
+    >>> ax = plot_mass_comparison(masses, "mass_true", "matched_filter")
+    >>> ax.figure.savefig("masses.png")  # doctest: +SKIP
     """
     (mx, *ex), (my, *ey), known = known_masses(table, x, y)
     if colour not in (None, "redshift"):
@@ -146,7 +169,10 @@ def plot_mass_comparison(
         _relation(ax, fit, ends)
     names = [method_label(table, name) for name in (x, y)] if labels is None else labels
     ax.set(xlabel=mass_label(names[0]), ylabel=mass_label(names[1]))
-    ax.legend(frameon=False, loc="upper left", title=f"{len(mx)} cluster{'s' * (len(mx) != 1)}")
+    if outliers and len(mx) >= _LEAST_SPREAD:
+        flags = np.bitwise_or(masses_of(table, x).flag, masses_of(table, y).flag)[known]
+        _outliers(ax, mx, my, flags)
+    legend_above(ax, title=f"{len(mx)} cluster{'s' * (len(mx) != 1)}", alignment="left")
     return ax
 
 
@@ -159,6 +185,24 @@ def _bars(ax, x, y, x_errors, y_errors):
             x, y, **{which: np.nan_to_num(errors)}, fmt="none", ecolor="0.6", elinewidth=0.6,
             alpha=0.7 if len(x) < 200 else 0.3, zorder=2,
         )  # fmt: skip
+
+
+def _outliers(ax, x, y, flags):
+    ratio = np.log(y / x)
+    away = np.abs(ratio - np.median(ratio))
+    away = away > _OUTLYING * 1.4826 * np.median(away)
+    bits = {bit.name: int(np.count_nonzero(flags[away] & bit)) for bit in MassFlag}
+    said = ", ".join(f"{name} {count}" for name, count in bits.items() if count)
+    told = f"beyond {_OUTLYING}$\\sigma$"
+    for rows, colour, label in (
+        (away & (flags != 0), COLOURS[1], f"{told}: {said}"),
+        (away & (flags == 0), "0.45", f"{told}, no flag"),
+    ):
+        if rows.any():
+            ax.scatter(
+                x[rows], y[rows], s=70, facecolors="none", edgecolors=colour, lw=1.1, zorder=6,
+                label=label,
+            )  # fmt: skip
 
 
 def _median(ax, x, y):
@@ -184,6 +228,61 @@ def _relation(ax, fit, ends):
     ax.fill_between(
         x, (value - errn) * shape, (value + errp) * shape, color=COLOURS[3], alpha=0.3, lw=0
     )
+
+
+def plot_one_minus_b(fit=None, *, names=None, ax=None, label="this fit"):
+    """Plot 1-b of the literature, and one's own across it.
+
+    Parameters
+    ----------
+    fit : `~szmass.comparison.RelationFit`, optional
+        From `~szmass.comparison.fit_mass_ratio`; its 68 % interval is drawn as a band.
+    names : sequence of str, optional
+        Which published values, from above; all of `~szmass.comparison.published_one_minus_b` by
+        default.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; by default new axes.
+    label : str, optional
+        What to call the fit.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+        The axes. The colour of a point tells what stands for the true mass.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such published value.
+    InvalidInputError
+        ``fit`` is none, or not of a ratio of masses.
+    MissingDependencyError
+        Matplotlib is not installed.
+    """
+    table = published_one_minus_b(fit, names=names)
+    ax = new_axes(ax, size=(6.4, 1.6 + 0.27 * len(table)))
+    rows = np.arange(len(table))
+    for i, kind in enumerate(dict.fromkeys(table["true_mass"].tolist())):
+        of_kind = table["true_mass"] == kind
+        errors = np.array([table["errn"][of_kind], table["errp"][of_kind]])
+        style = {"color": COLOURS[i % len(COLOURS)], "fmt": MARKERS[i % len(MARKERS)], "ms": 5}
+        values = table["one_minus_b"][of_kind]
+        ax.errorbar(values, rows[of_kind], xerr=errors, capsize=2, label=kind, **style)
+    ax.axvline(1, color="0.5", lw=0.8, ls=":", zorder=0)
+    if fit is not None:
+        name = f"{label}: {fit.value:.2f} $-${fit.errn:.2f} $+${fit.errp:.2f}"
+        ax.axvline(fit.value, color="k", lw=1.2, zorder=1, label=name)
+        ax.axvspan(fit.value - fit.errn, fit.value + fit.errp, color="k", alpha=0.13, lw=0)
+    ax.set_yticks(rows, table["label"].tolist())
+    ax.set(xlabel="1-b, SZ mass over true mass", ylim=(len(table) - 0.4, -0.6))
+    ax.figure.legend(
+        *ax.get_legend_handles_labels(),
+        frameon=False,
+        loc="outside upper center",
+        ncols=3,
+        fontsize="small",
+    )
+    return ax
 
 
 def plot_mass_redshift(table, methods=None, *, ax=None, labels=None):
@@ -231,7 +330,7 @@ def plot_mass_redshift(table, methods=None, *, ax=None, labels=None):
     log_ticks(ax.yaxis)
     ax.set(xlabel="redshift", ylabel=mass_label())
     ax.set_xlim(left=0)
-    ax.legend(frameon=False, loc="best", markerscale=1.5)
+    legend_above(ax, markerscale=1.5)
     return ax
 
 
@@ -322,6 +421,18 @@ def plot_mass_posteriors(masses=None, *, posteriors=None, ax=None):
         A column has no unit of mass.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass import estimate_masses
+    >>> from szmass.plots import plot_mass_posteriors
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
+    >>> ax = plot_mass_posteriors(masses[0])
+    >>> ax.figure.savefig("posteriors.png")  # doctest: +SKIP
     """
     curves, labels, truth = _mass_curves(masses)
     named = masses is not None and "name" in masses.colnames

@@ -27,6 +27,8 @@ from szmass.plots.style import (
 _ANNULI = np.linspace(0, 1, 11)
 _MAX_LABELLED = 7
 
+__doctest_requires__ = {"plot_*": ["matplotlib"]}
+
 
 def plot_profile(profile, *, ax=None, labels=None, beam=None):
     """Plot mean y against radius.
@@ -54,6 +56,17 @@ def plot_profile(profile, *, ax=None, labels=None, beam=None):
         The table is not a profile or has no rows, or the labels are not as many as the rows.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.maps import radial_profile
+    >>> from szmass.plots import plot_profile
+    >>> from szmass.simulations import from_masses, simulate
+    >>> sample = simulate(from_masses([1e15, 6e14] * u.solMass, 0.1), cosmology="PSZ2", seed=1)
+    >>> ax = plot_profile(radial_profile(sample, [0, 10, 20, 40] * u.arcmin), beam=10 * u.arcmin)
+    >>> ax.get_xlabel()
+    'radius [arcmin]'
     """
     table = profile.profile if isinstance(profile, StackResult) else profile
     if not {"radius", "y"} <= set(getattr(table, "colnames", ())) or np.ndim(table["y"]) != 2:
@@ -121,6 +134,17 @@ def plot_stack(result, *, ax=None, limit=None):
         The argument is no result of `~szmass.maps.stack`, or the limit is not positive.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.maps import NoiseModel, stack
+    >>> from szmass.plots import plot_stack
+    >>> from szmass.simulations import from_masses, simulate
+    >>> sample = simulate(from_masses([1e15, 6e14] * u.solMass, 0.1), cosmology="PSZ2", seed=1)
+    >>> ax = plot_stack(stack(sample, noise=NoiseModel.planck(), bootstrap=10, rng=1))
+    >>> ax.get_title()[:10]
+    '2 clusters'
     """
     check_kind(result, StackResult, "result", "which stack gives")
     limit = _symmetric_limit(result.image, limit) / MICRO
@@ -270,6 +294,18 @@ def plot_cluster(
         of another cluster.
     MissingDependencyError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass import estimate_masses
+    >>> from szmass.plots import plot_cluster
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
+    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
+    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
+    >>> figure = plot_cluster(sample[0], masses, theta500=sample.quantity("theta500_true")[0])
+    >>> figure.savefig("cluster.png")  # doctest: +SKIP
     """
     check_kind(cluster, Cluster, "cluster", "such as sample[0]")
     row = _row(masses, cluster.name)

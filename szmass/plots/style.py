@@ -17,7 +17,9 @@ __all__ = [
     "MASS_UNIT",
     "MICRO",
     "Y_LABEL",
+    "darken",
     "draw_bars",
+    "legend_above",
     "log_ticks",
     "mass_label",
     "new_figure",
@@ -37,6 +39,12 @@ LINE_STYLES = ("-", "--", ":", "-.")
 MASS_UNIT = 1e14
 #: Unit of Compton-y on axes, and the label of its axis.
 MICRO, Y_LABEL = 1e-6, r"Compton-$y$ [$10^{-6}$]"
+
+# On dark paper: what is white and black on light one, and brighter COLOURS.
+_DARK_PAPER, _DARK_INK = "#1b1f23", "#e6e9eb"
+_ON_DARK = ("#4AA8E0", "#F08A4B", "#34C79C", "#DC94C0", "#E6B13C", "#7CC8F0")
+# Colours whose red, green and blue differ by less are greys.
+_GREY = 0.08
 
 # Ticks within a decade, those for long axes first.
 _STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), tuple(np.arange(1, 10, 0.25)))
@@ -271,3 +279,82 @@ def draw_bars(ax, x, y, errors, i, **options):
         x, y, yerr=errors, color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
         ms=4.5, lw=1.4, elinewidth=0.7, capsize=2, **options,
     )  # fmt: skip
+
+
+def legend_above(ax, handles=None, **options):
+    """Put the legend above the axes, where it hides nothing that is drawn.
+
+    Parameters
+    ----------
+    ax : `~matplotlib.axes.Axes`
+        The axes.
+    handles : list, optional
+        What to name; by default what has a label.
+    **options : dict
+        Options of `~matplotlib.axes.Axes.legend`.
+    """
+    options = {"fontsize": "small", "ncols": 2, "columnspacing": 1.2} | options
+    if handles is not None:
+        options["handles"] = handles
+    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1, **options)
+
+
+def darken(fig):
+    """Turn a figure that was drawn for light paper into one for dark paper.
+
+    Greys change places with what is as far from the other end; `COLOURS` become brighter ones of
+    the same hue. Images, colour maps, and what is drawn on images stay as they are.
+
+    Parameters
+    ----------
+    fig : `~matplotlib.figure.Figure`
+        The figure, which is changed.
+    """
+    from matplotlib.collections import Collection
+    from matplotlib.colors import to_rgba, to_rgba_array
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+    from matplotlib.text import Text
+
+    paper, ink = (np.array(to_rgba(colour)[:3]) for colour in (_DARK_PAPER, _DARK_INK))
+    brighter = {to_rgba(c)[:3]: to_rgba(b)[:3] for c, b in zip(COLOURS, _ON_DARK, strict=False)}
+
+    def dark(colour):
+        *rgb, alpha = to_rgba(colour)
+        if not alpha:
+            return "none"  # whatever the artist's own alpha is
+        if max(rgb) - min(rgb) < _GREY:
+            share = np.mean(rgb)
+            return (*(share * paper + (1 - share) * ink), alpha)
+        return (*brighter.get(tuple(rgb), rgb), alpha)
+
+    def all_dark(colours):
+        return [dark(colour) for colour in to_rgba_array(colours)]
+
+    # Marks on an image are seen against the image.
+    kept = {
+        id(part)
+        for ax in fig.axes
+        if ax.images
+        for drawn in (*ax.lines, *ax.patches, *ax.collections, *ax.texts, *ax.images)
+        for part in drawn.findobj()
+    }
+    for artist in fig.findobj():
+        if id(artist) in kept:
+            continue
+        if isinstance(artist, Text):
+            artist.set_color(dark(artist.get_color()))
+            if (box := artist.get_bbox_patch()) is not None:
+                box.set(facecolor=dark(box.get_facecolor()), edgecolor=dark(box.get_edgecolor()))
+        elif isinstance(artist, Line2D):
+            face, edge = artist.get_markerfacecolor(), artist.get_markeredgecolor()
+            artist.set_color(dark(artist.get_color()))
+            artist.set_markerfacecolor(dark(face))
+            artist.set_markeredgecolor(dark(edge))
+        elif isinstance(artist, Patch):
+            face, edge = artist.get_facecolor(), artist.get_edgecolor()
+            artist.set(facecolor=dark(face), edgecolor=dark(edge))
+        elif isinstance(artist, Collection) and artist.get_array() is None:
+            face, edge = artist.get_facecolor(), artist.get_edgecolor()
+            artist.set_facecolor(all_dark(face))
+            artist.set_edgecolor(all_dark(edge))

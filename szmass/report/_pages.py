@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 import numpy as np
 
 from szmass._utils.html import density_points, svg_dot, svg_line, svg_scale, svg_text
+from szmass._utils.names import name_key
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError
@@ -31,6 +32,9 @@ _ERRORS = ("err", "errn", "errp")
 # Values of words beyond this are kept on the clusters' pages only.
 _LONGEST = 60
 _SLUG_LENGTH = 40
+# Columns of further names of clusters, beside those whose own names say it.
+_NAMED = {"mcxc", "redmapper", "act", "spt", "psz2", "redshift_id", "oname", "aname"}
+_SEPARATORS = re.compile("[,;|]")
 # Redshifts of one cluster in two tables differ by rounding at most.
 _SAME_REDSHIFT = 1e-3
 
@@ -282,6 +286,22 @@ def _mass_ticks(low, high):
     return [value for value in ticks if low <= math.log10(value) <= high]
 
 
+def _aliases(content):
+    """Give the keys of all names of each cluster, each after the end of a line."""
+    columns = [c.values for key, c in content.columns.items() if _holds_names(key, c)]
+    found = []
+    for cells in zip(content.names, *columns, strict=True):
+        names = (name for cell in cells for name in _SEPARATORS.split(str(cell)))
+        keys = {key.lower() for name in names if (key := name_key(name))}
+        found.append("".join(f"\n{key}" for key in sorted(keys)))
+    return found
+
+
+def _holds_names(key, column):
+    is_text = column.values.dtype.kind in "UO"
+    return is_text and (key in _NAMED or key.endswith(("_name", "_names", "alias", "aliases")))
+
+
 def write_data(path, content, reference, slugs, pictures):
     """Write the columns of the browser's table, as a script that needs no server to be read.
 
@@ -312,6 +332,7 @@ def write_data(path, content, reference, slugs, pictures):
         "flagWords": {bit.name: {"bit": int(bit), "words": bit.words} for bit in MassFlag},
         "unknownFlag": flag_names(1 << 40)[0][1],
         "columns": columns,
+        "aliases": _aliases(content),
         "flags": np.bitwise_or.reduce([method.flag for method in content.methods]).tolist(),
         "pages": slugs,
         "pictures": [int(has) for has in pictures],

@@ -18,7 +18,7 @@ from szmass.plots import (
     plot_mass_redshift,
     plot_residuals,
 )
-from szmass.plots.style import COLOURS, MARKERS, log_ticks, mass_label
+from szmass.plots.style import COLOURS, MARKERS, darken, legend_above, log_ticks, mass_label
 from szmass.results import MassEstimates, MassFlag, side_by_side
 
 # A ratio and its scatter cannot be fitted to fewer clusters.
@@ -173,7 +173,7 @@ def draw_figures(content, reference, ratios, folder, stack=None, rows=None):
 
     ``ratios`` are those of `summarise`; ``stack`` are cutouts for a gallery and ``rows`` where in
     it the first clusters of the table are, -1 where one has none. A figure has ``file``, ``alt``,
-    ``caption``, ``width``, ``height``, and may be a ``photo``, whose colours stay in the dark.
+    ``caption``, ``width``, ``height``, and ``dark``, the file of the same on dark paper.
     """
     folder.mkdir()
     figure = import_optional("matplotlib.figure", extra="report", purpose="draw figures").Figure
@@ -186,11 +186,13 @@ def draw_figures(content, reference, ratios, folder, stack=None, rows=None):
             draw(fig)
         except InvalidInputError:  # no cluster has what the figure shows
             continue
-        path = folder / f"{name}.png"
-        fig.savefig(path, dpi=_DPI)
+        files = {"file": f"{name}.png", "dark": f"{name}-dark.png"}
+        fig.savefig(folder / files["file"], dpi=_DPI)
+        darken(fig)
+        fig.savefig(folder / files["dark"], dpi=_DPI)
         width, height = (round(_DPI * length) for length in size)
         about = {"alt": alt, "caption": caption, "width": width, "height": height}
-        drawn.append({"file": path.name, "photo": name == "gallery", **about})
+        drawn.append({**files, **about})
     return drawn
 
 
@@ -198,7 +200,7 @@ def _clean_table(content):
     """Masses that can be drawn, under the names of the methods' keys."""
     tables = {}
     for m in content.methods:
-        masses = MassEstimates(m.mass, m.errn, m.errp)
+        masses = MassEstimates(m.mass, m.errn, m.errp, flag=m.flag)
         tables[m.key] = masses.to_table(content.names, content.redshift, m.key, {})
     return side_by_side(tables)
 
@@ -240,7 +242,7 @@ def _plans(content, reference, ratios, table, stack, rows):
     if shown and np.isfinite(content.redshift).any():
         keys = [method.key for method in shown]
         yield (
-            "redshift", _SIZE, _on_axes(_draw_redshift, table, keys, labels=_labels(shown)),
+            "redshift", _SIZE, _on_axes(plot_mass_redshift, table, keys, labels=_labels(shown)),
             "Scatter plot of mass against redshift", "Mass against redshift, all methods.",
         )  # fmt: skip
 
@@ -272,12 +274,6 @@ def _on_axes(draw, *args, **options):
     return lambda fig: draw(*args, ax=fig.add_subplot(), **options)
 
 
-def _draw_redshift(*args, ax, **options):
-    plot_mass_redshift(*args, ax=ax, **options)
-    # Looking for the best place takes long among many points.
-    ax.get_legend().set_loc("lower right")
-
-
 def _label(method):
     """Take out what means something in mathematical text."""
     return re.sub(r"[^\w .+()-]", " ", method.label).strip() or "method"
@@ -303,7 +299,7 @@ def _draw_snr(fig, methods, snr):
         )  # fmt: skip
     log_ticks(ax.xaxis, ax.yaxis)
     ax.set(xlabel="S/N", ylabel=mass_label())
-    ax.legend(frameon=False, markerscale=1.5, loc="lower right")
+    legend_above(top, ax.get_legend_handles_labels()[0], markerscale=1.5)
 
 
 def _brightest(content, reference, rows):

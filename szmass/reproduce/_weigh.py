@@ -22,7 +22,7 @@ from szmass.clusters import ClusterSample
 from szmass.estimators import MatchedFilterMass, ScalingRelationMass, estimate_masses
 from szmass.exceptions import InvalidInputError, MixedScalesWarning
 from szmass.maps import ComptonMap, NoiseModel, open_map
-from szmass.reproduce._tables import LENSING
+from szmass.reproduce._shown import LENSING
 from szmass.results import MassEstimates, MassFlag, MethodMasses, add_method, masses_of, methods_of
 from szmass.simulations import (
     SimulationDataset,

@@ -14,9 +14,9 @@ from szmass._tables.files import write_table
 from szmass._utils.optional import import_optional
 from szmass.estimators.core import named_estimators
 from szmass.exceptions import InvalidInputError
-from szmass.reproduce._figures import draw_figures
-from szmass.reproduce._tables import (
+from szmass.reproduce._shown import (
     COLUMNS,
+    draw_figures,
     fit_ratios,
     fit_table,
     format_fits,
@@ -114,9 +114,9 @@ class Reproduction:
             "## What each column was made from",
             "",
         ]
-        for column, (title, what) in COLUMNS.items():
-            lines.append(f"- **{title}, {what}**")
-            texts = self.about[column]
+        for name, column in COLUMNS.items():
+            lines.append(f"- **{column.title}, {column.what}**")
+            texts = self.about[name]
             if len(set(texts.values())) == 1:
                 lines[-1] += f": {next(iter(texts.values()))}"
             else:

@@ -2,7 +2,7 @@
 
 from szmass.results.files import read_masses, write_masses
 from szmass.results.flags import FLAG_WORDS, MassFlag
-from szmass.results.masses import MASS_COLUMNS, MassEstimates, MassTable
+from szmass.results.masses import MASS_COLUMNS, MassEstimates, MassTable, format_masses
 from szmass.results.posteriors import LogMassPosterior
 from szmass.results.reader import (
     MethodMasses,
@@ -27,6 +27,7 @@ __all__ = [
     "MethodMasses",
     "add_method",
     "columns_of_method",
+    "format_masses",
     "masses_of",
     "methods_of",
     "one_method",

@@ -3,17 +3,19 @@
 import os
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import astropy.units as u
 import numpy as np
-from astropy.io import registry
-from astropy.table import MaskedColumn, QTable
+from astropy.io import registry, votable
+from astropy.table import MaskedColumn, QTable, Table
+from numpy.typing import NDArray
 
 from szmass._tables.files import read_table, write_table
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError, SzmassWarning
 from szmass.results.flags import MassFlag, flags_in
-from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable
+from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable, format_masses
 from szmass.results.plausible import impossible_values, repeated_names
 from szmass.results.reader import columns_of_method, complete_record, methods_of, recorded_methods
 
@@ -23,7 +25,7 @@ __all__ = ["read_masses", "write_masses"]
 _SMALLEST_MASS = 1e10
 
 
-def read_masses(path, *, format=None):
+def read_masses(path: str | os.PathLike[str], *, format: str | None = None) -> MassTable:
     """Read a mass table, of one method or of several, and bring it to the present schema.
 
     Parameters
@@ -54,6 +56,18 @@ def read_masses(path, *, format=None):
         ``NO_ERROR``, flags as 0, redshifts as unknown. ``meta["added_columns"]`` lists them. Or the
         file does not say how its masses were made, on what scale they are and whom to cite. Or it
         has values that cannot be, such as negative masses, or names twice: they are kept.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from szmass import estimate_masses, read_masses
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> table = estimate_masses(make_check_sample(3), "scaling")
+    >>> with TemporaryDirectory() as folder:
+    ...     table.write(f"{folder}/masses.ecsv")
+    ...     again = read_masses(f"{folder}/masses.ecsv")
+    >>> again.colnames == table.colnames, again.meta["methods"]["scaling"]["one_minus_b"]
+    (True, 1.0)
     """
     table = MassTable(read_table(path, format=format), copy=False)
     try:
@@ -62,10 +76,16 @@ def read_masses(path, *, format=None):
         raise type(err)(f"{str(path)!r}: {err}") from err
     for note in notes:
         warnings.warn(note, SzmassWarning, stacklevel=2)
-    return table
+    return format_masses(table)
 
 
-def write_masses(table, path, *, overwrite=False, format=None):
+def write_masses(
+    table: Table,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    format: str | None = None,
+) -> None:
     """Write a mass table, completely or not at all.
 
     The method ``write`` of a `MassTable` does the same. That of other tables loses the masks of
@@ -92,6 +112,18 @@ def write_masses(table, path, *, overwrite=False, format=None):
     -----
     SzmassWarning
         The format is CSV, which keeps neither units nor ``meta``.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from szmass import estimate_masses, read_masses
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> from szmass.results import write_masses
+    >>> table = estimate_masses(make_check_sample(3), "scaling")
+    >>> with TemporaryDirectory() as folder:
+    ...     write_masses(table, f"{folder}/masses.fits")
+    ...     len(read_masses(f"{folder}/masses.fits"))
+    3
     """
     write_table(table, path, overwrite=overwrite, format=format)
 
@@ -107,28 +139,51 @@ _UNIFIED = {
 _COMPRESSED = (".gz", ".bz2", ".xz")
 
 
-def _register(name, ours, suffixes):
+def _write_votable(
+    table: QTable,
+    target: Any,
+    table_id: str | None = None,
+    *,
+    overwrite: bool = False,
+    tabledata_format: str | None = None,
+) -> None:
+    """Write as astropy's ``Table.write`` does, by code that keeps to its memory."""
+    # See szmass._tables.files: of astropy's ways to write a VOTable only this one is safe.
+    if isinstance(target, str | os.PathLike):
+        target = os.fspath(target)
+        if os.path.exists(target) and not overwrite:
+            raise OSError(f"{target!r} exists; pass overwrite=True to replace it.")
+    votable.writeto(votable.from_table(table, table_id=table_id), target, tabledata_format)
+
+
+def _register(name: str, ours: str, suffixes: tuple[str, ...]) -> None:
     """Let `MassTable` read and write a format; streams and options of astropy's go to astropy."""
     theirs = "ascii.ecsv" if name == "ecsv" else name
 
-    def is_ours(place, more):
+    def is_ours(place: Any, more: Any) -> bool:
         return isinstance(place, str | os.PathLike) and not more
 
-    def write(table, target, *args, overwrite=False, **options):
+    def write(
+        table: Table, target: Any, *args: Any, overwrite: bool = False, **options: Any
+    ) -> None:
         if is_ours(target, args or options) and not os.fspath(target).endswith(_COMPRESSED):
             write_table(table, target, overwrite=overwrite, format=ours)
             return
+        plain = QTable(table, copy=False)
+        if theirs == "votable":
+            _write_votable(plain, target, *args, overwrite=overwrite, **options)
+            return
         options |= {"overwrite": True} if overwrite else {}
-        QTable(table, copy=False).write(target, *args, format=theirs, **options)
+        plain.write(target, *args, format=theirs, **options)
 
-    def read(source, *args, **options):
+    def read(source: Any, *args: Any, **options: Any) -> MassTable:
         # astropy opens a file in order to look what format it has.
         place = getattr(source, "name", source)
         if is_ours(place, args or set(options) - {"filename"}):
             return read_masses(place, format=ours)
         return MassTable(QTable.read(source, *args, format=theirs, **options), copy=False)
 
-    def identify(origin, path, fileobj, *args, **kwargs):
+    def identify(origin: str, path: Any, fileobj: Any, *args: Any, **kwargs: Any) -> bool:
         plain = str(path or "").lower()
         for suffix in _COMPRESSED:
             plain = plain.removesuffix(suffix)
@@ -144,7 +199,7 @@ for _name, _what in _UNIFIED.items():
     _register(_name, *_what)
 
 
-def _completed(table, path):
+def _completed(table: MassTable, path: str) -> tuple[MassTable, list[str]]:
     """Bring a mass table to the present schema, in place; give it, and notes on what it lacked."""
     version, writer = table.meta.get("schema_version", 0), _writer(table)
     where = f"{path!r} (written by szmass {writer})"
@@ -178,7 +233,7 @@ def _completed(table, path):
     return table, notes
 
 
-def _impossible(table, methods, where):
+def _impossible(table: MassTable, methods: list[str | None], where: str) -> list[str]:
     """Say what cannot be in a table, with its column and first row."""
     columns = {"redshift": "redshift"}
     for method in methods:
@@ -201,7 +256,7 @@ def _impossible(table, methods, where):
     ]
 
 
-def _writer(table):
+def _writer(table: MassTable) -> str:
     about = [table.meta, *recorded_methods(table).values()]
     found = {
         str(m["szmass_version"]) for m in about if isinstance(m, Mapping) and "szmass_version" in m
@@ -209,7 +264,7 @@ def _writer(table):
     return ", ".join(sorted(found)) or "of unknown version"
 
 
-def _methods(table, where):
+def _methods(table: MassTable, where: str) -> list[str | None]:
     """Names of the methods; None stands for that of a table of one."""
     names = table.colnames
     if "name" not in names:
@@ -221,7 +276,7 @@ def _methods(table, where):
     for method in recorded_methods(table):
         if (column := columns_of_method(method)["mass"]) not in names:
             raise FileFormatError(f"{where} lacks the column {column!r}, which its meta speaks of.")
-    found = list(methods_of(table, whole=True))
+    found: list[str | None] = [*methods_of(table, whole=True)]
     if not found:
         raise FileFormatError(
             f"{where} is no mass table: it has neither a column 'mass' nor columns 'mass_<method>' "
@@ -230,7 +285,7 @@ def _methods(table, where):
     return found
 
 
-def _complete(table, method):
+def _complete(table: MassTable, method: str | None) -> list[str]:
     """Bring the columns of one method to the schema; give the names of those that were missing."""
     added = []
     columns = columns_of_method(method)
@@ -262,7 +317,7 @@ def _complete(table, method):
     return added
 
 
-def _masses(column, name, central):
+def _masses(column: Any, name: str, central: bool) -> NDArray[np.float64]:
     if getattr(column, "unit", None) is not None:
         return as_floats(column, u.solMass, name)
     values = as_floats(column, "", name)
@@ -277,7 +332,7 @@ _KIND = "LogMassPosterior"
 _POSTERIOR_VERSION = 1
 
 
-def posterior_to_table(posterior):
+def posterior_to_table(posterior: Any) -> QTable:
     """Give a posterior as a table that ECSV, FITS and VOTable hold."""
     table = QTable()
     table["name"] = posterior.names
@@ -303,7 +358,7 @@ def posterior_to_table(posterior):
     return table
 
 
-def posterior_from_table(table, where):
+def posterior_from_table(table: Table, where: str) -> dict[str, Any]:
     """Give the arguments of a `LogMassPosterior`, by name."""
     meta = table.meta
     lost = {"name", "redshift", "flag", "density"} - set(table.colnames)
@@ -328,8 +383,7 @@ def posterior_from_table(table, where):
     prior = table["prior"] if "prior" in table.colnames else meta.get("prior")
     prior = as_floats(prior, "", "prior")
     known = ~np.isnan(density).any(axis=1)
-    known = known if prior.shape == density.shape else ...
-    if not np.isfinite(prior[known]).all():
+    if not np.isfinite(prior[known] if prior.shape == density.shape else prior).all():
         raise FileFormatError(f"{where!r} is damaged: a number of the prior is not finite.")
     return {
         "log10_mass": grid,

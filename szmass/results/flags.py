@@ -1,6 +1,9 @@
 """Flags of masses, and what each means in words."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from szmass._tables.columns import column_parts
 from szmass._utils.flags import WordedFlag
@@ -37,7 +40,7 @@ class MassFlag(WordedFlag):
     FAILED = 8192, "The estimator stopped with an error, or gave no mass and no reason."
 
 
-def flags_in(column, name):
+def flags_in(column: Any, name: str) -> NDArray[np.int_]:
     """Read flags of a table.
 
     Parameters

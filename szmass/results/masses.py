@@ -5,12 +5,21 @@ columns of `MASS_COLUMNS`. What could not be weighed keeps its row: the masses a
 ``flag`` says why.
 """
 
+from __future__ import annotations  # signatures say ArrayLike, not all that it is
+
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
 import astropy.units as u
 import numpy as np
-from astropy.table import MaskedColumn, QTable
+from astropy.io.registry import UnifiedReadWriteMethod
+from astropy.table import MaskedColumn, QTable, Table
+from astropy.table.connect import TableWrite
+from numpy.typing import ArrayLike, NDArray
 
+from szmass._tables.columns import FEW_DIGITS, without_few_digits
 from szmass._utils.kinds import check_kind
 from szmass._utils.names import did_you_mean
 from szmass._utils.quantities import as_floats
@@ -24,6 +33,7 @@ __all__ = [
     "MassEstimates",
     "MassTable",
     "column_suffix",
+    "format_masses",
 ]
 
 #: Version of the columns and of the meta of a mass table, in ``meta["schema_version"]``.
@@ -44,11 +54,61 @@ MASS_COLUMNS = {
 }
 
 
+Tables = TypeVar("Tables", bound=Table)
+
+_MASSES = re.compile(r"(mass|mass_errn|mass_errp|mean)(_.*)?|(msz|m500c?|m200[cm])(_err[np]?)?")
+
+
+def format_masses(table: Tables) -> Tables:
+    """Let masses and their errors print with four digits; the values are not changed.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        A table of masses; columns that have a format keep it.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        The same table.
+    """
+    for name in table.colnames:
+        info = table[name].info
+        if _MASSES.fullmatch(name) and info.format is None and info.dtype.kind == "f":
+            info.format = FEW_DIGITS
+    return table
+
+
+class _Write(TableWrite):
+    """Write the table in any format that astropy knows, with all digits.
+
+    Elsewhere text formats of astropy write what is shown.
+
+    Parameters
+    ----------
+    *args : tuple
+        As for `astropy.table.Table.write`, the target first.
+    **options : dict
+        As for `astropy.table.Table.write`.
+
+    Notes
+    -----
+    Formats of szmass, which keep masks, ``meta`` and flags, are ECSV, FITS, VOTable and CSV.
+    """
+
+    _instance: Any
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        self._instance = without_few_digits(self._instance)
+        return super().__call__(*args, **options)
+
+
 class MassTable(QTable):
     """Table of masses, of one method or of several.
 
     It is a `~astropy.table.QTable` in all; its ``read`` and ``write`` keep flags, masks of text and
-    all of ``meta`` in ECSV, FITS and VOTable, as `read_masses` and `write_masses` do.
+    all of ``meta`` in ECSV, FITS and VOTable, as `read_masses` and `write_masses` do. Masses and
+    errors are shown with four digits (``info.format``), and written with all.
 
     Parameters
     ----------
@@ -67,7 +127,9 @@ class MassTable(QTable):
     ('MassTable', 3)
     """
 
-    def __getitem__(self, item):
+    write = UnifiedReadWriteMethod(_Write)
+
+    def __getitem__(self, item: Any) -> Any:
         try:
             return super().__getitem__(item)
         except KeyError:
@@ -108,16 +170,26 @@ class MassEstimates:
         An argument does not hold one number per cluster, or they are not of one length.
     InvalidUnitError
         Masses come in a unit that does not convert to solMass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from szmass.results import MassEstimates, MassFlag
+    >>> mass = np.array([4e14, np.nan])
+    >>> found = MassEstimates(mass, 0.1 * mass, 0.1 * mass, [0, MassFlag.NO_CUTOUT])
+    >>> table = found.to_table(["A", "B"], [0.1, 0.2], "mine", {})
+    >>> print(f"{table['mass'][0]:.2g}, {MassFlag.describe(table['flag'][1])}")
+    4e+14 solMass, NO_CUTOUT
     """
 
     mass: np.ndarray
     errn: np.ndarray
     errp: np.ndarray
-    flag: np.ndarray | None = None
-    posterior: object = None
-    mean: np.ndarray | None = None
+    flag: Any = None
+    posterior: Any = None
+    mean: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("mass", "errn", "errp", "mean"):
             if name == "mean" and self.mean is None:
                 self.mean = np.full(len(self.mass), np.nan)
@@ -131,8 +203,8 @@ class MassEstimates:
             raise InvalidInputError(f"'flag' must hold whole numbers. Received: {flag!r:.80}")
         if self.posterior is not None:
             check_kind(self.posterior, "LogMassPosterior", "posterior", able="quantile")
-        parts = (self.mass, self.errn, self.errp, self.flag, self.mean)
-        parts += () if self.posterior is None else (self.posterior,)
+        parts = [self.mass, self.errn, self.errp, self.flag, self.mean]
+        parts += [] if self.posterior is None else [self.posterior]
         if len(lengths := {len(part) for part in parts}) > 1:
             raise InvalidInputError(
                 "'mass', 'errn', 'errp', 'flag', 'mean' and 'posterior' must be of one length. "
@@ -140,7 +212,7 @@ class MassEstimates:
             )
 
     @classmethod
-    def unknown(cls, flag):
+    def unknown(cls, flag: ArrayLike) -> Self:
         """Make estimates that are all NaN.
 
         Parameters
@@ -157,7 +229,7 @@ class MassEstimates:
         return cls(nan, nan.copy(), nan.copy(), flag)
 
     @classmethod
-    def of_posterior(cls, posterior, flag=None):
+    def of_posterior(cls, posterior: Any, flag: ArrayLike | None = None) -> Self:
         """Take medians and the 16-84 % intervals about them from posteriors.
 
         Parameters
@@ -187,7 +259,7 @@ class MassEstimates:
         mean = posterior.mean_mass().value
         return cls(middle, middle - low, high - middle, flag, posterior, mean)
 
-    def put(self, rows, found):
+    def put(self, rows: Any, found: Self) -> None:
         """Fill in what was found for some of the clusters.
 
         Parameters
@@ -200,7 +272,9 @@ class MassEstimates:
         for name in ("mass", "errn", "errp", "flag", "mean"):
             getattr(self, name)[rows] = getattr(found, name)
 
-    def to_table(self, names, redshift, method, meta):
+    def to_table(
+        self, names: ArrayLike, redshift: ArrayLike, method: str, meta: Mapping[str, Any]
+    ) -> MassTable:
         """Build the mass table.
 
         Parameters
@@ -233,10 +307,10 @@ class MassEstimates:
         for name, (unit, description) in MASS_COLUMNS.items():
             table[name] = values[name] if unit is None else u.Quantity(values[name], unit)
             table[name].info.description = description
-        return table
+        return format_masses(table)
 
 
-def _solar_masses(value, name):
+def _solar_masses(value: Any, name: str) -> NDArray[np.float64]:
     """Give masses as floats; what has a unit is converted, plain numbers are in solMass."""
     try:
         if getattr(value, "unit", None) is not None:
@@ -253,7 +327,7 @@ def _solar_masses(value, name):
     return array
 
 
-def column_suffix(method):
+def column_suffix(method: str) -> str:
     """Turn a method's name into the ending of its columns in a table of several methods.
 
     Parameters

@@ -1,6 +1,9 @@
 """What masses, redshifts and flags of a table cannot be, whoever wrote it."""
 
+from __future__ import annotations  # signatures say ArrayLike, not all that it is
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from szmass._tables.columns import without_value
 from szmass.results.flags import MassFlag
@@ -12,7 +15,7 @@ _MASSES = (1e8, 1e18)
 _REDSHIFT = 20.0
 
 
-def impossible_values(field, values):
+def impossible_values(field: str, values: ArrayLike) -> list[tuple[NDArray[np.bool_], str]]:
     """Tell which values of a column cannot be, and why.
 
     Parameters
@@ -55,7 +58,7 @@ def impossible_values(field, values):
     return [(rows, why) for rows, why in found if rows.any()]
 
 
-def repeated_names(names):
+def repeated_names(names: ArrayLike) -> NDArray[np.bool_]:
     """Tell which rows have a name that an earlier row has.
 
     Parameters

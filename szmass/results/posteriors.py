@@ -1,9 +1,15 @@
 """Probability of a cluster's mass as a curve: what estimators give that know more than a number."""
 
+from __future__ import annotations  # signatures say ArrayLike, not all that it is
+
 import copy
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import astropy.units as u
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from szmass._tables.files import read_table, write_table
 from szmass._utils.kinds import rows_of
@@ -12,13 +18,16 @@ from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.results.files import posterior_from_table, posterior_to_table
 from szmass.results.flags import MassFlag
-from szmass.results.masses import ONE_SIGMA, MassEstimates
+from szmass.results.masses import ONE_SIGMA, MassEstimates, MassTable
 from szmass.results.scale import MassScale
 
 __all__ = ["LogMassPosterior"]
 
 # A density at an end of the grid above this part of its maximum is cut off.
 _CUT_OFF = 0.1
+
+# Densities on the grid, one for all or a row per cluster; or a function of log10 M and redshift.
+Prior = ArrayLike | Callable[..., Any]
 
 
 class LogMassPosterior:
@@ -54,11 +63,36 @@ class LogMassPosterior:
     ------
     InvalidInputError
         Shapes do not match, the grid does not increase, a density is negative or zero everywhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from szmass import LogMassPosterior
+    >>> grid = np.linspace(14, 15.5, 151)
+    >>> log_likelihood = -0.5 * ((grid - [[14.6], [14.9]]) / 0.1) ** 2
+    >>> two = {"names": ["A", "B"]}
+    >>> posterior = LogMassPosterior.from_log_likelihood(grid, log_likelihood, "flat", **two)
+    >>> print(posterior.median().to("1e14 solMass").round(2))
+    [3.98 7.94] 1e+14 solMass
+    >>> low, high = posterior["B"].interval(0.95)
+    >>> print(f"{low[0]:.3g} to {high[0]:.3g}")
+    5.06e+14 solMass to 1.25e+15 solMass
+    >>> steep = posterior.reweight(lambda log10_mass, redshift: 10 ** (-3 * log10_mass))
+    >>> print((steep.median() / posterior.median()).round(3))
+    [0.853 0.853]
     """
 
     def __init__(
-        self, log10_mass, density, prior, *, names=None, redshift=None, flag=None, meta=None
-    ):
+        self,
+        log10_mass: ArrayLike,
+        density: ArrayLike,
+        prior: ArrayLike,
+        *,
+        names: Sequence[str] | NDArray[np.str_] | None = None,
+        redshift: ArrayLike | None = None,
+        flag: ArrayLike | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
         grid = as_floats(log10_mass, "", "log10_mass", finite=True)
         if grid.ndim != 1 or len(grid) < 3 or not np.all(np.diff(grid) > 0):
             raise InvalidInputError(
@@ -96,7 +130,9 @@ class LogMassPosterior:
         self.meta = {} if meta is None else dict(meta)
 
     @classmethod
-    def from_log_likelihood(cls, log10_mass, log_likelihood, prior, **options):
+    def from_log_likelihood(
+        cls, log10_mass: ArrayLike, log_likelihood: ArrayLike, prior: Prior, **options: Any
+    ) -> Self:
         """Multiply likelihoods by a prior.
 
         Parameters
@@ -138,7 +174,7 @@ class LogMassPosterior:
         density = np.exp(total - highest[:, np.newaxis])
         return cls(grid, density, prior, **options)
 
-    def _normalised(self, density, name):
+    def _normalised(self, density: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         known = ~np.isnan(density[:, 0])
         if not np.all((density[known] >= 0) & np.isfinite(density[known])):
             raise InvalidInputError(f"'{name}' must be finite and at least 0.")
@@ -157,7 +193,7 @@ class LogMassPosterior:
         return np.where(done, density, relative / norm[:, np.newaxis])
 
     @classmethod
-    def read(cls, path, *, format=None):
+    def read(cls, path: str | os.PathLike[str], *, format: str | None = None) -> Self:
         """Read posteriors that `write` wrote.
 
         Parameters
@@ -185,7 +221,9 @@ class LogMassPosterior:
         except InvalidInputError as err:
             raise FileFormatError(f"{str(path)!r} holds no usable posteriors: {err}") from err
 
-    def write(self, path, *, overwrite=False, format=None):
+    def write(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, format: str | None = None
+    ) -> None:
         """Write the posteriors: a table with one row per cluster, its density in one column.
 
         Parameters
@@ -204,17 +242,17 @@ class LogMassPosterior:
         """
         write_table(posterior_to_table(self), path, overwrite=overwrite, format=format)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.density)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         low, high = self.log10_mass[[0, -1]]
         return (
             f"<LogMassPosterior of {len(self)}: {len(self.log10_mass)} masses, "
             f"log10(M/Msun) = {low:g} to {high:g}>"
         )
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         from szmass._utils import html as _html
 
         title = f"<p><b>LogMassPosterior</b> {_html.short(repr(self)[18:-1])}</p>"
@@ -237,7 +275,7 @@ class LogMassPosterior:
         more = f"<p>and {left_out} more</p>" if left_out else ""
         return title + _html.side_by_side(cells) + more
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Self:
         index = rows_of(index, len(self), lambda: NameIndex(self.names), "cluster", "posterior")
         if isinstance(index, int):
             index = [index]
@@ -248,7 +286,17 @@ class LogMassPosterior:
         return part
 
     @classmethod
-    def joined(cls, parts, rows, *, grid=None, names, redshift, flag, meta):
+    def joined(
+        cls,
+        parts: Sequence[Self],
+        rows: Sequence[Any],
+        *,
+        grid: ArrayLike | None = None,
+        names: Sequence[str] | NDArray[np.str_],
+        redshift: ArrayLike,
+        flag: ArrayLike,
+        meta: Mapping[str, Any],
+    ) -> Self:
         """Join posteriors of some clusters to those of all; what is in no part stays unknown.
 
         Parameters
@@ -285,14 +333,14 @@ class LogMassPosterior:
             whole.density[where], whole.prior[where] = part.density, part.prior
         return whole
 
-    def _cumulative(self):
+    def _cumulative(self) -> NDArray[np.float64]:
         step = np.diff(self.log10_mass)
         cells = 0.5 * step * (self.density[:, 1:] + self.density[:, :-1])
         below = np.zeros_like(self.density)
         np.cumsum(cells, axis=1, out=below[:, 1:])
         return below / below[:, -1:]
 
-    def _log_quantile(self, probability):
+    def _log_quantile(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
         """log10 M at probabilities of shape (N, k)."""
         below = self._cumulative()
         result = np.full(probability.shape, np.nan)
@@ -310,7 +358,7 @@ class LogMassPosterior:
         result[np.isnan(self.density[:, 0])] = np.nan
         return result
 
-    def quantile(self, probability):
+    def quantile(self, probability: ArrayLike) -> u.Quantity:
         """Give the mass below which there is a given probability.
 
         Parameters
@@ -336,7 +384,7 @@ class LogMassPosterior:
         wanted = np.broadcast_to(np.atleast_1d(p), (len(self), p.size))
         return 10 ** self._log_quantile(wanted)[:, 0 if p.ndim == 0 else slice(None)] * u.solMass
 
-    def median(self):
+    def median(self) -> u.Quantity:
         """Give the masses with half the probability below.
 
         Returns
@@ -346,7 +394,7 @@ class LogMassPosterior:
         """
         return self.quantile(0.5)
 
-    def _moment(self, centre, power):
+    def _moment(self, centre: Any, power: int) -> NDArray[np.float64]:
         # Exact for densities that are linear between the nodes (Simpson's rule in each cell).
         grid, density = self.log10_mass, self.density
         middle = 0.5 * (grid[1:] + grid[:-1])
@@ -354,7 +402,7 @@ class LogMassPosterior:
         halves = 0.5 * (density[:, 1:] + density[:, :-1]) * (middle - centre) ** power
         return (np.diff(grid) * (ends[:, 1:] + ends[:, :-1] + 4 * halves) / 6).sum(axis=1)
 
-    def mean(self):
+    def mean(self) -> u.Quantity:
         """Give the mean of log10 M, as a mass: the estimate of least squared error in log M.
 
         Returns
@@ -364,7 +412,7 @@ class LogMassPosterior:
         """
         return 10 ** self._moment(0.0, 1) * u.solMass
 
-    def mean_mass(self):
+    def mean_mass(self) -> u.Quantity:
         """Give the mean of M: relative errors (M - M_true) / M of it vanish on average.
 
         Returns
@@ -385,12 +433,12 @@ class LogMassPosterior:
         return np.trapezoid(self.density * 10**grid, grid, axis=1) * u.solMass
 
     @property
-    def cut_off(self):
+    def cut_off(self) -> NDArray[np.bool_]:
         """Where an end of the grid cuts a density off that is not small there, a bool array."""
         ends = self.density[:, [0, -1]].max(axis=1)
         return ends > _CUT_OFF * self.density.max(axis=1)
 
-    def std(self):
+    def std(self) -> NDArray[np.float64]:
         """Give the standard deviation of log10 M.
 
         Returns
@@ -400,7 +448,7 @@ class LogMassPosterior:
         """
         return np.sqrt(self._moment(self._moment(0.0, 1)[:, np.newaxis], 2))
 
-    def interval(self, level=ONE_SIGMA):
+    def interval(self, level: float = ONE_SIGMA) -> tuple[u.Quantity, u.Quantity]:
         """Give intervals with equal probability on either side.
 
         Parameters
@@ -425,7 +473,7 @@ class LogMassPosterior:
         low, high = self.quantile([0.5 - level / 2, 0.5 + level / 2]).T
         return low, high
 
-    def cdf(self, mass):
+    def cdf(self, mass: u.Quantity) -> NDArray[np.float64]:
         """Give the probability below a mass, for instance the true one (then it is the PIT).
 
         Parameters
@@ -454,7 +502,7 @@ class LogMassPosterior:
         inside = left * s + 0.5 * (right - left) / step * s**2
         return np.clip(below[rows, cell] + inside, 0.0, 1.0)
 
-    def sample(self, n, rng):
+    def sample(self, n: int, rng: Any) -> u.Quantity:
         """Draw masses.
 
         Parameters
@@ -476,7 +524,7 @@ class LogMassPosterior:
             uniform = np.random.default_rng(rng).random((len(self), int(n)))
         return 10 ** self._log_quantile(uniform) * u.solMass
 
-    def reweight(self, prior):
+    def reweight(self, prior: Prior) -> Self:
         """Exchange the prior.
 
         Parameters
@@ -511,7 +559,7 @@ class LogMassPosterior:
         about = {name: getattr(self, name) for name in ("names", "redshift", "flag", "meta")}
         return self.from_log_likelihood(self.log10_mass, log_likelihood, new, **about)
 
-    def rescaled(self, one_minus_b):
+    def rescaled(self, one_minus_b: float) -> Self:
         """Bring the masses to another 1-b, the prior with them.
 
         Parameters
@@ -551,7 +599,7 @@ class LogMassPosterior:
         }
         return moved
 
-    def to_table(self, method="posterior"):
+    def to_table(self, method: str = "posterior") -> MassTable:
         """Give the mass table of the medians.
 
         Parameters
@@ -575,7 +623,9 @@ class LogMassPosterior:
         )
 
 
-def _prior_on(prior, grid, redshift, shape):
+def _prior_on(
+    prior: Prior, grid: NDArray[np.float64], redshift: ArrayLike | None, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
     """Values of a prior on the grid, shape (N, nodes)."""
     if isinstance(prior, str):
         if prior != "flat":
@@ -602,7 +652,7 @@ def _prior_on(prior, grid, redshift, shape):
     return np.array(prior)
 
 
-def _of_shape(prior, shape):
+def _of_shape(prior: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     prior = np.asarray(prior, dtype=float)
     try:
         return np.broadcast_to(prior, shape)

@@ -1,17 +1,25 @@
 """Masses of each method in a table: the one place that knows how their columns are named."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import astropy.units as u
 import numpy as np
+from astropy.table import Table
 
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.physics.checks import check_one_minus_b
 from szmass.results.flags import flags_in
-from szmass.results.masses import MASS_COLUMNS, SCHEMA_VERSION, MassTable, column_suffix
+from szmass.results.masses import (
+    MASS_COLUMNS,
+    SCHEMA_VERSION,
+    MassTable,
+    column_suffix,
+    format_masses,
+)
 from szmass.results.scale import MassScale
 
 __all__ = [
@@ -95,23 +103,23 @@ class MethodMasses:
     names: np.ndarray | None = None
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """What the method is, a str: one of `MassEstimator.kind <szmass.estimators.MassEstimator>`,
         "catalog" for other columns of masses, "truth" for the true mass."""
         return str(self.about.get("kind", "other"))
 
     @property
-    def mass_scale(self):
+    def mass_scale(self) -> MassScale:
         """Scale of the masses, a `MassScale`."""
         return _scale(self.about)
 
 
-def _scale(about):
+def _scale(about: Mapping[str, Any]) -> MassScale:
     value = about.get("mass_scale", "unknown")
     return MassScale(value if isinstance(value, int | float | str) else "unknown")
 
 
-def complete_record(about):
+def complete_record(about: Any) -> dict[str, Any]:
     """Add to the record of a method of schema 1 what today's says outright."""
     about = dict(about) if isinstance(about, Mapping) else {}
     kind = _KINDS_OF_OLD.get(str(about.get("estimator")).partition("(")[0])
@@ -122,7 +130,7 @@ def complete_record(about):
     return about
 
 
-def columns_of_method(method=None):
+def columns_of_method(method: str | None = None) -> dict[str, str]:
     """Give the names of the columns of a method.
 
     Parameters
@@ -146,19 +154,19 @@ def columns_of_method(method=None):
     return {name: f"{column}{end}" for name, column in columns.items()}
 
 
-def recorded_methods(table):
+def recorded_methods(table: Table) -> Mapping[str, Any]:
     """What ``meta`` of a table of several methods has on record of each, by name."""
     methods = table.meta.get("methods")
     return methods if isinstance(methods, Mapping) else {}
 
 
-def _is_mass(column):
+def _is_mass(column: Any) -> bool:
     unit = getattr(column, "unit", None)
     known = unit is not None and u.Unit(unit).is_equivalent(u.solMass)
     return known and getattr(column, "ndim", 1) == 1
 
 
-def methods_of(table, *, whole=False):
+def methods_of(table: Table, *, whole: bool = False) -> dict[str, dict[str, Any]]:
     """Give the methods whose masses a table holds.
 
     Parameters
@@ -204,7 +212,7 @@ def methods_of(table, *, whole=False):
     return found
 
 
-def masses_of(table, method):
+def masses_of(table: Table, method: str) -> MethodMasses:
     """Take the masses of one method out of a table.
 
     Parameters
@@ -256,7 +264,7 @@ def masses_of(table, method):
             f"has the methods: {', '.join(known) or 'none'}."
         )
 
-    def floats(field, default=None):
+    def floats(field: str, default: Any = None) -> Any:
         column = columns.get(field)
         if column not in table.colnames:
             return default
@@ -273,11 +281,11 @@ def masses_of(table, method):
     )
 
 
-def _of_suffix(methods, method):
+def _of_suffix(methods: Iterable[str], method: str) -> str | None:
     return {column_suffix(name): name for name in methods}.get(column_suffix(str(method)))
 
 
-def add_method(table, masses):
+def add_method(table: Table, masses: MethodMasses) -> Table:
     """Add the masses of a method to a table, at its end, and to ``meta["methods"]``.
 
     Parameters
@@ -333,10 +341,10 @@ def add_method(table, masses):
         table[column] = values if name == "flag" else u.Quantity(values, u.solMass)
         table[column].info.description = f"{text} ({masses.method})"
     table.meta["methods"] = {**recorded_methods(table), masses.method: dict(masses.about)}
-    return table
+    return format_masses(table) if isinstance(table, MassTable) else table
 
 
-def side_by_side(tables):
+def side_by_side(tables: Mapping[str, Table]) -> MassTable:
     """Join the mass tables of several methods: one row per cluster, columns per method.
 
     Parameters
@@ -355,6 +363,17 @@ def side_by_side(tables):
     ------
     InvalidInputError
         The tables are not of the same clusters, or two methods would share a column name.
+
+    Examples
+    --------
+    >>> from szmass.estimators import MatchedFilterMass, ScalingRelationMass
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> from szmass.results import side_by_side
+    >>> sample = make_check_sample(3)
+    >>> methods = {"y": ScalingRelationMass(), "filter": MatchedFilterMass()}
+    >>> table = side_by_side({name: method.predict(sample) for name, method in methods.items()})
+    >>> [name for name in table.colnames if name.startswith("mass_err")]
+    ['mass_errn_y', 'mass_errp_y', 'mass_errn_filter', 'mass_errp_filter']
     """
     if not isinstance(tables, Mapping):
         raise InvalidInputError(
@@ -378,7 +397,7 @@ def side_by_side(tables):
     return joined
 
 
-def one_method(table, method):
+def one_method(table: Table, method: str) -> MassTable:
     """Take the mass table of one method out of a table of several.
 
     Parameters
@@ -397,6 +416,15 @@ def one_method(table, method):
     ------
     FileFormatError
         The table has no such method; the message lists those it has.
+
+    Examples
+    --------
+    >>> from szmass import estimate_masses
+    >>> from szmass.estimators.checks import make_check_sample
+    >>> from szmass.results import one_method
+    >>> table = estimate_masses(make_check_sample(3), ["scaling", "matched_filter"])
+    >>> one_method(table, "scaling").colnames
+    ['name', 'redshift', 'mass', 'mass_errn', 'mass_errp', 'method', 'flag']
     """
     check_kind(table, "Table", "table", wanted="table of masses")
     columns = columns_of_method(check_kind(method, "str", "method"))
@@ -422,7 +450,7 @@ def one_method(table, method):
     return single
 
 
-def rescale_masses(table, one_minus_b):
+def rescale_masses(table: Table, one_minus_b: float) -> Table:
     """Bring the methods of a table to one 1-b, as far as theirs is known.
 
     Parameters
@@ -456,23 +484,25 @@ def rescale_masses(table, one_minus_b):
     """
     new = MassScale(check_one_minus_b(one_minus_b, one=True))
     table = table.copy()
-    done = {"one_minus_b": new.value, "rescaled": [], "kept": []}
+    rescaled: list[str] = []
+    kept: list[str] = []
     for method, about in methods_of(table).items():
         old = _scale(about)
-        factor = old.factor_to(new.value)
-        done["kept" if factor is None else "rescaled"].append(method)
+        factor = old.factor_to(one_minus_b)
+        (kept if factor is None else rescaled).append(method)
         if factor in (None, 1.0):
             continue
         single = "mass" in table.colnames
         for name, column in columns_of_method(None if single else method).items():
             if column in table.colnames and name != "flag":
-                description = table[column].info.description
+                info = table[column].info
+                description, shown = info.description, info.format
                 table[column] = table[column] * factor
-                table[column].info.description = description
+                table[column].info.description, table[column].info.format = description, shown
         about |= {"mass_scale": new.value, "rescaled_from": old.value}
         if single:
             table.meta.update(about)
         else:
             table.meta["methods"][method] = about
-    table.meta["common_scale"] = done
+    table.meta["common_scale"] = {"one_minus_b": new.value, "rescaled": rescaled, "kept": kept}
     return table

@@ -37,7 +37,7 @@ class MassScale:
 
     value: float | str = "unknown"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         value = self.value
         if isinstance(value, Real) and not isinstance(value, bool):
             object.__setattr__(self, "value", check_one_minus_b(value, one=True))
@@ -47,20 +47,20 @@ class MassScale:
                 f"'unknown'. Received: {value!r}"
             )
 
-    def __str__(self):
-        return self.value if self.one_minus_b is None else f"1-b = {self.value:g}"
+    def __str__(self) -> str:
+        return f"1-b = {self.value:g}" if self.one_minus_b is not None else str(self.value)
 
     @property
-    def one_minus_b(self):
+    def one_minus_b(self) -> float | None:
         """The 1-b, a float, or None for masses that are calibrated otherwise."""
         return None if isinstance(self.value, str) else self.value
 
     @property
-    def known(self):
+    def known(self) -> bool:
         """Whether the scale is known, a bool."""
         return self.value != "unknown"
 
-    def factor_to(self, one_minus_b):
+    def factor_to(self, one_minus_b: float) -> float | None:
         """Give the factor that brings masses to another 1-b.
 
         Parameters

@@ -84,6 +84,15 @@ class Observation:
         A value is out of range, or the noise has another beam.
     InvalidUnitError
         A value has no unit, or one of another kind.
+
+    Examples
+    --------
+    >>> from szmass.maps import CutoutGeometry, NoiseModel
+    >>> from szmass.simulations import Observation, draw_flat, simulate
+    >>> geometry = CutoutGeometry((64, 64), pixel_scale="3 arcmin", frame="icrs")
+    >>> wide = Observation(name="wide", geometry=geometry, noise=NoiseModel.planck("instrument"))
+    >>> simulate(draw_flat(2, seed=1), wide, cosmology="PSZ2", seed=1).cutouts.data.shape
+    (2, 64, 64)
     """
 
     name: str
@@ -209,6 +218,7 @@ for _entry in _observations():
     OBSERVATIONS.add(_entry.name, _entry)
 
 
+@OBSERVATIONS.getter(Observation, "planck-like")
 def get_observation(observation):
     """Look an observation up by name, or pass one through.
 
@@ -220,20 +230,12 @@ def get_observation(observation):
         ``"planck-total"``: with the total noise of the Planck y-maps, the
         pixels of their HEALPix grid and the centring of PSZ2, as real cutouts are.
 
-    Returns
-    -------
-    `Observation`
-        The observation.
-
-    Raises
-    ------
-    UnknownNameError
-        No observation has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor an observation was given.
+    Examples
+    --------
+    >>> from szmass.simulations import get_observation
+    >>> get_observation("planck-total").off("noise").noise is None
+    True
     """
-    expected = "a name such as 'planck-like', or an Observation"
-    return OBSERVATIONS.resolve(observation, Observation, "observation", expected)
 
 
 def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed, **options):
@@ -266,6 +268,17 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
     InvalidInputError
         An argument is out of range or of the wrong kind, a column is missing, or the maps do not
         fit into memory.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.simulations import from_masses, simulate
+    >>> sample = from_masses([8e14] * u.solMass, 0.12, names=["Mock"])
+    >>> mocks = simulate(sample, "planck-total", cosmology="PSZ2", seed=5)
+    >>> mocks.cutouts.data.shape
+    (1, 96, 96)
+    >>> print(mocks.quantity("theta500_true").round(2))
+    [9.92] arcmin
     """
     if not len(sample):
         raise InvalidInputError("'sample' must have at least one cluster. Received: none")

@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
 from szmass._utils.kinds import check_kind
+from szmass._utils.quantities import as_limits
 from szmass._utils.seeds import check_count, generator
 from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
@@ -48,6 +49,14 @@ def from_masses(mass, redshift, *, coord=None, names=None, seed=0):
         A value is out of range or missing, or lengths differ.
     InvalidUnitError
         The mass has no unit of mass.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.simulations import from_masses
+    >>> sample = from_masses([8e14, 3e14] * u.solMass, [0.1, 0.4], names=["heavy", "light"])
+    >>> print(f"{sample['heavy'].measurements['mass_true']:.2g}")
+    8e+14 solMass
     """
     mass, redshift = broadcast(
         mass=np.atleast_1d(check_mass(mass)),
@@ -102,13 +111,21 @@ def draw_flat(n, *, mass=(1e14, 2e15) * u.solMass, redshift=(0.01, 1.0), seed):
         A limit is out of range, or upper and lower are exchanged.
     InvalidUnitError
         The mass has no unit of mass.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.simulations import draw_flat
+    >>> sample = draw_flat(1000, mass=[2e14, 1e15] * u.solMass, redshift=(0.05, 0.5), seed=1)
+    >>> len(sample), round(float(sample.redshift.max()), 1)
+    (1000, 0.5)
     """
     rng = generator(seed, "population")
-    low, high = np.log(_limits(check_mass(mass), "mass"))
+    low, high = np.log(as_limits(check_mass(mass), "mass"))
     log_mass = rng.uniform(low, high, check_count(n, "n"))
     redshift = np.asarray(check_redshift(redshift, positive=True))
     if redshift.size == 2:
-        redshift = rng.uniform(*_limits(redshift, "redshift"), n)
+        redshift = rng.uniform(*as_limits(redshift, "redshift"), n)
     elif redshift.ndim == 1 and redshift.size and np.all(np.isfinite(redshift)):
         redshift = rng.choice(redshift, n)
     else:
@@ -162,11 +179,20 @@ def draw_mass_function(
     References
     ----------
     Tinker et al. 2008, ApJ 688, 709, in the definition 500c; Diemer 2018 for colossus.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.simulations import draw_mass_function
+    >>> mass = [2e14, 5e15] * u.solMass
+    >>> sample = draw_mass_function(500, mass=mass, cosmology="Planck18", seed=1)
+    >>> bool((sample.quantity("mass_true") < 3e14 * u.solMass).mean() > 0.5)
+    True
     """
     cosmology = get_cosmology(cosmology)
     rng = generator(seed, "population")
-    limits = _limits(check_mass(mass), "mass")
-    abundance = SkyAbundance(limits, _limits(check_redshift(redshift), "redshift"), cosmology)
+    limits = as_limits(check_mass(mass), "mass")
+    abundance = SkyAbundance(limits, as_limits(check_redshift(redshift), "redshift"), cosmology)
     if n is None:
         area = FULL_SKY if area is None else u.Quantity(area).to_value("deg2")
         n = rng.poisson(abundance.total * area / FULL_SKY)
@@ -216,15 +242,6 @@ def twin(sample, *, one_minus_b=0.8, mass="msz"):
     copy.cutouts = None
     copy.meta["one_minus_b"] = one_minus_b
     return copy
-
-
-def _limits(values, name):
-    values = np.asarray(values, dtype=float)
-    if values.shape != (2,) or not values[0] < values[1]:
-        raise InvalidInputError(
-            f"'{name}' must be a lower and a higher limit. Received: {values.tolist()}"
-        )
-    return values
 
 
 def even_positions(n, rng):

@@ -109,6 +109,15 @@ def simulate_sky(
     InvalidInputError
         An argument is out of range, a column is missing, a position is not known, the noise is of
         another beam, or a cluster is so near that it reaches beyond 60 deg.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.simulations import from_masses, simulate_sky
+    >>> sample = from_masses([1e15, 6e14] * u.solMass, [0.1, 0.2])
+    >>> ymap, mocks = simulate_sky(sample, nside=64, beam="60 arcmin", cosmology="PSZ2", seed=1)
+    >>> ymap
+    ComptonMap(nside=64, ordering='ring', frame='galactic', beam='60.0 arcmin')
     """
     beam, frame = needed_beam(beam), frame_named(frame)
     model, cosmology, seed = get_cluster_model(model), get_cosmology(cosmology), check_seed(seed)

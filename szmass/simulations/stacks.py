@@ -18,7 +18,7 @@ from szmass._utils.names import NameIndex, did_you_mean
 from szmass.exceptions import FileFormatError, InvalidInputError, UnknownNameError
 from szmass.maps.cutouts import check_beam
 from szmass.maps.frames import lonlat
-from szmass.maps.geometry import CutoutGeometry
+from szmass.maps.geometry import geometry_cards, geometry_of_cards
 
 __all__ = ["FieldStack", "read_fields", "write_fields"]
 
@@ -60,6 +60,14 @@ class FieldStack:
     ------
     InvalidInputError
         Shapes or lengths do not match.
+
+    Examples
+    --------
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> mocks = simulate(draw_flat(2, seed=1), "clean", cosmology="PSZ2", seed=1, fields=["mass"])
+    >>> field = mocks.fields["mass"]
+    >>> field.data.shape, str(field.unit)
+    ((2, 96, 96), 'solMass / Mpc2')
     """
 
     def __init__(self, name, data, unit, coord, *, geometry, names, beam=None, meta=None):
@@ -298,13 +306,7 @@ def _check_same(stack, first):
 
 
 def _grid_header(stack):
-    header = fits.Header()
-    geometry = stack.geometry
-    header["SHAPE1"], header["SHAPE2"] = geometry.shape
-    # As text, which keeps all digits.
-    header["PIXSCALE"] = (str(geometry.pixel_scale), "side of a pixel")
-    header["GEOFRAME"] = (geometry.frame, "frame of the tangent planes")
-    header["ROTATION"] = (str(geometry.rotation), "position angle of increasing rows")
+    header = fits.Header(geometry_cards(stack.geometry))
     for line in textwrap.wrap(_WCS, 72):
         header["COMMENT"] = line
     return header
@@ -350,12 +352,7 @@ def _read(path, names=None, one=False):
                 f"It has {', '.join(images)}."
             )
         with understood(path, "header"):
-            geometry = CutoutGeometry(
-                shape=(header.whole("SHAPE1"), header.whole("SHAPE2")),
-                pixel_scale=header.get("PIXSCALE"),
-                frame=header.text("GEOFRAME"),
-                rotation=header.get("ROTATION"),
-            )
+            geometry = geometry_of_cards(header)
         with understood(path, "table of positions"):
             table = hdus[_POSITIONS].data
             coord = SkyCoord(table["lon"] * u.deg, table["lat"] * u.deg, frame=geometry.frame)

@@ -1,15 +1,17 @@
 """The register of catalogues, and samples from whatever names one."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from astropy.table import Table
+from astropy.table import QTable, Table
 
 from szmass.catalogs import (
     CATALOGS,
@@ -48,6 +50,58 @@ def test_only_catalogues_are_registered():
         register_catalog(type("Nameless", (Catalog,), {}))
     with pytest.raises(InvalidInputError, match="under its tag, 'psz2', a string. Received: 'psz'"):
         CATALOGS.add("psz", PSZ2Catalog)
+
+
+def test_docstrings_of_catalogues_say_what_the_table_is_once():
+    class Plain(Catalog):
+        """Some clusters.
+
+        References
+        ----------
+        A paper.
+        """
+
+    class Told(Catalog):
+        """Some clusters.
+
+        Parameters
+        ----------
+        rows : list
+            Rows of its own.
+        """
+
+    class Silent(Catalog):
+        pass
+
+    assert re.findall(r"(\w+)\n---", Plain.__doc__) == ["Parameters", "References"]
+    assert "with the published columns or with ours" in Plain.__doc__
+    assert re.findall(r"(\w+)\n\s*---", Told.__doc__) == ["Parameters"]
+    assert not Silent.__doc__
+
+
+@pytest.mark.parametrize(("name", "limit"), [("ra", 360), ("dec", 90), ("glon", 360), ("glat", 90)])
+def test_angles_end_where_the_sky_does(name, limit):
+    names = ("ra", "dec") if name in ("ra", "dec") else ("glon", "glat")
+
+    class Angles(Catalog):
+        tag = "angles"
+        position = (*names, "icrs" if name in ("ra", "dec") else "galactic")
+        columns = catalog_columns(
+            f"""
+            name      name       str
+            {names[0]:9} {names[0]:10} deg    Longitude
+            {names[1]:9} {names[1]:10} deg    Latitude
+            """
+        )
+
+    def catalog(value):
+        values = dict.fromkeys(names, [0.0] * u.deg) | {name: [value] * u.deg}
+        return Angles(QTable({"name": ["A"], **values}))
+
+    assert catalog(float(limit)).table[name][0] == limit * u.deg
+    for beyond in (limit + 0.01, -limit - 0.01):
+        with pytest.raises(InvalidInputError, match=f"'{name}' is beyond {limit} deg in 1 row"):
+            catalog(beyond)
 
 
 PLUGIN = '''

@@ -19,6 +19,7 @@ from szmass.catalogs import (
     Sereno2017Table,
     Umetsu2014Table,
     Umetsu2016Table,
+    load_lensing_table,
 )
 from szmass.exceptions import (
     DuplicateNameError,
@@ -210,7 +211,12 @@ def test_masked_values():
         ({}, {"cosmology": None}, InvalidInputError, "'cosmology' must say"),
         ({}, {"cosmology": 70}, InvalidInputError, "'cosmology' must be a name"),
         ({}, {"units": DEGREES}, InvalidUnitError, "'M' has no unit"),
-        ({}, {"units": {"mass": "1e14 solMass"}}, InvalidUnitError, "'alpha' has no unit"),
+        (
+            {"alpha": [1.0, 2.0, 3.0]},
+            {"units": {"mass": "1e14 solMass"}},
+            InvalidUnitError,
+            "'alpha' has no unit",
+        ),
         (
             {},
             {"units": DEGREES | {"mass": "1e14 solMass/h"}},
@@ -242,7 +248,9 @@ def test_bad_tables(changes, options, error, message):
 
 
 def test_not_a_table():
-    with pytest.raises(InvalidInputError, match="must be a Table. Received: dict"):
+    with pytest.raises(
+        InvalidInputError, match="must be a Table, or a pandas DataFrame. Received: dict"
+    ):
         LensingTable({"name": ["a"]}, **OPTIONS)
 
 
@@ -441,3 +449,52 @@ def test_masses_as_logarithms():
     np.testing.assert_allclose(read.table["mass"].value, [10**14.5, 10**14.7, 1e15])
     with pytest.raises(InvalidUnitError, match="'mass_errn' is in dex.solMass."):
         LensingTable(table, **(OPTIONS | {"units": units}))
+
+
+@pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".vot"])
+@pytest.mark.parametrize(
+    "cosmology",
+    ["PSZ2", "Planck18", FlatLambdaCDM(71.23456789012345, 0.27, m_nu=[0, 0, 0.06] * u.eV)],
+)
+def test_own_table_keeps_what_its_masses_are(tmp_path, suffix, cosmology):
+    path = tmp_path / f"mine{suffix}"
+    table = LensingTable(
+        own_table(), **OPTIONS | {"mass_definition": "200m", "cosmology": cosmology}
+    )
+    table.write(path)
+    again = LensingTable.read(path)
+    assert again.mass_columns == table.mass_columns
+    assert again.cosmology == table.cosmology
+    assert again.position == table.position
+    ours, theirs = (t.masses(mass_definition="500c", cosmology="PSZ2") for t in (table, again))
+    for name in ("mass", "mass_errn", "mass_errp", "ra"):
+        np.testing.assert_array_equal(ours[name].value, theirs[name].value)
+    assert load_lensing_table(path).cosmology == table.cosmology
+    # Told once more it is the same, told otherwise an error.
+    LensingTable.read(path, mass_definition="200m", cosmology=cosmology)
+    with pytest.raises(InvalidInputError, match="'mass_definition' is '500c', and the .*'200m'"):
+        LensingTable.read(path, mass_definition="500c")
+    with pytest.raises(InvalidInputError, match="'cosmology' is WMAP9 .*its masses are in"):
+        LensingTable.read(path, cosmology="WMAP9")
+
+
+def test_own_table_with_the_columns_of_others():
+    table = own_table()
+    table.rename_columns(["ID", "alpha", "delta"], ["main_id", "_RAJ2000", "_DEJ2000"])
+    for frame in (table, table.to_pandas()):  # right ascensions beyond 24 can only be degrees
+        read = LensingTable(
+            frame,
+            columns={"mass": "M", "mass_err": "eM"},
+            mass_definition="500c",
+            cosmology="PSZ2",
+            units={"mass": "1e14 solMass"},
+            missing={"mass": 9.7},
+        )
+        np.testing.assert_allclose(read.sample().coord.ra.deg, table["_RAJ2000"])
+        masses = read.masses()["mass"].to_value("1e14 solMass")
+        np.testing.assert_allclose(masses, [5.7, np.nan, 12.1])
+    with pytest.raises(InvalidInputError, match="'missing' takes name, .*Received: m500"):
+        LensingTable(table, mass_definition="500c", cosmology="PSZ2", missing={"m500": 0})
+    table["redshift"] = [0.1, 0.2, 0.3]
+    with pytest.raises(InvalidInputError, match="several columns for the redshift, which differ"):
+        LensingTable(table, columns={"mass": "M"}, mass_definition="500c", cosmology="PSZ2")

@@ -90,7 +90,7 @@ def test_options_of_estimators_and_prefixes_of_a_match(ctx):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("id,ra,dec,z\n01,1,2,0.1\n", "--column {}name=NAME"),
+        ("id,ra,dec,z\n01,1,2,0.1\n", "--column {}name=id"),
         ("name,ra,dec\nA,1,2\n", "--column {}redshift=NAME"),
         ("name,z\nA,0.1\n", "--column {}ra=RA --column {}dec=DEC"),
         ("name,ra,dec,z\nA,1,2,inf\n", "--missing {}redshift=inf"),

@@ -1,5 +1,6 @@
 """The demonstration: what it writes, what it finds, and what it leaves behind when it cannot."""
 
+import shlex
 import sys
 
 import astropy.units as u
@@ -169,3 +170,14 @@ def test_without_matplotlib_nothing_is_begun(tmp_path, monkeypatch):
     with pytest.raises(MissingDependencyError, match=r"szmass\[plot\]"):
         run_demo(tmp_path / "demo")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_shell_names_the_next_command(written, monkeypatch):
+    folder, demo = written
+    monkeypatch.setattr("szmass.demo.run_demo", lambda *args, **options: demo)
+    output = CliRunner().invoke(main, ["demo", "--folder", str(folder)]).output
+    (line,) = (line for line in output.splitlines() if line.startswith("  szmass "))
+    words = shlex.split(line)[1:]
+    result = CliRunner().invoke(main, [*words, "--no-figures", "--max-pages", "0"])
+    assert result.exit_code == 0, result.output
+    assert (folder / "report" / "index.html").exists()

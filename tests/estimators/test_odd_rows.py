@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 from szmass.estimators import MassEstimator, estimate_masses
-from szmass.estimators.checks import ESTIMATOR_CHECKS, check_rows_are_independent, make_check_sample
+from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.estimators.likelihood import LikelihoodMass
 from szmass.estimators.matched_filter import MatchedFilterMass
 from szmass.estimators.scaling import ScalingRelationMass
 from szmass.exceptions import InvalidInputError, SzmassWarning, UnweighedClustersWarning
 from szmass.results import MassEstimates, MassFlag, masses_of
+
+check_rows_are_independent = next(
+    check for check in ESTIMATOR_CHECKS if check.__name__ == "check_rows_are_independent"
+)
 
 
 class Stub(MassEstimator):
@@ -217,7 +221,6 @@ class TestSeveralEstimators:
 
 
 def test_plug_ins_are_held_to_independence():
-    assert check_rows_are_independent in ESTIMATOR_CHECKS
     with pytest.raises(AssertionError, match="depend on the other clusters: column 'mass', by a"):
         check_rows_are_independent(Shape())
     check_rows_are_independent(LastBits())

@@ -37,30 +37,6 @@ from szmass.morphology.checks import STATE_ESTIMATOR_CHECKS, check_state_estimat
 from szmass.physics import get_dynamical_state
 from szmass.simulations import FieldStack
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-def benchmark(name):
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def training():
-    return benchmark("train_states")
-
-
-@pytest.fixture(scope="module")
-def resolved(training):
-    """Fifty clusters behind 20 arcsec, in y and X-rays, with true masses."""
-    geometry = CutoutGeometry((121, 121), 14 * u.arcsec)
-    mocks = training.resolved_mocks(50, 77, exposure=30.0, depth=1.0, geometry=geometry)
-    mocks.table["msz"] = mocks.table["mass_true"]
-    return mocks
-
-
 TELL = {"fits": "resolved", "one_minus_b": 1.0}
 
 
@@ -108,6 +84,17 @@ def test_checks_find_what_breaks_the_contract():
         check_state_estimator(Short(), sample)
 
 
+def test_cutouts_that_must_be_complete_are_flagged_where_they_are_not():
+    class Complete(Flat):
+        requires = frozenset({"redshift", "complete_cutout"})
+
+    sample = make_check_sample(3)
+    sample.cutouts.footprint[1, 0, 0] = False
+    table = Complete().predict(sample)
+    assert table["flag"].tolist() == [0, StateFlag.INCOMPLETE, 0]
+    assert np.isfinite(table["log_chi"]).tolist() == [True, False, True]
+
+
 def test_resolved_states_are_told(resolved):
     table = MorphologyState(**TELL).predict(resolved)
     assert table.colnames == list(STATE_COLUMNS)
@@ -136,8 +123,8 @@ def test_without_x_rays_y_alone_tells_less_and_says_so(resolved):
     assert width[0] > width[1]
 
 
-def test_equal_pairs_are_not_relaxed(resolved):
-    module = benchmark("state_scores")
+def test_equal_pairs_are_not_relaxed(resolved, load_benchmark):
+    module = load_benchmark("state_scores")
     alone, pairs = module.pairs_of(resolved, 15, 3)
     tell = MorphologyState(**TELL)
     p, before = tell.predict(pairs)["p_relaxed"], tell.predict(alone)["p_relaxed"]

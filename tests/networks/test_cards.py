@@ -224,3 +224,16 @@ def test_networks_made_of_nonsense_say_so(networks, value):
         card = dataclasses.replace(card, target=networks.target, architecture_options=options)
     with pytest.raises(InvalidInputError, match="'arrays' must"):
         networks(card, value)
+
+
+def test_a_card_says_in_a_line_what_the_networks_are():
+    assert repr(published_card()).startswith("<ModelCard 'deandres2022': networks deandres2022, ")
+    text = repr(shipped_card())
+    assert len(text) < 500
+    for part in (
+        "cutouts 96 x 96 pixels of 1.7 arcmin",
+        "beam 10 arcmin",
+        "gives amplitude, M500c",
+    ):
+        assert part in text
+    assert "<b>" in shipped_card()._repr_html_()

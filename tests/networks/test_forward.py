@@ -44,6 +44,17 @@ def card_of(architecture, shape, options, n_parameters):
         ("density_cnn", (96, 96), {}),
         ("density_cnn", (96, 96), {"filters": [3, 5, 4], "components": 2}),
         ("density_cnn", (40, 40), {"filters": [4, 4, 4, 6], "components": 1}),  # odd blocks
+        ("state_cnn", (96, 96), {"bands": ["y"], "ranges": {"a": [-1, 0.5]}, "dropout": 0.2}),
+        (
+            "state_cnn",
+            (30, 40),
+            {
+                "bands": ["y", "X"],
+                "ranges": {"a": [-1, 1], "b": [0, 1]},
+                "filters": [3, 4, 4, 5],
+                "components": 2,
+            },
+        ),
         ("deandres2022", (96, 96), {}),
         ("deandres2022", (31, 42), {"dropout": 0.3}),
     ],

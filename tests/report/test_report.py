@@ -22,7 +22,7 @@ from szmass.maps import NoiseModel
 from szmass.report import check_folder, write_report
 from szmass.report import core as report
 from szmass.report._pages import draw_masses, flag_names, page_name, sky_links
-from szmass.report._pictures import TOP, _ColourScale
+from szmass.report._pictures import TOP, _bar, _ColourScale, _draw_profile
 from szmass.results import FLAG_WORDS, LogMassPosterior, MassFlag, one_method
 
 pytest.importorskip("jinja2")
@@ -187,6 +187,8 @@ def test_pictures_are_small_and_blank_where_the_map_is(folder):
     with Image.open(first) as image:
         pixels = np.array(image)
         assert image.info["transparency"] == 255
+        # Neutral grey for viewers that know no transparency.
+        assert image.getpalette()[3 * 255 :] == [128] * 3
     assert pixels.shape == (24, 24)
     assert np.all(pixels[:, :6] == 255)
     assert pixels[:, 6:].max() < 255
@@ -728,6 +730,39 @@ def test_colours_are_those_of_all_cutouts():
     scale = _ColourScale(data, np.ones(data.shape, bool))
     assert scale.low < -10
     assert scale.high > 10
+
+
+def test_bars_of_profiles_reach_as_far_up_as_down():
+    y, err = np.array([40.0, 20.0, 5.0]), np.array([3.0, 2.0, 6.0])
+    drawn = _draw_profile(np.array([1.0, 3.0, 5.0]), y, "arcmin", err=err, band=None, beam=None)
+    bars = re.findall(r"<line[^>]*bar thin c0[^>]*>", drawn)
+    ends = np.array([[float(e) for e in re.findall(r"y[12]=.([\d.]+)", bar)] for bar in bars])
+    dots = [float(cy) for cy in re.findall(r"<circle[^>]*dot c0[^>]*cy=.([\d.]+)", drawn)]
+    assert len(bars) == len(dots) == 3
+    np.testing.assert_allclose(ends.mean(axis=1), dots, atol=0.11)
+    length = ends[:, 0] - ends[:, 1]  # upwards is less
+    np.testing.assert_allclose(length / length[2], err / err[2], atol=0.01)
+
+
+def test_ticks_of_the_colour_bar_are_round_and_apart():
+    data = np.random.default_rng(1).normal(0, 5e-6, (200, 4, 4))
+    data[0] = 5e-5
+    scale = _ColourScale(data, np.ones(data.shape, bool))
+    assert (scale.low, scale.high, scale.linear) == (-15, 50, 10)
+    places, labels = zip(*scale.ticks(), strict=True)
+    assert labels == ("-10", "-5", "0", "5", "10", "20", "50")
+    assert np.all(np.diff(places) > 0.09)
+    low, high = np.arcsinh([-1.5, 5.0])
+    expected = (np.arcsinh([float(label) / 10 for label in labels]) - low) / (high - low)
+    np.testing.assert_allclose(places, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("width", "length"),
+    [(163.2, 30), (120.0, 30), (119.9, 20), (20.0, 5), (4.4, 1), (0.05, 0.01), (0.02, 0.005)],
+)
+def test_scale_bar_is_round_and_at_most_a_quarter(width, length):
+    assert _bar(width) == pytest.approx(length, rel=1e-12)
 
 
 @pytest.mark.parametrize("n", [1, 3])

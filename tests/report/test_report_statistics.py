@@ -152,6 +152,26 @@ def test_page_has_these_numbers(table, tmp_path):
     assert "median 0.15)" in page
 
 
+@pytest.mark.parametrize(
+    ("scales", "told"),
+    [
+        ((1.0, 0.8), "The masses are on different scales (a: 1-b = 1; equal errors: 1-b = 0.8)"),
+        ((1.0, "lensing"), "The masses are on different scales (a: 1-b = 1; equal errors: lensing"),
+        ((0.8, 0.8), None),
+        ((0.8, None), None),
+    ],
+)
+def test_two_scales_are_told_and_one_is_not(table, scales, told):
+    scaled = table.copy()
+    scaled.meta["methods"] = {
+        name: {} if scale is None else {"mass_scale": scale}
+        for name, scale in zip(("a", "equal errors"), scales, strict=True)
+    }
+    notes = [note for note in read_content(scaled).notes if "different scales" in note]
+    assert len(notes) == (told is not None)
+    assert all(note.startswith(told) for note in notes)
+
+
 def test_scales_stand_beside_names_and_become_one_on_request(table, tmp_path):
     scaled = table.copy()
     scaled.meta["methods"] = {

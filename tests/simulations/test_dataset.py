@@ -40,8 +40,8 @@ from szmass.simulations import (
     simulate,
 )
 from szmass.simulations.dataset import _shards, mocks
-from szmass.simulations.dataset._rows import split_clusters
 from szmass.simulations.dataset.origin import plain
+from szmass.simulations.dataset.rows import split_clusters
 
 zarr = pytest.importorskip("zarr")
 
@@ -107,7 +107,7 @@ def test_it_holds_what_simulate_gives(made, sample):
         else:
             np.testing.assert_array_equal(ours, theirs)
     assert made.origin["seed"] == 3
-    with pytest.warns(DeprecationWarning, match="now 'origin'"):
+    with pytest.warns(DeprecationWarning, match="Use origin instead"):
         assert made.recipe == made.origin
     assert made.origin["model"]["one_minus_b"] == 0.8
     assert made.origin["observation"]["hole_density"] == {"value": 2.0, "unit": "1 / deg2"}

@@ -75,6 +75,23 @@ class TestRegistry:
         assert registry["a"] == 1
         assert "a" in registry
 
+    def test_functions_that_look_up_say_what_they_take(self):
+        registry = Registry("odd number")
+        registry.add("three", 3)
+
+        @registry.getter(int, "three")
+        def get_number(number):
+            """Look an odd number up by name, or pass one through."""
+
+        assert get_number("three") == get_number(number=3) == 3
+        assert "number : str or `int`\n        A key of `ODD_NUMBERS`, or a number." in (
+            get_number.__doc__
+        )
+        with pytest.raises(InvalidInputError, match="'number' must be a name such as 'three', or"):
+            get_number(0.5)
+        with pytest.raises(TypeError, match="number"):
+            get_number()
+
     def test_what_takes_long_is_made_when_it_is_looked_up(self):
         made = []
         registry = Registry("function")

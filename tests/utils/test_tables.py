@@ -1,6 +1,10 @@
 """Tables survive every format, and a failed write leaves nothing behind."""
 
 import io
+import os
+import re
+import subprocess
+import sys
 
 import astropy.units as u
 import numpy as np
@@ -276,3 +280,29 @@ def test_pandas_takes_every_table(table):
     assert np.isnan(frame["redshift"][1])
     assert np.isnan(frame["y5r500"][2])
     assert frame["mass"][2] == 3e14
+
+
+# A child of its own, as damage to memory ends the process; this allocator sees each byte too many.
+MEMORY = """
+import io, sys
+from szmass._tables.files import write_table
+from szmass.results import MassTable
+lengths = [*range(100, 300), *range(400, 600)]
+table = MassTable({"name": ["n" * length for length in lengths]})  # rows of 256 and 512 bytes
+write_table(table, sys.argv[1])
+table.write(io.BytesIO(), format="votable")
+table.write(sys.argv[1], format="votable", overwrite=True, tabledata_format="tabledata")
+"""
+
+
+def test_votable_is_written_within_memory(tmp_path):
+    environment = {**os.environ, "PYTHONMALLOC": "debug"}
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(tmp_path / "t.vot")],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[:2000]
+    rows = re.findall(r" *<TR>.*?</TR>\n", (tmp_path / "t.vot").read_text(), flags=re.DOTALL)
+    assert {256, 512} <= {len(row) for row in rows}

@@ -110,6 +110,8 @@ class Matching:
 
     def _by_position(self, a, b):
         for source in (a, b):
+            if source.unclear:
+                raise InvalidInputError(f"'{source.label}': {source.unclear}")
             if not source.positions:
                 raise InvalidInputError(
                     f"'{source.label}' has no positions: neither a SkyCoord column nor ra/dec or "

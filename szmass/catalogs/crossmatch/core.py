@@ -15,14 +15,25 @@ from astropy.table import QTable, Table
 
 from szmass._tables.angles import known_positions
 from szmass._tables.columns import as_qtable, column_parts, number_column
-from szmass._tables.samples import find_column, position_columns, positions_of
+from szmass._tables.roles import (
+    as_table,
+    by_column,
+    find_role,
+    given_column,
+    position_columns,
+    split_pairs,
+)
+from szmass._tables.samples import as_dict, positions_of
 from szmass.catalogs.crossmatch._matching import Matching, name_keys
 from szmass.catalogs.crossmatch._table import assemble, require_prefixes
 from szmass.exceptions import InvalidInputError
 
 __all__ = ["crossmatch", "crossmatch_many"]
 
-_ROLES = ("name", "coord", "redshift", "pos_err", "aliases", "frame", "units")
+_ROLES = (
+    *("name", "coord", "ra", "dec", "glon", "glat", "redshift", "pos_err", "aliases", "frame"),
+    *("units", "missing"),
+)
 # A cluster's peculiar velocity cannot do this: -1 and the like mean "not known".
 _LOWEST_REDSHIFT = -0.01
 
@@ -48,7 +59,7 @@ def crossmatch(
     Parameters
     ----------
     a, b : `~astropy.table.Table` or `~szmass.catalogs.Catalog` or `~szmass.clusters.ClusterSample`
-        The catalogues; anything with a ``table``. They are not changed.
+        The catalogues; anything with a ``table``, or a DataFrame. They are not changed.
     radius : `~astropy.units.Quantity` or str or None, optional
         Largest separation: one angle, or one per row of ``a``. None where ``n_sigma`` alone
         is to limit it.
@@ -75,10 +86,12 @@ def crossmatch(
     prefixes : (str, str), optional
         What the column names begin with.
     columns : (dict or None, dict or None), optional
-        Columns where their names do not tell, for instance ``({"name": "MCXC", "aliases":
-        ["OName", "AName"]}, None)``. Roles are ``name``, ``coord`` (a name or two), ``frame``,
-        ``units``, ``redshift``, ``pos_err`` and ``aliases``, columns of more names,
-        separated by commas if several.
+        Columns of a table where their names do not tell, by ours, as in `ClusterSample.from_table
+        <szmass.clusters.ClusterSample.from_table>`, for instance ``({"name": "MCXC", "aliases":
+        ["OName", "AName"]}, None)``: ``name``, ``ra`` and ``dec``, or ``glon`` and ``glat``, or
+        ``coord`` (a name or two), ``redshift``, ``pos_err``, and ``aliases``, columns of more
+        names, separated by commas if several. Further keys are ``frame``, and ``units`` and
+        ``missing``, dicts by our names or theirs.
     density : `~astropy.units.Quantity`, optional
         Number of rows of ``b`` per solid angle, for ``p_chance``. By default it is measured
         around each match.
@@ -110,6 +123,23 @@ def crossmatch(
     Rows without a position (masked or NaN) never match by position. Rows without a name
     never match by name. Rows of the same name in one catalogue all match by it, and ``mode``
     chooses among them. Proper motions are ignored.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> from astropy.table import QTable
+    >>> from szmass.catalogs import crossmatch
+    >>> sz = QTable({"name": ["PSZ2 G115.25-72.07", "PSZ2 G044.20+48.66"]})
+    >>> sz["redshift"] = [0.0555, 0.0894]
+    >>> sz["coord"] = SkyCoord([115.254, 44.205], [-72.069, 48.656], unit="deg", frame="galactic")
+    >>> wl = QTable({"name": ["A2142", "A85"], "redshift": [0.091, 0.055]})
+    >>> wl["coord"] = SkyCoord([239.583, 10.460], [27.233, -9.303], unit="deg")
+    >>> pairs = crossmatch(sz, wl, radius="10 arcmin", delta_redshift=0.03, prefixes=("sz", "wl"))
+    >>> print(pairs["sz_name", "wl_name"])
+         sz_name       wl_name
+    ------------------ -------
+    PSZ2 G115.25-72.07     A85
+    PSZ2 G044.20+48.66   A2142
     """
     require_prefixes(prefixes, 2)
     if not (isinstance(unmatched, bool) or unmatched in ("a", "b")):
@@ -177,6 +207,22 @@ def crossmatch_many(catalogs, *, reference, mode="best", unmatched=True, columns
     ------
     InvalidInputError
         A key or an option is not known, or see `crossmatch`.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> from astropy.table import QTable
+    >>> from szmass.catalogs import crossmatch_many
+    >>> coord = SkyCoord([10.460, 239.583], [-9.303, 27.233], unit="deg")
+    >>> sz = QTable({"name": ["PSZ2 G115.25-72.07", "PSZ2 G044.20+48.66"], "coord": coord})
+    >>> wl = QTable({"name": ["A2142", "A85"], "coord": coord[::-1]})
+    >>> x = QTable({"name": ["J0041.8-0918"], "coord": coord[:1]})
+    >>> table = crossmatch_many({"sz": sz, "wl": wl, "x": x}, reference="sz")
+    >>> print(table["sz_name", "wl_name", "x_name"])
+         sz_name       wl_name    x_name
+    ------------------ ------- ------------
+    PSZ2 G115.25-72.07     A85 J0041.8-0918
+    PSZ2 G044.20+48.66   A2142           --
     """
     if not isinstance(catalogs, Mapping) or len(catalogs) < 2:
         raise InvalidInputError("'catalogs' must be a dict of at least two tables.")
@@ -231,8 +277,10 @@ class Sources:
     label: str
     names: list  # columns of names, the first the name itself
     positions: tuple  # columns of the position; empty without one
+    unclear: str  # why none was chosen among several
     frame: str | None  # what the caller says about the position
-    units: dict
+    units: dict  # by column
+    missing: dict  # by column
     redshift: np.ndarray  # NaN where unknown
     pos_err: np.ndarray | None  # [arcmin]
 
@@ -246,7 +294,12 @@ class Sources:
         if not self.positions or not len(self):
             return vectors
         coord = positions_of(
-            self.given, self.positions, self.frame, self.units, label=f"'{self.label}': "
+            self.given,
+            self.positions,
+            self.frame,
+            self.units,
+            self.missing,
+            label=f"'{self.label}': ",
         )
         known = known_positions(coord)
         if known.any():
@@ -289,58 +342,64 @@ def read_sources(catalog, columns, label):
     Names and positions are looked at when they are needed.
     """
     table = getattr(catalog, "table", catalog)
-    if not isinstance(table, Table):
-        raise InvalidInputError(
-            f"'{label}' must be a Table, a Catalog or a ClusterSample. "
-            f"Received: {type(catalog).__name__}"
-        )
-    columns = dict(columns or {})
+    table = as_table(table, label, "a Table, a DataFrame, a Catalog or a ClusterSample")
+    columns = as_dict(columns, "columns")
+    roles = {name: columns.pop(name) for name in ("units", "missing", "aliases") if name in columns}
+    coord, frame, angles = split_pairs(table, columns, None, None)
     unknown = sorted(set(columns).difference(_ROLES))
     if unknown:
         raise InvalidInputError(
             f"'columns' of '{label}' takes {', '.join(_ROLES)}. Received: {', '.join(unknown)}"
         )
-    find = functools.partial(find_column, table, label=f"'{label}'")
-    aliases = columns.get("aliases", ())
-    names = [
-        find(columns.get("name"), ("name", "cluster")),
-        *([aliases] if isinstance(aliases, str) else aliases),
-    ]
-    names = [find(name, ()) for name in names if name is not None]
-    redshift = find(columns.get("redshift"), ("redshift", "z"))
-    pos_err = find(columns.get("pos_err"), ("pos_err",))
-    units = dict(columns.get("units") or {})
-    for name in units:
-        find(name, ())
-    about = {"units": units, "label": f"'{label}': "}
+    given = functools.partial(given_column, table, label=f"'{label}'")
+    find = functools.partial(find_role, table, label=f"'{label}'")
+    aliases = roles.get("aliases") or ()
+    names = [find("name", columns.get("name"))]
+    names += [given(name) for name in ([aliases] if isinstance(aliases, str) else aliases)]
+    redshift = find("redshift", columns.get("redshift"))
+    pos_err = find("pos_err", columns.get("pos_err"))
+    ours = {"redshift": redshift, "pos_err": pos_err}
+    said = {}
+    for what in ("units", "missing"):
+        by_name = by_column(table, as_dict(roles.get(what), what), angles)
+        said[what] = {given(ours.get(name) or name): value for name, value in by_name.items()}
+    about = {"said": said, "label": f"'{label}': "}
+    positions, unclear = _positions(table, coord, frame, said)
     return Sources(
         table=as_qtable(table),
         given=table,
         label=label,
-        names=names,
-        positions=_positions(table, columns),
-        frame=columns.get("frame"),
-        units=units,
+        names=[name for name in names if name is not None],
+        positions=positions,
+        unclear=unclear,
+        frame=frame,
+        units=said["units"],
+        missing=said["missing"],
         redshift=_redshifts(table, redshift, **about),
         pos_err=None if pos_err is None else _errors(table, pos_err, **about),
     )
 
 
-def _positions(table, columns):
-    coord, frame = columns.get("coord"), columns.get("frame")
+def _positions(table, coord, frame, said):
+    """Columns of the position, empty without one, and why not if that is not the reason."""
+
+    def read(some, pair):
+        return positions_of(some, pair, frame, said["units"], said["missing"])
+
+    told = coord is not None or frame is not None
     try:
-        return tuple(position_columns(table, coord, frame))
-    except InvalidInputError:
-        has_skycoord = any(isinstance(column, SkyCoord) for column in table.itercols())
-        if coord is not None or frame is not None or has_skycoord:
+        return tuple(position_columns(table, coord, frame, read, required=told)), ""
+    except InvalidInputError as err:
+        if told or any(isinstance(column, SkyCoord) for column in table.itercols()):
             raise
-        return ()  # matched by name only, or an error when positions are asked for
+        return (), str(err)  # matched by name only, or an error when positions are asked for
 
 
-def _redshifts(table, column, units, label):
+def _redshifts(table, column, said, label):
     if column is None:
         return np.full(len(table), np.nan)
-    redshift, _ = number_column(table[column], column, unit=units.get(column), label=label)
+    about = {"unit": said["units"].get(column), "missing": said["missing"].get(column)}
+    redshift, _ = number_column(table[column], column, label=label, **about)
     marks = redshift < _LOWEST_REDSHIFT
     if marks.any():
         raise InvalidInputError(
@@ -350,8 +409,9 @@ def _redshifts(table, column, units, label):
     return redshift
 
 
-def _errors(table, column, units, label):
-    errors, _ = number_column(table[column], column, u.arcmin, unit=units.get(column), label=label)
+def _errors(table, column, said, label):
+    about = {"unit": said["units"].get(column), "missing": said["missing"].get(column)}
+    errors, _ = number_column(table[column], column, u.arcmin, label=label, **about)
     if np.any(errors < 0):
         raise InvalidInputError(
             f"{label}the position error '{column}' must not be negative. "

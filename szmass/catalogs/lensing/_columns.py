@@ -5,14 +5,24 @@ from dataclasses import dataclass
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import MaskedColumn, Table
+from astropy.cosmology import Cosmology
+from astropy.table import MaskedColumn
 
 from szmass._tables.columns import column_parts, parse_unit, stated_unit
+from szmass._tables.roles import (
+    as_table,
+    can_only_be_degrees,
+    find_role,
+    frame_of,
+    position_columns,
+    split_pairs,
+)
+from szmass._tables.samples import as_dict, positions_of
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import hint_of_h
 from szmass.catalogs._columns import CatalogColumn, catalog_columns
 from szmass.exceptions import InvalidInputError, InvalidUnitError
-from szmass.physics.cosmology import get_cosmology
+from szmass.physics.cosmology import COSMOLOGIES, get_cosmology
 from szmass.physics.halos import MassDefinition, convert_mass
 
 _POSITIONS = (("ra", "dec", "icrs"), ("glon", "glat", "galactic"))
@@ -86,8 +96,10 @@ def symmetric_masses(definitions, *, suffix="", method=""):
     )
 
 
-def describe(table, columns, mass_definition):
+def describe(table, columns, mass_definition, missing):
     """Describe a table of one's own, whose column names by ours are ``columns``.
+
+    ``missing`` has numbers that stand for "not known", by our names.
 
     Gives it with longitude and latitude instead of a SkyCoord, its columns, its masses, and the
     columns of the position with their frame, or None.
@@ -96,13 +108,12 @@ def describe(table, columns, mass_definition):
         raise InvalidInputError(
             "'mass_definition' must say what the masses are, for instance '500c'."
         )
-    if not isinstance(table, Table):
-        raise InvalidInputError(f"'table' must be a Table. Received: {type(table).__name__}")
-    columns = dict(columns or {})
-    table = _split_coord(table, columns.pop("coord", None))
-    for role, usual in (("name", "cluster"), ("redshift", "z")):
-        if role not in {*columns, *table.colnames} and usual in table.colnames:
-            columns[role] = usual
+    table = as_table(table, wanted="a Table, or a pandas DataFrame")
+    columns = as_dict(columns, "columns")
+    table, position = _with_position(table, columns)
+    for role in ("name", "redshift"):
+        if (found := find_role(table, role, columns.get(role))) not in (None, role):
+            columns[role] = found
     err = columns.pop("mass_err", "mass_err" if "mass_err" in table.colnames else None)
     if err is not None:
         columns = {"mass_errn": err, "mass_errp": err} | columns
@@ -110,6 +121,13 @@ def describe(table, columns, mass_definition):
     if unknown:
         raise InvalidInputError(
             f"'columns' takes {', '.join(_ROLES)}, mass_err, coord. Received: {', '.join(unknown)}"
+        )
+    missing = as_dict(missing, "missing")
+    if "mass_err" in missing:
+        missing |= dict.fromkeys(("mass_errn", "mass_errp"), missing.pop("mass_err"))
+    if unknown := sorted(set(missing).difference(_ROLES)):
+        raise InvalidInputError(
+            f"'missing' takes {', '.join(_ROLES)}, mass_err. Received: {', '.join(unknown)}"
         )
     required = {"name", "redshift", "mass", *columns}
     described = tuple(
@@ -119,6 +137,7 @@ def describe(table, columns, mass_definition):
             description=text,
             dtype="str" if role == "name" else "float",
             unit=_unit_of(role),
+            missing=missing.get(role),
             required=role == "name",
         )
         for role, text in _ROLES.items()
@@ -128,7 +147,6 @@ def describe(table, columns, mass_definition):
     kept = [c for c in table.colnames if c not in _ROLES or columns.get(c, c) == c]
     table = table[[c for c in table.colnames if c in kept or c in columns.values()]]
     names = {column.name for column in described}
-    position = next((p for p in _POSITIONS if set(p[:2]) <= names), None)
     errors = [name if name in names else None for name in ("mass_errn", "mass_errp")]
     definition = str(MassDefinition.parse(mass_definition))
     mass = MassColumn(name="mass", definition=definition, errn=errors[0], errp=errors[1])
@@ -141,19 +159,36 @@ def _unit_of(role):
     return "solMass" if role.startswith("mass") else None
 
 
-def _split_coord(table, name):
-    """Replace a SkyCoord column by ra and dec."""
-    found = [c for c in table.colnames if isinstance(table[c], SkyCoord)]
-    name = name or next((c for c in found if c == "coord" or len(found) == 1), None)
-    if name is None:
-        return table
-    if name not in found:
-        raise InvalidInputError(f"The column {name!r} is no SkyCoord column of the table.")
-    sky = table[name].icrs
-    table = table.copy()
-    table["ra"], table["dec"] = sky.ra.to(u.deg), sky.dec.to(u.deg)
-    table.remove_columns(found)
-    return table
+def _with_position(table, columns):
+    """Give a table whose position is in columns, which are told in ``columns``, and their frame.
+
+    The latter is (longitude, latitude, frame) by our names, or None without a position. A SkyCoord
+    becomes ra and dec.
+    """
+    coord, frame, _ = split_pairs(table, columns, None, None)
+    if frame not in (None, "icrs", "galactic"):
+        raise InvalidInputError(
+            f"Positions of a lensing table must be in 'icrs' or 'galactic'. Received: {frame!r}"
+        )
+
+    def read(some, pair):
+        return positions_of(some, pair, frame, {})
+
+    found = position_columns(table, coord, frame, read, required=coord is not None)
+    if not found:
+        return table, None
+    if len(found) == 1:
+        sky = table[found[0]].icrs
+        table = table.copy()
+        table.remove_columns([c for c in table.colnames if isinstance(table[c], SkyCoord)])
+        table["ra"], table["dec"] = sky.ra.to(u.deg), sky.dec.to(u.deg)
+        return table, _POSITIONS[0]
+    frame = frame or frame_of(found)
+    position = next(p for p in _POSITIONS if (p[2] == "galactic") == (frame == "galactic"))
+    columns |= {
+        ours: theirs for ours, theirs in zip(position, found, strict=False) if ours != theirs
+    }
+    return table, position
 
 
 def with_units(table, columns, units, cosmology):
@@ -169,8 +204,13 @@ def with_units(table, columns, units, cosmology):
         raise InvalidInputError(
             f"'units' takes {', '.join(sorted(ours | {'mass'}))}. Received: {', '.join(unknown)}"
         )
+    theirs = {c.name: next((a for a in c.aliases if a in table.colnames), None) for c in columns}
+    degrees = set()
+    for pair in (p[:2] for p in _POSITIONS if None not in map(theirs.get, p[:2])):
+        if can_only_be_degrees(*(table[theirs[name]] for name in pair)):
+            degrees |= {*pair}
     for column in columns:
-        name = next((a for a in column.aliases if a in table.colnames), None)
+        name = theirs[column.name]
         if column.unit is None or name is None:
             continue
         is_mass = u.Unit(column.unit).is_equivalent(u.solMass)
@@ -185,6 +225,8 @@ def with_units(table, columns, units, cosmology):
         unit = given if own is None else own
         if unit is None and is_angle_text:
             continue  # it can say itself what it is in
+        if unit is None and column.name in degrees:
+            unit = "deg"
         if unit is None:
             raise InvalidUnitError(
                 f"The column '{name}' has no unit. Say what it is in, for instance "
@@ -217,6 +259,41 @@ def mass_unit(unit, cosmology):
         raise InvalidUnitError(
             f"A unit of mass such as '1e14 solMass' is needed. Received: '{unit}'.{hint}"
         ) from err
+
+
+def record_of(definition, cosmology):
+    """What ``meta`` says of a table of one's own, as text: `told_of` understands it."""
+    name = cosmology.name
+    known = name in COSMOLOGIES and COSMOLOGIES[name] == cosmology
+    return {
+        "mass_definition": definition,
+        "cosmology": name if known else cosmology.to_format("yaml"),
+    }
+
+
+def told_of(record, mass_definition, cosmology):
+    """Definition and cosmology of the masses of a table: those given, or those on record.
+
+    `InvalidInputError` where they contradict one another.
+    """
+    definition, text = record.get("mass_definition"), record.get("cosmology")
+    if definition is not None and mass_definition not in (None, definition):
+        given = str(MassDefinition.parse(mass_definition))
+        if given != definition:
+            raise InvalidInputError(
+                f"'mass_definition' is {given!r}, and the table says that its masses are "
+                f"{definition!r}. Leave it out: masses(mass_definition={given!r}) converts them."
+            )
+    recorded, given = None, None if cosmology is None else get_cosmology(cosmology)
+    if text is not None:
+        known = text in COSMOLOGIES
+        recorded = COSMOLOGIES[text] if known else Cosmology.from_format(text, format="yaml")
+    if None not in (recorded, given) and not given.is_equivalent(recorded):
+        raise InvalidInputError(
+            f"'cosmology' is {describe_cosmology(given)}, and the table says that its masses are "
+            f"in {describe_cosmology(recorded)}. Leave it out: masses(cosmology=...) converts them."
+        )
+    return mass_definition or definition, recorded if cosmology is None else cosmology
 
 
 def describe_cosmology(cosmology):

@@ -13,29 +13,35 @@ from szmass.catalogs.lensing._columns import (
     convert_lensing_mass,
     describe,
     describe_cosmology,
+    record_of,
+    told_of,
     with_units,
 )
 from szmass.exceptions import InvalidInputError
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.halos import MassDefinition
 
-__all__ = ["LensingTable", "MassColumn", "PublishedLensingTable"]
+__all__ = ["OWN_TABLE", "LensingTable", "MassColumn", "PublishedLensingTable"]
+
+#: Where ``meta`` of a table of one's own has the definition and the cosmology of its masses.
+OWN_TABLE = "lensing_table"
 
 
 class LensingTable(Catalog):
     """A table of weak-lensing masses.
 
-    A table of your own is read by saying what its columns are. Published tables are
-    `PublishedLensingTable` and know it.
+    A table of your own is read by saying what its columns are; what `write` writes says it itself.
+    Published tables are `PublishedLensingTable` and know it.
 
     Parameters
     ----------
-    table : `~astropy.table.Table`
+    table : `~astropy.table.Table` or `pandas.DataFrame`
         The rows.
     columns : dict, optional
         The table's column names by ours: ``name``, ``redshift``, ``mass``; ``mass_errn`` and
         ``mass_errp``, or ``mass_err`` for both; ``ra`` and ``dec``, or ``glon`` and ``glat``, or
-        ``coord`` (a SkyCoord). Those that have our names need not be told; errors and
+        ``coord``. Those that have our names need not be told, nor names, positions and redshifts
+        that `ClusterSample.from_table <szmass.clusters.ClusterSample.from_table>` finds; errors and
         positions can be left out.
     mass_definition : str
         What ``mass`` is, for instance ``"500c"``.
@@ -44,6 +50,8 @@ class LensingTable(Catalog):
     units : dict, optional
         Units, by our names, of columns that have none; that of ``mass`` holds for its errors. A
         mass per h is in ``"1e14 solMass / littleh"``: it is divided by the h of ``cosmology``.
+    missing : dict, optional
+        Numbers that stand for "not known", by our names.
 
     Attributes
     ----------
@@ -64,6 +72,22 @@ class LensingTable(Catalog):
         Something that has to be said was not, or masses or errors are negative.
     InvalidUnitError
         A column has no unit or one that does not convert.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from szmass.catalogs import LensingTable
+    >>> mine = Table({"ID": ["A85", "A2142"], "z": [0.0555, 0.0894], "M200": [8.4, 14.3]})
+    >>> lensing = LensingTable(
+    ...     mine,
+    ...     columns={"name": "ID", "mass": "M200"},
+    ...     mass_definition="200c",
+    ...     cosmology="PSZ2",
+    ...     units={"mass": "1e14 solMass"},
+    ... )
+    >>> masses = lensing.masses(mass_definition="500c", cosmology="Planck18")
+    >>> print((masses["mass"] / 1e14).round(2))
+    [ 5.93 10.09] solMass
     """
 
     #: The masses, the preferred one first.
@@ -71,11 +95,23 @@ class LensingTable(Catalog):
     #: The cosmology the masses were derived in; None where the reader has to say it.
     cosmology = None
 
-    def __init__(self, table, *, columns=None, mass_definition=None, cosmology=None, units=None):
+    def __init__(
+        self,
+        table,
+        *,
+        columns=None,
+        mass_definition=None,
+        cosmology=None,
+        units=None,
+        missing=None,
+    ):
+        record = getattr(table, "meta", {}).get(OWN_TABLE) or {}
+        mass_definition, cosmology = told_of(record, mass_definition, cosmology)
         table, self.columns, self.mass_columns, self.position = describe(
-            table, columns, mass_definition
+            table, columns, mass_definition, missing
         )
         self._begin(table, cosmology, units)
+        self.table.meta[OWN_TABLE] = record_of(self.mass_columns[0].definition, self.cosmology)
 
     def _begin(self, table, cosmology, units):
         if cosmology is None:
@@ -89,14 +125,23 @@ class LensingTable(Catalog):
 
     @classmethod
     def read(
-        cls, path, *, readme=None, columns=None, mass_definition=None, cosmology=None, units=None
+        cls,
+        path,
+        *,
+        readme=None,
+        columns=None,
+        mass_definition=None,
+        cosmology=None,
+        units=None,
+        missing=None,
     ):
         """Read a table of your own.
 
         Parameters
         ----------
         path : path-like
-            A FITS, ECSV, VOTable or CSV file, or a CDS file.
+            A FITS, ECSV, VOTable or CSV file, or a CDS file. What `write` wrote says itself what
+            its masses are, unless it is CSV.
         readme : path-like, optional
             The ReadMe of a CDS file; by default the file ``ReadMe`` in the same folder.
         columns : dict, optional
@@ -107,6 +152,8 @@ class LensingTable(Catalog):
             The cosmology that the masses were derived in.
         units : dict, optional
             Units, by our names, of columns that have none.
+        missing : dict, optional
+            Numbers that stand for "not known", by our names.
 
         Returns
         -------
@@ -132,6 +179,7 @@ class LensingTable(Catalog):
                 mass_definition=mass_definition,
                 cosmology=cosmology,
                 units=units,
+                missing=missing,
             )
 
     def masses(

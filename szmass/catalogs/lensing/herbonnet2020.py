@@ -30,6 +30,14 @@ class Herbonnet2020Table(PublishedLensingTable):
     References
     ----------
     Herbonnet et al. 2020, MNRAS 497, 4684, tables 2 and 3.
+
+    Examples
+    --------
+    >>> from szmass.catalogs import Herbonnet2020Table
+    >>> lensing = Herbonnet2020Table.read("herbonnet2020.csv")  # doctest: +SKIP
+    >>> masses = lensing.masses(mass_definition="500c", cosmology="PSZ2")  # doctest: +SKIP
+    >>> [column.name for column in Herbonnet2020Table.mass_columns]
+    ['m500c_aperture', 'm500c_nfw', 'm200c_nfw']
     """
 
     tag = "herbonnet2020"

@@ -33,6 +33,7 @@ class LC2Table(PublishedLensingTable):
     vizier_id = "J/MNRAS/450/3665/single"
     expected_rows = 505
     references = ("2015MNRAS.450.3665S",)
+    aliases = ("ned_name",)
     download_page = "https://cdsarc.cds.unistra.fr/ftp/J/MNRAS/450/3665/"
     cosmology = "PSZ2"
     columns = catalog_columns(

@@ -29,15 +29,6 @@ _MATTERS = 0.05
 _field = lru_cache(maxsize=4)(FieldNoise)
 
 
-def cutouts_of(sample):
-    """The cutouts of a sample; there must be some."""
-    if sample.cutouts is None:
-        raise InvalidInputError(
-            "The sample has no cutouts: call sample.attach_cutouts(compton_map) first."
-        )
-    return sample.cutouts
-
-
 class MatchedFilters:
     """Everything that the cutouts of one stack have in common; arguments as in the estimators.
 

@@ -4,10 +4,9 @@ import astropy.units as u
 import numpy as np
 
 from szmass._utils.quantities import as_floats, as_quantity
-from szmass.clusters import ClusterSample
 from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import check_scale
-from szmass.maps.cutouts import Cutout, CutoutStack
+from szmass.maps.cutouts import CutoutStack, as_stack
 from szmass.maps.geometry import CutoutGeometry
 
 _ANY_RELATIVE = CutoutGeometry((1, 1), 1.0)
@@ -15,14 +14,7 @@ _ANY_RELATIVE = CutoutGeometry((1, 1), 1.0)
 
 def as_cutouts(cutouts):
     """A stack for a cutout, a stack, or a sample that has one."""
-    if isinstance(cutouts, ClusterSample):
-        if cutouts.cutouts is None:
-            raise InvalidInputError(
-                "The sample has no cutouts: call sample.attach_cutouts(ymap) first."
-            )
-        cutouts = cutouts.cutouts
-    if isinstance(cutouts, Cutout):
-        cutouts = CutoutStack.from_cutouts([cutouts])
+    cutouts = as_stack(cutouts)
     if not isinstance(cutouts, CutoutStack):
         raise InvalidInputError(
             "'cutouts' must be a Cutout, a CutoutStack or a ClusterSample with cutouts. "

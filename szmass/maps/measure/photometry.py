@@ -73,6 +73,18 @@ def aperture_photometry(
     -----
     The errors hold the noise in aperture *and* background annulus, with the correlations of
     pixels that follow from the spectrum. They hold no error of the signal.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.maps import aperture_photometry
+    >>> from szmass.simulations import from_masses, simulate
+    >>> sample = simulate(from_masses([1e15, 6e14] * u.solMass, 0.1), cosmology="PSZ2", seed=1)
+    >>> table = aperture_photometry(sample, 20 * u.arcmin, background=[40, 60] * u.arcmin)
+    >>> table.colnames
+    ['name', 'radius', 'y', 'coverage', 'complete', 'background', 'background_coverage']
+    >>> print(table["y"].round(4))
+    [0.0142 0.0053] arcmin2
     """
     cutouts = as_cutouts(cutouts)
     lengths, ring = as_radii(radius), as_ring(background)
@@ -131,6 +143,16 @@ def radial_profile(cutouts, edges, *, angular_scale=None, background=None, noise
         has another beam.
     InvalidUnitError
         The edges are neither angles nor numbers.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.maps import radial_profile
+    >>> from szmass.simulations import from_masses, simulate
+    >>> sample = simulate(from_masses([1e15, 6e14] * u.solMass, 0.1), cosmology="PSZ2", seed=1)
+    >>> profile = radial_profile(sample, [0, 10, 20, 40] * u.arcmin)
+    >>> profile["radius"].shape, bool((profile["y"][:, 0] > profile["y"][:, 1]).all())
+    ((2, 3), True)
     """
     cutouts = as_cutouts(cutouts)
     lengths, ring = as_edges(edges), as_ring(background)

@@ -154,6 +154,16 @@ def stack(
         sense.
     InvalidUnitError
         A radius is in a unit that does not go with ``scale``.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.maps import NoiseModel, stack
+    >>> from szmass.simulations import from_masses, simulate
+    >>> sample = simulate(from_masses([1e15, 6e14] * u.solMass, 0.1), cosmology="PSZ2", seed=1)
+    >>> result = stack(sample, background=[40, 60] * u.arcmin, noise=NoiseModel.planck(), rng=1)
+    >>> result.n_clusters, bool(result.noise_significance > 5)
+    (2, True)
     """
     cutouts = as_cutouts(cutouts)
     weights = _check_weights(weights, len(cutouts))

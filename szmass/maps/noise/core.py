@@ -47,6 +47,19 @@ class NoiseModel(NoiseSpectrum):
         Multipoles do not increase, or a value is negative, zero or not finite.
     InvalidUnitError
         The spectrum is no solid angle, or the beam no angle.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> import numpy as np
+    >>> from szmass.maps import CutoutGeometry, NoiseModel
+    >>> noise = NoiseModel.planck("total")
+    >>> print(f"{noise.rms(CutoutGeometry()):.3g}")
+    1.63e-06
+    >>> print(noise.sigma_y500([2, 10] * u.arcmin).round(6))
+    [0.000104 0.000274] arcmin2
+    >>> noise.draw(CutoutGeometry(), 2, rng=1).shape
+    (2, 96, 96)
     """
 
     def __init__(self, ell, spectrum, *, beam=None, depth=None, meta=None):

@@ -183,6 +183,16 @@ class DepthMap:
     ------
     InvalidInputError
         The length is not 12 nside^2, or no pixel is valid.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.coordinates import SkyCoord
+    >>> from szmass.maps import DepthMap
+    >>> values = np.linspace(0.8, 1.2, 12 * 8**2)  # HEALPix pixels in rings, from North to South
+    >>> depth = DepthMap(values)
+    >>> depth.at(SkyCoord([0, 0], [80, -80], unit="deg", frame="galactic")).round(2)
+    array([0.8 , 1.19])
     """
 
     def __init__(self, values, frame="galactic", *, normalise=False):

@@ -17,6 +17,7 @@ from szmass.networks.protocol._training import (
     read_record,
     relative_error,
 )
+from szmass.simulations.dataset.rows import bin_label
 from szmass.version import __version__
 
 SETTINGS = "selection.json"
@@ -185,10 +186,6 @@ def _choose(table, number):
         if np.isfinite(values).any():
             return int(np.argmin(values))
     return None
-
-
-def bin_label(edges, number):
-    return f"({edges[number]:g}, {edges[number + 1]:g}]"
 
 
 def make_card(protocol, table, chosen, tests, files):

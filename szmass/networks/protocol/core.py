@@ -22,7 +22,6 @@ from szmass.networks.binned import CARD, load_binned
 from szmass.networks.protocol._outcome import (
     FREE,
     SETTINGS,
-    bin_label,
     make_card,
     read_settings,
     selection_table,
@@ -39,6 +38,7 @@ from szmass.networks.training._fit import GO_ON
 from szmass.networks.training._stream import check_noise
 from szmass.simulations.dataset import SimulationDataset
 from szmass.simulations.dataset.origin import array_digest, differences, plain
+from szmass.simulations.dataset.rows import bin_label, bins_of
 
 __all__ = ["train_selection"]
 
@@ -267,14 +267,7 @@ def _check_data(protocol):
             "have one."
         )
     edges, redshift = protocol.redshift_bins, dataset.redshift
-    outside = ~((redshift > edges[0]) & (redshift <= edges[-1]))
-    if outside.any():
-        raise InvalidInputError(
-            f"{np.count_nonzero(outside)} maps have a redshift outside of ({edges[0]:g}, "
-            f"{edges[-1]:g}], or none, for instance {redshift[outside][0]:.4g}. Take others, or "
-            "pass other 'redshift_bins'."
-        )
-    there = np.unique(np.searchsorted(edges, redshift, side="left") - 1)
+    there = np.unique(bins_of(redshift, edges))
     absent = [bin_label(edges, i) for i in range(len(edges) - 1) if i not in there]
     if absent:
         raise InvalidInputError(

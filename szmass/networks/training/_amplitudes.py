@@ -21,8 +21,8 @@ from szmass.networks.training._ensemble import (
     evaluated,
     fitted_domain,
     make_card,
+    report_rows,
     rounded_members,
-    with_all,
     write_ensemble,
 )
 from szmass.networks.training._mocks import median_amplitude
@@ -70,7 +70,7 @@ def finish_amplitudes(recipe, folder, dataset, encoder, streams, noise):
 
     Arguments are those of `finish_ensemble`.
     """
-    arrays = rounded_members(recipe, folder)
+    arrays = rounded_members(recipe.training["members"], folder)
     loss = "mean square of the difference of compressed amplitudes"
     card = make_card(recipe, dataset, AmplitudeNetworks.target, loss)
     response, limits, metrics = fit_response(AmplitudeNetworks(card, arrays), encoder, streams)
@@ -134,19 +134,13 @@ def amplitude_report(response, found, true, redshift, centring):
     """
     pull, _ = response.pull(found, true, redshift, centring)
     square = (compressed(found) - compressed(true)) ** 2
-    rows = []
-    for z0, z1 in with_all(_REDSHIFT):
-        for low, high in with_all(_AMPLITUDE):
-            inside = (redshift > z0) & (redshift <= z1) & (true > low) & (true <= high)
-            row = {"redshift": [z0, z1], "amplitude": [low, high], "n": int(inside.sum())}
-            if inside.any():
-                size = np.abs(pull[inside])
-                values = {
-                    "rmse": np.sqrt(square[inside].mean()),
-                    "bias": pull[inside].mean(),
-                    "within_68": np.mean(size < 1),
-                    "within_95": np.mean(size < 1.96),
-                }
-                row |= {name: round(float(value), 4) for name, value in values.items()}
-            rows.append(row)
-    return rows
+    size = np.abs(pull)
+    return report_rows(
+        {"redshift": (redshift, _REDSHIFT), "amplitude": (true, _AMPLITUDE)},
+        lambda inside: {
+            "rmse": np.sqrt(square[inside].mean()),
+            "bias": pull[inside].mean(),
+            "within_68": np.mean(size[inside] < 1),
+            "within_95": np.mean(size[inside] < 1.96),
+        },
+    )

@@ -38,7 +38,7 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     ``encoder(part)`` turns batches of that part of the data into inputs and targets; ``streams``
     are of noisy maps for validation and test.
     """
-    arrays = rounded_members(recipe, folder)
+    arrays = rounded_members(recipe.training["members"], folder)
     loss = "minus the mean of ln p(log10 M_true)"
     card = make_card(recipe, dataset, DensityNetworks.target, loss)
     networks = DensityNetworks(card, arrays)
@@ -73,11 +73,11 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     return load_networks(folder)
 
 
-def rounded_members(recipe, folder):
+def rounded_members(members, folder):
     """Weights of trained members, as they ship: half as large. All that follows sees these."""
     return {
         f"member-{number}/{name}": array.astype(np.float16)
-        for number in range(recipe.training["members"])
+        for number in range(members)
         for name, array in best_arrays(folder / f"member-{number}").items()
     }
 
@@ -131,30 +131,41 @@ def density_report(log_density, grid, truth, redshift, depth):
     cdf = np.cumsum(p, axis=1) - 0.5 * p
     below = np.array([np.interp(t, grid, row) for t, row in zip(truth, cdf, strict=True)])
     relative = 1 - 10**truth / mean
+    away = np.abs(below - 0.5)
+    bins = {
+        "redshift": (redshift, _REDSHIFT),
+        "log10_mass": (np.log10(mean), _LOG10_MASS),
+        "depth": (depth, _DEPTH),
+    }
+    return report_rows(
+        bins,
+        lambda inside: {
+            "rmse": np.sqrt(np.mean((log_mean - truth)[inside] ** 2)),
+            "bias": relative[inside].mean(),
+            "coverage_68": np.mean(away[inside] < 0.34),
+            "coverage_95": np.mean(away[inside] < 0.475),
+        },
+    )
+
+
+def report_rows(bins, measure):
+    """A dict for each combination of bins: their limits, how many are inside, what is measured.
+
+    ``bins`` are by name what is binned (N,), and edges of bins (low, high]; the whole range counts
+    as one more. ``measure(inside)`` is given which of the N, if any, are.
+    """
     rows = []
-    for (z0, z1), (m0, m1), (d0, d1) in itertools.product(
-        with_all(_REDSHIFT), with_all(_LOG10_MASS), with_all(_DEPTH)
-    ):
-        inside = (redshift > z0) & (redshift <= z1)
-        inside &= (np.log10(mean) > m0) & (np.log10(mean) <= m1) & (depth > d0) & (depth <= d1)
-        n = int(np.count_nonzero(inside))
-        row = {"redshift": [z0, z1], "log10_mass": [m0, m1], "depth": [d0, d1], "n": n}
-        if n:
-            away = np.abs(below[inside] - 0.5)
-            values = {
-                "rmse": np.sqrt(np.mean((log_mean - truth)[inside] ** 2)),
-                "bias": relative[inside].mean(),
-                "coverage_68": np.mean(away < 0.34),
-                "coverage_95": np.mean(away < 0.475),
-            }
-            row |= {name: round(float(value), 4) for name, value in values.items()}
+    ranges = [[(e[0], e[-1]), *itertools.pairwise(e)] for _, e in bins.values()]
+    for limits in itertools.product(*ranges):
+        row, inside = {}, True
+        for (name, (values, _)), (low, high) in zip(bins.items(), limits, strict=True):
+            inside = inside & (values > low) & (values <= high)
+            row[name] = [low, high]
+        row["n"] = int(np.count_nonzero(inside))
+        if row["n"]:
+            row |= {name: round(float(value), 4) for name, value in measure(inside).items()}
         rows.append(row)
     return rows
-
-
-def with_all(edges):
-    """All of a range, and its bins."""
-    return [(edges[0], edges[-1]), *itertools.pairwise(edges)]
 
 
 def make_card(recipe, dataset, target, loss):

@@ -53,6 +53,21 @@ def use_one_thread():
         import_optional("torch", extra="train", purpose="train a network").set_num_threads(1)
 
 
+def compiled(model, loss, steps, options):
+    """Compile a network for so many steps, with learning rate and weight decay of the options."""
+    keras = import_optional("keras", extra="train", purpose="train a network")
+    rate = keras.optimizers.schedules.CosineDecay(
+        options["learning_rate"] / 20,
+        steps,
+        alpha=0.005,
+        warmup_target=options["learning_rate"],
+        warmup_steps=max(1, steps // 50),
+    )
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=options["weight_decay"])
+    model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
+    return model
+
+
 def fit_network(
     model,
     batches,

@@ -27,7 +27,13 @@ from szmass.networks.protocol.core import train_selection
 from szmass.networks.recipes import Recipe
 from szmass.networks.training._amplitudes import AmplitudeEncoder, finish_amplitudes
 from szmass.networks.training._ensemble import finish_ensemble
-from szmass.networks.training._fit import GO_ON, fit_network, seed_everything, use_one_thread
+from szmass.networks.training._fit import (
+    GO_ON,
+    compiled,
+    fit_network,
+    seed_everything,
+    use_one_thread,
+)
 from szmass.networks.training._mocks import draw_population, only_clusters
 from szmass.networks.training._spectra import family_of
 from szmass.networks.training._stream import MapStream, OwnSignals, check_noise, prefetched
@@ -338,19 +344,7 @@ def train_member(job, number):
     try:
         with _all_devices(keras):
             model = job.builder(job.training.dataset.geometry.shape, **recipe.network_options)
-            steps = stream.steps * options["epochs"]
-            rate = keras.optimizers.schedules.CosineDecay(
-                options["learning_rate"] / 20,
-                steps,
-                alpha=0.005,
-                warmup_target=options["learning_rate"],
-                warmup_steps=max(1, steps // 50),
-            )
-            model.compile(
-                optimizer=keras.optimizers.AdamW(rate, weight_decay=options["weight_decay"]),
-                loss=_loss(recipe),
-                jit_compile=False,
-            )
+            compiled(model, _loss(recipe), stream.steps * options["epochs"], options)
         encoder = make_encoder(recipe, job.training.dataset, noise)
         validation = make_stream(recipe, job.validation, noise, recipe.seed).whole(
             make_encoder(recipe, job.validation.dataset, noise)

@@ -371,28 +371,17 @@ class BaryonModel(abc.ABC):
 BARYON_MODELS = Registry("baryon model", "szmass.baryon_models")
 
 
+@BARYON_MODELS.getter(BaryonModel, "tng")
 def get_baryon_model(model):
     """Look a baryon model up by name, or pass one through.
 
-    Parameters
-    ----------
-    model : str or `BaryonModel`
-        A key of `BARYON_MODELS`, or a model.
-
-    Returns
-    -------
-    `BaryonModel`
-        The model.
-
-    Raises
-    ------
-    UnknownNameError
-        No model has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor a model was given.
+    Examples
+    --------
+    >>> from szmass.physics import get_baryon_model
+    >>> model = get_baryon_model("tng")
+    >>> model.properties
+    ('mgas500', 't_mw', 't_sl', 'lx', 'y500')
     """
-    expected = "a name such as 'tng', or a BaryonModel"
-    return BARYON_MODELS.resolve(model, BaryonModel, "model", expected)
 
 
 def halo_features(halos, names, model="the model"):

@@ -16,6 +16,19 @@
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
   const flat = (text) => text.normalize("NFKD").toLowerCase().replace(/[\s_]+/g, "");
+  // The key that all usual spellings of a name share, as szmass._utils.names.name_key has it.
+  const nameKey = function (text) {
+    const name = text.normalize("NFKC").toUpperCase().replace(/[\u2010-\u2015\u2212]/g, "-").replace(/[\s_]+/g, "")
+      .replace(/([A-Z])-+/g, "$1");
+    let found = name.match(/^(?:ABELL|ACO|A)(S?)0*(\d{1,4})([A-Z]?)$/);
+    if (found) return `A${found[1]}${found[2]}${found[3]}`.toLowerCase();
+    found = name.match(/^(?:MCXC|RXC)?(J\d{4}\.\d[+-]\d{4})$/);
+    if (found) return found[1].toLowerCase();
+    found = name.match(/^(?:ZWCL|ZWICKY|ZW)0*(\d.*)$/);
+    if (found) return `zwcl${found[1]}`.toLowerCase();
+    found = name.match(/^(?:MACS|MCS)(J\d{4}.*)$/);
+    return (found ? `MACS${found[1]}` : name).toLowerCase();
+  };
   const texts = columns.filter((column) => column.kind === "text").map((column) => column.values);
   const flagText = new Map();
   const namesOfFlag = function (flag) {
@@ -58,18 +71,18 @@
       else conditions.push((i) => column.values[i] !== null && COMPARE[sign](column.values[i], number));
       return " ";
     });
-    return { words: flat(words), conditions, wrong };
+    return { words: flat(words), key: nameKey(words), conditions, wrong };
   };
 
   const select = function () {
-    const { words, conditions, wrong } = understand(state.q);
+    const { words, key, conditions, wrong } = understand(state.q);
     get("bad-words").textContent = wrong.length ? `Not understood: ${wrong.join("; ")}.` : "";
     const text = words ? searched() : null;
     const found = [];
     for (let i = 0; i < total; i += 1) {
       if (state.flag === "none" && report.flags[i]) continue;
       if (state.flag === "any" && !report.flags[i]) continue;
-      if (text && !text[i].includes(words)) continue;
+      if (text && !text[i].includes(words) && !report.aliases[i].includes(`\n${key}`)) continue;
       if (!conditions.every((holds) => holds(i))) continue;
       found.push(i);
     }

@@ -4,6 +4,7 @@ import abc
 
 import numpy as np
 
+from szmass._utils.docs import InheritsDocstrings
 from szmass._utils.registry import Registry
 from szmass.exceptions import InvalidInputError
 
@@ -13,7 +14,7 @@ __all__ = ["FIELDS", "ClusterField", "get_fields"]
 FIELDS = Registry("field")
 
 
-class ClusterField(abc.ABC):
+class ClusterField(InheritsDocstrings, abc.ABC):
     """What else than Compton-y a simulated cluster shows, on the same grid, from the same side.
 
     A subclass is a frozen dataclass with its options and gives `paint`. Its random numbers come
@@ -40,12 +41,6 @@ class ClusterField(abc.ABC):
     smooth = True
     references = ()
     software = ()
-
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        for method in (vars(cls).get("paint"), vars(cls).get("observe")):
-            if method is not None:
-                method.__doc__ = method.__doc__ or getattr(ClusterField, method.__name__).__doc__
 
     @abc.abstractmethod
     def paint(self, fields):

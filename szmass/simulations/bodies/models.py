@@ -283,25 +283,14 @@ _entry = CLUSTER_MODELS["a10"].off(*_NOT_SPHERES)
 CLUSTER_MODELS.add("a10-spheres", dataclasses.replace(_entry, name="a10-spheres"))
 
 
+@CLUSTER_MODELS.getter(ClusterModel, "a10")
 def get_cluster_model(model):
     """Look a cluster model up by name, or pass one through.
 
-    Parameters
-    ----------
-    model : str or `ClusterModel`
-        A key of `CLUSTER_MODELS`, or a model.
-
-    Returns
-    -------
-    `ClusterModel`
-        The model.
-
-    Raises
-    ------
-    UnknownNameError
-        No model has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor a model was given.
+    Examples
+    --------
+    >>> from szmass.simulations import get_cluster_model
+    >>> model = get_cluster_model("a10")
+    >>> model.one_minus_b
+    0.8
     """
-    expected = "a name such as 'a10', or a ClusterModel"
-    return CLUSTER_MODELS.resolve(model, ClusterModel, "model", expected)

@@ -226,28 +226,9 @@ def _the300():
 STATE_MODELS.add_lazily("the300-gadget-x", _the300)
 
 
+@STATE_MODELS.getter(StateModel, "the300-gadget-x")
 def get_state_model(model):
-    """Look a state model up by name, or pass one through.
-
-    Parameters
-    ----------
-    model : str or `StateModel`
-        A key of `STATE_MODELS`, or a model.
-
-    Returns
-    -------
-    `StateModel`
-        The model.
-
-    Raises
-    ------
-    UnknownNameError
-        No model has that name; the message lists them.
-    InvalidInputError
-        Neither a name nor a model was given.
-    """
-    expected = "a name such as 'the300-gadget-x', or a StateModel"
-    return STATE_MODELS.resolve(model, StateModel, "model", expected)
+    """Look a state model up by name, or pass one through."""
 
 
 def draw_states(sample, model="the300-gadget-x", *, seed):

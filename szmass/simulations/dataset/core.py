@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -11,6 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from szmass._tables.columns import column_parts
+from szmass._utils.deprecation import deprecated
 from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.quantities import as_doubles
 from szmass._utils.seeds import check_count, check_seed
@@ -21,8 +21,8 @@ from szmass.maps.geometry import CutoutGeometry
 from szmass.maps.noise import NoiseModel
 from szmass.maps.sampling import Sampling, get_sampling
 from szmass.simulations.dataset import _shards
-from szmass.simulations.dataset._rows import batches, mixed_blocks, split_clusters
 from szmass.simulations.dataset._truth import decode
+from szmass.simulations.dataset.rows import batches, mixed_blocks, split_clusters
 from szmass.simulations.stacks import FieldStack
 
 __all__ = ["SimulationDataset"]
@@ -32,6 +32,8 @@ _DAMAGED = (LookupError, ValueError, TypeError, ArithmeticError, OSError)
 
 #: Redshift bins of de Andres et al. (2022).
 _REDSHIFT_BINS = (0.0, 0.1, 0.2, 0.4, 1.0)
+
+__doctest_requires__ = {"SimulationDataset": ["zarr"]}
 
 
 class SimulationDataset:
@@ -54,6 +56,16 @@ class SimulationDataset:
     ------
     InvalidInputError
         It is made of something else than `open` gives it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from szmass.simulations import draw_flat, make_dataset
+    >>> with TemporaryDirectory() as folder:
+    ...     sample = draw_flat(4, seed=1)
+    ...     dataset = make_dataset(f"{folder}/mocks.zarr", sample, cosmology="PSZ2", seed=1)
+    ...     print(len(dataset), dataset[1:3].cutouts.data.shape)
+    4 (2, 96, 96)
     """
 
     def __init__(self, path, attributes=None, rows=()):
@@ -112,13 +124,9 @@ class SimulationDataset:
         return self._attributes["recipe"]
 
     @property
+    @deprecated("0.2", alternative="origin", obj_type="attribute")
     def recipe(self):
         """The earlier name of `origin`."""
-        warnings.warn(
-            "SimulationDataset.recipe is now 'origin'; the old name will go with the next release.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
         return self.origin
 
     @property

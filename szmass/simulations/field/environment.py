@@ -103,6 +103,19 @@ class Environment:
     Tinker et al. 2010, ApJ 724, 878 (bias); Planck Collaboration XXIII 2016, A&A 594, A23 (extent
     of the dust); Perrott et al. 2024 (relativistic shift); Arnaud, Pointecouteau & Pratt 2005
     (temperature).
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from szmass.simulations import Environment, draw_flat, simulate
+    >>> alone, crowded = None, Environment(mass_min=1e14 * u.solMass, size=128)
+    >>> sample = draw_flat(1, seed=1)
+    >>> maps = [
+    ...     simulate(sample, "clean", cosmology="PSZ2", seed=1, environment=field).cutouts.data
+    ...     for field in (alone, crowded)
+    ... ]
+    >>> bool(maps[1].sum() > maps[0].sum())
+    True
     """
 
     model: ClusterModel = "a10"

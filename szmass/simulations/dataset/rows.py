@@ -5,6 +5,8 @@ import numpy as np
 from szmass._utils.seeds import check_seed
 from szmass.exceptions import InvalidInputError
 
+__all__ = ["bin_label", "bins_of"]
+
 # Apart from the streams that make the clusters.
 _STREAM = 1001
 
@@ -18,12 +20,12 @@ def split_clusters(cluster_id, redshift, fractions, seed, redshift_bins):
     edges = _check_edges(redshift_bins)
     bins = np.zeros(len(clusters), dtype=int)
     if edges is not None:
-        row_bins = _find_bins(redshift, edges)
+        row_bins = bins_of(redshift, edges)
         bins = row_bins[first]
     for number in range(1 if edges is None else len(edges) - 1):
         members = np.flatnonzero(bins == number)
         if len(members) < len(fractions):
-            where = "" if edges is None else f" in the redshift bin {_text(edges, number)}"
+            where = "" if edges is None else f" in the redshift bin {bin_label(edges, number)}"
             hint = "" if edges is None else ", or pass other 'redshift_bins', or None for no bins"
             raise InvalidInputError(
                 f"There are {len(members)} clusters{where}, and {len(fractions)} parts that each "
@@ -68,8 +70,26 @@ def _check_edges(edges):
     return values
 
 
-def _find_bins(redshift, edges):
-    """Number of the bin (low, high] of each redshift."""
+def bins_of(redshift, edges):
+    """Give the redshift bin of each map.
+
+    Parameters
+    ----------
+    redshift : ndarray
+        Redshifts, shape (N,).
+    edges : array-like of float
+        Increasing edges of bins (low, high].
+
+    Returns
+    -------
+    ndarray of int
+        Numbers of the bins, shape (N,).
+
+    Raises
+    ------
+    InvalidInputError
+        A redshift is in none, or not known.
+    """
     bins = np.searchsorted(edges, redshift, side="left") - 1
     outside = ~((redshift > edges[0]) & (redshift <= edges[-1]))
     if outside.any():
@@ -86,12 +106,26 @@ def _check_bins_present(row_bins, parts, edges):
         for i, rows in enumerate(parts):
             if not np.any(row_bins[rows] == number):
                 raise InvalidInputError(
-                    f"Part {i} of the split has no map in the redshift bin {_text(edges, number)}. "
-                    "Use another seed, or pass other 'redshift_bins'."
+                    f"Part {i} of the split has no map in the redshift bin "
+                    f"{bin_label(edges, number)}. Use another seed, or pass other 'redshift_bins'."
                 )
 
 
-def _text(edges, number):
+def bin_label(edges, number):
+    """Write a redshift bin as ``(low, high]``.
+
+    Parameters
+    ----------
+    edges : sequence of float
+        Edges of the bins.
+    number : int
+        Which one.
+
+    Returns
+    -------
+    str
+        Its label.
+    """
     return f"({edges[number]:g}, {edges[number + 1]:g}]"
 
 

@@ -1,76 +1,29 @@
 """Fits of the dynamical state to mock clusters as the data see them, for each signal-to-noise."""
 
 import functools
-import hashlib
 import importlib.resources
-import json
-import zipfile
-import zlib
-from typing import NamedTuple
 
 import astropy.units as u
-import joblib
 import numpy as np
-from astropy.table import Table
 
-from szmass._io.download import check_sha256
-from szmass._io.files import atomic_path
-from szmass._io.limits import check_npz
 from szmass._utils.kinds import as_path
-from szmass._utils.quantities import as_floats
-from szmass._utils.seeds import check_seed
-from szmass._utils.workers import check_workers
-from szmass.exceptions import (
-    CardMismatchError,
-    FileFormatError,
-    IntegrityError,
-    InvalidInputError,
-    SzmassError,
-    UnknownNameError,
-)
-from szmass.maps import CutoutGeometry
-from szmass.morphology.definitions import get_morphology_preset
+from szmass.exceptions import InvalidInputError, UnknownNameError
+from szmass.morphology._state_signal import TOLD_FROM, XRAY_RING
 from szmass.morphology.flags import StateFlag
-from szmass.morphology.state_measurement import XRAY_RING, measure_for_states
+from szmass.morphology.learned._arrays import thinned
+from szmass.morphology.learned._files import FORMAT_VERSION, read_fits, write_fits
+from szmass.morphology.learned._mocks import DEFINITIONS, Mocks, joined
+from szmass.morphology.learned._prior import BEFORE, fit_priors, told_before
+from szmass.morphology.state_measurement import measure_for_states
 from szmass.morphology.states import StateRegression
-from szmass.physics import get_dynamical_state
+from szmass.networks import state_metrics
 from szmass.version import __version__
 
 __all__ = ["StateFits", "shipped_fits"]
 
 _SHIPPED = importlib.resources.files("szmass") / "data" / "states"
-_FORMAT_VERSION = 1
-_DAMAGES = (  # what reading something else, or less, raises
-    *(AttributeError, LookupError, TypeError, ValueError, OSError, EOFError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-#: What is known of a cluster before it is looked at.
-_BEFORE = ("log10_mass", "redshift")
-_TOLD_FROM = 1.0  # signal over noise
 _KNOWN_FOR = 120  # clusters of a class, for a parameter that counts there
 _FEWEST = 150  # clusters of a class that has a fit of its own
-_EVERY = 4  # quantiles that are kept, of those of a regression
-
-
-class _Mocks(NamedTuple):
-    """How mock clusters are measured, in whatever process."""
-
-    mass: str
-    scatter: float
-    depth: str | None
-    definitions: tuple
-    seed: int
-    options: dict
-
-    def measure(self, i, sample):
-        """Give what is measured of a sample, true states, and beam and geometry."""
-        sample = sample() if callable(sample) else sample
-        rng = np.random.default_rng([self.seed, i])
-        mass = sample.quantity(self.mass) * 10 ** (self.scatter * rng.standard_normal(len(sample)))
-        depth = None if self.depth is None else sample.quantity(self.depth).value
-        measured = measure_for_states(sample, mass, depth=depth, **self.options)
-        truth = {d: get_dynamical_state(d).measure(sample.table) for d in self.definitions}
-        return measured, truth, (sample.cutouts.beam, sample.cutouts.geometry)
 
 
 class StateFits:
@@ -106,7 +59,7 @@ class StateFits:
 
     @classmethod
     def train(cls, samples, *, name, edges, cosmology, mass="mass_true", mass_scatter=0.06,
-              depth=None, definitions=("deluca2021", "cui2018"), preset="standard", center="peak",
+              depth=None, definitions=DEFINITIONS, preset="standard", center="peak",
               seed=0, about=None, workers=1):  # fmt: skip
         """Fit mock clusters.
 
@@ -149,23 +102,19 @@ class StateFits:
         InvalidInputError
             A class has too few clusters, or a sample lacks what is needed.
         """
-        check_seed(seed)
         bands = list(edges)
         options = {
             "cosmology": cosmology, "bands": bands, "preset": preset, "center": center
         }  # fmt: skip
-        job = _Mocks(mass, mass_scatter, depth, tuple(definitions), seed, options)
-        done = joblib.Parallel(n_jobs=check_workers(workers))(
-            joblib.delayed(job.measure)(i, sample) for i, sample in enumerate(samples)
+        job = Mocks(
+            measure_for_states, mass, mass_scatter, depth, tuple(definitions), seed, options
         )
-        found, truths, (beam, geometry) = [d[0] for d in done], [d[1] for d in done], done[0][2]
-        numbers = {d: [truth[d] for truth in truths] for d in definitions}
-        number = sum(len(one.flag) for one in found)
-        columns = found[0].table.colnames
-        table = Table({c: np.concatenate([one.table[c] for one in found]) for c in columns})
+        found, truths, (beam, geometry) = job.look_at(samples, workers)
+        table = joined([one.table for one in found])
+        columns, number = table.colnames, len(table)
         snr = {band: np.concatenate([one.snr[band] for one in found]) for band in bands}
         card = {
-            "format_version": _FORMAT_VERSION,
+            "format_version": FORMAT_VERSION,
             "name": name,
             "beam_arcmin": beam.to_value(u.arcmin),
             "pixel_arcmin": geometry.pixel_scale.to_value(u.arcmin),
@@ -189,12 +138,9 @@ class StateFits:
         }
         fits = cls(card, {}, {})
         classes, seen = fits._classes(table, snr)
-        for definition, values in numbers.items():
-            truth = np.concatenate(values)
+        fits.priors |= fit_priors(table, truths)
+        for definition, truth in truths.items():
             options = {"state": definition}
-            fits.priors[definition] = StateRegression.fit(
-                table, truth, parameters=list(_BEFORE), **options
-            )
             one = fits.regressions[definition] = {}
             parts = []
             for key in sorted({tuple(k) for k in classes[seen].tolist()}):
@@ -222,7 +168,7 @@ class StateFits:
         classes = np.zeros((len(table), len(self.card["bands"])), int)
         seen = np.zeros(len(table), bool)
         for k, band in enumerate(self.card["bands"]):
-            told = np.nan_to_num(snr[band], nan=-1.0) >= _TOLD_FROM
+            told = np.nan_to_num(snr[band], nan=-1.0) >= TOLD_FROM
             classes[:, k] = np.where(told, np.searchsorted(self.card["edges"][band], snr[band]), 0)
             names = [name for name in table.colnames if name.startswith(f"{band}:")]
             for name in names:
@@ -257,28 +203,21 @@ class StateFits:
         UnknownNameError
             There are no fits of that definition.
         """
-        if definition not in self.priors:
-            raise UnknownNameError(
-                f"The fits {self.card['name']!r} are not of the state {definition!r}: they know "
-                f"{', '.join(self.priors)}."
-            )
-        table, flag = measured.table.copy(), measured.flag.copy()
-        for name in _BEFORE:
-            low, high = self.card[name]
-            flag[(table[name] < low) | (table[name] > high)] |= StateFlag.BEYOND_MOCKS
+        table, ranges = measured.table.copy(), [self.card[name] for name in BEFORE]
+        quantiles, p_prior, flag = told_before(
+            f"fits {self.card['name']!r}", self.priors, ranges, table, definition, levels
+        )
+        flag |= measured.flag
         for band in self.card["bands"]:
             with np.errstate(invalid="ignore"):
-                flag[measured.snr[band] < _TOLD_FROM] |= StateFlag.LOW_SNR
+                flag[measured.snr[band] < TOLD_FROM] |= StateFlag.LOW_SNR
         classes, seen = self._classes(table, measured.snr)
         flag[~seen] |= StateFlag.PRIOR
-        prior = self.priors[definition]
-        quantiles = prior.quantile(table, levels)
-        p_prior = np.asarray(prior.predict(table)["p_relaxed"], float)
         p_relaxed = p_prior.copy()
         known = self.regressions[definition]
         # A class without mocks has the fit of the nearest; bands that are left out do not count.
         keys, bands = np.array(list(known)), self.card["bands"]
-        told = np.array([np.nan_to_num(measured.snr[b], nan=-1.0) >= _TOLD_FROM for b in bands]).T
+        told = np.array([np.nan_to_num(measured.snr[b], nan=-1.0) >= TOLD_FROM for b in bands]).T
         for i in np.flatnonzero(seen):
             classes[i] = keys[np.argmin(np.abs(keys - classes[i]) @ told[i].astype(int))]
         for key, fit in known.items():
@@ -290,49 +229,14 @@ class StateFits:
                 flag[rows[found["outside"] > 0.2 * found["used"]]] |= StateFlag.EXTRAPOLATED
         return quantiles, p_relaxed, p_prior, flag
 
-    def check(self, stack):
-        """Refuse cutouts, or images of another field, that the fits were not made for.
-
-        Parameters
-        ----------
-        stack : `~szmass.maps.CutoutStack` or `~szmass.simulations.FieldStack`
-            The cutouts.
-
-        Raises
-        ------
-        CardMismatchError
-            Their beam is not known or differs by more than a tenth, or their pixels by more than a
-            third.
-        """
-        card = self.card
-        if stack.beam is None:
-            raise CardMismatchError(
-                f"The fits {card['name']!r} are for a beam of {card['beam_arcmin']:.3g} arcmin. "
-                "That of the cutouts is not known: open the map with "
-                "ComptonMap.read(..., beam=10 * u.arcmin)."
-            )
-        beam = stack.beam.to_value(u.arcmin)
-        pixel = stack.geometry.pixel_scale
-        pixel = pixel.to_value(u.arcmin) if pixel.unit.is_equivalent(u.arcmin) else np.nan
-        for what, own, made, most in (
-            ("a beam", beam, card["beam_arcmin"], 0.1),
-            ("pixels", pixel, card["pixel_arcmin"], 1 / 3),
-        ):
-            if not abs(own / made - 1) <= most:
-                raise CardMismatchError(
-                    f"The fits {card['name']!r} are for {what} of {made:.3g} arcmin. The cutouts "
-                    f"have {own:.3g} arcmin. Take other fits, or train some on mocks of such "
-                    "cutouts (StateFits.train)."
-                )
-
     def _thinned(self):
         """Keep what files keep: every fourth quantile, and 32 bits."""
         regressions = {
-            definition: {key: _thinned(fit) for key, fit in fits.items()}
+            definition: {key: thinned(fit) for key, fit in fits.items()}
             for definition, fits in self.regressions.items()
         }
         return StateFits(
-            self.card, regressions, {name: _thinned(fit) for name, fit in self.priors.items()}
+            self.card, regressions, {name: thinned(fit) for name, fit in self.priors.items()}
         )
 
     def write(self, path, *, overwrite=False):
@@ -350,28 +254,7 @@ class StateFits:
         InvalidInputError
             The name has another ending, a file exists, or the folder does not.
         """
-        path = as_path(path)
-        if path.suffix != ".json":
-            raise InvalidInputError(f"'path' must end in .json. Received: {str(path)!r}")
-        arrays = {}
-        for definition, prior in self.priors.items():
-            fits = self.regressions[definition]
-            _pack(arrays, f"{definition}/prior", [prior])
-            _pack(arrays, definition, list(fits.values()))
-            arrays[f"{definition}/classes"] = np.array(list(fits), np.int16)
-        names = {
-            "prior": list(_BEFORE),
-            "fit": list(next(iter(next(iter(self.regressions.values())).values())).names),
-        }
-        card = self.card | {"names": names, "definitions": list(self.priors)}
-        with (  # both are written before either takes its place
-            atomic_path(path, overwrite=overwrite) as text,
-            atomic_path(path.with_suffix(".npz"), overwrite=overwrite) as binary,
-        ):
-            with open(binary, "wb") as stream:
-                np.savez_compressed(stream, **arrays)
-            card["sha256"] = hashlib.sha256(binary.read_bytes()).hexdigest()
-            text.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+        write_fits(self, path, overwrite)
 
     @classmethod
     def read(cls, path):
@@ -404,64 +287,13 @@ class StateFits:
                 f"No fits of states are named {str(path)!r}, and there is no such file. Known: "
                 f"{', '.join(shipped_fits())}."
             )
-        return cls._read(path)
-
-    @classmethod
-    def _read(cls, path):
-        try:
-            card = json.loads(path.read_text(encoding="utf-8"))
-            if card["format_version"] != _FORMAT_VERSION:
-                raise ValueError(f"its format has version {card['format_version']}")
-            file = path.with_suffix(".npz")
-            check_sha256(file, card.pop("sha256"), remedy="Train or install the fits again.")
-            check_npz(file)
-            names, regressions, priors = card.pop("names"), {}, {}
-            _check_card(card, names)
-            with np.load(file, allow_pickle=False) as arrays:
-                for definition in card.pop("definitions"):
-                    own = (arrays, definition, names)
-                    priors[definition] = _unpack(*own, "prior")[0]
-                    keys = [tuple(key) for key in arrays[f"{definition}/classes"].tolist()]
-                    if {len(key) for key in keys} != {len(card["bands"])}:
-                        raise ValueError(f"its classes of {definition!r} are not those of bands")
-                    regressions[definition] = dict(zip(keys, _unpack(*own, "fit"), strict=True))
-            return cls(card, regressions, priors)
-        except (*_DAMAGES, SzmassError) as err:
-            if isinstance(err, FileFormatError | IntegrityError):
-                raise
-            raise FileFormatError(f"{path} are no fits of states: {err}") from err
-
-
-def _check_card(card, names):
-    """Raise an error where a card lacks what is asked of it later, or has something else there."""
-    bands = card["bands"]
-    if not bands or not set(bands) <= {"y", "X"}:
-        raise ValueError(f"its bands must be of y and X, not {bands}")
-    for key in ("beam_arcmin", "pixel_arcmin"):
-        as_floats(card[key], "", key, positive=True, finite=True)
-    for key in ("log10_mass", "redshift"):
-        edges = as_floats(card[key], "", key, finite=True)
-        if edges.shape != (2,) or edges[0] > edges[1]:
-            raise ValueError(f"{key!r} must be two rising numbers, not {card[key]}")
-    for band in bands:
-        edges = as_floats(card["edges"][band], "", f"edges of {band!r}", finite=True)
-        if edges.ndim != 1 or np.any(np.diff(edges) <= 0):
-            raise ValueError(f"the edges of {band!r} must rise, and are {card['edges'][band]}")
-    CutoutGeometry(tuple(card["shape"]), card["pixel_arcmin"] * u.arcmin)
-    get_morphology_preset(card["preset"])
-    if card["center"] not in ("peak", "centroid", "middle"):
-        raise ValueError(f"'center' must be 'peak', 'centroid' or 'middle', not {card['center']!r}")
-    if not isinstance(card["name"], str) or names["prior"] != list(_BEFORE):
-        raise ValueError("its name is no text, or its prior is of something else")
-    dict(card["training"])
-    for found in card["metrics"].values():
-        dict(found["all"])
+        return cls(*read_fits(path))
 
 
 @functools.cache
 def _shipped(name):
     with importlib.resources.as_file(_SHIPPED) as folder:
-        return StateFits._read(folder / f"{name}.json")
+        return StateFits(*read_fits(folder / f"{name}.json"))
 
 
 def shipped_fits():
@@ -491,34 +323,6 @@ def _with_columns(fit, columns, table):
     )  # fmt: skip
 
 
-def _thinned(fit):
-    single = [np.asarray(a, np.float32).astype(float) for a in (fit.quantiles, fit.correlation)]
-    return StateRegression(
-        fit.state, fit.names, fit.levels[::_EVERY], single[0][:, ::_EVERY], single[1],
-        number=fit.number, shrinkage=fit.shrinkage, residuals=fit.residuals[::_EVERY],
-    )  # fmt: skip
-
-
-def _pack(arrays, name, fits):
-    for what in ("quantiles", "correlation"):
-        arrays[f"{name}/{what}"] = np.array([getattr(fit, what) for fit in fits], np.float32)
-    for what in ("levels", "residuals", "number", "shrinkage"):
-        arrays[f"{name}/{what}"] = np.array([getattr(fit, what) for fit in fits])
-
-
-def _unpack(arrays, definition, names, what):
-    start = f"{definition}/prior" if what == "prior" else definition
-    columns = ("levels", "quantiles", "correlation", "residuals", "number", "shrinkage")
-    packed = zip(*(arrays[f"{start}/{column}"] for column in columns), strict=True)
-    return [
-        StateRegression(
-            definition, names[what], levels, quantiles, correlation,
-            number=int(number), shrinkage=float(shrinkage), residuals=residuals,
-        )
-        for levels, quantiles, correlation, residuals, number, shrinkage in packed
-    ]  # fmt: skip
-
-
 def _metrics(parts, prior, truth):
     """Figures of merit of clusters that were predicted by fits to others, all and by class."""
 
@@ -528,19 +332,7 @@ def _metrics(parts, prior, truth):
             for name in ("value", "truth", "rank", "p_relaxed")
         )
         relaxed = true > prior.state.limit
-        order = np.argsort(np.argsort(p)) + 1.0
-        n, positive = len(p), relaxed.sum()
-        area = order[relaxed].sum() - positive * (positive + 1) / 2
-        off = np.abs(rank - 0.5)
-        return {
-            "number": n,
-            "r_log_chi": round(float(np.corrcoef(np.log10(value), np.log10(true))[0, 1]), 3),
-            "auc": round(float(area / max(positive * (n - positive), 1)), 3),
-            "inside_68": round(float(np.mean(off < 0.34)), 3),
-            "inside_95": round(float(np.mean(off < 0.475)), 3),
-            "mean_p_relaxed": round(float(p.mean()), 3),
-            "relaxed": round(float(relaxed.mean()), 3),
-        }
+        return state_metrics(np.log10(value), np.log10(true), rank, p, relaxed)
 
     return {
         "all": of([table for _, table in parts]),
