@@ -11,8 +11,8 @@ from szmass.massmaps._halo import RADII, mean_over_pixels
 
 #: How many haloes stand for all that are possible.
 DRAWS = 32
-# Modes that are kept of what these haloes differ by.
-_KEPT = 6
+# Modes that are kept of what these haloes differ by, and of that together with their bodies.
+_KEPT, _TOGETHER = 6, 12
 _STEP = np.sqrt(RADII[1])
 
 
@@ -89,21 +89,23 @@ def mass_map(haloes, body, place):
     drawn[~np.isfinite(drawn)] = 1
     drawn -= 1
     spread = np.mean(drawn**2, axis=0)
-    own = _components(drawn)
+    own = _components(drawn / np.float32(np.sqrt(len(drawn))), _KEPT)
     factor = np.exp(body.mean + body.sigma**2 / 2)
     relative = (1 + spread) * np.exp(body.sigma**2) - 1
     # What the modes add up to may not be more than the variance of the logarithm.
     modes = np.concatenate([own, body.modes])
+    if len(modes) > _TOGETHER:
+        modes = _components(modes, _TOGETHER)
     most = np.sqrt(np.log1p(relative) / np.maximum((modes**2).sum(axis=0), 1e-30))
     mean = mean * factor
     return mean, mean * np.sqrt(relative), modes * np.minimum(1, most)
 
 
-def _components(drawn):
-    """The largest principal components of relative deviations."""
-    flat = drawn.reshape(len(drawn), -1)
+def _components(parts, number):
+    """The largest principal components of what adds up in squares."""
+    flat = parts.reshape(len(parts), -1)
     _, vector = np.linalg.eigh(flat @ flat.T)
-    return (vector[:, -_KEPT:].T @ flat / np.sqrt(len(flat))).reshape(_KEPT, *drawn.shape[1:])
+    return (vector[:, -number:].T @ flat).reshape(number, *parts.shape[1:])
 
 
 def body_at(mean, sigma, modes, place):
