@@ -95,16 +95,16 @@ def mass_map(haloes, body, place):
     # What the modes add up to may not be more than the variance of the logarithm.
     modes = np.concatenate([own, body.modes])
     if len(modes) > _TOGETHER:
-        modes = _components(modes, _TOGETHER)
+        modes = _components(modes, _TOGETHER, mean / mean.max())
     most = np.sqrt(np.log1p(relative) / np.maximum((modes**2).sum(axis=0), 1e-30))
     mean = mean * factor
     return mean, mean * np.sqrt(relative), modes * np.minimum(1, most)
 
 
-def _components(parts, number):
-    """The largest principal components of what adds up in squares."""
-    flat = parts.reshape(len(parts), -1)
-    _, vector = np.linalg.eigh(flat @ flat.T)
+def _components(parts, number, weight=1.0):
+    """The largest principal components of what adds up in squares, in pixels of given weights."""
+    flat, weighted = (part.reshape(len(parts), -1) for part in (parts, parts * weight))
+    _, vector = np.linalg.eigh(weighted @ weighted.T)
     return (vector[:, -number:].T @ flat).reshape(number, *parts.shape[1:])
 
 
