@@ -57,6 +57,7 @@ _SUBPACKAGES = {
     "estimators",
     "exceptions",
     "maps",
+    "massmaps",
     "morphology",
     "networks",
     "physics",

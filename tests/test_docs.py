@@ -52,7 +52,7 @@ def test_reproduced_numbers_name_tests_that_exist():
 
 def test_tutorials_begin_with_a_title():
     scripts = sorted((DOCS / "tutorials").glob("*.py"))
-    assert len(scripts) == 7
+    assert len(scripts) == 8
     for number, script in enumerate(scripts, start=1):
         assert script.name.startswith(f"{number:02d}_")
         assert re.match(r'"""\n.+\n=+\n\n', script.read_text())

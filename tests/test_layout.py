@@ -23,6 +23,7 @@ LAYERS = [
     {"networks"},
     {"estimators"},
     {"morphology"},
+    {"massmaps"},
     {"baryons"},
     {"citations"},
     {"comparison"},

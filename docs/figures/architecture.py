@@ -26,7 +26,8 @@ PARTS = {
     "report": (5, 0, "pages for\na browser"),
     "reproduce": (5, 1, "the published\nresults"),
     "demo": (4, 2, "a survey from\nsky to masses"),
-    "cli": (3, 2, "commands"),
+    "massmaps": (3, 2, "maps of the\nprojected mass"),
+    "cli": (5, 2, "commands"),
 }
 HELPERS = {"exceptions", "version"}
 FLOW = [
@@ -40,6 +41,7 @@ FLOW = [
     ("networks", "estimators", "weights"),
     ("clusters", "estimators", "sample"),
     ("estimators", "results", ""),
+    ("estimators", "massmaps", "masses"),
     ("results", "comparison", "table"),
     ("results", "citations", ""),
     ("results", "plots", ""),

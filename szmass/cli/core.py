@@ -25,10 +25,11 @@ from szmass.version import __version__
 
 __all__ = ["main"]
 
-# Command `name` is the function of that name in the module `szmass.cli.<name>`.
+# Command `name` is the function of that name in the module `szmass.cli.<name>`, or another one.
+_MODULES = {"massmap": "state"}
 _COMMANDS = (
-    "baryons", "catalog", "cite", "demo", "estimate", "fetch", "info", "lightcone", "match",
-    "report", "reproduce", "simulate", "state", "train",
+    "baryons", "catalog", "cite", "demo", "estimate", "fetch", "info", "lightcone", "massmap",
+    "match", "report", "reproduce", "simulate", "state", "train",
 )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ class _Commands(click.Group):
     def get_command(self, ctx, name):
         if name not in _COMMANDS:
             return None
-        return getattr(import_module(f"szmass.cli.{name}"), name)
+        return getattr(import_module(f"szmass.cli.{_MODULES.get(name, name)}"), name)
 
     def resolve_command(self, ctx, args):
         try:

@@ -24,6 +24,7 @@ def info(as_json):
     """
     from szmass.catalogs import CATALOGS
     from szmass.estimators import ESTIMATORS
+    from szmass.massmaps import MAP_ESTIMATORS
     from szmass.morphology import STATE_ESTIMATORS
     from szmass.physics import BARYON_MODELS
 
@@ -40,6 +41,7 @@ def info(as_json):
         "data": {"cache folder": _cache_folder()},
         "estimators": {tag: cls.description for tag, cls in ESTIMATORS.items()},
         "state estimators": {tag: cls.description for tag, cls in STATE_ESTIMATORS.items()},
+        "map estimators": {tag: cls.description for tag, cls in MAP_ESTIMATORS.items()},
         "catalogues": {tag: cls.description for tag, cls in CATALOGS.items()},
         "baryon models": {name: model.physics for name, model in BARYON_MODELS.items()},
     }

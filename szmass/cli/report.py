@@ -42,6 +42,7 @@ __all__ = ["report"]
     type=FILE,
     help="Posteriors that 'estimate' wrote; may be repeated.",
 )
+@click.option("--mass-maps", "maps_path", type=FILE, help="Maps that 'massmap' wrote.")
 @click.option(
     "--reference",
     metavar="METHOD",
@@ -59,7 +60,9 @@ __all__ = ["report"]
 )
 @click.option("--figures/--no-figures", default=True, help="Whether to draw figures.")
 @offline_option
-def report(masses, output, catalog, cutouts_path, ymap, posteriors, title, **options):
+def report(
+    masses, output, catalog, cutouts_path, ymap, posteriors, maps_path, title, **options
+):  # fmt: skip
     """Write pages about a table of masses that open in a browser without a network.
 
     Statistics, figures, a table of clusters to sort and search, and a page per cluster.
@@ -73,6 +76,7 @@ def report(masses, output, catalog, cutouts_path, ymap, posteriors, title, **opt
     """
     from szmass.catalogs import load_sample
     from szmass.maps import CutoutStack, open_map
+    from szmass.massmaps import MassMapStack
     from szmass.report import check_folder, write_report
     from szmass.results import LogMassPosterior, read_masses
 
@@ -83,6 +87,7 @@ def report(masses, output, catalog, cutouts_path, ymap, posteriors, title, **opt
         "catalogue": catalog,
         "cutouts": cutouts_path,
         "map": ymap and ymap["source"],
+        "mass maps": maps_path,
     }
     check_folder(output)
     table = read_masses(masses)
@@ -94,6 +99,8 @@ def report(masses, output, catalog, cutouts_path, ymap, posteriors, title, **opt
         options["ymap"], inputs["map"] = open_map(**ymap), ymap["source"]
     if title:
         options["title"] = title
+    if maps_path:
+        options["mass_maps"] = MassMapStack.read(maps_path)
     for file in posteriors:
         posterior = LogMassPosterior.read(file)
         method = str(posterior.meta.get("method", os.path.basename(file)))

@@ -1,4 +1,4 @@
-"""The command 'state'."""
+"""The commands 'state' and 'massmap': what else maps tell of clusters."""
 
 import contextlib
 import sys
@@ -22,7 +22,7 @@ from szmass.cli.options import (
     state_noise,
 )
 
-__all__ = ["state"]
+__all__ = ["massmap", "state"]
 
 _AT_A_TIME = 2048
 
@@ -197,3 +197,147 @@ def _level_or_maps(given, names):
         with contextlib.suppress(ValueError):
             return float(given[0])
     return _by_name(given, names, "--xray-background") or None
+
+
+@click.command()
+@click.option(
+    "--catalog",
+    required=True,
+    metavar="FILE|TAG",
+    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
+    "with name, position and redshift.",
+)
+@map_options(
+    "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
+)
+@click.option("--name", "names", multiple=True, metavar="NAME",
+              help="Map this cluster alone; may be repeated.")  # fmt: skip
+@click.option(
+    "--estimator", default="nfw", metavar="TAG", help="What to map with: see 'szmass info'."
+)
+@click.option(
+    "--masses",
+    default="likelihood",
+    metavar="TAG|FILE",
+    help="A mass estimator, or a file that LogMassPosterior.write wrote.",
+)
+@click.option("--one-minus-b", type=float, help="Bring masses of a known 1-b to this one, as 0.8.")
+@settings_of("nfw.sigma_lnc=0.2")
+@click.option("--fields", type=FILE, metavar="FILE",
+              help="X-rays and galaxies of the clusters, as write_fields writes them.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    required=True,
+    help="FITS to write: a map with its WCS for one --name, else all of them.",
+)
+@click.option("--picture", type=FILE, help="Picture of the first map to write: .png, .pdf, ...")
+@click.option("--overwrite", is_flag=True, help="Replace existing output files.")
+@click.option(
+    "--interpolation",
+    type=click.Choice(["nearest", "bilinear"]),
+    default="bilinear",
+    help="How cutouts sample the map.",
+)
+@noise_option
+@sample_options
+@offline_option
+def massmap(
+    catalog, ymap, names, estimator, masses, one_minus_b, options, fields, output, picture,
+    overwrite, interpolation, noise, reading,
+):  # fmt: skip
+    """Map the projected total mass of the clusters of a catalogue.
+
+    Maps are means of what the mass may be, with standard deviations, under
+    the simulator of szmass: 'nfw' knows the mass alone, 'unet' looks at
+    resolved maps as well. Masses should be on the true scale: see
+    --one-minus-b.
+
+    \b
+    Examples:
+      szmass massmap --catalog psz2 --map milca --name 'PSZ2 G057.80+88.00'
+          --one-minus-b 0.8 -o coma.fits --picture coma.png
+      szmass massmap --catalog mine.fits --map y.fits --beam '1.6 arcmin'
+          --noise empty-fields --estimator unet -o maps.fits
+    """
+    import numpy as np
+
+    from szmass._io.files import atomic_path, check_output_file
+    from szmass.catalogs import load_sample
+    from szmass.maps import open_map
+    from szmass.massmaps import MassMapFlag, get_map_estimator
+
+    if unused := sorted(set(options) - {estimator}):
+        raise click.UsageError(f"--set names {unused[0]!r}, and the estimator is {estimator!r}")
+    if not ymap:
+        raise click.UsageError("--map is missing: the mass is told from a map")
+    for path in filter(None, (output, picture)):
+        check_output_file(path, overwrite=overwrite)
+    if str(output).rpartition(".")[2].lower() not in ("fits", "fit"):
+        raise click.UsageError(f"{str(output)!r} must end in .fits")
+    given = {"mass": _masses(masses), "one_minus_b": one_minus_b} | options.get(estimator, {})
+    chosen = get_map_estimator(estimator, **given)
+    sample = load_sample(catalog, **reading)
+    if names:
+        sample = sample[list(names)]
+    ymap = open_map(**ymap)
+    state_noise(ymap, noise, sample.coord)
+    sample.attach_cutouts(ymap, interpolation=interpolation)
+    if fields:
+        sample.fields = _fields(fields)
+    maps = chosen.predict(sample)
+    alone = len(names) == 1 and np.isfinite(maps.r500[0])
+    (maps[0] if alone else maps).write(output, overwrite=overwrite)
+    click.echo(f"{len(maps)} map{'' if len(maps) == 1 else 's'} written to {output}")
+    made = _report(maps, chosen, MassMapFlag)
+    if not made.any():
+        sys.exit(NOTHING_FOUND)
+    if picture:
+        first = int(made.argmax())
+        with atomic_path(picture, overwrite=overwrite) as temporary:
+            _draw(maps[first], sample.cutouts[first], temporary)
+        click.echo(f"{maps.names[first]} drawn in {picture}")
+
+
+def _masses(text):
+    from pathlib import Path
+
+    from szmass.results import LogMassPosterior
+
+    return LogMassPosterior.read(text) if Path(text).is_file() else text
+
+
+def _fields(path):
+    from szmass.simulations import read_fields
+
+    return {name: stack for name, stack in read_fields(path).items() if name != "mass"}
+
+
+def _report(maps, chosen, flags):
+    """Print what was made; which clusters have a map."""
+    import astropy.units as u
+    import numpy as np
+
+    made = np.isfinite(maps.r500)
+    counts = {bit.name: np.count_nonzero(maps.flag & bit) for bit in flags}
+    words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    click.echo(f"  {chosen.tag}: {made.sum()} mapped" + (f"; flags: {words}" if words else ""))
+    if len(maps) <= 5:
+        mass, error = maps.mass_within(maps.r500 * u.arcmin)
+        for i in np.flatnonzero(made):
+            click.echo(
+                f"  {maps.names[i]}: ({mass[i].value / 1e14:.2f} +- {error[i].value / 1e14:.2f}) "
+                f"1e14 solMass within R500 = {maps.r500[i]:.2f} arcmin, projected"
+            )
+    return made
+
+
+def _draw(one, cutout, path):
+    from matplotlib.figure import Figure
+
+    from szmass.plots import plot_mass_map
+
+    figure = Figure(figsize=(5.6, 4.7), layout="constrained")
+    plot_mass_map(one, cutout, ax=figure.add_subplot())
+    figure.savefig(path, dpi=150)

@@ -30,6 +30,7 @@ from szmass.networks.shipped import load_networks, shipped_card
 from szmass.networks.states import StateNetworks, state_metrics
 from szmass.networks.training.core import make_training_data, train
 from szmass.networks.training.states import StateExamples, fit_state_networks
+from szmass.networks.unet import MassUNet, build_mass_unet
 
 __all__ = [
     "ARCHITECTURES",
@@ -38,6 +39,7 @@ __all__ = [
     "DensityNetworks",
     "DomainScore",
     "ErrorTable",
+    "MassUNet",
     "ModelCard",
     "Recipe",
     "SaliencyStack",
@@ -49,6 +51,7 @@ __all__ = [
     "build_amplitude_cnn",
     "build_deandres2022",
     "build_density_cnn",
+    "build_mass_unet",
     "build_state_cnn",
     "check_amplitude_network",
     "check_density_network",

@@ -20,7 +20,7 @@ def network_of(card, arrays):
     if card.architecture not in PASSES:
         return _by_keras(card.build(arrays))
     run, inputs = PASSES[card.architecture]
-    layers = _Layers(card.architecture, arrays)
+    layers = Layers(card.architecture, arrays)
     network = functools.partial(run, layers, **card.architecture_options)
     try:
         shapes = inputs(card.shape, **card.architecture_options)
@@ -49,7 +49,7 @@ def _by_keras(model):
     return network
 
 
-class _Layers:
+class Layers:
     """Layers by name; weights that are missing, of another shape or not asked for are refused."""
 
     def __init__(self, network, arrays):
@@ -89,8 +89,8 @@ class _Layers:
         kernel, bias = self._weights(name, x.shape[1], units)
         return row_products(x, kernel) + bias
 
-    def convolution(self, name, x, filters, side, *, stride=1, same=False):
-        """Maps (N, ny, nx, channels) to (N, ny', nx', filters), not below zero."""
+    def convolution(self, name, x, filters, side, *, stride=1, same=False, linear=False):
+        """Maps (N, ny, nx, channels) to (N, ny', nx', filters), not below zero unless linear."""
         if same:
             x = np.pad(x, ((0, 0), *(_padding(n, side, stride) for n in x.shape[1:3]), (0, 0)))
         n, ny, nx, channels = x.shape
@@ -110,7 +110,9 @@ class _Layers:
         windows = windows.reshape(n, -1, side * side * channels)
         found = windows @ kernel.reshape(-1, filters)
         found += bias
-        return np.maximum(found, 0, out=found).reshape(*shape, filters)
+        if not linear:
+            np.maximum(found, 0, out=found)
+        return found.reshape(*shape, filters)
 
 
 def _padding(n, side, stride):
@@ -119,12 +121,13 @@ def _padding(n, side, stride):
     return total // 2, total - total // 2
 
 
-def _gelu(x):
+def gelu(x):
+    """Gaussian error linear unit."""
     return 0.5 * x * (1 + erf(x * np.float32(np.sqrt(0.5))))
 
 
 def _towers(layers, planes, context, filters):
-    known = _gelu(layers.dense("context1", context, 48))
+    known = gelu(layers.dense("context1", context, 48))
     features, channels = [known], planes.shape[-1] // 2
     for i, tower in enumerate(("core", "field")):
         x = np.ascontiguousarray(planes[..., channels * i : channels * (i + 1)])
@@ -132,9 +135,9 @@ def _towers(layers, planes, context, filters):
             side, stride = 5 if j == 1 else 3, 2 if j < 3 else 1
             x = layers.convolution(f"{tower}{j}", x, number, side, stride=stride, same=True)
         features.append(layers.dense(f"{tower}_dense", x.reshape(len(x), -1), 96))
-    x = _gelu(layers.dense("dense1", np.concatenate(features, axis=1), 192))
-    x = _gelu(layers.dense("dense2", np.concatenate([x, known], axis=1), 192))
-    return _gelu(layers.dense("dense3", x, 64))
+    x = gelu(layers.dense("dense1", np.concatenate(features, axis=1), 192))
+    x = gelu(layers.dense("dense2", np.concatenate([x, known], axis=1), 192))
+    return gelu(layers.dense("dense3", x, 64))
 
 
 def _amplitude_cnn(layers, planes, context, *, filters=(32, 48, 64)):

@@ -137,6 +137,14 @@ def radius_at(mass, redshift, cosmology, definition=M500C):
     return np.cbrt(3 * mass / (4 * np.pi * density_at(redshift, cosmology, definition)))
 
 
+def concentration500(mass, redshift, model, cosmology):
+    """Median R500 / r_s of masses M500c [Msun] by a relation of concentration and mass."""
+    native = MassDefinition.parse(_concentration.CONCENTRATION_MODELS[model])
+    densities = [density_at(redshift, cosmology, which) for which in (M500C, native)]
+    found, c = _concentration.model_mass(mass, redshift, *densities, model, cosmology)
+    return np.cbrt(mass / found * densities[1] / densities[0]) * c
+
+
 def overdensity_radius(mass, redshift, *, cosmology, mass_definition="500c"):
     """Compute the radius of the sphere that holds a mass at a given mean density.
 

@@ -19,6 +19,7 @@ from szmass.plots._masses import (
     plot_one_minus_b,
     plot_signal_surface,
 )
+from szmass.plots._massmaps import plot_mass_map
 from szmass.plots._morphology import plot_mass_state, plot_morphology
 from szmass.plots._profiles import plot_cluster, plot_profile, plot_saliency, plot_stack
 
@@ -30,6 +31,7 @@ __all__ = [
     "plot_gallery",
     "plot_importance",
     "plot_mass_comparison",
+    "plot_mass_map",
     "plot_mass_posteriors",
     "plot_mass_redshift",
     "plot_mass_state",

@@ -90,11 +90,11 @@ def _minus(text):
     return text.replace("-", "−")
 
 
-def write_pages(folder, content, slugs, title, views, curves):
+def write_pages(folder, content, slugs, title, views, curves, projected=None):
     """Write one page per cluster into a new folder.
 
     ``slugs`` are the names of the pages, of the first clusters; ``views`` the `CutoutViews`, or
-    None; ``curves`` posteriors as of `as_posteriors`.
+    None; ``curves`` posteriors as of `as_posteriors`; ``projected`` the `MassMapViews`, or None.
     """
     folder.mkdir()
     template = environment().get_template("cluster.html")
@@ -115,6 +115,7 @@ def write_pages(folder, content, slugs, title, views, curves):
             links=sky_links(content.names[i], content.ra[i], content.dec[i]),
             view=None if views is None else views.view(i),
             profile=None if views is None else views.profile(i),
+            projected=None if projected is None else projected.view(i),
             **_measurements(content, i, positions[i]),
             **_masses_facts(content, i, curves),
         )

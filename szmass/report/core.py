@@ -25,6 +25,7 @@ from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError
 from szmass.report._content import read_content
+from szmass.report._mass_maps import MassMapViews
 from szmass.report._pages import (
     as_posteriors,
     environment,
@@ -53,6 +54,7 @@ def write_report(
     ymap=None,
     posteriors=None,
     noise=None,
+    mass_maps=None,
     reference=None,
     one_minus_b=None,
     title="Masses of galaxy clusters",
@@ -85,6 +87,8 @@ def write_report(
         Posteriors by method, of clusters by name or in the order of the table.
     noise : `~szmass.maps.NoiseModel`, optional
         Noise of the map that the cutouts are from, for errors of the profiles.
+    mass_maps : `~szmass.massmaps.MassMapStack`, optional
+        Maps of the projected mass of clusters, by name, for a panel on their pages.
     reference : str, optional
         The method or column that others are compared with: by default ``mass_true`` if the table
         has it, else ``msz``, else the first method.
@@ -125,6 +129,8 @@ def write_report(
         )
     check_folder(path)
     _check_kinds(sample, cutouts, ymap, posteriors, noise)
+    if mass_maps is not None:
+        check_kind(mass_maps, "MassMapStack", "mass_maps")
     inputs = _check_inputs(inputs)
     if one_minus_b is not None and isinstance(table, Table):
         table = rescale_masses(table, one_minus_b)
@@ -147,12 +153,15 @@ def write_report(
         if stack is not None and count:
             views = CutoutViews(stack, content, slugs, folder / "cutouts", noise)
             pictures = views.pictures
+        projected = None
+        if mass_maps is not None and count:
+            projected = MassMapViews(mass_maps, content.names, slugs, folder / "massmaps")
         drawn = []
         if figures:
             cut = (None, None) if views is None else (stack, views.rows)
             drawn = draw_figures(content, reference, summary["ratios"], folder / "figures", *cut)
         write_data(folder / "static" / "data.js", content, reference, slugs, pictures)
-        write_pages(folder / "clusters", content, slugs, title, views, curves)
+        write_pages(folder / "clusters", content, slugs, title, views, curves, projected)
         write_table(table, folder / "masses.ecsv")
         bibtex, papers = _citations(table, stack)
         (folder / "references.bib").write_text(bibtex, encoding="utf-8")

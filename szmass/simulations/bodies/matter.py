@@ -13,10 +13,9 @@ from szmass.physics.concentration import (
     CONCENTRATION_MODELS,
     CONCENTRATION_PAPERS,
     CONCENTRATION_RANGE,
-    model_mass,
 )
 from szmass.physics.cosmology import ARCMIN_PER_RADIAN, angular_diameter_distance
-from szmass.physics.halos import M500C, MassDefinition, density_at
+from szmass.physics.halos import concentration500
 from szmass.physics.templates import X_NODES, sphere_weights, transform_tables
 from szmass.simulations.bodies import _triaxial
 from szmass.simulations.bodies.fields import FIELDS, ClusterField, normals, substructure
@@ -297,12 +296,8 @@ class MassField(ClusterField):
             return np.full(len(clusters), float(self.concentration))
         mass = clusters["mass_true"].to_value("solMass")
         redshift = np.asarray(clusters["redshift"])
-        native = MassDefinition.parse(CONCENTRATION_MODELS[self.concentration])
-        densities = [density_at(redshift, cosmology, which) for which in (M500C, native)]
-        model, c = model_mass(mass, redshift, *densities, self.concentration, cosmology)
-        radius = np.cbrt(mass / model * densities[1] / densities[0])
         # The iteration stops at 1e-12 of the slowest of all.
-        return np.round(c * radius, 8)
+        return np.round(concentration500(mass, redshift, self.concentration, cosmology), 8)
 
     def paint(self, fields):
         matter = self.matter(fields)
