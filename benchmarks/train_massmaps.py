@@ -292,28 +292,39 @@ def shapes(folder, seeds, out):
     print("part of the variance in modes", (modes**2).sum(axis=0)[far < 1.5].mean())
 
 
-def shift_of(table, body_of, sigma_lnc, axes, spread):
-    """What ln Sigma of maps lacks in rings, so that their mean is that of the mocks.
+def shift_of(table, body_of, sigma_lnc, axes, spread, variance=None):
+    """What ln Sigma of maps of the true mass lacks in rings for their mean to be that of the mocks.
 
-    Tails of substructure are heavier than those of log-normal densities. ``body_of(i)`` is the
-    `Body` of a cluster, the others are options of its haloes.
+    Tails of substructure are not those of log-normal densities. ``body_of(i)`` is the `Body` of a
+    cluster, the others are options of its haloes. With a ``variance`` of ln Sigma (N, ny, nx), the
+    coefficients of a line in it, (2, ny, nx), which has the truth's first moment too.
     """
-    place, normal, sums = Placement((SIDE, SIDE), PIXEL), normals(), np.zeros((2, SIDE, SIDE))
-    for i in range(len(table["mass"])):
-        z, log_mass = table["redshift"][i], table["log_mass"][i]
-        drawn = 10 ** (log_mass + table["numbers"][i, 2] / 10 * normal[:, 0])
-        size, surface = angular_radius(drawn, z, COSMOLOGY)
-        middle, _ = angular_radius(10**log_mass, z, COSMOLOGY)
-        _, unit = angular_radius(table["mass"][i], z, COSMOLOGY)
+    place, normal = Placement((SIDE, SIDE), PIXEL), normals()
+    found = np.empty((len(table["mass"]), SIDE, SIDE))
+    for i in range(len(found)):
         c500 = table["c500"][i] * np.exp(sigma_lnc * normal[:, 1])
         ellipse = axes[i] + spread[i] * normal[:, 4:6]
         ellipse *= np.minimum(1, 0.8 / np.maximum(np.hypot(*ellipse.T), 1e-9))[:, np.newaxis]
-        haloes = Haloes(size / middle, surface / unit, c500, np.zeros((DRAWS, 2)), ellipse)
-        found, _, _ = mass_map(haloes, body_of(i), place)
-        truth = np.exp(table["truth"][i].astype(float))
-        sums += np.where(truth > 0, [truth, found], 0)
-    sums[:, distances() >= REACH] = np.nan  # nothing is told there
-    return np.log(radial(sums[0]) / radial(sums[1]))
+        one = np.ones(DRAWS)
+        haloes = Haloes(one / table["size"][i], one, c500, np.zeros((DRAWS, 2)), ellipse)
+        found[i], _, _ = mass_map(haloes, body_of(i), place)
+    truth = np.exp(table["truth"].astype(float))
+    # Nothing is told beyond the reach.
+    used = (truth > 0) & np.isfinite(truth) & (distances() < REACH)
+    ring = np.rint(distances() / PIXEL).astype(int)
+    numbers = np.unique(ring[distances() < REACH])
+    lines = np.zeros((2, len(numbers)))
+    for k, number in enumerate(numbers):
+        here = used & (ring == number)
+        t, f = truth[here], found[here]
+        terms = np.ones((1, len(t))) if variance is None else np.stack([t**0, variance[here]])
+        line = np.append(np.log(t.sum() / f.sum()), np.zeros(len(terms) - 1))
+        for _ in range(20):  # Newton's, of a convex function
+            told = f * np.exp(line @ terms)
+            line += np.linalg.solve((terms * told) @ terms.T, terms @ (t - told))
+        lines[: len(line), k] = line
+    rings = [np.interp(distances(), numbers * PIXEL, values) for values in lines]
+    return rings[0] if variance is None else np.array(rings)
 
 
 def targets(table):
@@ -439,7 +450,7 @@ def finish(kind, held, about, out, work):
     unet = MassUNet(MassUNet.read_arrays(work / f"{kind}-weights.npz"), filters=FILTERS)
     shape, amplitude = targets(held)
     used, far = shape[..., 1] > 0, distances()
-    factor, shift = np.ones((2, 8, SIDE, SIDE))
+    factor, shift = np.ones((8, SIDE, SIDE)), np.zeros((2, 8, SIDE, SIDE))
     for seen in range(1, 8) if kind == "resolved" else (1,):
         planes, numbers = held["planes"].astype(np.float32), held["numbers"].copy()
         for band in range(3):
@@ -455,8 +466,8 @@ def finish(kind, held, about, out, work):
         width = sigma * factor[seen]
         bodies = [Body(m, w, np.zeros((0, SIDE, SIDE))) for m, w in zip(mean, width, strict=True)]
         zeros = np.zeros((len(mean), 2))
-        shift[seen] = shift_of(held, bodies.__getitem__, 0.0, zeros, zeros[:, 0])
-        print(seen, shift[seen][SIDE // 2, SIDE // 2 :: 4].round(3), flush=True)
+        shift[:, seen] = shift_of(held, bodies.__getitem__, 0.0, zeros, zeros[:, 0], width**2)
+        print(seen, shift[:, seen, SIDE // 2, SIDE // 2 :: 4].round(3).tolist(), flush=True)
     # The last is of all bands.
     away /= factor[seen]
     modes = modes_of(np.clip(np.nan_to_num(away), -4, 4), MODES)

@@ -116,8 +116,10 @@ def body_at(mean, sigma, modes, place):
     # Beyond the grid the mean is that of the halo, and the scatter that of the edge.
     far = distances()
     edge = scatter[(far > FADE[0]) & (far < FADE[1])].mean()
+    # Of the surface density itself, whose sum the mass is: means of logarithms are too low.
+    mean = np.log1p(rows @ np.expm1(mean) @ columns.T)
     return Body(
-        (rows @ mean @ columns.T * fading).astype(np.float32),
+        (mean * fading).astype(np.float32),
         (edge + rows @ (scatter - edge) @ columns.T * fading).astype(np.float32),
         (rows @ (modes * scatter) @ columns.T * fading).astype(np.float32),
     )

@@ -225,7 +225,8 @@ class UNetMaps(MapEstimator):
         inside, edge = distances() < REACH, (distances() > FADE[0]) & (distances() < REACH)
         seen = sum(1 << band for band in range(len(BANDS)) if planes[..., 2 * band + 1].any())
         sigma = sigma * network.factor[seen]
-        mean = np.where(inside, mean + network.shift[seen], 0.0)
+        shift, slope = network.shift[:, seen]
+        mean = np.where(inside, mean + shift + slope * sigma**2, 0.0)
         sigma = np.where(inside, sigma, sigma[edge].mean())
         return (mean, sigma, network.modes), mass
 

@@ -12,8 +12,7 @@ from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_seed
 from szmass._utils.workers import check_workers, run_tasks
 from szmass.exceptions import InvalidInputError
-from szmass.morphology._images import Images, one_each
-from szmass.morphology._noise import FEWEST_DRAWS, get_draws
+from szmass.morphology._images import FEWEST_DRAWS, Images, get_draws, one_each
 from szmass.morphology._row import GROUPS, Row
 from szmass.morphology.definitions import MorphologyDefinition, get_morphology_preset
 from szmass.morphology.flags import MorphologyFlag as Flag

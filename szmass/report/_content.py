@@ -1,5 +1,6 @@
 """Content of a report: a table of masses as plain arrays, with notes on what it lacks."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -353,3 +354,26 @@ def _unit_text(unit):
         return ""
     text = u.Unit(unit).to_string("unicode")
     return text if text[-1] not in "′″°" else str(unit)
+
+
+def format_number(value, digits=4):
+    """Write a number with so many significant digits; an em dash where it is not known."""
+    if value is None or not math.isfinite(value):
+        return "—"
+    if value == int(value) and abs(value) < 1e7:
+        return minus_sign(str(int(value)))
+    return minus_sign(f"{value:.{digits}g}")
+
+
+def format_mass(value, errn=math.nan, errp=math.nan):
+    """Write a mass and its errors with the same number of decimals."""
+    if value is None or not math.isfinite(value):
+        return "—", "", ""
+    decimals = min(max(0, 2 - math.floor(math.log10(value))), 6)
+    errors = (f"{e:.{decimals}f}" if math.isfinite(e) else "" for e in (errn, errp))
+    return f"{value:.{decimals}f}", *errors
+
+
+def minus_sign(text):
+    """Put minus signs in the place of hyphens."""
+    return text.replace("-", "−")

@@ -16,7 +16,7 @@ from szmass._utils.names import name_key
 from szmass._utils.optional import import_optional
 from szmass._utils.progress import progress_bar
 from szmass.exceptions import InvalidInputError
-from szmass.report._content import LABELS, match_rows
+from szmass.report._content import LABELS, format_mass, format_number, match_rows, minus_sign
 from szmass.report._pictures import AXIS, COLOURS, TOP, WIDTH, svg_element
 from szmass.results import MassFlag
 
@@ -55,7 +55,7 @@ def _environment(jinja2):
     )
     made.filters["mass"] = format_mass
     made.filters["number"] = format_number
-    made.filters["signed"] = lambda value, digits=3: _minus(f"{value:+.{digits}f}")
+    made.filters["signed"] = lambda value, digits=3: minus_sign(f"{value:+.{digits}f}")
     return made
 
 
@@ -66,28 +66,6 @@ def write_static(folder):
         for file in sorted(static.iterdir()):
             if file.suffix in (".css", ".js"):
                 shutil.copyfile(file, folder / file.name)
-
-
-def format_number(value, digits=4):
-    """Write a number with so many significant digits; an em dash where it is not known."""
-    if value is None or not math.isfinite(value):
-        return "—"
-    if value == int(value) and abs(value) < 1e7:
-        return _minus(str(int(value)))
-    return _minus(f"{value:.{digits}g}")
-
-
-def format_mass(value, errn=math.nan, errp=math.nan):
-    """Write a mass and its errors with the same number of decimals."""
-    if value is None or not math.isfinite(value):
-        return "—", "", ""
-    decimals = min(max(0, 2 - math.floor(math.log10(value))), 6)
-    errors = (f"{e:.{decimals}f}" if math.isfinite(e) else "" for e in (errn, errp))
-    return f"{value:.{decimals}f}", *errors
-
-
-def _minus(text):
-    return text.replace("-", "−")
 
 
 def write_pages(folder, content, slugs, title, views, curves, projected=None):

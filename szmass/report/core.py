@@ -25,7 +25,6 @@ from szmass._utils.kinds import as_path, check_kind
 from szmass._utils.optional import import_optional
 from szmass.exceptions import InvalidInputError
 from szmass.report._content import read_content
-from szmass.report._mass_maps import MassMapViews
 from szmass.report._pages import (
     as_posteriors,
     environment,
@@ -34,7 +33,7 @@ from szmass.report._pages import (
     write_pages,
     write_static,
 )
-from szmass.report._pictures import CutoutViews
+from szmass.report._pictures import CutoutViews, MassMapViews
 from szmass.report._statistics import choose_reference, draw_figures, summarise
 from szmass.results import rescale_masses
 from szmass.version import __version__
