@@ -14,6 +14,8 @@ DRAWS = 32
 # Modes that are kept of what these haloes differ by, and of that together with their bodies.
 _KEPT, _TOGETHER = 6, 12
 _STEP = np.sqrt(RADII[1])
+# Pixels that are larger are made of parts that are not [R500].
+_SMALL = 0.15
 
 
 @functools.cache
@@ -64,10 +66,14 @@ def mass_map(haloes, body, place):
 
     ``body`` is of the pixels of ``place``, a `Placement` in R500 of the median mass.
     """
-    table = mean_over_pixels(haloes.c500, place.pixel) * haloes.surface[:, np.newaxis]
+    # Means over a pixel depend on the direction as well, unless it is small.
+    parts = int(np.ceil(place.pixel / _SMALL))
+    fine = Placement(tuple(parts * n for n in place.shape), place.pixel / parts)
+    table = mean_over_pixels(haloes.c500, fine.pixel) * haloes.surface[:, np.newaxis]
     table = np.append(table, np.zeros((len(table), 1)), axis=1).astype(np.float32)
-    x, y = (axis.astype(np.float32) for axis in place.places())
-    drawn = np.empty((len(table), len(y), len(x)), np.float32)
+    x, y = (axis.astype(np.float32) for axis in fine.places())
+    drawn = np.empty((len(table), *place.shape), np.float32)
+    blocks = place.shape[0], parts, place.shape[1], parts
     for i, profile in enumerate(table):
         e1, e2 = haloes.ellipse[i]
         stretch = 1 / np.sqrt(1 - e1**2 - e2**2) / haloes.size[i] ** 2
@@ -82,7 +88,9 @@ def mass_map(haloes, body, place):
         first = at.astype(np.int32)
         at -= first
         low = profile[first]
-        drawn[i] = low + at * (profile[first + 1] - low)
+        at *= profile[first + 1] - low
+        at += low
+        drawn[i] = at if parts == 1 else at.reshape(blocks).mean(axis=(1, 3))
     mean = drawn.mean(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         drawn /= mean

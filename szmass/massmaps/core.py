@@ -12,6 +12,7 @@ from szmass.exceptions import InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.maps.frames import lonlat
 from szmass.massmaps._draws import probabilities
+from szmass.massmaps._halo import theta_arcmin
 from szmass.massmaps.flags import MassMapFlag
 from szmass.massmaps.mass_map import MassMapStack
 from szmass.physics import get_cosmology
@@ -88,6 +89,9 @@ class MapEstimator(Estimator):
         """
         check_kind(sample, "ClusterSample", "sample")
         grid, cosmology = self._grid_of(sample), get_cosmology(self.cosmology)
+        if sample.fields:  # what was put into the dict has not been compared with the clusters
+            fields, sample = sample.fields, sample[:]
+            sample.fields = fields
         flag = self._missing(sample)
         unknown = ~np.isfinite(lonlat(sample.coord, grid.frame)).all(axis=0)
         flag[unknown] |= MassMapFlag.NO_POSITION
@@ -96,6 +100,10 @@ class MapEstimator(Estimator):
         with np.errstate(invalid="ignore"):
             fine = (median > 10 * MASS_RANGE[0]) & (median < MASS_RANGE[1] / 10)
         flag[~fine] |= MassMapFlag.NO_MASS
+        some = np.flatnonzero(flag == 0)
+        if not grid.relative:
+            theta = theta_arcmin(median[some], sample.redshift[some], cosmology)
+            flag[some[grid.pixel_side("arcmin") > theta]] |= MassMapFlag.COARSE
         n, shape = len(sample), grid.shape
         result = MassMapStack(
             np.full((n, *shape), np.nan, np.float32),
@@ -135,6 +143,10 @@ class MapEstimator(Estimator):
             like = {} if stack is None else _directions(stack.geometry)
             return CutoutGeometry(_SHAPE, 1 / _FINE, **like)
         grid = check_kind(self.geometry, "CutoutGeometry", "geometry")
+        if grid.relative and grid.pixel_scale > 1:
+            raise InvalidInputError(
+                f"Pixels of 'geometry' must not be larger than R500. Received: {grid!r}"
+            )
         if stack is not None and _directions(grid) != _directions(stack.geometry):
             raise InvalidInputError(
                 "'geometry' must have the frame and the rotation of the cutouts, "

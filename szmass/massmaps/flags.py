@@ -25,3 +25,4 @@ class MassMapFlag(WordedFlag):
     BEYOND_MOCKS = 32, "Mass, redshift, beam or noise is beyond those that were learned from."
     NO_POSITION = 64, "The position is not known: there is no map."
     FAILED = 128, "The estimator gave no map."
+    COARSE = 256, "Pixels are larger than R500: there is no map."

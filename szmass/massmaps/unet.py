@@ -10,6 +10,7 @@ import astropy.units as u
 import numpy as np
 
 from szmass._io.download import check_sha256
+from szmass._io.headers import understood
 from szmass._tables.samples import cutout_rows
 from szmass._utils.kinds import as_path, check_kind
 from szmass.exceptions import FileFormatError, InvalidInputError
@@ -65,14 +66,32 @@ class _Network:
                 f"The network of {str(path)!r} sees other inputs than this version of szmass makes."
             )
         file = path.with_suffix(".npz")
-        check_sha256(file, card["sha256"], remedy="Train or install the network again.")
+        if not file.is_file():
+            raise InvalidInputError(
+                f"Beside the card {str(path)!r} its weights are missing: {file}"
+            )
+        check_sha256(file, card.get("sha256"), remedy="Train or install the network again.")
         arrays = MassUNet.read_arrays(file)
-        names = ("error_factor", "error_modes", "mean_shift")
-        factor, modes, shift = (arrays.pop(name).astype(float) for name in names)
-        run = MassUNet(arrays, filters=card["filters"])
-        zeros = np.zeros((1, SIDE, SIDE, len(PLANES)), np.float32)
-        run(zeros, np.zeros((1, len(NUMBERS)), np.float32))
+        with understood(path, "network"):
+            names = ("error_factor", "error_modes", "mean_shift")
+            factor, modes, shift = (arrays.pop(name).astype(float) for name in names)
+            run = MassUNet(arrays, filters=card["filters"])
+            zeros = np.zeros((1, SIDE, SIDE, len(PLANES)), np.float32)
+            shape, amplitude = run(zeros, np.zeros((1, len(NUMBERS)), np.float32))
+            # What is wanted of the card and the tables, before there are clusters.
+            run.scaled(shape[0], *card["shape"])
+            run.scaled(amplitude[0], *card["amplitude"])
+            ranges = np.array([card["log10_mass"], card["redshift"]], float)
+            _trained(card)
+            seen = (2 ** len(BANDS), SIDE, SIDE)
+            shapes = ranges.shape, factor.shape, modes.shape[1:], shift.shape
+            if shapes != ((2, 2), seen, seen[1:], (2, *seen)):
+                raise ValueError(f"arrays have wrong shapes: {shapes}")
         return cls(card, run, factor, modes, shift)
+
+
+def _trained(card):
+    return f"{card['training']['clusters']} mocks of {card['training']['model']}"
 
 
 @functools.lru_cache(maxsize=4)
@@ -149,17 +168,17 @@ class UNetMaps(MapEstimator):
     @property
     def needs(self):
         """What a cluster must have under the present options, in words of `requires`."""
-        return frozenset({"redshift", "cutout"} if "y" in self.bands else {"redshift"})
+        return frozenset({"redshift", "cutout"} if "y" in self._bands() else {"redshift"})
 
     def _extra_meta(self, sample):
         card = self._checked(sample).card
         return {
-            "network": card["name"],
+            "network": card.get("name", str(self.network)),
             "network_sha256": card["sha256"],
             "bands": self._seen(sample),
             "normalisation": self.normalisation,
             "truncation": "5 R500",
-            "shapes_from": f"{card['training']['clusters']} mocks of {card['training']['model']}",
+            "shapes_from": _trained(card),
         }
 
     def _checked(self, sample):
@@ -169,11 +188,6 @@ class UNetMaps(MapEstimator):
                 "'normalisation' must be 'posterior' or 'network'. Received: "
                 f"{self.normalisation!r}"
             )
-        known = isinstance(self.bands, list | tuple) and set(self.bands) <= set(BANDS)
-        if not known or not self.bands:
-            raise InvalidInputError(
-                f"'bands' must be some of {', '.join(BANDS)}. Received: {self.bands!r}"
-            )
         network = _network(self.network)
         if not self._seen(sample):
             raise InvalidInputError(
@@ -182,10 +196,19 @@ class UNetMaps(MapEstimator):
             )
         return network
 
+    def _bands(self):
+        """The bands of the options."""
+        known = isinstance(self.bands, list | tuple) and all(band in BANDS for band in self.bands)
+        if not known or not self.bands:
+            raise InvalidInputError(
+                f"'bands' must be some of {', '.join(BANDS)}. Received: {self.bands!r}"
+            )
+        return self.bands
+
     def _seen(self, sample):
         """Names of the bands that the sample has and the network may look at."""
         there = {"y": sample.cutouts is not None, **dict.fromkeys(sample.fields, True)}
-        return [band for band in self.bands if there.get(band)]
+        return [band for band in self._bands() if there.get(band)]
 
     def _map(self, sample, posterior):
         network = self._checked(sample)

@@ -178,3 +178,33 @@ def test_bad_options_are_named(sample):
     with pytest.raises(UnknownNameError):
         get_map_estimator("nothing")
     assert isinstance(get_map_estimator("nfw", mass="scaling"), MapEstimator)
+
+
+@pytest.mark.parametrize("n", [12, 13])
+def test_coarse_pixels_lose_no_mass(n):
+    haloes = Haloes(
+        np.ones(32), np.ones(32), np.full(32, 3.0), np.zeros((32, 2)), np.zeros((32, 2))
+    )
+    place = placed(CutoutGeometry((n, n), 1.0), None)
+    nothing = np.zeros((n, n), np.float32)
+    mean, _, _ = mass_map(haloes, Body(nothing, nothing, nothing[np.newaxis]), place)
+    # All of the halo that ends at 5 R500, in M500.
+    whole = (np.log(16) - 15 / 16) / (np.log(4) - 3 / 4)
+    assert mean.sum() == pytest.approx(whole, rel=3e-3)
+
+
+def test_pixels_larger_than_r500_are_flagged(sample):
+    masses = posterior_of(sample)
+    size = NFWMaps(mass=masses).predict(sample).r500
+    side = np.sort(size)[1:3].mean()
+    grid = CutoutGeometry((5, 5), side * u.arcmin)
+    maps = NFWMaps(mass=masses, geometry=grid).predict(sample)
+    np.testing.assert_array_equal((maps.flag & MassMapFlag.COARSE) != 0, size < side)
+    np.testing.assert_array_equal(np.isfinite(maps.data).all(axis=(1, 2)), size > side)
+    with pytest.raises(InvalidInputError, match="geometry"):
+        NFWMaps(mass=masses, geometry=CutoutGeometry((5, 5), 1.1)).predict(sample)
+
+
+def test_noise_that_is_none_is_named(sample):
+    with pytest.raises(InvalidInputError, match="'noise'"):
+        NFWMaps(mass="scaling", noise="loud").predict(sample)

@@ -1,5 +1,7 @@
 """The U-Net of mass maps: the contract, its two forms, and what it must find on mocks."""
 
+import json
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.massmaps import MAP_NETWORKS, MassMapFlag, NFWMaps, UNetMaps
 from szmass.massmaps.checks import MAP_ESTIMATOR_CHECKS
+from szmass.massmaps.unet import _DATA
 from szmass.networks import MassUNet, build_mass_unet
 from szmass.results import LogMassPosterior
 from szmass.simulations import FieldStack, Observation, from_masses, simulate
@@ -138,3 +141,31 @@ def test_damaged_cards_are_refused(tmp_path, mocks):
             UNetMaps(network=str(card), **options).predict(mocks[:1])
         card.unlink()
     assert MAP_NETWORKS == ("resolved",)
+
+
+@pytest.mark.parametrize("lost", ["filters", "shape", "redshift", "training"])
+def test_cards_without_a_part_are_refused(tmp_path, mocks, lost):
+    card = json.loads((_DATA / "resolved.json").read_text(encoding="utf-8"))
+    del card[lost]
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    estimator = UNetMaps(network=tmp_path / "card.json", mass=posterior_of(mocks), noise="none")
+    with pytest.raises(InvalidInputError, match="weights are missing"):
+        estimator.predict(mocks[:1])
+    (tmp_path / "card.npz").write_bytes((_DATA / "resolved.npz").read_bytes())
+    with pytest.raises(FileFormatError, match=rf"card\.json.*'{lost}'"):
+        estimator.predict(mocks[:1])
+
+
+def test_bands_and_fields_are_compared_with_the_sample(mocks):
+    options = {"mass": posterior_of(mocks), "noise": "none"}
+    with pytest.raises(InvalidInputError, match="'bands'"):
+        UNetMaps(bands=None, **options).predict(mocks[:1])
+    part = mocks[:3]
+    part.table["redshift"][0] = np.nan
+    expected = UNetMaps(**options).predict(part)
+    # Put into the dict in another order, and too few of them.
+    part.fields["xray"] = part.fields["xray"][[2, 0, 1]]
+    np.testing.assert_array_equal(UNetMaps(**options).predict(part).data, expected.data)
+    part.fields["xray"] = part.fields["xray"][:1]
+    with pytest.raises(InvalidInputError, match="'fields'"):
+        UNetMaps(**options).predict(part)
