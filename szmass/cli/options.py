@@ -270,16 +270,25 @@ def output_options(command):
 def check_outputs(*outputs, overwrite, inputs=(), pieces=False):
     """Refuse tables that cannot be written, before anything is read or made; give their formats.
 
-    ``inputs`` are paths or names of what is read, or None: no output may take the place of one.
-    ``pieces`` is for tables that are written in pieces.
+    ``inputs`` are as in `check_files`, ``pieces`` is for tables that are written in pieces.
     """
-    from szmass._io.files import check_output_file
     from szmass._tables.appending import appendable_format
     from szmass._tables.files import table_format
 
-    formats, taken = [], [path for path in inputs if path and os.path.exists(path)]
+    formats = [appendable_format(path) if pieces else table_format(path) for path in outputs]
+    check_files(*outputs, overwrite=overwrite, inputs=inputs)
+    return formats
+
+
+def check_files(*outputs, overwrite, inputs=()):
+    """Refuse files that cannot be written, before anything is read or made.
+
+    ``inputs`` are paths or names of what is read, or None: no output may take the place of one.
+    """
+    from szmass._io.files import check_output_file
+
+    taken = [path for path in inputs if path and os.path.exists(path)]
     for output in outputs:
-        formats.append(appendable_format(output) if pieces else table_format(output))
         path = check_output_file(output, overwrite=overwrite)
         for other in taken:
             if path.absolute() == Path(other).absolute() or (
@@ -290,7 +299,6 @@ def check_outputs(*outputs, overwrite, inputs=(), pieces=False):
                     "something else to it. Choose another name"
                 )
         taken.append(output)
-    return formats
 
 
 def estimators_option(**options):

@@ -10,6 +10,7 @@ from szmass.cli.options import (
     FILE,
     NOTHING_FOUND,
     catalog_option,
+    check_files,
     check_outputs,
     interpolation_option,
     map_options,
@@ -263,7 +264,7 @@ def massmap(
     """
     import numpy as np
 
-    from szmass._io.files import atomic_path, check_output_file
+    from szmass._io.files import atomic_path
     from szmass.catalogs import load_sample
     from szmass.maps import open_map
     from szmass.massmaps import MassMapFlag, get_map_estimator
@@ -272,8 +273,10 @@ def massmap(
         raise click.UsageError(f"--set names {unused[0]!r}, and the estimator is {estimator!r}")
     if not ymap:
         raise click.UsageError("--map is missing: the mass is told from a map")
-    for path in filter(None, (output, picture)):
-        check_output_file(path, overwrite=overwrite)
+    inputs = [catalog, noise, ymap["source"], masses, fields]
+    check_files(*filter(None, (output, picture)), overwrite=overwrite, inputs=inputs)
+    if picture:
+        _check_picture(picture)
     if str(output).rpartition(".")[2].lower() not in ("fits", "fit"):
         raise click.UsageError(f"{str(output)!r} must end in .fits")
     given = {"mass": _masses(masses), "one_minus_b": one_minus_b} | options.get(estimator, {})
@@ -331,6 +334,17 @@ def _report(maps, chosen, flags):
                 f"1e14 solMass within R500 = {maps.r500[i]:.2f} arcmin, projected"
             )
     return made
+
+
+def _check_picture(path):
+    """Refuse a picture that cannot be drawn, before maps are made."""
+    from szmass._utils.optional import import_optional
+
+    bases = import_optional("matplotlib.backend_bases", extra="plot", purpose="draw maps")
+    kinds = bases.FigureCanvasBase.get_supported_filetypes()
+    if Path(path).suffix.lower().lstrip(".") not in kinds:
+        ends = ", ".join(f".{kind}" for kind in kinds)
+        raise click.UsageError(f"the picture {str(path)!r} must end in one of {ends}")
 
 
 def _draw(one, cutout, path):

@@ -163,8 +163,8 @@ def _checked(hdus, path, *, one):
     if header.text("BTYPE") != _KIND or not {"STD", "MODES"} <= there:
         raise FileFormatError(f"{path} is not {what} that szmass wrote.")
     if one == ("CLUSTERS" in there):
-        other = "MassMapStack" if one else "MassMap"
-        raise FileFormatError(f"{path} is not {what}: read it with {other}.read.")
+        other = "a stack, for MassMapStack.read" if one else "one map, for MassMap.read"
+        raise FileFormatError(f"{path} is not {what}: it is {other}.")
     if header.text("BUNIT") != _UNIT:
         raise FileFormatError(f"{path} is in {header.text('BUNIT')!r}, not in {_UNIT}.")
     return header

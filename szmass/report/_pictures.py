@@ -324,7 +324,8 @@ class MassMapViews:
     def __init__(self, maps, names, slugs, folder):
         rows = match_rows(names, maps.names, "mass_maps")[: len(slugs)]
         self._maps = maps
-        self._rows = np.where((rows >= 0) & np.isfinite(maps.r500)[rows], rows, -1)
+        made = np.isfinite(maps.r500) & (np.nan_to_num(maps.data).max(axis=(1, 2)) > 0)
+        self._rows = np.where((rows >= 0) & made[rows], rows, -1)
         folder.mkdir()
         pairs = zip(self._rows, slugs, strict=True)
         for row, slug in progress_bar(pairs, desc="mass maps", total=len(slugs), unit="cluster"):

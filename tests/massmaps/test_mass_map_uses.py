@@ -73,6 +73,16 @@ def test_page_of_a_cluster_has_its_map(tmp_path, sample, maps):
         write_report(table, tmp_path / "x", mass_maps=table, figures=False)
 
 
+def test_pages_leave_out_maps_without_a_value(tmp_path, sample, maps):
+    hollow = maps[[0, 1, 2]]
+    hollow.data[0] = np.nan
+    hollow.data[1] = 0
+    hollow.data[2, :40] = np.nan
+    table = estimate_masses(sample, ["scaling"])
+    page = write_report(table, tmp_path / "r", mass_maps=hollow, figures=False)
+    assert len(list((page.parent / "massmaps").glob("*.png"))) == 1
+
+
 def run(*args):
     return CliRunner().invoke(main, [str(arg) for arg in args])
 
@@ -107,6 +117,10 @@ def test_shell(sample, tmp_path):
         ((*given, "-o", tmp_path / "x.fits", "--estimator", "nffw"), 1, "No map estimator"),
         ((*given, "-o", tmp_path / "x.fits", "--set", "unet.x=1"), 2, "the estimator is"),
         ((*given, "-o", tmp_path / "x.fits", "--name", "nobody"), 1, "nobody"),
+        ((*given, "-o", tmp_path / "map.fits", "--overwrite"), 2, "this command reads it"),
+        ((*given, "-o", tmp_path / "x.fits", "--picture", tmp_path / "x.fits"), 2, "cannot be"),
+        ((*given, "-o", tmp_path / "x.fits", "--picture", tmp_path / "x.foo"), 2, ".png"),
+        ((*given, "-o", tmp_path / "x.fits", "--picture", tmp_path / "x"), 2, ".png"),
     ):
         result = run("massmap", *args)
         assert (result.exit_code, text in result.stderr) == (code, True), result.stderr
