@@ -210,13 +210,21 @@ class MassMap(NDData):
         return circular_overlap_grid(*edges, nx, ny, radius, 1, 1)
 
     def _sum(self, weight):
-        """Sum of the surface density with weights, and its standard deviation."""
+        """Sum of the surface density with weights, and its standard deviation.
+
+        The covariance of log-normal pixels is the product of their means times exp(C) - 1, with C
+        that of the logarithms: to the second order in C between pixels, and exact for each.
+        """
         if np.any(self.mask & (weight != 0)):
             return np.nan, np.nan
         weighted = np.where(weight != 0, weight * self.data, 0.0)
-        common = (self.modes * weighted).sum(axis=(1, 2))
-        alone = self._rest() * weighted**2
-        return weighted.sum(), np.sqrt((common**2).sum() + alone.sum())
+        some = weight != 0
+        value, modes = weighted[some], self.modes[:, some]
+        common = (modes**2).sum(axis=0)
+        alone = np.expm1(common + self._rest()[some]) - common - common**2 / 2
+        first, second = modes @ value, (modes * value) @ modes.T
+        variance = (first**2).sum() + (second**2).sum() / 2 + (alone * value**2).sum()
+        return weighted.sum(), np.sqrt(variance)
 
     def _log_variance(self):
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -136,3 +136,31 @@ def test_files_of_the_other_kind_say_how_to_read_them(tmp_path, stack):
     _damage(tmp_path / "all.fits", _cut)
     with pytest.raises(FileFormatError, match=r"all\.fits"):
         MassMapStack.read(tmp_path / "all.fits")
+
+
+def test_errors_of_sums_are_those_of_log_normal_pixels():
+    rng = np.random.default_rng(4)
+    row, column = np.indices(GRID.shape) - 10
+    data = 1e15 / (1 + (row**2 + column**2) / 9)
+    modes = (
+        0.25
+        * rng.standard_normal((3, 1, 1))
+        * np.cos(
+            rng.standard_normal((3, 2))[:, :, np.newaxis, np.newaxis] * np.stack([row, column]) / 3
+        ).prod(axis=1)
+    )
+    one = MassMap(
+        data, 0.55 * data, SkyCoord(10, 20, unit="deg"), GRID, redshift=0.2, cosmology="PSZ2",
+        modes=modes,
+    )  # fmt: skip
+    # The whole covariance of the pixels, and one pixel alone.
+    for place, radius in (((10, 10), 4.0), ((10, 10), 0.2)):
+        inside = one._disc(place, radius)
+        used = inside != 0
+        value, flat = (data * inside)[used], one.modes[:, used]
+        covariance = flat.T @ flat
+        np.fill_diagonal(covariance, np.log1p(0.55**2))
+        expected = np.sqrt(value @ np.expm1(covariance) @ value)
+        mass, error = one.mass_within(radius * GRID.pixel_scale)
+        assert (error / mass).value == pytest.approx(expected / value.sum(), rel=0.005)
+    assert (error / mass).value == pytest.approx(0.55, rel=1e-9)
