@@ -33,7 +33,10 @@ def write_map(one, path, overwrite):
     header["FLAG"] = (one.flag, "bits of szmass.massmaps.MassMapFlag")
     if one.r500 is not None and np.isfinite(one.r500):
         header["R500"] = (one.r500.to_value(u.arcmin), "arcmin")
-    hdus = [fits.PrimaryHDU(one.data, header), _image(one.std, "STD", _UNIT)]
+    hdus = [
+        fits.PrimaryHDU(np.where(one.mask, np.nan, one.data), header),
+        _image(one.std, "STD", _UNIT),
+    ]
     _write(path, [*hdus, _image(one.modes, "MODES")], overwrite)
 
 
@@ -44,7 +47,7 @@ def read_map(path, kind):
         with understood(path, "map"):
             data, std = hdus[0].data, hdus["STD"].data
             geometry, coord = CutoutGeometry.from_wcs(header.wcs(), data.shape)
-            name = header.text("NAME")
+            name = str(header.get("NAME", ""))
             if header.get("ESCAPED") is True:
                 (name,) = from_ascii([name])
             r500 = header.number("R500")
@@ -106,8 +109,7 @@ def read_stack(path, kind):
             shape = (len(names), *geometry.shape)
             # FITS has no arrays without pixels.
             data, std = (
-                np.asarray(hdus[name].data, np.float32) if len(names) else np.zeros(shape)
-                for name in ("DATA", "STD")
+                hdus[name].data if len(names) else np.zeros(shape) for name in ("DATA", "STD")
             )
             return kind(
                 data,
@@ -148,7 +150,7 @@ def _image(data, name, unit=None):
 def _modes(hdus, shape):
     data = hdus["MODES"].data
     axes = (0, *shape) if len(shape) == 2 else (shape[0], 0, *shape[1:])
-    return np.zeros(axes) if data is None else np.asarray(data, float)
+    return np.zeros(axes) if data is None else data
 
 
 def _write(path, hdus, overwrite):

@@ -40,24 +40,26 @@ def plot_mass_map(mass_map, cutout=None, *, ax=None, error=False, contours=True,
     Raises
     ------
     InvalidInputError
-        It is no mass map, has no value, the cutout is about another place or turned, or contours
+        It is no mass map, has no value above 0, the cutout is about another place or turned, or contours
         do not increase.
     MissingDependencyError
         Matplotlib is not installed.
     """
     check_kind(mass_map, MassMap, "mass_map", "such as maps[0]")
-    if mass_map.mask.all():
-        raise InvalidInputError(f"The map of {mass_map.name!r} has no value.")
+    if mass_map.mask.all() or not np.any(mass_map.data[~mass_map.mask] > 0):
+        raise InvalidInputError(f"The map of {mass_map.name!r} has no value above 0.")
+    data = np.where(mass_map.mask, np.nan, mass_map.data)
     ax = new_axes(ax, (5.4, 4.6))
     height, width = mass_map.geometry.size.to_value(u.arcmin) / 2
     where = {"origin": "lower", "extent": (width, -width, -height, height)}
     if error:
-        image, label = mass_map.std / mass_map.data, r"$\sigma_\Sigma\,/\,\Sigma$"
+        image = np.divide(mass_map.std, data, out=np.full(data.shape, np.nan), where=data > 0)
+        label = r"$\sigma_\Sigma\,/\,\Sigma$"
         options = {"vmin": 0, "vmax": np.nanpercentile(image, 99)}
     else:
         from matplotlib.colors import LogNorm
 
-        image = mass_map.data / MASS_UNIT
+        image = data / MASS_UNIT
         label = r"$\Sigma$ [$10^{14}\,M_\odot\,\mathrm{Mpc}^{-2}$]"
         top = np.nanmax(image)
         options = {"norm": LogNorm(top / 10**_DECADES, top, clip=True)}

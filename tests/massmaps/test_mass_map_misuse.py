@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
+from matplotlib.figure import Figure
 
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.massmaps import MassMap, MassMapStack
+from szmass.plots import plot_mass_map
 
 GRID = CutoutGeometry((21, 21), 0.5 * u.arcmin, frame="icrs")
 SHEET = np.full(GRID.shape, 1e14)
@@ -164,3 +166,22 @@ def test_errors_of_sums_are_those_of_log_normal_pixels():
         mass, error = one.mass_within(radius * GRID.pixel_scale)
         assert (error / mass).value == pytest.approx(expected / value.sum(), rel=0.005)
     assert (error / mass).value == pytest.approx(0.55, rel=1e-9)
+
+
+def test_masks_and_names_survive_files(tmp_path):
+    one = make_map(name="  a b")
+    one.mask = np.arange(GRID.shape[1]) < 3 + np.zeros(GRID.shape)
+    one.write(tmp_path / "one.fits")
+    again = MassMap.read(tmp_path / "one.fits")
+    assert again.name == "  a b"
+    np.testing.assert_array_equal(again.mask, one.mask)
+
+
+def test_pictures_of_maps_with_nothing_in_places():
+    hollow = SHEET.copy()
+    hollow[:3] = 0
+    ax = plot_mass_map(make_map(hollow), ax=Figure().add_subplot(), error=True)
+    shown = np.ma.filled(ax.images[0].get_array(), np.nan)
+    np.testing.assert_array_equal(np.isnan(shown), hollow == 0)
+    with pytest.raises(InvalidInputError, match="no value above 0"):
+        plot_mass_map(make_map(np.zeros(GRID.shape)), ax=Figure().add_subplot())
