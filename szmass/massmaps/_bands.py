@@ -23,6 +23,8 @@ _FAR = distances()
 _INSIDE = _FAR < 1
 _RING = (_FAR > 1.3) & (_FAR < 1.6)
 _AREA = PIXEL**2
+# Part of R500 of which a band must be known.
+_LEAST = 0.1
 # Galaxies are few: they are seen through a Gaussian of this standard deviation [R500].
 _SMOOTHED = 0.1
 # Beyond these a band is as good as perfect, or tells nothing.
@@ -58,6 +60,7 @@ class Bands(NamedTuple):
 def network_input(bands, geometry_shape, pixel, theta500, log10_mass, redshift, error, efunc):
     """Planes (SIDE, SIDE, 6) and numbers (12,) of a cluster; ``pixel`` in R500, theta500 arcmin."""
     place = Placement(geometry_shape, pixel)
+    bands = bands._replace(**{name: _enough(getattr(bands, name), place) for name in BANDS})
     planes = np.zeros((*_FAR.shape, len(PLANES)))
     numbers = np.zeros(len(NUMBERS))
     mass = 10 ** (log10_mass - 14.7)
@@ -92,6 +95,14 @@ def network_input(bands, geometry_shape, pixel, theta500, log10_mass, redshift, 
         numbers[9] = np.log(max(_total(value - back, known) / expected, 0.05))
         numbers[10], numbers[11] = 0.3 * np.log(max(_total(value, known), 1.0) / 50), 1
     return planes.astype(np.float32), numbers.astype(np.float32)
+
+
+def _enough(band, place):
+    """The band, or None where so little of R500 is known that its integral would be a guess."""
+    if band is None:
+        return None
+    _, known = gridded(*band, place)
+    return band if known[_INSIDE].mean() >= _LEAST else None
 
 
 def _total(value, known):

@@ -21,7 +21,7 @@ class MassMapFlag(WordedFlag):
     NO_MASS = 2, "No mass is known, or none that a cluster has: there is no map."
     ROUND = 4, "The map resolves no shape: the halo is round."
     INCOMPLETE = 8, "Part of a band is not known inside 1.6 R500, or beyond its map."
-    NO_CUTOUT = 16, "No band has a valid pixel inside R500: the map is that of the baseline."
+    NO_CUTOUT = 16, "No band is known in a tenth of R500: the map is that of the baseline."
     BEYOND_MOCKS = 32, "Mass, redshift, beam or noise is beyond those that were learned from."
     NO_POSITION = 64, "The position is not known: there is no map."
     FAILED = 128, "The estimator gave no map."

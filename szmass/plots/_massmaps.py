@@ -40,8 +40,8 @@ def plot_mass_map(mass_map, cutout=None, *, ax=None, error=False, contours=True,
     Raises
     ------
     InvalidInputError
-        It is no mass map, has no value above 0, the cutout is about another place or turned, or contours
-        do not increase.
+        It is no mass map, has no value above 0, the cutout is about another place or turned, or
+        contours do not increase.
     MissingDependencyError
         Matplotlib is not installed.
     """

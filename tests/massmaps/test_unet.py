@@ -103,7 +103,7 @@ def test_mass_is_that_of_the_posterior_or_of_the_network(mocks):
 
 
 def test_what_is_missing_is_flagged_and_what_is_wrong_is_named(mocks):
-    part = mocks[:3]
+    part = mocks[[0, 1, 2]]
     options = {"mass": posterior_of(part), "noise": "none"}
     holes = part[:]
     holes.cutouts.data[0], holes.cutouts.footprint[0] = np.nan, False
@@ -160,7 +160,7 @@ def test_bands_and_fields_are_compared_with_the_sample(mocks):
     options = {"mass": posterior_of(mocks), "noise": "none"}
     with pytest.raises(InvalidInputError, match="'bands'"):
         UNetMaps(bands=None, **options).predict(mocks[:1])
-    part = mocks[:3]
+    part = mocks[[0, 1, 2]]
     part.table["redshift"][0] = np.nan
     expected = UNetMaps(**options).predict(part)
     # Put into the dict in another order, and too few of them.
@@ -169,3 +169,16 @@ def test_bands_and_fields_are_compared_with_the_sample(mocks):
     part.fields["xray"] = part.fields["xray"][:1]
     with pytest.raises(InvalidInputError, match="'fields'"):
         UNetMaps(**options).predict(part)
+
+
+def test_bands_of_a_few_pixels_tell_nothing(mocks):
+    part = mocks[[0, 1, 2]]
+    options = {"mass": posterior_of(mocks), "noise": "none", "bands": ["y"]}
+    row, column = np.indices(GRID.shape) - 40
+    part.cutouts.footprint[0] = False
+    part.cutouts.footprint[1] &= np.maximum(abs(row), abs(column)) < 2
+    none, few, whole = UNetMaps(**options).predict(part)
+    np.testing.assert_array_equal([none.flag, few.flag], MassMapFlag.NO_CUTOUT)
+    assert whole.flag == 0
+    ratio = [one.mass_within(one.r500)[0].value for one in (none, few)]
+    assert ratio[0] == pytest.approx(ratio[1], rel=1e-6)
