@@ -37,10 +37,10 @@ def write_map(one, path, overwrite):
     _write(path, [*hdus, _image(one.modes, "MODES")], overwrite)
 
 
-def read_map(path):
-    """Give the arguments of a `MassMap`."""
+def read_map(path, kind):
+    """Make a `MassMap`, given as ``kind``, of a file."""
     with open_fits(path, memmap=False) as hdus:
-        header = _checked(hdus, path, 2)
+        header = _checked(hdus, path, one=True)
         with understood(path, "map"):
             data, std = hdus[0].data, hdus["STD"].data
             geometry, coord = CutoutGeometry.from_wcs(header.wcs(), data.shape)
@@ -49,18 +49,18 @@ def read_map(path):
                 (name,) = from_ascii([name])
             r500 = header.number("R500")
             unknown = header.text("REDSHIFT") == "unknown"
-            return {
-                "data": np.asarray(data, float),
-                "std": np.asarray(std, float),
-                "modes": _modes(hdus, data.shape),
-                "coord": coord,
-                "geometry": geometry,
-                "redshift": np.nan if unknown else header.number("REDSHIFT"),
-                "r500": None if r500 is None else r500 * u.arcmin,
-                "name": name,
-                "flag": header.whole("FLAG"),
+            return kind(
+                np.asarray(data, float),
+                np.asarray(std, float),
+                coord,
+                geometry,
+                modes=_modes(hdus, data.shape),
+                redshift=np.nan if unknown else header.number("REDSHIFT"),
+                r500=None if r500 is None else r500 * u.arcmin,
+                name=name,
+                flag=header.whole("FLAG"),
                 **_described(header),
-            }
+            )
 
 
 def write_stack(stack, path, overwrite):
@@ -90,10 +90,10 @@ def write_stack(stack, path, overwrite):
     _write(path, hdus, overwrite)
 
 
-def read_stack(path):
-    """Give the arguments of a `MassMapStack`."""
+def read_stack(path, kind):
+    """Make a `MassMapStack`, given as ``kind``, of a file."""
     with open_fits(path, memmap=False) as hdus:
-        header = _checked(hdus, path, 3)
+        header = _checked(hdus, path, one=False)
         with understood(path, "maps"):
             geometry = CutoutGeometry(
                 shape=(header.whole("SHAPE1"), header.whole("SHAPE2")),
@@ -109,18 +109,18 @@ def read_stack(path):
                 np.asarray(hdus[name].data, np.float32) if len(names) else np.zeros(shape)
                 for name in ("DATA", "STD")
             )
-            return {
-                "data": data,
-                "std": std,
-                "modes": _modes(hdus, shape),
-                "coord": SkyCoord(table["lon"] * u.deg, table["lat"] * u.deg, frame=geometry.frame),
-                "geometry": geometry,
-                "names": from_ascii(names) if header.get("ESCAPED") is True else names,
-                "redshift": np.asarray(table["redshift"], float),
-                "r500": np.asarray(table["r500"], float),
-                "flag": np.asarray(table["flag"], int),
+            return kind(
+                data,
+                std,
+                _modes(hdus, shape),
+                SkyCoord(table["lon"] * u.deg, table["lat"] * u.deg, frame=geometry.frame),
+                geometry,
+                names=from_ascii(names) if header.get("ESCAPED") is True else names,
+                redshift=np.asarray(table["redshift"], float),
+                r500=np.asarray(table["r500"], float),
+                flag=np.asarray(table["flag"], int),
                 **_described(header),
-            }
+            )
 
 
 def _describe(header, maps):
@@ -156,10 +156,15 @@ def _write(path, hdus, overwrite):
         fits.HDUList(hdus).writeto(temporary)
 
 
-def _checked(hdus, path, axes):
+def _checked(hdus, path, *, one):
     header = Keywords(hdus[0].header, path)
-    names = {"STD", "MODES"} if axes == 2 else {"DATA", "STD", "MODES", "CLUSTERS"}
-    if header.text("BTYPE") != _KIND or not names <= {hdu.name for hdu in hdus}:
-        what = "a mass map" if axes == 2 else "a stack of mass maps"
+    there = {hdu.name for hdu in hdus}
+    what = "a mass map" if one else "a stack of mass maps"
+    if header.text("BTYPE") != _KIND or not {"STD", "MODES"} <= there:
         raise FileFormatError(f"{path} is not {what} that szmass wrote.")
+    if one == ("CLUSTERS" in there):
+        other = "MassMapStack" if one else "MassMap"
+        raise FileFormatError(f"{path} is not {what}: read it with {other}.read.")
+    if header.text("BUNIT") != _UNIT:
+        raise FileFormatError(f"{path} is in {header.text('BUNIT')!r}, not in {_UNIT}.")
     return header

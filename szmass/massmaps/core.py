@@ -210,7 +210,7 @@ def _rows_of(posterior, sample):
     if len(rows) and not np.any(rows >= 0):
         raise InvalidInputError(
             f"The posterior 'mass' is of other clusters than the sample: none is named "
-            f"{sample.names[0]!r}."
+            f"{str(sample.names[0])!r}."
         )
     found = np.flatnonzero(rows >= 0)
     return LogMassPosterior.joined(

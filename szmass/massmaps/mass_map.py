@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from szmass._utils.kinds import check_kind, rows_of
 from szmass._utils.names import NameIndex
 from szmass._utils.quantities import as_floats
-from szmass._utils.seeds import check_count
+from szmass._utils.seeds import check_count, check_seed
 from szmass.exceptions import InvalidInputError
 from szmass.maps.frames import lonlat
 from szmass.massmaps import _files as files
@@ -97,7 +97,7 @@ class MassMap(NDData):
         meta=None,
     ):
         check_kind(geometry, "CutoutGeometry", "geometry")
-        data, std = (as_floats(_with_unit(v), _UNIT, n) for v, n in ((data, "data"), (std, "std")))
+        data, std = (_surface(v, n) for v, n in ((data, "data"), (std, "std")))
         modes = np.zeros((0, *data.shape)) if modes is None else as_floats(modes, "", "modes")
         if not data.shape == std.shape == geometry.shape == modes.shape[1:]:
             raise InvalidInputError(
@@ -109,7 +109,7 @@ class MassMap(NDData):
                 "'coord' must be one SkyCoord, and 'geometry' have a pixel_scale that is an angle. "
                 f"Received: {coord!r} and {geometry!r}"
             )
-        known = np.isfinite(data) & np.isfinite(std)
+        known = np.isfinite(data) & np.isfinite(std) & np.isfinite(modes).all(axis=0)
         if np.any(data[known] < 0) or np.any(std[known] < 0):
             raise InvalidInputError("'data' and 'std' must be at least 0.")
         redshift = check_redshift(redshift)
@@ -127,9 +127,13 @@ class MassMap(NDData):
             unit=_UNIT,
             meta={} if meta is None else dict(meta),
         )
-        self.modes, self.coord, self.geometry = modes, coord, geometry
+        # Pixels without a value must not spoil sums over the others.
+        self.modes = modes if known.all() else np.where(known, modes, 0.0)
+        self.coord, self.geometry = coord, geometry
         self.redshift, self.cosmology = float(redshift), get_cosmology(cosmology)
-        self.r500 = None if r500 is None else u.Quantity(r500).to(u.arcmin)
+        if r500 is not None:
+            r500 = _one(r500, u.arcmin, "r500", positive=True) * u.arcmin
+        self.r500 = r500
         self.name, self.flag = str(name), int(flag)
 
     @property
@@ -160,15 +164,19 @@ class MassMap(NDData):
         return (self.geometry.pixel_side("rad") * self._mpc_per_radian) ** 2
 
     def _in_pixels(self, radius, name="radius"):
-        """Angles or proper lengths as plain numbers of pixels."""
+        """Angles or proper lengths, none of them NaN, as plain numbers of pixels."""
         try:
             length = u.Quantity(radius).unit.is_equivalent(u.Mpc)
         except (TypeError, ValueError):
             length = False
         scale = self.geometry.pixel_side("rad")
         if length:
-            return as_floats(radius, u.Mpc, name, positive=True) / self._mpc_per_radian / scale
-        return as_floats(radius, u.rad, name, positive=True) / scale
+            scale *= self._mpc_per_radian
+        pixels = as_floats(radius, u.Mpc if length else u.rad, name, positive=True) / scale
+        # A length at an unknown redshift is NaN as well, as is the map: that stays NaN.
+        if np.any(np.isnan(pixels)) and np.isfinite(scale):
+            raise InvalidInputError(f"{name!r} must not be NaN. Received: {radius!r}")
+        return pixels
 
     def _place(self, center):
         """Column and row of a position; the middle by default."""
@@ -176,7 +184,14 @@ class MassMap(NDData):
             return tuple(reversed(self.geometry.center))
         if not isinstance(center, SkyCoord) or not center.isscalar:
             raise InvalidInputError(f"'center' must be one SkyCoord. Received: {center!r}")
-        return tuple(float(value) for value in self.wcs.world_to_pixel(center))
+        if self.wcs is None:
+            raise InvalidInputError(
+                "The position of the map is not known, so 'center' cannot be found in it."
+            )
+        place = tuple(float(value) for value in self.wcs.world_to_pixel(center))
+        if not np.all(np.isfinite(place)):
+            raise InvalidInputError(f"'center' must be a position on the map. Received: {center!r}")
+        return place
 
     def _disc(self, place, radius):
         """Share of each pixel within a radius [pixel] of a place; an error beyond the map."""
@@ -232,15 +247,14 @@ class MassMap(NDData):
         Raises
         ------
         InvalidInputError
-            A circle reaches beyond the map, or a radius is not positive.
+            A circle reaches beyond the map, a radius is not positive, or the center is no
+            position on the map.
         InvalidUnitError
             A radius is neither an angle nor a length.
         """
         pixels, place = self._in_pixels(radius), self._place(center)
-        sums = [self._sum(self._disc(place, r)) for r in np.atleast_1d(pixels)]
-        mass, error = (
-            np.reshape(v, pixels.shape) * self._pixel_area for v in zip(*sums, strict=True)
-        )
+        sums = np.array([self._sum(self._disc(place, r)) for r in pixels.ravel()]).reshape(-1, 2)
+        mass, error = (v.reshape(pixels.shape) * self._pixel_area for v in sums.T)
         return mass << u.solMass, error << u.solMass
 
     def profile(self, radii, *, center=None):
@@ -267,7 +281,7 @@ class MassMap(NDData):
         InvalidUnitError
             They are neither angles nor lengths.
         """
-        edges = u.Quantity(radii)
+        edges = _quantity(radii, "radii")
         if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0) or edges[0] < 0:
             raise InvalidInputError(
                 f"'radii' must be at least two increasing radii, none below 0. Received: {radii!r}"
@@ -295,7 +309,7 @@ class MassMap(NDData):
         Parameters
         ----------
         radius : `~astropy.units.Quantity`, optional
-            An angle or a proper length; R500 by default.
+            One angle or proper length; R500 by default.
 
         Returns
         -------
@@ -307,14 +321,23 @@ class MassMap(NDData):
         Raises
         ------
         InvalidInputError
-            The circle reaches beyond the map, or R500 is not known and no radius is given.
+            The circle reaches beyond the map or has no mass, the map has no position, or R500 is
+            not known and no radius is given.
         """
         if radius is None and self.r500 is None:
             raise InvalidInputError("R500 of the map is not known: give a 'radius'.")
-        pixels = float(self._in_pixels(self.r500 if radius is None else radius))
+        if self.wcs is None:
+            raise InvalidInputError("The position of the map is not known, nor is its centroid.")
+        pixels = self._in_pixels(self.r500 if radius is None else radius)
+        if pixels.ndim:
+            raise InvalidInputError(f"'radius' must be one radius. Received: {radius!r}")
         disc = self._disc(self._place(None), pixels)
         row, column = np.indices(self.geometry.shape)
         total, _ = self._sum(disc)
+        if not total > 0:
+            raise InvalidInputError(
+                "The circle has no mass, or a pixel without a value, and so no centroid."
+            )
         places = [self._sum(disc * axis)[0] / total for axis in (column, row)]
         errors = [
             self._sum(disc * (axis - place))[1] / total
@@ -342,7 +365,7 @@ class MassMap(NDData):
         InvalidInputError
             The sources are not behind the cluster.
         """
-        source = float(as_floats(source_redshift, "", "source_redshift", finite=True))
+        source = _one(source_redshift, "", "source_redshift", finite=True)
         if not source > self.redshift:
             raise InvalidInputError(
                 f"'source_redshift' must be above that of the cluster, {self.redshift:g}. "
@@ -385,7 +408,7 @@ class MassMap(NDData):
         InvalidInputError
             The level is not between 0 and 1.
         """
-        if not 0 < level < 1:
+        if not 0 < _one(level, "", "level") < 1:
             raise InvalidInputError(f"'level' must be between 0 and 1. Received: {level!r}")
         variance = self._log_variance()
         reach = ndtri(0.5 + level / 2) * np.sqrt(variance)
@@ -407,8 +430,13 @@ class MassMap(NDData):
         `~astropy.units.Quantity`
             Surface densities [solMass / Mpc2], shape (n, ny, nx), log-normal: with the means,
             the standard deviations and the modes of this map.
+
+        Raises
+        ------
+        InvalidInputError
+            ``n`` is not at least 1, or the seed not an integer of at least 0.
         """
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(check_seed(seed))
         n, variance = check_count(n, "n"), self._log_variance()
         logs = np.tensordot(rng.standard_normal((n, len(self.modes))), self.modes, axes=1)
         logs += np.sqrt(self._rest()) * rng.standard_normal((n, *self.data.shape))
@@ -450,11 +478,29 @@ class MassMap(NDData):
         FileFormatError
             The file is truncated or something else.
         """
-        return cls(**files.read_map(path))
+        return files.read_map(path, cls)
 
 
-def _with_unit(value):
-    return value if getattr(value, "unit", None) is not None else np.asarray(value) << _UNIT
+def _surface(value, name):
+    """Plain surface densities; those without a unit are in solMass / Mpc2."""
+    return as_floats(value, "" if getattr(value, "unit", None) is None else _UNIT, name)
+
+
+def _quantity(value, name):
+    try:
+        return u.Quantity(value)
+    except (TypeError, ValueError) as err:
+        raise InvalidInputError(
+            f"{name!r} must be a Quantity of angles or lengths. Received: {value!r}"
+        ) from err
+
+
+def _one(value, unit, name, **checks):
+    """One plain number of a unit."""
+    number = as_floats(value, unit, name, **checks)
+    if number.ndim:
+        raise InvalidInputError(f"{name!r} must be one value. Received: {value!r}")
+    return float(number)
 
 
 class MassMapStack:
@@ -512,11 +558,13 @@ class MassMapStack:
         self.meta = {} if meta is None else dict(meta)
         n = len(self.data)
         shape = (n, *geometry.shape)
-        same = self.data.shape == self.std.shape == shape and self.modes.shape[:1] == (n,)
+        same = self.data.shape == self.std.shape == shape
+        same &= self.modes.shape == (n, *self.modes.shape[1:2], *geometry.shape)
         lengths = (len(v) for v in (coord, self.names, self.redshift, self.r500, self.flag))
         if not same or any(length != n for length in lengths):
             raise InvalidInputError(
-                f"'data' and 'std' must have the shape {shape}, and all else an entry per map. "
+                f"'data', 'std' and each of 'modes' must have the shape {shape}, and all else an "
+                "entry per map. "
                 f"Received: {self.data.shape}, {self.std.shape} and {self.modes.shape}"
             )
 
@@ -579,10 +627,18 @@ class MassMapStack:
 
         Raises
         ------
+        InvalidInputError
+            A radius is not positive, or there is another number of them than of maps.
         InvalidUnitError
             A radius is neither an angle nor a length.
         """
-        radii = np.broadcast_to(u.Quantity(radius), (len(self),), subok=True)
+        radii = _quantity(radius, "radius")
+        if radii.shape not in ((), (len(self),)):
+            raise InvalidInputError(
+                f"'radius' must be one for all, or one for each of {len(self)} maps. "
+                f"Received: {radius!r}"
+            )
+        radii = np.broadcast_to(radii, (len(self),), subok=True)
         found = np.full((2, len(self)), np.nan)
         for i, (one, r) in enumerate(zip(self, radii, strict=True)):
             if one.mask.all() or not np.isfinite(r):
@@ -627,4 +683,4 @@ class MassMapStack:
         FileFormatError
             The file is truncated or something else.
         """
-        return cls(**files.read_stack(path))
+        return files.read_stack(path, cls)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.massmaps._bands import noise_in_disc, quadrupoles
@@ -141,6 +142,8 @@ class NFWMaps(MapEstimator):
             raise InvalidInputError(
                 f"'ellipticity' must be 'moments' or 'none'. Received: {self.ellipticity!r}"
             )
+        if self.noise is not None:
+            check_kind(self.noise, "NoiseModel", "noise")
         scatter = as_floats(self.sigma_lnc, "", "sigma_lnc", finite=True)
         if scatter.ndim or not 0 <= scatter <= 1:
             raise InvalidInputError(
