@@ -35,6 +35,10 @@ OTHER = {
     "mass_errp": "column of a lensing table, which has one method",
     "mass_limits": "masses of a fit, or of counted haloes, in cards and meta",
     "mass_range": "masses of a fit, in the card of a baryon model",
+    "mass_map": "function of plots",
+    "mass_maps": "argument of the report, and an option of the shell",
+    "mass_from": "entry of meta of mass maps: the method of the masses",
+    "mass_unet": "name of a Keras model",
     "flag_names": "function of the report",
 }
 
