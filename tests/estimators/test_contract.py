@@ -56,7 +56,7 @@ class PeakEstimator(Estimator):
         found = Peaks(np.full(len(sample), np.nan), flag)
         for place, part in self._answers(sample, found, self._find):
             found.y[place], found.flag[place] = part.y, part.flag
-        table = QTable({"name": np.array(sample.names, str), "y": found.y * u.one})
+        table = QTable({"name": np.array(sample.names, str), "y": found.y * u.arcmin**2})
         table["method"], table["flag"] = np.full(len(sample), self.tag, dtype="U9"), found.flag
         table.meta = self._meta(sample)
         return table
@@ -134,7 +134,7 @@ def test_a_family_keeps_the_contract(sample):
     assert list(meta)[:2] == ["method", "estimator"]
     assert meta["what"] == "the largest y"
     table = Brightest(factor=2.0).predict(sample)
-    np.testing.assert_allclose(table["y"], 2 * sample.cutouts.data.max(axis=(1, 2)))
+    np.testing.assert_allclose(table["y"].value, 2 * sample.cutouts.data.max(axis=(1, 2)))
 
 
 def test_what_lacks_an_input_is_flagged_and_left_out(sample):
