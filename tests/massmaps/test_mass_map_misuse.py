@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from matplotlib.figure import Figure
 
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry
 from szmass.massmaps import MassMap, MassMapStack
 from szmass.plots import plot_mass_map
+
+Figure = pytest.importorskip("matplotlib.figure").Figure
 
 GRID = CutoutGeometry((21, 21), 0.5 * u.arcmin, frame="icrs")
 SHEET = np.full(GRID.shape, 1e14)

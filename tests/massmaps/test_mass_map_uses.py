@@ -5,7 +5,6 @@ import healpy
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from matplotlib.figure import Figure
 
 from szmass.cli import main
 from szmass.estimators import estimate_masses
@@ -14,6 +13,8 @@ from szmass.exceptions import InvalidInputError
 from szmass.massmaps import MassMap, MassMapStack, NFWMaps
 from szmass.plots import plot_mass_map
 from szmass.report import write_report
+
+Figure = pytest.importorskip("matplotlib.figure").Figure
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 from importlib import resources
 from itertools import pairwise
 
-import matplotlib.image
 import numpy as np
 import pytest
 from headless_browser import Browser, find_browser
@@ -19,7 +18,7 @@ from report_data import make_stack, make_table
 from szmass.report import write_report
 
 pytest.importorskip("jinja2")
-pytest.importorskip("matplotlib")
+matplotlib_image = pytest.importorskip("matplotlib.image")
 
 CSS = resources.files("szmass.report").joinpath("static/report.css").read_text()
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"}
@@ -196,8 +195,8 @@ def test_figures_have_two_papers(folder, pages):
     dark = [name for name in images if name.endswith("-dark.png")]
     assert len(dark) * 2 == len([name for name in images if name.startswith("figures/")]) >= 4
     for name in dark:
-        by_night = matplotlib.image.imread(folder / name)[..., :3]
-        by_day = matplotlib.image.imread(folder / name.replace("-dark", ""))[..., :3]
+        by_night = matplotlib_image.imread(folder / name)[..., :3]
+        by_day = matplotlib_image.imread(folder / name.replace("-dark", ""))[..., :3]
         assert by_night.shape == by_day.shape
         assert np.median(by_night[:8]) < 0.2 < 0.9 < np.median(by_day[:8])
         # Colours keep their hue: no inversion.
