@@ -6,7 +6,8 @@ standard deviation and how pixels go together. All stand behind one contract, `M
 
 from szmass.massmaps.core import MAP_ESTIMATORS, MapEstimator, get_map_estimator
 from szmass.massmaps.flags import MassMapFlag
-from szmass.massmaps.mass_map import MassMap, MassMapStack
+from szmass.massmaps.mass_map import MassMap
+from szmass.massmaps.mass_map_stack import MassMapStack
 from szmass.massmaps.nfw import NFWMaps
 from szmass.massmaps.unet import MAP_NETWORKS, UNetMaps
 

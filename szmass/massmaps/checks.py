@@ -19,7 +19,8 @@ from szmass.estimators.checks import make_check_sample
 from szmass.estimators.contract_checks import ContractChecks, require
 from szmass.massmaps.core import MapEstimator
 from szmass.massmaps.flags import MassMapFlag
-from szmass.massmaps.mass_map import MassMap, MassMapStack
+from szmass.massmaps.mass_map import MassMap
+from szmass.massmaps.mass_map_stack import MassMapStack
 
 __all__ = ["MAP_ESTIMATOR_CHECKS", "check_map_estimator"]
 

@@ -14,7 +14,7 @@ from szmass.maps.frames import lonlat
 from szmass.massmaps._draws import probabilities
 from szmass.massmaps._halo import theta_arcmin
 from szmass.massmaps.flags import MassMapFlag
-from szmass.massmaps.mass_map import MassMapStack
+from szmass.massmaps.mass_map_stack import MassMapStack
 from szmass.physics import get_cosmology
 from szmass.physics.checks import MASS_RANGE
 from szmass.results import LogMassPosterior, MassScale

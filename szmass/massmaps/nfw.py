@@ -17,7 +17,7 @@ from szmass.massmaps._grid import distances, gridded
 from szmass.massmaps._halo import EDGE, angular_radius, theta_arcmin
 from szmass.massmaps.core import MAP_ESTIMATORS, MapEstimator
 from szmass.massmaps.flags import MassMapFlag
-from szmass.massmaps.mass_map import MassMapStack
+from szmass.massmaps.mass_map_stack import MassMapStack
 from szmass.physics import get_cosmology
 from szmass.physics.concentration import (
     CONCENTRATION_MODELS,
