@@ -28,6 +28,7 @@ from pathlib import Path
 
 import astropy.units as u
 import numpy as np
+from scipy.special import ndtr
 
 from szmass.estimators import CNNMass, LikelihoodMass, MassFunctionPrior, MatchedFilterMass
 from szmass.exceptions import UnweighedClustersWarning
@@ -51,6 +52,10 @@ SEED = 90_000
 # Standard deviation per axis of the mocks' position error.
 CENTRING = 1 * u.arcmin
 CHUNK = 4096
+# Haloes that are drawn from the mass function at a time.
+DRAWN = 200_000
+# Clusters are detected at that S/N; of those expected below the other one in a thousand is.
+LEAST, FAINT = 4.5, 1.5
 # Scatter of ln Y500 at given mass in the mocks.
 SIGMA_LNY = get_cluster_model("a10").sigma_lny
 
@@ -191,26 +196,28 @@ def told(arguments, networks):
     for k, sigma in enumerate((0.08, 0.10, 0.173, 0.20)):
         model = dataclasses.replace(get_cluster_model("a10"), name=f"a10-{sigma}", sigma_lny=sigma)
         seed = arguments.seed + 13_000 + 100 * k
-        samples = list(mocks(arguments.number, "total", seed=seed, model=model))
-        snr = np.concatenate([expected_snr(sample, noise) for sample in samples])
-        for said in (sigma, sigma - 0.05, sigma + 0.05):
-            parts = [
-                (densities(networks, s, noise, sigma_lny=said), *truth_of(s), s.redshift)
-                for s in samples
-            ]
-            found = Weighed(parts)
+        parts, snr = {said: [] for said in (sigma, sigma - 0.05, sigma + 0.05)}, []
+        for sample in mocks(arguments.number, "total", seed=seed, model=model):
+            snr.append(expected_snr(sample, noise))
+            for said, rows in parts.items():
+                found = densities(networks, sample, noise, sigma_lny=said)
+                rows.append((found, *truth_of(sample), sample.redshift))
+        snr = np.concatenate(snr)
+        for said, rows in parts.items():
+            found = Weighed(rows)
             print(
-                f"  sigma_lny {sigma}, told {said:.3f}: n, 68 %, 95 %; those of S/N > 4.5; "
-                f"log10 of L(log M = 13.8) over its maximum: {tail(parts, found, snr):.1f}"
+                f"  sigma_lny {sigma}, told {said:.3f}: n, 68 %, 95 %; of those seen, S/N > 4.5; "
+                f"log10 of L(log M = 13.8) over its maximum: {tail(rows, found, snr):.1f}"
             )
             for low, high in [(0, 1), *pairwise(BINS)]:
                 inside = found.bin(low, high)
                 cells = [
                     f"{cut.sum():5} {100 * found.coverage(cut, 0.68):.1f} "
                     f"{100 * found.coverage(cut, 0.95):.1f}"
-                    for cut in (inside, inside & (snr > 4.5))
+                    for cut in (inside, inside & (snr > LEAST))
                 ]
-                print(f"    z ({low}, {high}]: " + "; ".join(cells))
+                few = " (few: raise --number)" if (inside & (snr > LEAST)).sum() < 2000 else ""
+                print(f"    z ({low}, {high}]: " + "; seen ".join(cells) + few)
 
 
 def tail(parts, found, snr):
@@ -227,68 +234,147 @@ def expected_snr(sample, noise):
     return sample.quantity("y500_true").to_value("arcmin2") / sigma / sample.quantity("depth").value
 
 
+def drawn(n, lowest, highest, networks, noise, seed):
+    """Clusters of the mass function, in pieces, and the S/N that is expected of their mass."""
+    for k, start in enumerate(range(0, n, DRAWN)):
+        sample = draw_mass_function(
+            min(DRAWN, n - start),
+            mass=[lowest, highest] * u.solMass,
+            redshift=(0.01, 0.999),
+            cosmology=COSMOLOGY,
+            seed=seed + k,
+        )
+        mass, z = sample.quantity("mass_true"), sample.redshift
+        relation = {"one_minus_b": 0.8, "cosmology": COSMOLOGY}
+        y500 = get_scaling_relation("planck2015").y500(mass, z, **relation)
+        y500 = y_to_arcmin2(y500, z, cosmology=COSMOLOGY).to_value("arcmin2")
+        size = theta500(0.8 * mass, z, cosmology=COSMOLOGY).to_value("arcmin")
+        yield sample, y500 / networks.inputs(noise).error(size)
+
+
+def found_snr(matched, sample):
+    """S/N of the filter of the true size, in the middle; far below the beam size makes no odds."""
+    size = np.maximum(sample.quantity("theta500_true"), 0.5 * u.arcmin)
+    return np.asarray(matched.measure(sample, size)["snr"])
+
+
+def lifted(sample, push, noise, seed):
+    """Mocks in whose noise there is, in the middle, a multiple of what the filter looks for.
+
+    That raises their S/N by ``push``, (N,). With them come the S/N of their noise, (N,), and
+    weights, (N,): how much more likely that noise is where nothing was added.
+    """
+    options = {"cosmology": COSMOLOGY, "seed": seed}
+    around = Environment(cosmology=COSMOLOGY)
+    mocks = simulate(sample, observation(None), model="a10", environment=around, **options)
+    round_ones = dataclasses.replace(
+        get_cluster_model("a10-spheres"),
+        name="mean",
+        sigma_lny=0.0,
+        sigma_ln_one_minus_b=0.0,
+        profile_scatter=0.0,
+    )
+    middle = observation(None, centring=0 * u.arcmin)
+    template = simulate(sample, middle, model=round_ones, environment=None, **options)
+    matched = MatchedFilterMass(noise=noise)
+    rng = np.random.default_rng(seed)
+    added = noise.draw(observation(None).geometry, len(sample), rng)
+    factor = push / found_snr(matched, template)
+    added += factor[:, np.newaxis, np.newaxis] * template.cutouts.data
+    template.cutouts.data[:] = added
+    snr = found_snr(matched, template)
+    mocks.cutouts.data[:] += added
+    return mocks, snr, np.exp(push * (0.5 * push - snr))
+
+
 def exchange(arguments, networks):
-    """Bias of clusters drawn from the mass function, after the flat prior is exchanged for it."""
-    noise = NoiseModel.planck("total", depth=None)
-    limits, redshift = (10 ** networks.log10_mass[0], 10 ** networks.log10_mass[-1]), (0.01, 0.999)
-    sample = draw_mass_function(
-        arguments.number * 12,
-        mass=limits * u.solMass,
-        redshift=redshift,
-        cosmology=COSMOLOGY,
-        seed=arguments.seed + 14_000,
-    )
-    mass, z = sample.quantity("mass_true"), sample.redshift
-    relation = {"one_minus_b": 0.8, "cosmology": COSMOLOGY}
-    y500 = y_to_arcmin2(
-        get_scaling_relation("planck2015").y500(mass, z, **relation), z, cosmology=COSMOLOGY
-    )
-    size = theta500(0.8 * mass, z, cosmology=COSMOLOGY)
-    expected = (y500 / noise.sigma_y500(size)).to_value("")
-    # Of fainter ones one in a thousand is seen.
-    sample = sample[expected > 1.5]
+    """Bias of clusters drawn from the mass function, after the flat prior is exchanged for it.
+
+    Of those above the lower end of the networks' grid, and of all haloes from 1e13: fainter ones
+    are seen where noise lifts them, which is drawn lifted, and weighted.
+    """
+    noise, prior = NoiseModel.planck("total", depth=None), MassFunctionPrior(COSMOLOGY)
+    own, seed = networks.log10_mass, arguments.seed + 14_000
+    below = own[0] - (own[1] - own[0]) * np.arange(1, 1000)
+    grid = np.concatenate([below[below > 13.0 - 1e-9][::-1], own])
+    wide, flat = slice(None), slice(len(grid) - len(own), None)
     matched = MatchedFilterMass(noise=noise)
     exact = LikelihoodMass(
         noise=noise,
         one_minus_b=0.8,
         sigma_lny=SIGMA_LNY,
         centring=CENTRING,
-        log10_mass=networks.log10_mass,
+        log10_mass=grid,
         cosmology=COSMOLOGY,
     )
-    prior, rows = MassFunctionPrior(COSMOLOGY), {"cnn": [], "likelihood": []}
-    truth, snr = [], []
-    for start in range(0, len(sample), CHUNK):
-        part = simulate(
-            sample[start : start + CHUNK],
-            observation("total"),
-            model="a10",
-            cosmology=COSMOLOGY,
-            seed=arguments.seed + 14_000 + start,
-            environment=Environment(cosmology=COSMOLOGY),
-        )
-        scan = matched.measure(part, part.quantity("theta500_true"))
-        found = (scan["y500"] / scan["y500_err"]).to_value("")
-        part, found = part[found > 4.5], found[found > 4.5]
-        truth.append(truth_of(part)[0])
-        snr.append(found)
-        for name, (grid, log_l) in {
-            "cnn": densities(networks, part, noise),
-            "likelihood": exact.log_likelihood(part),
-        }.items():
-            p = np.exp(log_l - log_l.max(axis=1, keepdims=True))
-            for density in (p, p * prior(grid, part.redshift[:, np.newaxis])):
-                rows[name].append(density @ grid / density.sum(axis=1))
-    truth, snr = np.concatenate(truth), np.concatenate(snr)
-    for name, means in rows.items():
-        for which, label in ((0, "flat prior"), (1, "mass function")):
-            error = np.concatenate(means[which::2]) - truth
-            cells = [
-                f"S/N > {least}: {error[snr > least].mean():+.4f} +- "
-                f"{error[snr > least].std() / np.sqrt((snr > least).sum()):.4f} "
-                f"({(snr > least).sum()})"
-                for least in (4.5, 10)
+    cnn = dataclasses.replace(told_estimator(networks, noise), log10_mass=grid, depth=1.0)
+    rows = []
+
+    def weighed(mocks, heavy, weight):
+        snr = found_snr(matched, mocks)
+        seen = np.flatnonzero(snr > LEAST)
+        mocks, truth = mocks[seen], truth_of(mocks)[0][seen]
+        logs = [estimator.log_likelihood(mocks)[1] for estimator in (cnn, exact)]
+        for k, row in enumerate(seen):
+            p = [np.exp(log_l[k] - log_l[k].max()) for log_l in logs]
+            steep = prior(grid, mocks.redshift[k])
+            error = [
+                density[part] @ grid[part] / density[part].sum() - truth[k]
+                for density in (*p, *(one * steep for one in p))
+                for part in (flat, wide)
             ]
+            rows.append((snr[row], heavy, weight[row], *error))
+
+    number, top = arguments.number * 12, 10 ** own[-1]
+    for k, (sample, expected) in enumerate(drawn(number, 10 ** own[0], top, networks, noise, seed)):
+        # Of fainter ones one in a thousand is seen.
+        sample = sample[expected > FAINT]
+        for start in range(0, len(sample), CHUNK):
+            mocks = simulate(
+                sample[start : start + CHUNK],
+                observation("total"),
+                model="a10",
+                cosmology=COSMOLOGY,
+                seed=seed + 100_000 * k + start,
+                environment=Environment(cosmology=COSMOLOGY),
+            )
+            weighed(mocks, True, np.ones(len(mocks)))
+    rng = np.random.default_rng(seed)
+    sample, expected = next(drawn(DRAWN, 1e13, top, networks, noise, seed - 1))
+    heavy = sample.quantity("mass_true").value >= 10 ** own[0]
+    chance = np.where(heavy & (expected > FAINT), 0.0, ndtr(expected - LEAST))
+    chosen = rng.choice(len(sample), arguments.number // 4, p=chance / chance.sum())
+    chosen, times = np.unique(chosen, return_counts=True)
+    stands_for = number / heavy.sum() * chance.sum() / times.sum() * times / chance[chosen]
+    push = np.maximum(LEAST - expected[chosen], 0.0)
+    for start in range(0, len(chosen), CHUNK):
+        part = slice(start, start + CHUNK)
+        mocks, lift, weight = lifted(sample[chosen[part]], push[part], noise, seed + start)
+        # A check of the weights.
+        share = weight * (lift > push[part]) / ndtr(-push[part])
+        print(
+            f"  noise is beyond what it is lifted by {share.mean():.3f} +- "
+            f"{share.std() / len(share) ** 0.5:.3f} times as often as it has to be"
+        )
+        weighed(mocks, False, weight * stands_for[part])
+    snr, heavy, weight, *errors = np.array(rows).T
+    faint = weight[heavy == 0].sum() / weight.sum()
+    print(f"  of clusters of S/N > {LEAST} {100 * faint:.1f} % are haloes that noise has lifted")
+    cases = (
+        ("those above the grid's lower end, flat prior", heavy > 0, 0),
+        ("those, mass function", heavy > 0, 4),
+        ("all from 1e13, mass function, that grid", heavy >= 0, 4),
+        ("all from 1e13, mass function, grid from 1e13", heavy >= 0, 5),
+    )
+    for j, name in enumerate(("cnn", "likelihood")):
+        for label, which, column in cases:
+            error, cells = errors[column + 2 * j], []
+            for least in (LEAST, 10):
+                inside = which & (snr > least)
+                w = weight[inside] / weight[inside].sum()
+                mean = w @ error[inside]
+                scatter = np.sqrt(w**2 @ (error[inside] - mean) ** 2)
+                cells.append(f"S/N > {least}: {mean:+.4f} +- {scatter:.4f} ({inside.sum()})")
             print(f"  {name}, {label}: mean of log10 M / M_true, " + "; ".join(cells))
 
 

@@ -14,7 +14,7 @@ from szmass.estimators.core import MassEstimator, register_estimator
 from szmass.estimators.filters._likelihoods import Reduced, marginal_log_likelihood
 from szmass.estimators.filters._setup import MatchedFilters, NeedsDepth, depth_factors
 from szmass.estimators.filters._templates import SIZES
-from szmass.estimators.priors import estimates_under, prior_meta, redshifts_under
+from szmass.estimators.priors import estimates_under, mass_grid, prior_meta, redshifts_under
 from szmass.exceptions import InvalidInputError
 from szmass.networks.amplitude import AmplitudeNetworks
 from szmass.networks.density import DensityNetworks
@@ -126,6 +126,10 @@ class CNNMass(NeedsDepth, NetworkMass):
         Standard deviation per axis of the cluster's distance from the middle, as in
         `LikelihoodMass`. Cutouts of nearest pixels displace clusters by up to half of one; that is
         added.
+    log10_mass : array-like, optional
+        Grid of the posterior; by default that of the networks, whose training goes on beyond both
+        of its ends. Under a mass function faint clusters need one from 13: most that are seen at
+        the limit of a survey are haloes below 5e13 Msun that noise has lifted.
     batch_size : int, optional
         Number of cutouts that are made ready for the networks at once, in memory; it changes no
         masses.
@@ -139,8 +143,8 @@ class CNNMass(NeedsDepth, NetworkMass):
     `LogMassPosterior.mean_mass <szmass.results.LogMassPosterior.mean_mass>`, or a column of
     `estimate_masses` with ``mean=True``.
 
-    Profiles, shapes and substructure scatter the signal further, by what
-    ``AmplitudeNetworks.response`` says of own mocks.
+    Profiles, shapes and substructure scatter the signal further, and of the scatter of Y500 only a
+    part is found where clusters are extended, as ``AmplitudeNetworks.response`` says of own mocks.
 
     Where the sample has ``redshift_err``, a standard error, the likelihood is averaged over a
     normal distribution of redshifts about the catalogue's; 0, negative and unknown ones count as
@@ -179,6 +183,7 @@ class CNNMass(NeedsDepth, NetworkMass):
     prior: object = "flat"
     sigma_lny: float | None = None
     centring: object = None
+    log10_mass: object = None
     batch_size: int = 256
     _loaded = None
 
@@ -190,7 +195,13 @@ class CNNMass(NeedsDepth, NetworkMass):
         return self._loaded[1]
 
     def _grid(self):
-        return self._networks().log10_mass
+        networks = self._networks()
+        if self.log10_mass is not None and isinstance(networks, DensityNetworks):
+            raise InvalidInputError(
+                "'log10_mass' must be left out: the networks in 'weights' give densities, and know "
+                "no masses beyond their own grid. Networks that give amplitudes take any."
+            )
+        return mass_grid(self.log10_mass, networks.log10_mass)
 
     def _cosmology(self):
         name = self._card().training.get("cosmology")
@@ -239,7 +250,7 @@ class CNNMass(NeedsDepth, NetworkMass):
             found = self._found(maps, sample.redshift[rows], rows, known)
             if isinstance(networks, DensityNetworks):
                 return networks.mean_log10_mass(found)
-            slope, _, _ = networks.response(sample.redshift[rows])
+            slope, *_ = networks.response(sample.redshift[rows])
             curve = self._curve(self._grid(), sample.redshift[rows])
             expected = slope[:, np.newaxis] * setup.expected_snr(*curve, known["depth"][rows])
             return np.array(
@@ -302,20 +313,20 @@ class CNNMass(NeedsDepth, NetworkMass):
         return networks.amplitude(data, redshift, **told, batch_size=self.batch_size)
 
     def _signal(self, setup, found, redshift, depth, centring):
-        """What was found: amplitude in units of its noise, how deep that is, scatter, all (n,)."""
+        """What was found, in units of its noise, how deep that is, and its scatter, all (n,)."""
         networks = self._networks()
         if isinstance(networks, DensityNetworks):
             curve = self._curve(networks.mode(found)[:, np.newaxis], redshift)
             found = setup.expected_snr(*curve, depth)[:, 0]
-        slope, noise, shapes = networks.response(redshift, centring)
-        return found / noise, depth * noise / slope, shapes
+        slope, noise, shapes, share = networks.response(redshift, centring)
+        sigma_lny = get_scaling_relation(_RELATION).scatter(self.sigma_lny)
+        return found / noise, depth * noise / slope, np.hypot(share * sigma_lny, shapes)
 
     def _log_likelihood(self, sample, known):
         """ln L (N, nodes), and what the networks find at the redshifts of the sample."""
         networks, setup = self._networks(), self._setup(sample.cutouts)
-        data, grid = sample.cutouts.data, networks.log10_mass
+        data, grid = sample.cutouts.data, self._grid()
         root = setup.log_root[..., np.newaxis]
-        sigma_lny = get_scaling_relation(_RELATION).scatter(self.sigma_lny)
         bins, central = networks.card.redshift_bins, {}
         limits = bins[0][0] + _ABOVE, bins[-1][1]
 
@@ -325,10 +336,9 @@ class CNNMass(NeedsDepth, NetworkMass):
             same = np.equal(*np.clip([redshift, sample.redshift[rows]], *limits))
             central.update(zip(rows[same], found[same], strict=True))
             told = known["depth"][rows], known["centring"][rows]
-            snr, depth, shapes = self._signal(setup, found, redshift, *told)
+            snr, depth, scatter = self._signal(setup, found, redshift, *told)
             # Filters of all sizes would find the same.
             snrs = np.repeat(snr[:, np.newaxis], len(SIZES), axis=1)[..., np.newaxis]
-            scatter = np.hypot(sigma_lny, shapes)
             log_l = marginal_log_likelihood(
                 Reduced(snrs, root, depth), *self._curve(grid, redshift), scatter
             )
@@ -340,7 +350,7 @@ class CNNMass(NeedsDepth, NetworkMass):
 
     def _weigh(self, sample):
         networks, setup = self._networks(), self._setup(sample.cutouts)
-        grid, known = networks.log10_mass, self._known(setup, sample)
+        grid, known = self._grid(), self._known(setup, sample)
         log_l, central = self._log_likelihood(sample, known)
         expected = setup.expected_snr(*self._curve(grid, sample.redshift), known["depth"])
         found = estimates_under(self.prior, self._cosmology(), grid, log_l, sample, expected)

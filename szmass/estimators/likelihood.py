@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from szmass._utils.quantities import as_floats
 from szmass.estimators._catalogue_errors import (
     centring_errors,
     over_redshifts,
@@ -22,6 +21,7 @@ from szmass.estimators.filters._setup import (
 from szmass.estimators.priors import (
     MassFunctionPrior,
     estimates_under,
+    mass_grid,
     prior_meta,
     redshifts_under,
 )
@@ -180,17 +180,7 @@ class LikelihoodMass(NeedsDepth, MassEstimator):
         return MatchedFilters(stack, self.noise, self.profile, self.map_pixel)
 
     def _grid(self):
-        if self.log10_mass is None:
-            return _GRID
-        grid = as_floats(self.log10_mass, "", "log10_mass", finite=True)
-        if grid.ndim != 1 or len(grid) < 3 or not np.all(np.diff(grid) > 0):
-            raise InvalidInputError("'log10_mass' must be at least 3 increasing numbers.")
-        if grid[0] < 12 or grid[-1] > 17:
-            raise InvalidInputError(
-                "'log10_mass' must be log10(M500c / Msun), between 12 and 17. Received: "
-                f"{grid[0]:g} to {grid[-1]:g}"
-            )
-        return grid
+        return mass_grid(self.log10_mass, _GRID)
 
     def log_likelihood(self, sample):
         """Give ln L of the cutouts of clusters on the grid of masses.

@@ -3,6 +3,7 @@
 import astropy.units as u
 import numpy as np
 
+from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.physics.cosmology import get_cosmology
 from szmass.physics.halos import theta500
@@ -155,6 +156,21 @@ def prior_meta(prior):
     """What ``meta`` of results says of the option ``prior`` of an estimator."""
     meta = {"prior": prior if isinstance(prior, str) else repr(prior)}
     return meta | ({"prior_from_snr": _LEAST_SNR} if meta["prior"] == "tinker08" else {})
+
+
+def mass_grid(log10_mass, default):
+    """Grid of a posterior, of the option ``log10_mass`` of an estimator."""
+    if log10_mass is None:
+        return default
+    grid = as_floats(log10_mass, "", "log10_mass", finite=True)
+    if grid.ndim != 1 or len(grid) < 3 or not np.all(np.diff(grid) > 0):
+        raise InvalidInputError("'log10_mass' must be at least 3 increasing numbers.")
+    if grid[0] < 12 or grid[-1] > 17:
+        raise InvalidInputError(
+            "'log10_mass' must be log10(M500c / Msun), between 12 and 17. Received: "
+            f"{grid[0]:g} to {grid[-1]:g}"
+        )
+    return grid
 
 
 def estimates_under(prior, cosmology, grid, log_likelihood, sample, expected):

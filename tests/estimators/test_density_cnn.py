@@ -1,6 +1,7 @@
 """The estimator 'cnn' with the networks that ship."""
 
 import dataclasses
+import importlib.resources
 
 import astropy.units as u
 import numpy as np
@@ -16,7 +17,7 @@ from szmass.estimators import (
 from szmass.estimators.checks import ESTIMATOR_CHECKS, make_check_sample
 from szmass.exceptions import CardMismatchError, InvalidInputError, UnweighedClustersWarning
 from szmass.maps import CutoutGeometry, NoiseModel, Sampling
-from szmass.networks import Recipe, load_networks, shipped_card
+from szmass.networks import AmplitudeNetworks, Recipe, load_networks, shipped_card
 from szmass.results import MassFlag
 from szmass.simulations import Observation, draw_flat, from_masses, simulate
 
@@ -70,6 +71,42 @@ def test_what_the_scatter_is_said_to_be_is_in_the_errors(cnn, mocks):
     assert table.meta["relation"] == "planck2015"
     with pytest.raises(InvalidInputError, match="'sigma_lny' must be >= 0"):
         CNNMass(sigma_lny=-0.1).predict(mocks[:1])
+
+
+def test_of_the_scatter_only_the_share_counts_that_networks_follow(mocks):
+    shipped = load_networks()
+    with (importlib.resources.files("szmass") / "data/cnn/model.npz").open("rb") as file:
+        arrays = dict(np.load(file))
+    half, whole = (
+        AmplitudeNetworks(shipped.card, arrays | {"response/share": np.full(4, share)})
+        for share in (0.5, 1.0)
+    )
+    del arrays["response/share"]
+    before = AmplitudeNetworks(shipped.card, arrays)
+    told = {"depth": 1.0, "centring": 1 * u.arcmin}
+    found = [
+        CNNMass(weights=networks, sigma_lny=sigma, **told).log_likelihood(mocks[:5])[1]
+        for networks, sigma in ((half, 0.2), (whole, 0.1), (before, 0.1), (whole, 0.2))
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[2], found[1])
+    assert np.all(np.ptp(found[3], axis=1) < np.ptp(found[1], axis=1))
+
+
+def test_the_grid_may_go_beyond_that_of_the_networks(cnn, mocks):
+    own, expected = cnn.log_likelihood(mocks[:5])
+    wide = np.concatenate([np.linspace(13.0, 13.69, 70), own])
+    wider = dataclasses.replace(cnn, log10_mass=wide)
+    grid, found = wider.log_likelihood(mocks[:5])
+    np.testing.assert_array_equal(grid, wide)
+    np.testing.assert_allclose(found[:, 70:], expected, rtol=1e-9, atol=1e-9)
+    assert np.all(np.diff(found[:, :70], axis=1) > 0)
+    posterior = wider.predict_posterior(mocks[:5])
+    np.testing.assert_array_equal(posterior.log10_mass, wide)
+    medians = posterior.median(), cnn.predict_posterior(mocks[:5]).median()
+    np.testing.assert_allclose(*medians, rtol=1e-3)
+    with pytest.raises(InvalidInputError, match="'log10_mass' must be log10"):
+        CNNMass(log10_mass=[1e14, 1e15, 1e16]).predict(mocks[:1])
 
 
 def test_the_prior_can_be_exchanged(cnn):

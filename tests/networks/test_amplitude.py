@@ -90,31 +90,35 @@ class TestSpectra:
 
 
 class TestResponse:
-    def test_slope_noise_and_scatter_are_found_in_spite_of_odd_ones(self):
+    def test_all_that_is_fitted_is_found_in_spite_of_odd_ones(self):
         rng = np.random.default_rng(2)
         n = 40_000
-        redshift, true = rng.uniform(0.02, 0.9, n), rng.uniform(-3, 60, n)
+        redshift, median = rng.uniform(0.02, 0.9, n), rng.uniform(-3, 60, n)
+        deviation = rng.normal(0.0, 0.2, n)
         centring = rng.uniform(0, 2.5, n) * (rng.random(n) > 0.1)
         noise = 1.2 + 0.2 * centring
-        found = 0.95 * true * (1 + 0.05 * rng.standard_normal(n)) + noise * rng.standard_normal(n)
+        expected = 0.95 * median * np.exp(0.9 * deviation)
+        found = expected * (1 + 0.05 * rng.standard_normal(n)) + noise * rng.standard_normal(n)
         found[:400] += rng.normal(0, 15, 400)
-        response = Response.fit(found, true, redshift, centring)
+        mocks = found, median * np.exp(deviation), deviation, redshift, centring
+        response = Response.fit(*mocks)
         np.testing.assert_allclose(response.values[0], 0.95, atol=0.01)
         np.testing.assert_allclose(response.values[1], 1.2, atol=0.1)
-        np.testing.assert_allclose(response.values[2], 0.05, atol=0.004)
+        np.testing.assert_allclose(response.values[2], 0.05, atol=0.005)
+        np.testing.assert_allclose(response.share, 0.9, atol=0.02)
         np.testing.assert_allclose(response.factors, [1, 1.4 / 1.2, 1.7 / 1.2], atol=0.06)
-        told = redshift[400:], centring[400:]
-        pull, width = response.pull(found[400:], true[400:], *told)
+        pull, width = response.pull(*(values[400:] for values in mocks))
         assert np.mean(np.abs(pull) < 1) == pytest.approx(0.683, abs=0.015)
-        np.testing.assert_allclose(width, np.hypot(noise, 0.05 * 0.95 * true)[400:], rtol=0.1)
+        np.testing.assert_allclose(width, np.hypot(noise, 0.05 * expected)[400:], rtol=0.12)
 
     def test_position_errors_raise_the_noise_alone(self):
         response = Response(factors=[1.0, 1.5, 3.0])
         centring = np.array([0.0, 0.5, 1.0, 1.75, 2.5, 9.0])
-        slope, noise, shapes = response.at(np.full(6, 0.3), centring)
+        slope, noise, shapes, share = response.at(np.full(6, 0.3), centring)
         np.testing.assert_allclose(noise / noise[0], [1, 1.25, 1.5, 2.25, 3, 3])
         assert np.ptp(slope) == np.ptp(shapes) == 0
-        # Networks that were trained before factors were fitted.
+        np.testing.assert_array_equal(share, 1)
+        # Networks that were trained before factors and share were fitted.
         before = Response.from_arrays({"values": response.values})
         for found, expected in zip(
             before.at([0.3] * 6, centring), before.at([0.3] * 6, 0.0), strict=True
@@ -122,7 +126,7 @@ class TestResponse:
             np.testing.assert_array_equal(found, expected)
 
     def test_arrays_are_those_of_the_file(self):
-        response = Response(2 * Response().values, [1.0, 1.1, 1.2])
+        response = Response(2 * Response().values, [1.0, 1.1, 1.2], [0.9, 1.0, 1.1, 1.2])
         again = Response.from_arrays(response.to_arrays())
         for name, array in response.to_arrays().items():
             np.testing.assert_array_equal(getattr(again, name), array)
@@ -134,6 +138,7 @@ class TestResponse:
             {"values": np.zeros((3, 4))},
             {"factors": np.ones(2)},
             {"factors": np.array([1.0, -1.0, 1.0])},
+            {"share": np.array([1.0, 1.0, 1.0, 0.0])},
             {"slope": 1.0},
         ],
     )

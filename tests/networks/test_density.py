@@ -2,16 +2,19 @@
 
 import dataclasses
 
+import astropy.units as u
 import numpy as np
 import pytest
 from scipy.stats import norm
 
+from szmass.estimators import CNNMass
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.maps import CutoutGeometry, NoiseModel
 from szmass.networks import DensityNetworks, ModelCard, build_density_cnn, published_card
 from szmass.networks._densities import Calibration, log_density, mixture_loss, normalised
 from szmass.networks._inputs import pooled, turned
 from szmass.networks.training._fit import model_arrays
+from szmass.simulations import Observation, from_masses, simulate
 
 keras = pytest.importorskip("keras")
 
@@ -199,6 +202,18 @@ def test_bad_input_is_named(networks, change, message):
         networks[0].log_density(
             values["data"], values["redshift"], noise=NOISE, depth=values["depth"]
         )
+
+
+def test_masses_beyond_the_grid_of_densities_are_refused(networks):
+    estimator = CNNMass(weights=networks[0], log10_mass=np.linspace(13, 16, 31), noise=NOISE)
+    clusters = simulate(
+        from_masses([8e14] * u.solMass, 0.12),
+        Observation(name="mock", noise=NOISE),
+        cosmology="PSZ2",
+        seed=1,
+    )
+    with pytest.raises(InvalidInputError, match="'log10_mass' must be left out"):
+        estimator.predict(clusters)
 
 
 def test_weights_of_another_network_are_refused(networks):

@@ -87,18 +87,24 @@ def fit_response(networks, encoder, streams):
     The response is that to the first stream, with several realisations of its noise; the test is
     made on the second.
     """
+
+    def seen(stream, number):
+        found, context, target, _, rows, factor = evaluated(networks, encoder, stream, number)
+        ln_y = np.asarray(stream.dataset.table(["ln_y"])["ln_y"], dtype=float)
+        deviation = ln_y[rows] + np.log(np.abs(factor))
+        return context, found, expanded(target.astype(float)), deviation
+
     validation, test = streams
-    passes = [evaluated(networks, encoder, validation, number) for number in range(PASSES)]
-    found, context, target, _ = map(np.concatenate, zip(*passes, strict=True))
-    response = Response.fit(found, expanded(target.astype(float)), *redshift_and_centring(context))
+    passes = [seen(validation, number) for number in range(PASSES)]
+    context, *mocks = map(np.concatenate, zip(*passes, strict=True))
+    response = Response.fit(*mocks, *redshift_and_centring(context))
     told = context[:, : len(TOLD)]
     limits = {"range/low": told.min(axis=0), "range/high": told.max(axis=0)}
-    found, context, target, _ = evaluated(networks, encoder, test, 0)
-    true, told = expanded(target.astype(float)), redshift_and_centring(context)
+    context, *mocks = seen(test, 0)
     metrics = {
         "data": data_of(test),
         "estimate": "Y500 in units of its standard error",
-        "test": amplitude_report(response, found, true, *told),
+        "test": amplitude_report(response, *mocks, *redshift_and_centring(context)),
     }
     arrays = {f"response/{name}": array for name, array in response.to_arrays().items()}
     return arrays, limits, metrics
@@ -125,14 +131,14 @@ def domain_of(networks, recipe, dataset, noise):
     return fitted_domain(recipe, dataset, noise, seen)
 
 
-def amplitude_report(response, found, true, redshift, centring):
-    """Errors in bins of redshift and true amplitude, a dict for each.
+def amplitude_report(response, found, true, deviation, redshift, centring):
+    """Errors in bins of redshift and true amplitude, a dict for each, as for `Response.fit`.
 
     ``rmse`` is that of compressed amplitudes; ``bias`` the mean of what the response leaves, and
     ``within_68`` and ``within_95`` the parts of clusters within 1 and 1.96 of its standard
     deviations.
     """
-    pull, _ = response.pull(found, true, redshift, centring)
+    pull, _ = response.pull(found, true, deviation, redshift, centring)
     square = (compressed(found) - compressed(true)) ** 2
     size = np.abs(pull)
     return report_rows(

@@ -44,7 +44,7 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
     networks = DensityNetworks(card, arrays)
     validation, test = streams
     passes = [evaluated(networks, encoder, validation, number) for number in range(PASSES)]
-    log_density, context, truth, _ = map(np.concatenate, zip(*passes, strict=True))
+    log_density, context, truth, *_ = map(np.concatenate, zip(*passes, strict=True))
     calibration = Calibration.fit(
         log_density, networks.log10_mass, *redshift_and_level(context), truth
     )
@@ -61,7 +61,7 @@ def finish_ensemble(recipe, folder, dataset, encoder, streams, noise):
 
         arrays |= fitted_domain(recipe, dataset, noise, seen)
         networks = DensityNetworks(card, arrays)
-    log_density, context, truth, depth = evaluated(networks, encoder, test, 0)
+    log_density, context, truth, depth, *_ = evaluated(networks, encoder, test, 0)
     log_density = networks.calibrated(log_density, context)
     redshift, _ = redshift_and_level(context)
     metrics = {
@@ -83,13 +83,17 @@ def rounded_members(members, folder):
 
 
 def evaluated(networks, encoder, stream, number):
-    """What the networks give, numbers of the context, targets and depths, of a whole stream."""
+    """What the networks give, numbers of the context, and targets, of a whole stream.
+
+    And what it drew: depths, rows of the data set, factors of their own signals.
+    """
     encode = encoder(stream.dataset)
     found = []
     for parts in stream.epoch(number, in_order=True):
         (planes, context), truth = encode(parts)
-        depth = np.concatenate([part.depth for part in parts])
-        found.append((networks.from_planes(planes, context), context, truth, depth))
+        drawn = zip(*((part.depth, part.rows, part.factor) for part in parts), strict=True)
+        drawn = map(np.concatenate, drawn)
+        found.append((networks.from_planes(planes, context), context, truth, *drawn))
     return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
 
 
