@@ -258,11 +258,11 @@ def found_snr(matched, sample):
     return np.asarray(matched.measure(sample, size)["snr"])
 
 
-def lifted(sample, push, noise, seed):
+def lifted(sample, noise, seed):
     """Mocks in whose noise there is, in the middle, a multiple of what the filter looks for.
 
-    That raises their S/N by ``push``, (N,). With them come the S/N of their noise, (N,), and
-    weights, (N,): how much more likely that noise is where nothing was added.
+    That raises their S/N to the limit of detection. With them come that without noise, what it was
+    raised by, that of their noise, and how much likelier such noise is where nothing was added.
     """
     options = {"cosmology": COSMOLOGY, "seed": seed}
     around = Environment(cosmology=COSMOLOGY)
@@ -279,19 +279,22 @@ def lifted(sample, push, noise, seed):
     matched = MatchedFilterMass(noise=noise)
     rng = np.random.default_rng(seed)
     added = noise.draw(observation(None).geometry, len(sample), rng)
+    clean = found_snr(matched, mocks)
+    push = np.maximum(LEAST - clean, 0.0)
     factor = push / found_snr(matched, template)
     added += factor[:, np.newaxis, np.newaxis] * template.cutouts.data
     template.cutouts.data[:] = added
     snr = found_snr(matched, template)
     mocks.cutouts.data[:] += added
-    return mocks, snr, np.exp(push * (0.5 * push - snr))
+    return mocks, clean, push, snr, np.exp(push * (0.5 * push - snr))
 
 
 def exchange(arguments, networks):
     """Bias of clusters drawn from the mass function, after the flat prior is exchanged for it.
 
     Of those above the lower end of the networks' grid, and of all haloes from 1e13: fainter ones
-    are seen where noise lifts them, which is drawn lifted, and weighted.
+    are seen where noise lifts them, which is drawn lifted, and weighted. Those are left out whose
+    surroundings are worth an S/N of 1.5.
     """
     noise, prior = NoiseModel.planck("total", depth=None), MassFunctionPrior(COSMOLOGY)
     own, seed = networks.log10_mass, arguments.seed + 14_000
@@ -346,17 +349,19 @@ def exchange(arguments, networks):
     chosen = rng.choice(len(sample), arguments.number // 4, p=chance / chance.sum())
     chosen, times = np.unique(chosen, return_counts=True)
     stands_for = number / heavy.sum() * chance.sum() / times.sum() * times / chance[chosen]
-    push = np.maximum(LEAST - expected[chosen], 0.0)
     for start in range(0, len(chosen), CHUNK):
         part = slice(start, start + CHUNK)
-        mocks, lift, weight = lifted(sample[chosen[part]], push[part], noise, seed + start)
+        mocks, clean, push, lift, weight = lifted(sample[chosen[part]], noise, seed + start)
         # A check of the weights.
-        share = weight * (lift > push[part]) / ndtr(-push[part])
+        share = weight * (lift > push) / ndtr(-push)
+        # Elsewhere it is a neighbour that is seen.
+        alone = np.flatnonzero(clean - expected[chosen[part]] < FAINT)
         print(
-            f"  noise is beyond what it is lifted by {share.mean():.3f} +- "
-            f"{share.std() / len(share) ** 0.5:.3f} times as often as it has to be"
+            f"  noise is beyond what it is raised by {share.mean():.3f} +- "
+            f"{share.std() / len(share) ** 0.5:.3f} times as often as it has to be; "
+            f"{100 - 100 * len(alone) / len(mocks):.1f} % of faint ones are beside others"
         )
-        weighed(mocks, False, weight * stands_for[part])
+        weighed(mocks[alone], False, (weight * stands_for[part])[alone])
     snr, heavy, weight, *errors = np.array(rows).T
     faint = weight[heavy == 0].sum() / weight.sum()
     print(f"  of clusters of S/N > {LEAST} {100 * faint:.1f} % are haloes that noise has lifted")
