@@ -54,8 +54,9 @@ CENTRING = 1 * u.arcmin
 CHUNK = 4096
 # Haloes that are drawn from the mass function at a time.
 DRAWN = 200_000
-# Clusters are detected at that S/N; of those expected below the other one in a thousand is.
-LEAST, FAINT = 4.5, 1.5
+# Clusters are detected at that S/N; of those expected below the other one in a thousand is. Of
+# these do not count those whose surroundings are worth more than that: a neighbour is seen there.
+LEAST, FAINT, AROUND = 4.5, 1.5, 0.5
 # Scatter of ln Y500 at given mass in the mocks.
 SIGMA_LNY = get_cluster_model("a10").sigma_lny
 
@@ -293,8 +294,7 @@ def exchange(arguments, networks):
     """Bias of clusters drawn from the mass function, after the flat prior is exchanged for it.
 
     Of those above the lower end of the networks' grid, and of all haloes from 1e13: fainter ones
-    are seen where noise lifts them, which is drawn lifted, and weighted. Those are left out whose
-    surroundings are worth an S/N of 1.5.
+    are seen where noise lifts them, which is drawn lifted, and weighted.
     """
     noise, prior = NoiseModel.planck("total", depth=None), MassFunctionPrior(COSMOLOGY)
     own, seed = networks.log10_mass, arguments.seed + 14_000
@@ -354,8 +354,7 @@ def exchange(arguments, networks):
         mocks, clean, push, lift, weight = lifted(sample[chosen[part]], noise, seed + start)
         # A check of the weights.
         share = weight * (lift > push) / ndtr(-push)
-        # Elsewhere it is a neighbour that is seen.
-        alone = np.flatnonzero(clean - expected[chosen[part]] < FAINT)
+        alone = np.flatnonzero(clean - expected[chosen[part]] < AROUND)
         print(
             f"  noise is beyond what it is raised by {share.mean():.3f} +- "
             f"{share.std() / len(share) ** 0.5:.3f} times as often as it has to be; "

@@ -127,9 +127,10 @@ class CNNMass(NeedsDepth, NetworkMass):
         `LikelihoodMass`. Cutouts of nearest pixels displace clusters by up to half of one; that is
         added.
     log10_mass : array-like, optional
-        Grid of the posterior; by default that of the networks, whose training goes on beyond both
-        of its ends. Under a mass function faint clusters need one from 13: most that are seen at
-        the limit of a survey are haloes below 5e13 Msun that noise has lifted.
+        Grid of the posterior, between 12 and 17; by default that of the networks, whose training
+        goes on beyond both of its ends. Under a mass function take one from 13 where lighter haloes
+        may be in the sample: a few per cent of detections near the limit are such that noise has
+        lifted. With `~szmass.networks.DensityNetworks` there is no choice.
     batch_size : int, optional
         Number of cutouts that are made ready for the networks at once, in memory; it changes no
         masses.
