@@ -219,12 +219,8 @@ class ComptonMap(DescribedMap):
             True for pixels that are not to be used.
         noise : NoiseModel or {"planck"}, optional
             Noise of the map, for estimators that need it.
-        sampling : Sampling or {"point", "window", "unknown"}, optional
-            Whether pixels hold the value at their middle or the mean over them.
-        zeros : {"observed", "unobserved"}, optional
-            Whether pixels that are exactly 0 hold a value or were not observed, as outside the
-            survey in many maps. By default they were not where the map, or a cutout of it, is noise
-            and they are many; a warning says so.
+        sampling, zeros : Sampling or str, optional
+            How pixels hold the sky, and what exact zeros are, as for `read`.
 
         Returns
         -------
@@ -258,18 +254,8 @@ class ComptonMap(DescribedMap):
             Compton-y, two-dimensional; NaN and masks mark invalid pixels.
         wcs : `~astropy.wcs.WCS`
             With two celestial axes.
-        beam : `~astropy.units.Quantity` or str, optional
-            FWHM of the Gaussian beam.
-        mask : array-like of bool, optional
-            True for pixels that are not to be used.
-        noise : NoiseModel or {"planck"}, optional
-            Noise of the map, for estimators that need it.
-        sampling : Sampling or {"point", "window", "unknown"}, optional
-            Whether pixels hold the value at their middle or the mean over them.
-        zeros : {"observed", "unobserved"}, optional
-            Whether pixels that are exactly 0 hold a value or were not observed, as outside the
-            survey in many maps. By default they were not where the map, or a cutout of it, is noise
-            and they are many; a warning says so.
+        beam, mask, noise, sampling, zeros : optional
+            As for `from_healpix`.
 
         Returns
         -------

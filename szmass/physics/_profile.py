@@ -242,12 +242,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
         ----------
         theta : `~astropy.units.Quantity`
             Angle from the centre, >= 0.
-        mass : `~astropy.units.Quantity`
-            M500c; NaN gives NaN.
-        redshift : float or array-like
-            Redshift > 0; NaN gives NaN. All three broadcast.
-        cosmology : str or `~astropy.cosmology.FLRW`
-            The cosmology, or its name.
+        mass, redshift, cosmology : `~astropy.units.Quantity`, float or array-like, str
+            As for `pressure`, with a redshift > 0.
 
         Returns
         -------
@@ -256,10 +252,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            Theta or mass has no unit, or one of another kind.
+        InvalidInputError, InvalidUnitError
+            As `pressure` raises them; ``theta`` must be an angle.
         """
         cosmology = get_cosmology(cosmology)
         theta = as_floats(theta, u.arcmin, "theta")
@@ -322,7 +316,7 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
         Raises
         ------
         InvalidInputError
-            A radius is not positive, or p(x) depends on mass or redshift.
+            As `sphere_integral` raises it.
         """
         return self._dimensionless(self._cylinder, x)
 
@@ -381,12 +375,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
 
         Parameters
         ----------
-        mass : `~astropy.units.Quantity`
-            M500c; NaN gives NaN.
-        redshift : float or array-like
-            Redshift, broadcast against ``mass``; NaN gives NaN.
-        cosmology : str or `~astropy.cosmology.FLRW`
-            The cosmology, or its name.
+        mass, redshift, cosmology : `~astropy.units.Quantity`, float or array-like, str
+            As for `y_spherical`.
         x_max : float, optional
             Radius of the disc [R500].
 
@@ -397,14 +387,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            The mass has no unit, or one of another kind.
-
-        References
-        ----------
-        Arnaud et al. (2010), section 6.
+        InvalidInputError, InvalidUnitError
+            As `y_spherical` raises them, which has the reference.
         """
         return self._y(self._cylinder, mass, redshift, cosmology, x_max)
 

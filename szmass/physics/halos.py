@@ -169,7 +169,7 @@ def overdensity_radius(mass, redshift, *, cosmology, mass_definition="500c"):
     InvalidInputError
         A mass or redshift is out of range, or their shapes do not broadcast.
     InvalidUnitError
-        The mass has no unit of mass.
+        The mass has no unit, or one of another kind.
 
     Examples
     --------
@@ -204,10 +204,8 @@ def theta500(mass, redshift, *, cosmology):
 
     Raises
     ------
-    InvalidInputError
-        A mass or redshift is out of range, or their shapes do not broadcast.
-    InvalidUnitError
-        The mass has no unit of mass.
+    InvalidInputError, InvalidUnitError
+        As `overdensity_radius` raises them.
 
     Examples
     --------

@@ -45,10 +45,8 @@ def from_masses(mass, redshift, *, coord=None, names=None, seed=0):
 
     Raises
     ------
-    InvalidInputError
-        A value is out of range or missing, or lengths differ.
-    InvalidUnitError
-        The mass has no unit of mass.
+    InvalidInputError, InvalidUnitError
+        A value is out of range or missing, lengths differ, or the mass has no unit of mass.
 
     Examples
     --------
@@ -107,10 +105,8 @@ def draw_flat(n, *, mass=(1e14, 2e15) * u.solMass, redshift=(0.01, 1.0), seed):
 
     Raises
     ------
-    InvalidInputError
-        A limit is out of range, or upper and lower are exchanged.
-    InvalidUnitError
-        The mass has no unit of mass.
+    InvalidInputError, InvalidUnitError
+        A limit is out of range or without a unit, or upper and lower are exchanged.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from astropy.table import Table
 from szmass._io.files import atomic_path
 from szmass._io.fits import open_fits
 from szmass._io.headers import Keywords, understood
+from szmass._io.stored import Stored
 from szmass._tables.packing import from_ascii, to_ascii
 from szmass._utils.kinds import check_kind, rows_of
 from szmass._utils.names import NameIndex, did_you_mean
@@ -31,7 +32,7 @@ _WCS = (
 )
 
 
-class FieldStack:
+class FieldStack(Stored):
     """Maps of one field of many clusters, in its own unit: projected mass, X-rays or galaxies.
 
     ``stack[3]`` and ``stack["A2142"]`` are a `~astropy.units.Quantity` of shape (ny, nx); slices,
@@ -60,6 +61,10 @@ class FieldStack:
     ------
     InvalidInputError
         Shapes or lengths do not match.
+
+    Notes
+    -----
+    Files are FITS, as `write_fields` says, which writes several fields to one.
 
     Examples
     --------
@@ -119,20 +124,6 @@ class FieldStack:
         return self.geometry.wcs(self.coord[row])
 
     def write(self, path, *, overwrite=False):
-        """Write the stack as FITS, as `write_fields` does.
-
-        Parameters
-        ----------
-        path : path-like
-            The target. It is complete or not there.
-        overwrite : bool, optional
-            Replace an existing file.
-
-        Raises
-        ------
-        InvalidInputError
-            The target exists, or its folder does not.
-        """
         write_fields([self], path, overwrite=overwrite)
 
     @classmethod

@@ -195,7 +195,7 @@ class BaryonModel(abc.ABC):
         Raises
         ------
         InvalidInputError
-            A feature is missing, or the arrays differ in shape.
+            As `moments` raises it.
         """
         features = self._arrays(features)
         known = known_rows(features)
@@ -235,7 +235,7 @@ class BaryonModel(abc.ABC):
         Raises
         ------
         InvalidInputError
-            A feature is missing, or the arrays differ in shape.
+            As `moments` raises it.
         """
         mean, covariance = self.moments(features)
         return mean + self._deviations(covariance, rng)
