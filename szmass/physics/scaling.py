@@ -119,11 +119,13 @@ def planck_theta500(mass, redshift, *, one_minus_b, cosmology):
 
     Parameters
     ----------
-    mass, redshift, cosmology : `~astropy.units.Quantity`, float or array-like, str
-        As for `theta500`, with the true M500c.
+    mass, redshift : `~astropy.units.Quantity`, float or array-like
+        True M500c and redshift > 0, as for `theta500`.
     one_minus_b : float or array-like
         Ratio of the mass that the angular size is calibrated in to the true mass; it broadcasts
         against both.
+    cosmology : str or `~astropy.cosmology.FLRW`
+        The cosmology, or its name.
 
     Returns
     -------
@@ -317,9 +319,9 @@ class Planck2013(ScalingRelation):
 
     Parameters
     ----------
-    name, log10_y_star, alpha, beta, sigma_lny, y_h70_exponent, references : optional
+    name, log10_y_star, alpha, beta, sigma_lny : str or float, optional
         As in `ScalingRelation`; by default those of the paper.
-    log10_y_star_err, alpha_err, beta_err, sigma_lny_err : float, optional
+    log10_y_star_err, alpha_err, beta_err, sigma_lny_err, y_h70_exponent, references : optional
         Of the paper as well; beta was held fixed.
 
     References
@@ -345,9 +347,9 @@ class Planck2015(Planck2013):
 
     Parameters
     ----------
-    name, log10_y_star, alpha, beta, sigma_lny, y_h70_exponent, references : optional
+    name, log10_y_star, alpha, beta, sigma_lny : str or float, optional
         As in `ScalingRelation`; by default those of `Planck2013`.
-    log10_y_star_err, alpha_err, beta_err, sigma_lny_err : float, optional
+    log10_y_star_err, alpha_err, beta_err, sigma_lny_err, y_h70_exponent, references : optional
         Those of 2013, but for beta, which the paper lets vary by 0.5.
 
     References
@@ -378,10 +380,10 @@ class Arnaud2010(ScalingRelation):
 
     Parameters
     ----------
-    name, log10_y_star, alpha, beta, sigma_lny, y_h70_exponent, references : optional
+    name, log10_y_star, alpha, beta, sigma_lny : str or float, optional
         As in `ScalingRelation`; by default those of the profile, which has no scatter in Y.
-    log10_y_star_err, alpha_err, beta_err, sigma_lny_err : float, optional
-        The paper gives none.
+    log10_y_star_err, alpha_err, beta_err, sigma_lny_err, y_h70_exponent, references : optional
+        The paper gives no errors; Y carries h70^-5/2.
 
     References
     ----------

@@ -55,12 +55,8 @@ def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_
 
     Raises
     ------
-    InvalidInputError
-        A column is missing, or no cluster has both masses.
-    InvalidUnitError
-        A column has no unit of mass.
-    MissingDependencyError
-        Matplotlib is not installed.
+    InvalidInputError, InvalidUnitError, MissingDependencyError
+        As `plot_mass_comparison` raises them.
 
     References
     ----------
@@ -68,14 +64,15 @@ def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_
 
     Examples
     --------
-    >>> import astropy.units as u
-    >>> from szmass import estimate_masses
+    >>> import numpy as np
+    >>> from astropy.table import QTable
     >>> from szmass.plots import plot_residuals
-    >>> from szmass.simulations import draw_flat, simulate
-    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
-    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
-    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
-    >>> ax = plot_residuals(masses, "matched_filter")
+    >>> rng = np.random.default_rng(1)
+    >>> true = rng.uniform(2, 12, 200)
+    >>> masses = QTable({"mass_true": true, "mass": true * rng.lognormal(0, 0.2, 200)})
+    >>> for name in masses.colnames:
+    ...     masses[name].unit = "1e14 solMass"
+    >>> ax = plot_residuals(masses, "mass")
     >>> ax.figure.savefig("residuals.png")  # doctest: +SKIP
     """
     mass, difference, _ = _differences(table, method, truth)
@@ -114,12 +111,8 @@ def plot_error_distribution(
     ----------
     table : `~astropy.table.QTable`
         Masses side by side, with the column ``redshift``.
-    method, truth : str
-        Names of methods, or of columns: what is compared with what.
-    ax : `~matplotlib.axes.Axes`, optional
-        Where to draw; by default new axes.
-    labels : (str, str), optional
-        What to call the two; by default by their names.
+    method, truth, ax, labels : optional
+        As for `plot_residuals`.
     redshift_bins : sequence of float, optional
         Edges of up to seven bins; a bin holds its upper edge and not its lower one.
 
@@ -131,12 +124,9 @@ def plot_error_distribution(
 
     Raises
     ------
-    InvalidInputError
-        A column is missing, the edges do not increase, or no cluster in a bin has both masses.
-    InvalidUnitError
-        A column has no unit of mass.
-    MissingDependencyError
-        Matplotlib is not installed.
+    InvalidInputError, InvalidUnitError, MissingDependencyError
+        As `plot_mass_comparison` raises them; the edges do not increase, or no cluster in a bin has
+        both masses.
 
     References
     ----------
@@ -195,10 +185,8 @@ def plot_relative_error(
         Masses side by side, with the column ``redshift``.
     methods : str or sequence of str
         Names of up to four methods or columns; they are told apart by the style of the lines.
-    truth : str, optional
-        Method or column that they are compared with.
-    ax : `~matplotlib.axes.Axes`, optional
-        Where to draw; by default new axes.
+    truth, ax : str, `~matplotlib.axes.Axes`, optional
+        Method or column that they are compared with, and where to draw, as for `plot_residuals`.
     labels : sequence of str, optional
         What to call the methods, and last what they are compared with; by default by their names.
     redshift_bins : sequence of float, optional
@@ -216,12 +204,9 @@ def plot_relative_error(
 
     Raises
     ------
-    InvalidInputError
-        A column is missing, the edges do not increase, or no bin has 10 clusters.
-    InvalidUnitError
-        A column has no unit of mass.
-    MissingDependencyError
-        Matplotlib is not installed.
+    InvalidInputError, InvalidUnitError, MissingDependencyError
+        As `plot_mass_comparison` raises them; the edges do not increase, or no bin has 10
+        clusters.
 
     References
     ----------
@@ -388,7 +373,7 @@ def plot_training(histories, *, ax=None, columns=("loss", "val_loss")):
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes.
+        The axes: loss, on a logarithmic scale if it is positive, against the epoch from 1.
 
     Raises
     ------
