@@ -194,7 +194,7 @@ def plot_saliency(saliency, *, ax=None, theta500=None, limit=None, numbers=False
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes, offsets from the middle; the image [dex] is ``ax.images[0]``, and grey is no value.
+        The axes, offsets from the middle; the image [dex] is ``ax.images[0]``.
 
     Raises
     ------
