@@ -3,7 +3,6 @@
 import numpy as np
 
 from szmass._utils.pieces import in_pieces
-from szmass._utils.progress import progress_bar
 from szmass.networks._densities import Calibration, log_density, normalised
 from szmass.networks._inputs import redshift_and_level, turned
 from szmass.networks._members import AT_ONCE, MassMembers
@@ -67,16 +66,8 @@ class DensityNetworks(MassMembers):
 
         Parameters
         ----------
-        data : ndarray
-            Compton-y, shape (N, ny, nx), in the geometry of the card.
-        redshift : array-like of float
-            Redshifts, shape (N,), inside the range of the card.
-        noise : `~szmass.maps.NoiseModel`
-            Noise of the map, of its beam.
-        depth : array-like of float
-            Factors of the noise amplitude, shape (N,).
-        sampling : `~szmass.maps.Sampling`, optional
-            How the pixels hold the sky; by default they are taken as points.
+        data, redshift, noise, depth, sampling : ndarray, `~szmass.maps.NoiseModel` for ``noise``
+            N cutouts of Compton-y and what is known of them, as for `domain_score`.
         batch_size : int, optional
             Clusters whose inputs are made at a time; it does not change the densities.
 
@@ -89,54 +80,17 @@ class DensityNetworks(MassMembers):
         Raises
         ------
         InvalidInputError
-            A shape is wrong, a pixel is not finite, or a redshift is out of range.
+            As `domain_score` raises it.
         """
         data, redshift, depth = self._checked(data, redshift, depth, batch_size)
         result = np.empty((len(data), len(self.log10_mass)))
         inputs = self.inputs(noise, sampling)
-        with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
-            for start in range(0, len(data), batch_size):
-                part = slice(start, start + batch_size)
-                planes, _ = self._planes(inputs, data[part], depth[part])
-                result[part] = self.from_planes(planes, inputs.context(redshift[part], depth[part]))
-                bar.update(len(planes))
+        for part, planes, _ in self._looked_at(inputs, data, depth, batch_size):
+            result[part] = self.from_planes(planes, inputs.context(redshift[part], depth[part]))
         return self.calibrated(result, inputs.context(redshift, depth))
 
-    def domain_score(
-        self, data, redshift, log_density, *, noise, depth, sampling=None, batch_size=1024
-    ):
-        """Score how unlike those of the training cutouts are.
-
-        Parameters
-        ----------
-        data : ndarray
-            Compton-y, as for `log_density`.
-        redshift : array-like of float
-            Redshifts, shape (N,).
-        log_density : ndarray
-            What `log_density` gave.
-        noise : `~szmass.maps.NoiseModel`
-            Noise of the map.
-        depth : array-like of float
-            Factors of the noise amplitude, shape (N,).
-        sampling : `~szmass.maps.Sampling`, optional
-            How the pixels hold the sky; by default they are taken as points.
-        batch_size : int, optional
-            Clusters at a time; it does not change the scores.
-
-        Returns
-        -------
-        ndarray
-            Shape (N,), -log10 of the share of clusters in domain that are as far off; NaN where
-            the networks have no `DomainScore`.
-
-        Raises
-        ------
-        InvalidInputError
-            As `log_density` raises it.
-        """
-        found = self.mean_log10_mass(log_density)
-        return self._score(data, redshift, found, noise, depth, sampling, batch_size)
+    def domain_variable(self, found):
+        return self.mean_log10_mass(found)
 
     def mean_log10_mass(self, log_density):
         """Give the means of log10 M.
@@ -160,7 +114,7 @@ class DensityNetworks(MassMembers):
         Parameters
         ----------
         log_density : ndarray
-            ln of densities at ``log10_mass``, shape (N, nodes).
+            As for `mean_log10_mass`.
 
         Returns
         -------

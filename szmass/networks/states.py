@@ -145,12 +145,8 @@ class StateNetworks(Members):
 
         Parameters
         ----------
-        planes : ndarray
+        planes, context, definition : ndarray, str
             As for `log_density`.
-        context : ndarray
-            As for `log_density`.
-        definition : str
-            Name of the definition.
 
         Returns
         -------
@@ -194,10 +190,8 @@ class StateNetworks(Members):
         ----------
         log_density : ndarray
             What `from_planes` gave.
-        context : ndarray
+        context, definition : ndarray, str
             As for `log_density`.
-        definition : str
-            Name of the definition.
 
         Returns
         -------
