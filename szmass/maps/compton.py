@@ -264,11 +264,9 @@ class ComptonMap(DescribedMap):
 
         Raises
         ------
-        InvalidInputError
-            The image does not have two dimensions, the WCS does not have two celestial axes, or
-            the mask has another shape.
-        InvalidUnitError
-            The values have a unit.
+        InvalidInputError, InvalidUnitError
+            As `from_healpix` raises them; the image does not have two dimensions, or the WCS not
+            two celestial axes.
         """
         data, mask = check_values(data, mask, "data", ndim=2)
         if not is_celestial(wcs):
@@ -391,11 +389,7 @@ class ComptonMap(DescribedMap):
             The position, or the cluster there.
         name : str, optional
             Its name; by default that of the cluster.
-        geometry : CutoutGeometry, optional
-            The grid.
-        interpolation : {"nearest", "bilinear"}, optional
-            As in `cutouts`.
-        angular_scale : `~astropy.units.Quantity`, optional
+        geometry, interpolation, angular_scale : optional
             As in `cutouts`.
 
         Returns

@@ -217,15 +217,8 @@ class CutoutStack(Stored, DescribedPixels):
         Their names.
     geometry : CutoutGeometry, optional
         The grid; the default has the shape of the cutouts.
-    beam : `~astropy.units.Quantity`, optional
-        FWHM of the map's Gaussian beam; None if it is not known.
-    noise : NoiseModel or {"planck"}, optional
-        Noise of the map; None if it is not known.
-    sampling : ~szmass.maps.Sampling or str, optional
-        How the pixels hold the sky behind the beam: "point", "window", "nearest", "bilinear" or
-        "unknown", or these with the side of the map's pixels.
-    interpolation : {"nearest", "bilinear"}, optional
-        The sampling, where that is not given; None if it is not known.
+    beam, noise, sampling, interpolation : optional
+        What the pixels are, the same in all, as for `Cutout`.
     angular_scale : `~astropy.units.Quantity`, optional
         The N angles that the pixel scale of a relative geometry is in units of.
     meta : dict, optional

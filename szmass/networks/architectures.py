@@ -184,7 +184,7 @@ def amplitude_inputs(shape):
     Parameters
     ----------
     shape : tuple of int
-        Rows and columns of a cutout.
+        As for `density_inputs`.
 
     Returns
     -------

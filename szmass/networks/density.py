@@ -40,17 +40,9 @@ class DensityNetworks(MassMembers):
 
     Raises
     ------
-    InvalidInputError
-        ``card`` is no ModelCard, or ``arrays`` no dict of arrays by name.
-    FileFormatError
-        The card is none of density networks, or an array holds something else than finite numbers.
-    MissingDependencyError
-        No installed package registers the architecture.
-
-    Notes
-    -----
-    The networks are built when they are needed for the first time: then weights that are not those
-    of the architecture raise FileFormatError.
+    InvalidInputError, FileFormatError, MissingDependencyError
+        As `AmplitudeNetworks` raises them, also when they are built; the card must be one of
+        density networks.
     """
 
     target = "log10_mass_density"

@@ -48,12 +48,9 @@ class StateNetworks(Members):
 
     Raises
     ------
-    InvalidInputError
-        ``card`` is no ModelCard, or ``arrays`` no dict of arrays by name.
-    FileFormatError
-        The card is none of such networks, or an array holds something else than finite numbers.
-    MissingDependencyError
-        No installed package registers the architecture.
+    InvalidInputError, FileFormatError, MissingDependencyError
+        As `AmplitudeNetworks` raises them, also when they are built; the card must be one of
+        networks of states.
     """
 
     target = "log10_state_density"
@@ -213,7 +210,7 @@ class StateNetworks(Members):
         Parameters
         ----------
         context : ndarray
-            Numbers that go with the planes, shape (N, 4 + 2 B).
+            As for `log_density`.
 
         Returns
         -------

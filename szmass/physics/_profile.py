@@ -157,10 +157,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
 
         Parameters
         ----------
-        mass, redshift : ndarray
-            M500c [Msun] and redshift, of one shape; NaN gives NaN.
-        cosmology : `~astropy.cosmology.FLRW`
-            The cosmology.
+        mass, redshift, cosmology : ndarray, `~astropy.cosmology.FLRW`
+            As for `amplitude`.
 
         Returns
         -------

@@ -261,10 +261,8 @@ class ScalingRelation:
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            The mass has no unit, or one of another kind.
+        InvalidInputError, InvalidUnitError
+            A value is out of range, the shapes do not broadcast, or the mass has no unit of mass.
         """
         cosmology = get_cosmology(cosmology)
         mass, redshift, one_minus_b = broadcast(

@@ -313,30 +313,14 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
 
 
 def iter_simulate(
-    sample,
-    observation="planck-like",
-    *,
-    model="a10",
-    cosmology,
-    seed,
-    projections=1,
-    environment=None,
-    fields=None,
-    chunk_size=256,
-):
+    sample, observation="planck-like", *, model="a10", cosmology, seed, projections=1,
+    environment=None, fields=None, chunk_size=256,
+):  # fmt: skip
     """Make mock cutouts of any number of clusters in bounded memory.
 
     Parameters
     ----------
-    sample : `~szmass.clusters.ClusterSample`
-        As in `simulate`.
-    observation : str or `Observation`, optional
-        As in `simulate`.
-    model : str or `ClusterModel`, optional
-        As in `simulate`.
-    cosmology : str or `~astropy.cosmology.FLRW`
-        As in `simulate`.
-    seed : int
+    sample, observation, model, cosmology, seed : optional
         As in `simulate`.
     projections : int, optional
         From how many random directions each cluster is seen; 27 in de Andres et al. (2022).

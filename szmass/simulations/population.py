@@ -96,12 +96,12 @@ def draw_flat(n, *, mass=(1e14, 2e15) * u.solMass, redshift=(0.01, 1.0), seed):
         Two numbers are limits between which redshifts are even; three or more are redshifts to
         draw from, for instance those of a catalogue.
     seed : int
-        Seed.
+        Seed of masses, redshifts and positions.
 
     Returns
     -------
     `~szmass.clusters.ClusterSample`
-        See `from_masses`.
+        As `from_masses` gives it.
 
     Raises
     ------

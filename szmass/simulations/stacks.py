@@ -189,12 +189,12 @@ class FieldStack(Stored):
         Parameters
         ----------
         stacks : sequence of FieldStack
-            At least one.
+            Of the same field on the same grid; there must be one.
 
         Returns
         -------
         FieldStack
-            Their maps, one after the other.
+            Their maps, one after the other, in the frame of the first, with its ``meta``.
         """
         first = stacks[0]
         frame = first.coord.frame

@@ -409,7 +409,7 @@ class NoiseModel(Stored, NoiseSpectrum):
         Returns
         -------
         NoiseModel
-            The model.
+            The model, with its depth map if it had one.
 
         Raises
         ------

@@ -21,9 +21,9 @@ class MorphologyState(MapState):
     definition, mass, one_minus_b, cosmology, noise, depth : optional
         Definition of the state, masses, and noise, as in `MapState`.
     fits : str or path-like or StateFits, optional
-        "planck" for y-maps behind 10 arcmin, "resolved" for y-maps behind 20 arcsec and X-ray
-        counts, the card of others, or `StateFits`. X-rays are the field ``"xray"`` of the sample,
-        counts in pixels; without them the y-map is looked at alone.
+        "planck" or "resolved", of the maps that networks of these names are of (`CNNState`), the
+        card of others, or `StateFits`. X-rays are the field ``"xray"`` of the sample, counts in
+        pixels; without them the y-map is looked at alone.
     workers : int, optional
         Number of processes.
 

@@ -131,10 +131,9 @@ class XRayField(ClusterField):
 
     Raises
     ------
-    InvalidInputError
-        A value is out of range.
-    InvalidUnitError
-        A value has no unit, or one of another kind.
+    InvalidInputError, InvalidUnitError
+        A value is out of range, the baryons do not give the gas at given mass and redshift, or an
+        amount has no unit or one of another kind.
 
     Notes
     -----

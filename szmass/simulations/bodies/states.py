@@ -237,8 +237,7 @@ def draw_states(sample, model="the300-gadget-x", *, seed):
     Parameters
     ----------
     sample : `~szmass.clusters.ClusterSample`
-        With the columns redshift, mass_true and cluster_id, as `draw_flat` and the other functions
-        of this package give it.
+        As for `draw_clusters`.
     model : str or `StateModel`, optional
         Distribution of the states at given mass and redshift.
     seed : int

@@ -178,11 +178,7 @@ def inject(
         The grid of the cutouts.
     centring : `~astropy.units.Quantity`, optional
         As in `Observation`.
-    model : str or `ClusterModel`, optional
-        As in `simulate`.
-    cosmology : str or `~astropy.cosmology.FLRW`
-        As in `simulate`.
-    seed : int
+    model, cosmology, seed : optional
         As in `simulate`.
     **options : dict
         As in `simulate`.
