@@ -161,7 +161,7 @@ class ComptonMap(DescribedMap):
         Returns
         -------
         ComptonMap
-            The map.
+            The map; pixels that are not compressed stay in the file until they are needed.
 
         Raises
         ------
@@ -192,16 +192,7 @@ class ComptonMap(DescribedMap):
 
     @classmethod
     def from_healpix(
-        cls,
-        values,
-        *,
-        ordering,
-        frame,
-        beam=None,
-        mask=None,
-        noise=None,
-        sampling=None,
-        zeros=None,
+        cls, values, *, ordering, frame, beam=None, mask=None, noise=None, sampling=None, zeros=None
     ):
         """Make a map from an array of HEALPix pixels, which is not copied.
 
@@ -225,7 +216,7 @@ class ComptonMap(DescribedMap):
         Returns
         -------
         ComptonMap
-            The map.
+            The map of the whole sky.
 
         Raises
         ------

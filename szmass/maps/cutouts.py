@@ -164,7 +164,7 @@ class Cutout(Stored, DescribedPixels, NDData):
         Returns
         -------
         Cutout
-            The cutout.
+            The cutout, with what else its header says in ``meta``.
 
         Raises
         ------

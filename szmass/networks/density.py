@@ -3,8 +3,8 @@
 import numpy as np
 
 from szmass._utils.pieces import in_pieces
-from szmass.networks._densities import Calibration, log_density, normalised
-from szmass.networks._inputs import redshift_and_level, turned
+from szmass.networks._densities import Calibration, averaged
+from szmass.networks._inputs import redshift_and_level
 from szmass.networks._members import AT_ONCE, MassMembers
 from szmass.networks._responses import Response
 
@@ -90,7 +90,8 @@ class DensityNetworks(MassMembers):
         Parameters
         ----------
         log_density : ndarray
-            ln of densities at ``log10_mass``, shape (N, nodes).
+            ln of densities at ``log10_mass``, shape (N, nodes); their integrals need not be
+            one.
 
         Returns
         -------
@@ -111,7 +112,8 @@ class DensityNetworks(MassMembers):
         Returns
         -------
         ndarray
-            Shape (N,). Between nodes it is that of a parabola.
+            Shape (N,). Between nodes it is that of the parabola through the maximum and its
+            neighbours.
         """
         rows, step = np.arange(len(log_density)), self.log10_mass[1] - self.log10_mass[0]
         top = log_density.argmax(axis=1)
@@ -144,10 +146,8 @@ class DensityNetworks(MassMembers):
 
         Parameters
         ----------
-        planes : ndarray
-            What `NetworkInputs` makes of cutouts, shape (N, n, n, 4).
-        context : ndarray
-            Numbers that go with them, shape (N, 6).
+        planes, context : ndarray
+            As for `AmplitudeNetworks.from_planes`, with 6 numbers for each.
 
         Returns
         -------
@@ -157,11 +157,4 @@ class DensityNetworks(MassMembers):
         return in_pieces(self._averaged, AT_ONCE, planes, context)
 
     def _averaged(self, planes, context):
-        """Average over members and orientations."""
-        eight = np.concatenate([turned(planes, turn) for turn in range(8)])
-        contexts = np.tile(context, (8, 1))
-        total = 0.0
-        for network in self._passes:
-            mixture = network(eight, contexts)
-            total = total + log_density(mixture, self.log10_mass).reshape(8, len(planes), -1).sum(0)
-        return normalised(total / (8 * len(self)), self.log10_mass)
+        return averaged(self._passes, planes, context, self.log10_mass)

@@ -309,7 +309,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
         Returns
         -------
         ndarray or float
-            J(x) for h70 = 1; constant beyond the truncation.
+            J(x) for h70 = 1; beyond the truncation it is that of the whole sphere, as `I(x)
+            <sphere_integral>` is.
 
         Raises
         ------
@@ -357,10 +358,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            The mass has no unit, or one of another kind.
+        InvalidInputError, InvalidUnitError
+            A value is out of range, the shapes do not broadcast, or the mass has no unit of mass.
 
         References
         ----------

@@ -190,12 +190,8 @@ def theta500(mass, redshift, *, cosmology):
 
     Parameters
     ----------
-    mass : `~astropy.units.Quantity`
-        M500c; NaN gives NaN.
-    redshift : float or array-like
-        Redshift > 0, broadcast against ``mass``; NaN gives NaN.
-    cosmology : str or `~astropy.cosmology.FLRW`
-        The cosmology, or its name.
+    mass, redshift, cosmology : `~astropy.units.Quantity`, float or array-like, str
+        M500c, redshift > 0 and cosmology, as for `overdensity_radius`.
 
     Returns
     -------

@@ -112,7 +112,8 @@ def plot_mass_comparison(
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes. Clusters that one of the methods could not weigh are left out.
+        The axes, logarithmic. Clusters that one of the methods could not weigh are left out; the
+        legend has the number of the others.
 
     Raises
     ------

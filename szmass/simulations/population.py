@@ -158,7 +158,7 @@ def draw_mass_function(
         The cosmology, or its name; with Ob0. sigma8 and n come from its ``meta``, where missing
         from Planck 2018.
     seed : int
-        Seed.
+        Seed of number, masses, redshifts and positions.
 
     Returns
     -------

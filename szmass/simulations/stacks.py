@@ -60,7 +60,7 @@ class FieldStack(Stored):
     Raises
     ------
     InvalidInputError
-        Shapes or lengths do not match.
+        Names or positions are not N, or ``data`` has not the shape (N, ny, nx) of the grid.
 
     Notes
     -----
@@ -222,10 +222,8 @@ def write_fields(fields, path, *, overwrite=False):
     ----------
     fields : dict or sequence of FieldStack
         Such as ``sample.fields``: fields of the same clusters on one grid.
-    path : path-like
-        The target. It is complete or not there.
-    overwrite : bool, optional
-        Replace an existing file.
+    path, overwrite : path-like, bool, optional
+        The target, and whether it may be replaced, as for `FieldStack.write`.
 
     Raises
     ------

@@ -451,7 +451,7 @@ def get_noise_model(noise):
     Returns
     -------
     NoiseModel
-        The model.
+        The model, as it is, or that of Planck.
 
     Raises
     ------

@@ -36,13 +36,9 @@ class MorphologyState(MapState):
 
     Examples
     --------
-    >>> import astropy.units as u
     >>> from szmass.morphology import MorphologyState
-    >>> from szmass.maps import NoiseModel
-    >>> from szmass.simulations import Observation, from_masses, simulate
-    >>> sample = from_masses([8e14, 3e14] * u.solMass, [0.05, 0.4], seed=1)
-    >>> planck = Observation(name="planck", noise=NoiseModel.planck())
-    >>> mocks = simulate(sample, planck, model="a10-the300", cosmology="PSZ2", seed=1)
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> mocks = simulate(draw_flat(2, seed=1), "planck-total", cosmology="PSZ2", seed=1)
     >>> table = MorphologyState(mass="mass_true", one_minus_b=1.0).predict(mocks)
     >>> table.colnames[2:6]
     ['log_chi', 'log_chi_errn', 'log_chi_errp', 'p_relaxed']

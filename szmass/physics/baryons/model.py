@@ -273,11 +273,9 @@ class BaryonModel(abc.ABC):
 
         Raises
         ------
-        InvalidInputError
-            Columns are missing (the message has all of them), masses are not in solar masses, or a
-            draw has no seed.
-        InvalidUnitError
-            A column has no unit, or one of another kind.
+        InvalidInputError, InvalidUnitError
+            Columns are missing (the message has all of them) or have no unit of their kind, masses
+            are not in solar masses, or a draw has no seed.
 
         Examples
         --------

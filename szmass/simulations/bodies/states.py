@@ -241,7 +241,7 @@ def draw_states(sample, model="the300-gadget-x", *, seed):
     model : str or `StateModel`, optional
         Distribution of the states at given mass and redshift.
     seed : int
-        Seed. What is drawn for a cluster depends on the seed and its cluster_id alone.
+        Seed, on which and on its cluster_id alone the state of a cluster depends.
 
     Returns
     -------

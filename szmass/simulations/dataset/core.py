@@ -413,10 +413,8 @@ class SimulationDataset:
 
         Raises
         ------
-        InvalidInputError
-            There is no such column.
-        IntegrityError
-            A shard is damaged.
+        InvalidInputError, IntegrityError
+            As `table` raises them.
         """
         if columns is not None:
             columns = dict.fromkeys(["name", "coord", "redshift", *columns])

@@ -85,7 +85,7 @@ def make_dataset(
     Returns
     -------
     SimulationDataset
-        The data set.
+        The data set, complete and open.
 
     Raises
     ------
