@@ -74,19 +74,9 @@ class Cutout(Stored, DescribedPixels, NDData):
     """
 
     def __init__(
-        self,
-        data,
-        coord,
-        geometry=None,
-        *,
-        footprint=None,
-        beam=None,
-        noise=None,
-        sampling=None,
-        name="",
-        interpolation=None,
-        meta=None,
-    ):
+        self, data, coord, geometry=None, *, footprint=None, beam=None, noise=None, sampling=None,
+        name="", interpolation=None, meta=None,
+    ):  # fmt: skip
         data, mask, unit = without_mask(data)
         check_unit(unit, "data")
         if data.ndim != 2 or data.dtype.kind != "f":

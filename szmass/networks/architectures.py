@@ -67,7 +67,7 @@ def check_density_network(name, shape, *, log10_mass_range, **options):
     Returns
     -------
     keras.Model
-        The network, untrained.
+        The network, untrained, with an output (None, 3, components).
 
     Raises
     ------

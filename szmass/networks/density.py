@@ -31,12 +31,10 @@ class DensityNetworks(MassMembers):
 
     Attributes
     ----------
-    card : ModelCard
-        As given.
+    card, domain : ModelCard, DomainScore or None
+        As in `AmplitudeNetworks`.
     log10_mass : ndarray
         Grid of the densities, from one end of the prior to the other.
-    domain : DomainScore or None
-        What tells cutouts that are unlike those of the training.
 
     Raises
     ------
@@ -107,7 +105,7 @@ class DensityNetworks(MassMembers):
         Parameters
         ----------
         log_density : ndarray
-            As for `mean_log10_mass`.
+            ln of densities at ``log10_mass``, as for `mean_log10_mass`.
 
         Returns
         -------

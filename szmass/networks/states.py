@@ -22,8 +22,8 @@ _SCALE = Scale(np.log([1.5, 5.0, 15.0, 50.0]), 0.0, 0.25, 0.0)
 class StateNetworks(Members):
     """An ensemble of trained networks that gives densities of numbers of the dynamical state.
 
-    Each member sees each cluster in its eight orientations; the logarithms of all densities are
-    averaged, which keeps their width, and the result does not depend on how an image is turned.
+    As in `DensityNetworks`, each member sees each cluster in eight orientations, and logarithms of
+    densities are averaged: how an image is turned makes no difference.
 
     Parameters
     ----------

@@ -282,7 +282,7 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
         Parameters
         ----------
         x : float or array-like
-            Radius of the sphere [R500], > 0.
+            Radius [R500], > 0.
 
         Returns
         -------

@@ -229,7 +229,7 @@ def convert_mass(
     mass : `~astropy.units.Quantity`
         Mass in ``from_definition``; NaN gives NaN.
     redshift : float or array-like
-        Redshift, broadcast against ``mass``; NaN gives NaN.
+        As for `overdensity_radius`.
     from_definition, to_definition : str or `MassDefinition`
         ``"500c"``, ``"200m"``, ``"vir"`` and the like.
     cosmology : str or `~astropy.cosmology.FLRW`

@@ -99,7 +99,7 @@ def y_to_mpc2(y, redshift, *, cosmology):
     Raises
     ------
     InvalidInputError, InvalidUnitError
-        As `y_to_arcmin2` raises them.
+        As `y_to_arcmin2` raises them: ``y`` must be an area or a solid angle.
 
     Examples
     --------

@@ -209,7 +209,7 @@ def plot_relative_error(
 
     References
     ----------
-    de Andres et al. 2022, Nature Astronomy 6, 1325.
+    As for `plot_residuals`.
 
     Examples
     --------

@@ -51,7 +51,7 @@ class Observation:
     Parameters
     ----------
     name : str
-        Name of the observation.
+        Its name, which mocks have in their ``meta``.
     geometry : `~szmass.maps.CutoutGeometry`, optional
         The grid of the cutouts; by default that of the published networks.
     beam : `~astropy.units.Quantity` or str, optional

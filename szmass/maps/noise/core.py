@@ -187,16 +187,9 @@ class NoiseModel(Stored, NoiseSpectrum):
 
     @classmethod
     def from_empty_fields(
-        cls,
-        ymap,
-        *,
-        exclude=None,
-        radius=None,
-        mask=None,
-        apodisation=None,
-        bands=None,
+        cls, ymap, *, exclude=None, radius=None, mask=None, apodisation=None, bands=None,
         fields=None,
-    ):
+    ):  # fmt: skip
         """Noise from parts of a map without clusters: all that is there counts as noise.
 
         Parameters

@@ -198,7 +198,7 @@ class XRayField(ClusterField):
         Parameters
         ----------
         fields : FieldSet
-            As in `paint`.
+            What is known of clusters and maps, as in `paint`.
 
         Returns
         -------
