@@ -379,7 +379,7 @@ class Arnaud2010(ScalingRelation):
     Parameters
     ----------
     name, log10_y_star, alpha, beta, sigma_lny : str or float, optional
-        As in `ScalingRelation`; by default those of the profile, which has no scatter in Y.
+        As in `ScalingRelation`; by default those of the profile, which has no published scatter.
     log10_y_star_err, alpha_err, beta_err, sigma_lny_err, y_h70_exponent, references : optional
         The paper gives no errors; Y carries h70^-5/2.
 
