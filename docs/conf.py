@@ -94,9 +94,9 @@ def adopt_members():
     public = [getattr(m, name) for m in modules for name in getattr(m, "__all__", ())]
     public = {thing for thing in public if inspect.isclass(thing)}
     for thing in public:
-        own = [base for base in thing.__mro__ if base.__module__.startswith("szmass.")]
-        for base in own:
-            for name, member in () if base in public else vars(base).items():
+        ours = [base for base in thing.__mro__ if base.__module__.startswith("szmass.")]
+        for base in set(ours) - public:
+            for name, member in vars(base).items():
                 if not name.startswith("_") and inspect.getattr_static(thing, name) is member:
                     setattr(thing, name, member)
 

@@ -68,9 +68,8 @@ def see_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands=("y
 
     Parameters
     ----------
-    sample, mass, cosmology, noise, depth : optional
-        N clusters with cutouts, their M500c, and what the maps are like, as for
-        `measure_for_states`.
+    sample, mass, cosmology, noise, depth : see `measure_for_states`
+        N clusters with cutouts, their M500c, and what the maps are like.
     bands : sequence of str, optional
         "y", or both "y" and "X".
 

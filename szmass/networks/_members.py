@@ -190,18 +190,12 @@ class MassMembers(Members):
 
         Parameters
         ----------
-        data : ndarray
-            Compton-y, shape (N, ny, nx), in the geometry of the card.
-        redshift : array-like of float
-            Redshifts, shape (N,), inside the range of the card.
+        data, redshift : see `AmplitudeNetworks.amplitude`
+            N cutouts of Compton-y, shape (N, ny, nx), and redshifts, shape (N,).
         found : ndarray
             What the networks gave of them: amplitudes, or ln of densities.
-        noise : `~szmass.maps.NoiseModel`
-            Noise of the map, of its beam.
-        depth : array-like of float
-            Factors of the noise amplitude, shape (N,).
-        sampling : `~szmass.maps.Sampling`, optional
-            How the pixels hold the sky; by default they are taken as points.
+        noise, depth, sampling : see `AmplitudeNetworks.amplitude`
+            What is known of the map.
         batch_size : int, optional
             Clusters at a time; it does not change the scores.
 

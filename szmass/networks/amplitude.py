@@ -85,8 +85,14 @@ class AmplitudeNetworks(MassMembers):
 
         Parameters
         ----------
-        data, redshift, noise, depth : ndarray, `~szmass.maps.NoiseModel` for ``noise``
-            N cutouts of Compton-y and what is known of them, as for `domain_score`.
+        data : ndarray
+            Compton-y, shape (N, ny, nx), in the geometry of the card.
+        redshift : array-like of float
+            Redshifts, shape (N,), inside the range of the card.
+        noise : `~szmass.maps.NoiseModel`
+            Noise of the map, of its beam.
+        depth : array-like of float
+            Factors of the noise amplitude, shape (N,).
         centring : array-like of float, optional
             Standard errors of the position per axis [arcmin], shape (N,).
         sampling : `~szmass.maps.Sampling`, optional

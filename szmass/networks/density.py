@@ -56,8 +56,8 @@ class DensityNetworks(MassMembers):
 
         Parameters
         ----------
-        data, redshift, noise, depth, sampling : ndarray, `~szmass.maps.NoiseModel` for ``noise``
-            N cutouts of Compton-y and what is known of them, as for `domain_score`.
+        data, redshift, noise, depth, sampling : see `AmplitudeNetworks.amplitude`
+            N cutouts of Compton-y, shape (N, ny, nx), and what is known of them.
         batch_size : int, optional
             Clusters whose inputs are made at a time; it does not change the densities.
 
@@ -70,7 +70,7 @@ class DensityNetworks(MassMembers):
         Raises
         ------
         InvalidInputError
-            As `domain_score` raises it.
+            A shape is wrong, a pixel is not finite, or a redshift is out of range.
         """
         data, redshift, depth = self._checked(data, redshift, depth, batch_size)
         result = np.empty((len(data), len(self.log10_mass)))

@@ -110,8 +110,8 @@ def plot_error_distribution(
     ----------
     table : `~astropy.table.QTable`
         Masses side by side, with the column ``redshift``.
-    method, truth, ax, labels : optional
-        As for `plot_residuals`.
+    method, truth, ax, labels : see `plot_residuals`
+        What is compared with what, where to draw, and names.
     redshift_bins : sequence of float, optional
         Edges of up to seven bins; a bin holds its upper edge and not its lower one.
 

@@ -320,8 +320,8 @@ def iter_simulate(
 
     Parameters
     ----------
-    sample, observation, model, cosmology, seed : optional
-        As in `simulate`.
+    sample, observation, model, cosmology, seed : see `simulate`
+        Clusters, map, what clusters are made of, cosmology and seed.
     projections : int, optional
         From how many random directions each cluster is seen; 27 in de Andres et al. (2022).
     environment : `Environment` or bool or dict, optional

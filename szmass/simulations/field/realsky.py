@@ -178,8 +178,8 @@ def inject(
         The grid of the cutouts.
     centring : `~astropy.units.Quantity`, optional
         As in `Observation`.
-    model, cosmology, seed : optional
-        As in `simulate`.
+    model, cosmology, seed : see `simulate`
+        What clusters are made of, cosmology and seed.
     **options : dict
         As in `simulate`.
 
