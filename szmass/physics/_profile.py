@@ -380,7 +380,7 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
         Returns
         -------
         `~astropy.units.Quantity`
-            Y [Mpc2].
+            Y [Mpc2], with what lies in front and behind up to the truncation.
 
         Raises
         ------

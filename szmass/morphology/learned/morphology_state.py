@@ -19,7 +19,7 @@ class MorphologyState(MapState):
     Parameters
     ----------
     definition, mass, one_minus_b, cosmology, noise, depth : optional
-        Definition of the state, masses, and noise, as in `MapState`.
+        What is told, masses, and noise, as in `MapState` and `CNNState`.
     fits : str or path-like or StateFits, optional
         "planck" or "resolved", of the maps that networks of these names are of (`CNNState`), the
         card of others, or `StateFits`. X-rays are the field ``"xray"`` of the sample, counts in

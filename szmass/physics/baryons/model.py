@@ -61,8 +61,8 @@ class BaryonFlag(WordedFlag):
     Examples
     --------
     >>> from szmass.physics import BaryonFlag
-    >>> BaryonFlag.describe(9)
-    'EXTRAPOLATED_MASS|MISSING_FEATURE'
+    >>> [BaryonFlag.describe(flag) for flag in (0, 9)]
+    ['', 'EXTRAPOLATED_MASS|MISSING_FEATURE']
     """
 
     EXTRAPOLATED_MASS = 1, "The mass is outside those of the fit at that redshift."
