@@ -1,6 +1,8 @@
 """Sphinx configuration."""
 
 import importlib.util
+import inspect
+import pkgutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.request import urlopen
@@ -8,6 +10,7 @@ from urllib.request import urlopen
 from sphinx_astropy.conf.v2 import *  # noqa: F403
 from sphinx_astropy.conf.v2 import exclude_patterns, extensions, html_theme_options
 
+import szmass
 from szmass.version import __version__
 
 project = "szmass"
@@ -78,7 +81,27 @@ numpydoc_xref_param_type = False
 # Docstrings say the types, with units and shapes.
 autodoc_typehints = "none"
 toc_object_entries_show_parents = "hide"
+# Members of astropy's bases stay out, those of our own bases that have no page stand with the
+# classes that inherit them.
 automodsumm_inherited_members = False
+
+
+def adopt_members():
+    """Make members that public classes inherit from bases without a page their own."""
+    names = [info.name for info in pkgutil.walk_packages(szmass.__path__, "szmass.")]
+    names = [name for name in names if "._" not in name and not name.endswith("__main__")]
+    modules = [importlib.import_module(name) for name in names]
+    public = [getattr(m, name) for m in modules for name in getattr(m, "__all__", ())]
+    public = {thing for thing in public if inspect.isclass(thing)}
+    for thing in public:
+        ours = [base for base in thing.__mro__ if base.__module__.startswith("szmass.")]
+        for base in set(ours) - public:
+            for name, member in vars(base).items():
+                if not name.startswith("_") and inspect.getattr_static(thing, name) is member:
+                    setattr(thing, name, member)
+
+
+adopt_members()
 
 # Tutorials are scripts. All run at each build, and one that raises ends it; that which trains is
 # only shown where what it needs is not installed.

@@ -161,7 +161,7 @@ class ComptonMap(DescribedMap):
         Returns
         -------
         ComptonMap
-            The map.
+            The map; pixels that are not compressed stay in the file until they are needed.
 
         Raises
         ------
@@ -192,16 +192,7 @@ class ComptonMap(DescribedMap):
 
     @classmethod
     def from_healpix(
-        cls,
-        values,
-        *,
-        ordering,
-        frame,
-        beam=None,
-        mask=None,
-        noise=None,
-        sampling=None,
-        zeros=None,
+        cls, values, *, ordering, frame, beam=None, mask=None, noise=None, sampling=None, zeros=None
     ):
         """Make a map from an array of HEALPix pixels, which is not copied.
 
@@ -219,17 +210,13 @@ class ComptonMap(DescribedMap):
             True for pixels that are not to be used.
         noise : NoiseModel or {"planck"}, optional
             Noise of the map, for estimators that need it.
-        sampling : Sampling or {"point", "window", "unknown"}, optional
-            Whether pixels hold the value at their middle or the mean over them.
-        zeros : {"observed", "unobserved"}, optional
-            Whether pixels that are exactly 0 hold a value or were not observed, as outside the
-            survey in many maps. By default they were not where the map, or a cutout of it, is noise
-            and they are many; a warning says so.
+        sampling, zeros : Sampling or str, optional
+            How pixels hold the sky, and what exact zeros are, as for `read`.
 
         Returns
         -------
         ComptonMap
-            The map.
+            The map of the whole sky.
 
         Raises
         ------
@@ -258,18 +245,8 @@ class ComptonMap(DescribedMap):
             Compton-y, two-dimensional; NaN and masks mark invalid pixels.
         wcs : `~astropy.wcs.WCS`
             With two celestial axes.
-        beam : `~astropy.units.Quantity` or str, optional
-            FWHM of the Gaussian beam.
-        mask : array-like of bool, optional
-            True for pixels that are not to be used.
-        noise : NoiseModel or {"planck"}, optional
-            Noise of the map, for estimators that need it.
-        sampling : Sampling or {"point", "window", "unknown"}, optional
-            Whether pixels hold the value at their middle or the mean over them.
-        zeros : {"observed", "unobserved"}, optional
-            Whether pixels that are exactly 0 hold a value or were not observed, as outside the
-            survey in many maps. By default they were not where the map, or a cutout of it, is noise
-            and they are many; a warning says so.
+        beam, mask, noise, sampling, zeros : optional
+            As for `from_healpix`.
 
         Returns
         -------
@@ -278,11 +255,9 @@ class ComptonMap(DescribedMap):
 
         Raises
         ------
-        InvalidInputError
-            The image does not have two dimensions, the WCS does not have two celestial axes, or
-            the mask has another shape.
-        InvalidUnitError
-            The values have a unit.
+        InvalidInputError, InvalidUnitError
+            As `from_healpix` raises them; the image does not have two dimensions, or the WCS not
+            two celestial axes.
         """
         data, mask = check_values(data, mask, "data", ndim=2)
         if not is_celestial(wcs):
@@ -405,11 +380,7 @@ class ComptonMap(DescribedMap):
             The position, or the cluster there.
         name : str, optional
             Its name; by default that of the cluster.
-        geometry : CutoutGeometry, optional
-            The grid.
-        interpolation : {"nearest", "bilinear"}, optional
-            As in `cutouts`.
-        angular_scale : `~astropy.units.Quantity`, optional
+        geometry, interpolation, angular_scale : optional
             As in `cutouts`.
 
         Returns

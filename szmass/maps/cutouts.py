@@ -5,6 +5,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.nddata import NDData
 
+from szmass._io.stored import Stored
 from szmass._utils.kinds import rows_of
 from szmass._utils.names import NameIndex
 from szmass.clusters import ClusterSample
@@ -20,7 +21,7 @@ from szmass.maps.sampling import check_beam
 __all__ = ["Cutout", "CutoutGeometry", "CutoutStack", "as_stack", "check_beam"]
 
 
-class Cutout(DescribedPixels, NDData):
+class Cutout(Stored, DescribedPixels, NDData):
     """A Compton-y image around a position.
 
     It is an `~astropy.nddata.NDData`: ``data`` is y, dimensionless, and ``mask`` is True where
@@ -56,6 +57,11 @@ class Cutout(DescribedPixels, NDData):
     InvalidInputError
         Shapes do not match, or an argument is not of its kind or out of range.
 
+    Notes
+    -----
+    Files are FITS: the image with its WCS, and the footprint. A cutout without a position has no
+    WCS, and a `CutoutStack` takes it.
+
     Examples
     --------
     >>> import numpy as np
@@ -68,19 +74,9 @@ class Cutout(DescribedPixels, NDData):
     """
 
     def __init__(
-        self,
-        data,
-        coord,
-        geometry=None,
-        *,
-        footprint=None,
-        beam=None,
-        noise=None,
-        sampling=None,
-        name="",
-        interpolation=None,
-        meta=None,
-    ):
+        self, data, coord, geometry=None, *, footprint=None, beam=None, noise=None, sampling=None,
+        name="", interpolation=None, meta=None,
+    ):  # fmt: skip
         data, mask, unit = without_mask(data)
         check_unit(unit, "data")
         if data.ndim != 2 or data.dtype.kind != "f":
@@ -158,7 +154,7 @@ class Cutout(DescribedPixels, NDData):
         Returns
         -------
         Cutout
-            The cutout.
+            The cutout, with what else its header says in ``meta``.
 
         Raises
         ------
@@ -191,24 +187,10 @@ class Cutout(DescribedPixels, NDData):
         return CutoutStack.from_cutouts([self, *others])
 
     def write(self, path, *, overwrite=False):
-        """Write the cutout as FITS: the image with its WCS, and the footprint.
-
-        Parameters
-        ----------
-        path : path-like
-            The target. It is complete or not there.
-        overwrite : bool, optional
-            Replace an existing file.
-
-        Raises
-        ------
-        InvalidInputError
-            The target exists, or its folder does not, or the cutout has no position.
-        """
         files.write_cutout(self, path, overwrite)
 
 
-class CutoutStack(DescribedPixels):
+class CutoutStack(Stored, DescribedPixels):
     """Cutouts of one geometry around many positions.
 
     Parameters
@@ -225,15 +207,8 @@ class CutoutStack(DescribedPixels):
         Their names.
     geometry : CutoutGeometry, optional
         The grid; the default has the shape of the cutouts.
-    beam : `~astropy.units.Quantity`, optional
-        FWHM of the map's Gaussian beam; None if it is not known.
-    noise : NoiseModel or {"planck"}, optional
-        Noise of the map; None if it is not known.
-    sampling : ~szmass.maps.Sampling or str, optional
-        How the pixels hold the sky behind the beam: "point", "window", "nearest", "bilinear" or
-        "unknown", or these with the side of the map's pixels.
-    interpolation : {"nearest", "bilinear"}, optional
-        The sampling, where that is not given; None if it is not known.
+    beam, noise, sampling, interpolation : optional
+        What the pixels are, the same in all, as for `Cutout`.
     angular_scale : `~astropy.units.Quantity`, optional
         The N angles that the pixel scale of a relative geometry is in units of.
     meta : dict, optional
@@ -248,7 +223,9 @@ class CutoutStack(DescribedPixels):
     -----
     ``stack[3]`` and ``stack["A2142"]`` are each a `Cutout`; slices, masks, and lists of numbers or
     names give a `CutoutStack`. A position
-    that is masked or NaN has a cutout without any valid pixel.
+    that is masked or NaN has a cutout without any valid pixel. Files are FITS: a cube, its
+    footprint, and a table of names and positions; ``read`` takes a
+    `~astropy.io.fits.HDUList` as well.
 
     Examples
     --------
@@ -459,40 +436,9 @@ class CutoutStack(DescribedPixels):
 
     @classmethod
     def read(cls, path):
-        """Read a stack that `write` wrote.
-
-        Parameters
-        ----------
-        path : path-like or `~astropy.io.fits.HDUList`
-            A FITS file, or what astropy opened.
-
-        Returns
-        -------
-        CutoutStack
-            The stack, with positions in the frame of its geometry.
-
-        Raises
-        ------
-        FileFormatError
-            The file is truncated or something else.
-        """
         return cls(**files.read_stack(path))
 
     def write(self, path, *, overwrite=False):
-        """Write the stack as FITS: a cube, its footprint, and a table of names and positions.
-
-        Parameters
-        ----------
-        path : path-like
-            The target. It is complete or not there.
-        overwrite : bool, optional
-            Replace an existing file.
-
-        Raises
-        ------
-        InvalidInputError
-            The target exists, or its folder does not.
-        """
         files.write_stack(self, path, overwrite)
 
 

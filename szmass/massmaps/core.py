@@ -277,10 +277,8 @@ def get_map_estimator(estimator, **options):
 
     Raises
     ------
-    UnknownNameError
-        There is no such tag.
-    InvalidInputError
-        It is neither, an instance was given options, or the estimator has no such option.
+    UnknownNameError, InvalidInputError
+        As `~szmass.estimators.find_estimator` raises them.
 
     Examples
     --------

@@ -10,6 +10,7 @@ from astropy.nddata import NDData, StdDevUncertainty
 from astropy.table import QTable
 from scipy.special import ndtri
 
+from szmass._io.stored import Stored
 from szmass._utils.kinds import check_kind
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_count, check_seed
@@ -26,7 +27,7 @@ __all__ = ["MassMap"]
 _UNIT = u.solMass / u.Mpc**2
 
 
-class MassMap(NDData):
+class MassMap(Stored, NDData):
     """Projected mass around a cluster: mean and standard deviation of the surface density.
 
     It is an `~astropy.nddata.NDData` in solMass / Mpc2: ``data`` is the posterior mean,
@@ -63,6 +64,11 @@ class MassMap(NDData):
     ------
     InvalidInputError
         Shapes do not match, or an argument is out of range.
+
+    Notes
+    -----
+    Files are FITS: the mean with its WCS, standard deviation and modes. What has no position cannot
+    be written alone.
 
     Examples
     --------
@@ -450,41 +456,10 @@ class MassMap(NDData):
         return self.data * np.exp(logs - variance / 2) << _UNIT
 
     def write(self, path, *, overwrite=False):
-        """Write the map as FITS: the mean with its WCS, standard deviation and modes.
-
-        Parameters
-        ----------
-        path : path-like
-            The target. It is complete or not there.
-        overwrite : bool, optional
-            Replace an existing file.
-
-        Raises
-        ------
-        InvalidInputError
-            The target exists, or its folder does not.
-        """
         files.write_map(self, path, overwrite)
 
     @classmethod
     def read(cls, path):
-        """Read a map that `write` wrote.
-
-        Parameters
-        ----------
-        path : path-like
-            A FITS file.
-
-        Returns
-        -------
-        MassMap
-            The map.
-
-        Raises
-        ------
-        FileFormatError
-            The file is truncated or something else.
-        """
         return files.read_map(path, cls)
 
 

@@ -3,6 +3,7 @@
 import astropy.units as u
 import numpy as np
 
+from szmass._io.stored import Stored
 from szmass._utils.kinds import rows_of
 from szmass._utils.names import NameIndex
 from szmass.exceptions import InvalidInputError
@@ -13,7 +14,7 @@ from szmass.physics import get_cosmology
 __all__ = ["MassMapStack"]
 
 
-class MassMapStack:
+class MassMapStack(Stored):
     """Maps of projected mass of many clusters on one grid, each about its own position.
 
     ``stack[3]`` and ``stack["A2142"]`` are a `MassMap`; slices, masks, and lists of numbers or
@@ -42,6 +43,10 @@ class MassMapStack:
     ------
     InvalidInputError
         Shapes do not match.
+
+    Notes
+    -----
+    Files are FITS: cubes, and a table of names and positions.
     """
 
     def __init__(
@@ -158,39 +163,8 @@ class MassMapStack:
         return found[0] << u.solMass, found[1] << u.solMass
 
     def write(self, path, *, overwrite=False):
-        """Write the maps as one FITS file: cubes, and a table of names and positions.
-
-        Parameters
-        ----------
-        path : path-like
-            The target. It is complete or not there.
-        overwrite : bool, optional
-            Replace an existing file.
-
-        Raises
-        ------
-        InvalidInputError
-            The target exists, or its folder does not.
-        """
         files.write_stack(self, path, overwrite)
 
     @classmethod
     def read(cls, path):
-        """Read maps that `write` wrote.
-
-        Parameters
-        ----------
-        path : path-like
-            A FITS file.
-
-        Returns
-        -------
-        MassMapStack
-            The maps, with positions in the frame of their geometry.
-
-        Raises
-        ------
-        FileFormatError
-            The file is truncated or something else.
-        """
         return files.read_stack(path, cls)

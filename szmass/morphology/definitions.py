@@ -97,6 +97,13 @@ class MorphologyDefinition:
         return max(self.concentration[1], self.shift[-1], self.power, self.aperture)
 
 
+def _circles_of(inner, outer, steps=10):
+    """Circles up to one radius [kpc], and the inner one of the concentration."""
+    shift = tuple(outer * k / steps for k in range(1, steps + 1))
+    radii = dict.fromkeys(("power", "aperture", "log_radius"), outer)
+    return {"concentration": (inner, outer), "shift": shift, "unit": "kpc", **radii}
+
+
 #: Definitions known by name.
 MORPHOLOGY_PRESETS = Registry("morphology preset")
 
@@ -115,12 +122,7 @@ for _preset in (
     ),
     MorphologyDefinition(
         name="yuan2020",
-        concentration=(100.0, 500.0),
-        shift=tuple(500 * tenth for tenth in _TENTHS),
-        power=500.0,
-        aperture=500.0,
-        log_radius=500.0,
-        unit="kpc",
+        **_circles_of(100.0, 500.0),
         references=("2020MNRAS.497.5485Y",),
         note=(
             "Circles of 500 kpc for c, w and P3/P0, as the abstract says. The inner 100 kpc of c, "
@@ -129,12 +131,7 @@ for _preset in (
     ),
     MorphologyDefinition(
         name="lovoccs",
-        concentration=(100.0, 500.0),
-        shift=tuple(25.0 * k for k in range(1, 21)),
-        power=500.0,
-        aperture=500.0,
-        log_radius=500.0,
-        unit="kpc",
+        **_circles_of(100.0, 500.0, steps=20),
         note=(
             "c and w of X-LoVoCCS, as in its public notebooks (github.com/LoVoCCS), which take the "
             "background from a ring of 800 to 1000 kpc; the other radii follow them."
@@ -142,12 +139,7 @@ for _preset in (
     ),
     MorphologyDefinition(
         name="santos2008",
-        concentration=(40.0, 400.0),
-        shift=tuple(400 * tenth for tenth in _TENTHS),
-        power=400.0,
-        aperture=400.0,
-        log_radius=400.0,
-        unit="kpc",
+        **_circles_of(40.0, 400.0),
         references=("2008A&A...483...35S",),
         note="The concentration of 40 and 400 kpc is published; the other radii follow it.",
     ),

@@ -72,7 +72,7 @@ class StateEstimates:
         Parameters
         ----------
         flag : array-like of int
-            Why, one entry per cluster.
+            Bits of `StateFlag` that say why, one entry per cluster.
 
         Returns
         -------
@@ -112,17 +112,8 @@ class StateEstimator(Estimator):
     def _tell(self, sample):
         """Tell the states of clusters that have a redshift and the columns that are needed.
 
-        Single cutouts may be empty: such a cluster has the prior, and a flag.
-
-        Parameters
-        ----------
-        sample : `~szmass.clusters.ClusterSample`
-            At least one cluster.
-
-        Returns
-        -------
-        StateEstimates
-            One entry per cluster, in order.
+        It gives `StateEstimates` of one entry per cluster of ``sample``, in order; there is at
+        least one. Single cutouts may be empty: such a cluster has the prior, and a flag.
         """
 
     @property
@@ -226,10 +217,8 @@ def get_state_estimator(estimator, **options):
 
     Raises
     ------
-    UnknownNameError
-        There is no such tag.
-    InvalidInputError
-        It is neither, an instance was given options, or the estimator has no such option.
+    UnknownNameError, InvalidInputError
+        As `~szmass.estimators.find_estimator` raises them.
 
     Examples
     --------

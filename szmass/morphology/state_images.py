@@ -68,17 +68,8 @@ def see_for_states(sample, mass, *, cosmology, noise=None, depth=None, bands=("y
 
     Parameters
     ----------
-    sample : `~szmass.clusters.ClusterSample`
-        N clusters with cutouts of Compton-y and, for the band "X", counts of X-rays as the field
-        ``"xray"``.
-    mass : `~astropy.units.Quantity`
-        M500c, which R500 is computed from, one per cluster.
-    cosmology : str or `~astropy.cosmology.FLRW`
-        For R500.
-    noise : NoiseModel, optional
-        Noise of the y-map; by default that of the cutouts.
-    depth : float or array-like, optional
-        Factor of its amplitude.
+    sample, mass, cosmology, noise, depth : see `measure_for_states`
+        N clusters with cutouts, their M500c, and what the maps are like.
     bands : sequence of str, optional
         "y", or both "y" and "X".
 

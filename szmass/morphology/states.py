@@ -4,6 +4,7 @@ import numpy as np
 from astropy.table import QTable
 from scipy.special import ndtr, ndtri
 
+from szmass._io.stored import Stored
 from szmass._tables.files import read_table, write_table
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_count, check_seed
@@ -26,7 +27,7 @@ _LEVELS = (np.arange(_NODES) + 0.5) / _NODES
 _FEWEST_ROWS, _FOLDS = 100, 10
 
 
-class StateRegression:
+class StateRegression(Stored):
     """Distribution of a number of the dynamical state at given morphology: a Gaussian copula.
 
     The state and each parameter are turned into normal scores by their own distributions in the
@@ -64,6 +65,11 @@ class StateRegression:
         Shapes do not match, quantiles fall, or the matrix is not one of correlations.
     UnknownNameError
         There is no such definition of the state.
+
+    Notes
+    -----
+    Files are tables: ECSV, FITS or VOTable by their suffix. They hold the name of the definition,
+    which must be a known one.
 
     Examples
     --------
@@ -267,21 +273,6 @@ class StateRegression:
         return np.interp(mean.reshape(shape) + steps, ndtri(self.levels), self.quantiles[0])
 
     def write(self, path, *, overwrite=False):
-        """Write the fit as a table: ECSV, FITS or VOTable by its suffix.
-
-        Parameters
-        ----------
-        path : path-like
-            The target. It is complete or not there.
-        overwrite : bool, optional
-            Replace an existing file.
-
-        Raises
-        ------
-        InvalidInputError
-            The target exists, or its folder does not, or the definition of the state is none that
-            has a name.
-        """
         get_dynamical_state(self.state.name)
         table = QTable({"level": self.levels, "residual": self.residuals})
         for k, quantiles in enumerate(self.quantiles):
@@ -298,23 +289,6 @@ class StateRegression:
 
     @classmethod
     def read(cls, path):
-        """Read a fit that `write` wrote.
-
-        Parameters
-        ----------
-        path : path-like
-            The file.
-
-        Returns
-        -------
-        StateRegression
-            The fit.
-
-        Raises
-        ------
-        FileFormatError
-            The file is something else, or damaged.
-        """
         table = read_table(path)
         try:
             names = list(table.meta["names"])

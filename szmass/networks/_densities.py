@@ -8,6 +8,7 @@ from scipy.special import ndtr
 
 from szmass._utils.optional import import_optional
 from szmass.exceptions import FileFormatError
+from szmass.networks._inputs import turned
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -54,6 +55,20 @@ def mixture_loss(log10_mass_range):
         return ops.log(inside + 1e-9) - ops.logsumexp(terms, axis=-1)
 
     return loss
+
+
+def averaged(networks, planes, context, grid, which=slice(None)):
+    """ln of the density (N, nodes) that networks give, averaged over them and eight orientations.
+
+    ``which`` picks the mixture of one density of those that networks give.
+    """
+    eight = np.concatenate([turned(planes, turn) for turn in range(8)])
+    contexts = np.tile(context, (8, 1))
+    total = 0.0
+    for network in networks:
+        densities = log_density(network(eight, contexts)[:, which], grid)
+        total = total + densities.reshape(8, len(planes), -1).sum(0)
+    return normalised(total / (8 * len(networks)), grid)
 
 
 def log_density(mixture, grid):

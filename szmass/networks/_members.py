@@ -4,8 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from szmass._utils.deprecation import renamed_argument
+from szmass._utils.docs import InheritsDocstrings
 from szmass._utils.kinds import check_kind
 from szmass._utils.pieces import in_pieces
+from szmass._utils.progress import progress_bar
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks._card_rules import check_ensemble_card, check_inputs, per_cutout
 from szmass.networks._forward import network_of
@@ -29,7 +32,7 @@ def _finite(name, array):
     return array
 
 
-class Members:
+class Members(InheritsDocstrings):
     """Networks of one model card that see the same.
 
     Subclasses say what the card's ``target`` must be, and which ``groups`` of arrays there are
@@ -130,7 +133,20 @@ class MassMembers(Members):
         return self._inputs[2]
 
     def domain_context(self, inputs, redshift, depth):
-        """Give the numbers that the `DomainScore` takes, as `NetworkInputs` makes them."""
+        """Give the numbers that the `DomainScore` takes, beside the planes.
+
+        Parameters
+        ----------
+        inputs : NetworkInputs
+            What makes the planes of the cutouts.
+        redshift, depth : array-like of float
+            Redshifts and factors of the noise amplitude, shape (N,).
+
+        Returns
+        -------
+        ndarray
+            Numbers of redshift and noise, shape (N, 6) of densities, (N, 10) of amplitudes.
+        """
         return inputs.context(redshift, depth)
 
     def response(self, redshift, centring=0.0):
@@ -154,18 +170,68 @@ class MassMembers(Members):
         """
         return self._response.at(redshift, centring)
 
-    def _score(self, data, redshift, found, noise, depth, sampling, batch_size):
-        """Domain scores (N,) of cutouts for which the networks found that (N,)."""
+    def domain_variable(self, found):
+        """Give what the `DomainScore` takes for the mass.
+
+        Parameters
+        ----------
+        found : array-like of float
+            What the networks gave of N clusters: amplitudes, or ln of densities.
+
+        Returns
+        -------
+        ndarray
+            Shape (N,): the amplitude, compressed, or the mean of log10 M.
+        """
+        raise NotImplementedError
+
+    @renamed_argument(["amplitude", "log_density"], ["found", "found"], ["0.2", "0.2"])
+    def domain_score(self, data, redshift, found, *, noise, depth, sampling=None, batch_size=1024):
+        """Score how unlike those of the training cutouts are.
+
+        Parameters
+        ----------
+        data, redshift : see `AmplitudeNetworks.amplitude`
+            N cutouts of Compton-y, shape (N, ny, nx), and redshifts, shape (N,).
+        found : ndarray
+            What the networks gave of them: amplitudes, or ln of densities.
+        noise, depth, sampling : see `AmplitudeNetworks.amplitude`
+            What is known of the map.
+        batch_size : int, optional
+            Clusters at a time; it does not change the scores.
+
+        Returns
+        -------
+        ndarray
+            Shape (N,), -log10 of the share of clusters in domain that are as far off; NaN where
+            the networks have no `DomainScore`.
+
+        Raises
+        ------
+        InvalidInputError
+            A shape is wrong, a pixel is not finite, or a redshift is out of range.
+        """
         data, redshift, depth = self._checked(data, redshift, depth, batch_size)
-        result = np.full(len(data), np.nan)
+        variable, result = self.domain_variable(found), np.full(len(data), np.nan)
         if self.domain is not None:
             inputs = self.inputs(noise, sampling)
-            for start in range(0, len(data), batch_size):
-                part = slice(start, start + batch_size)
-                planes, _ = self._planes(inputs, data[part], depth[part])
+            for part, planes, _ in self._batches(inputs, data, depth, batch_size):
                 context = self.domain_context(inputs, redshift[part], depth[part])
-                result[part] = self.domain.score(planes, context, found[part])
+                result[part] = self.domain.score(planes, context, variable[part])
         return result
+
+    def _batches(self, inputs, data, depth, batch_size):
+        """Yield slices of cutouts, what networks see of them, and what filters find in them."""
+        for start in range(0, len(data), batch_size):
+            part = slice(start, start + batch_size)
+            yield part, *self._planes(inputs, data[part], depth[part])
+
+    def _looked_at(self, inputs, data, depth, batch_size):
+        """The same with a progress bar."""
+        with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
+            for part, planes, found in self._batches(inputs, data, depth, batch_size):
+                yield part, planes, found
+                bar.update(len(planes))
 
     def _checked(self, data, redshift, depth, batch_size):
         """Cutouts, redshifts and depths that the networks can take, as arrays."""

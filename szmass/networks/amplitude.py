@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from szmass._utils.deprecation import renamed_argument
 from szmass._utils.pieces import in_pieces
-from szmass._utils.progress import progress_bar
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import FileFormatError, InvalidInputError
 from szmass.networks._card_rules import per_cutout
@@ -116,15 +116,11 @@ class AmplitudeNetworks(MassMembers):
         if np.any(centring < 0):
             raise InvalidInputError("'centring' must not be negative.")
         result, inputs = np.empty(len(data)), self.inputs(noise, sampling)
-        with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
-            for start in range(0, len(data), batch_size):
-                part = slice(start, start + batch_size)
-                planes, found = self._planes(inputs, data[part], depth[part])
-                told = inputs.told(redshift[part], depth[part], centring[part])
-                # What is beyond, as `beyond` says, would be extrapolated without bounds.
-                told[:, _NOISE] = np.clip(told, self._low, self._high)[:, _NOISE]
-                result[part] = self.from_planes(planes, np.concatenate([told, found], axis=1))
-                bar.update(len(planes))
+        for part, planes, found in self._looked_at(inputs, data, depth, batch_size):
+            told = inputs.told(redshift[part], depth[part], centring[part])
+            # What is beyond, as `beyond` says, would be extrapolated without bounds.
+            told[:, _NOISE] = np.clip(told, self._low, self._high)[:, _NOISE]
+            result[part] = self.from_planes(planes, np.concatenate([told, found], axis=1))
         return result
 
     def from_planes(self, planes, context):
@@ -177,74 +173,13 @@ class AmplitudeNetworks(MassMembers):
         outside = (told < low) | (told > high)
         return outside.any(axis=1)
 
-    def domain_score(
-        self, data, redshift, amplitude, *, noise, depth, sampling=None, batch_size=1024
-    ):
-        """Score how unlike those of the training cutouts are.
-
-        Parameters
-        ----------
-        data : ndarray
-            Compton-y, as for `amplitude`.
-        redshift : array-like of float
-            Redshifts, shape (N,).
-        amplitude : ndarray
-            What `amplitude` gave.
-        noise : `~szmass.maps.NoiseModel`
-            Noise of the map.
-        depth : array-like of float
-            Factors of the noise amplitude, shape (N,).
-        sampling : `~szmass.maps.Sampling`, optional
-            How the pixels hold the sky; by default they are taken as points.
-        batch_size : int, optional
-            Clusters at a time; it does not change the scores.
-
-        Returns
-        -------
-        ndarray
-            Shape (N,), -log10 of the share of clusters in domain that are as far off; NaN where
-            the networks have no `DomainScore`.
-
-        Raises
-        ------
-        InvalidInputError
-            As `amplitude` raises it.
-        """
-        found = self.domain_variable(amplitude)
-        return self._score(data, redshift, found, noise, depth, sampling, batch_size)
-
     def domain_context(self, inputs, redshift, depth):
-        """Give the numbers that the `DomainScore` takes: what noise does in its statistics.
-
-        Parameters
-        ----------
-        inputs : NetworkInputs
-            What makes the planes of the cutouts.
-        redshift, depth : array-like of float
-            Redshifts and factors of the noise amplitude, shape (N,).
-
-        Returns
-        -------
-        ndarray
-            Two numbers of redshift and eight of noise, shape (N, 10).
-        """
         return inputs.domain_context(redshift, depth)
 
     @staticmethod
-    def domain_variable(amplitude):
-        """Give what the `DomainScore` takes for the mass: the amplitude, compressed.
-
-        Parameters
-        ----------
-        amplitude : array-like of float
-            What `amplitude` gave, shape (N,).
-
-        Returns
-        -------
-        ndarray
-            Shape (N,).
-        """
-        return compressed(np.asarray(amplitude, dtype=float))
+    @renamed_argument("amplitude", "found", "0.2")
+    def domain_variable(found):
+        return compressed(np.asarray(found, dtype=float))
 
 
 def _upright(planes):

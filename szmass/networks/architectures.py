@@ -51,36 +51,28 @@ def architecture_source(name):
 def check_density_network(name, shape, *, log10_mass_range, **options):
     """Build an architecture, and refuse it if density networks cannot be trained with it.
 
-    An architecture is a function ``build(shape, *, log10_mass_range, **options)``: rows and columns
-    of a cutout, ends of the prior in log10 (M500c / Msun), and options of plain numbers, texts and
-    lists, which recipes set under ``[architecture]`` and model cards keep. It gives a
-    ``keras.Model`` that takes what `density_inputs` gives and gives what `density_head` gives. All
-    its layers with weights have names, since by these the weights are found again.
+    It is like one of `check_amplitude_network`, but for ``build(shape, log10_mass_range=...,
+    **options)``, which also takes the ends of the prior in log10 (M500c / Msun): it takes what
+    `density_inputs` gives, and gives what `density_head` gives.
 
     Parameters
     ----------
-    name : str
-        Name in `ARCHITECTURES`.
-    shape : tuple of int
-        Rows and columns of a cutout.
+    name, shape : str, tuple of int
+        As for `check_amplitude_network`.
     log10_mass_range : (float, float)
         Ends of the prior.
     **options
-        Options of the architecture.
+        Further options of the architecture.
 
     Returns
     -------
     keras.Model
-        The network, untrained.
+        The network, untrained, with an output (None, 3, components).
 
     Raises
     ------
-    InvalidInputError
-        It cannot be built, takes or gives something else, or its layers have no names.
-    UnknownNameError
-        There is no such architecture.
-    MissingDependencyError
-        Keras, its backend, or what the architecture needs is not installed.
+    InvalidInputError, UnknownNameError, MissingDependencyError
+        As `check_amplitude_network` raises them.
     """
     options = {"log10_mass_range": log10_mass_range, **options}
     network = _built_twice(name, shape, options, CONTEXT)
@@ -192,7 +184,7 @@ def amplitude_inputs(shape):
     Parameters
     ----------
     shape : tuple of int
-        Rows and columns of a cutout.
+        As for `density_inputs`.
 
     Returns
     -------

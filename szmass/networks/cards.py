@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from szmass._io.stored import Stored
 from szmass._utils.kinds import as_path
 from szmass._utils.quantities import as_doubles
 from szmass.exceptions import (
@@ -145,7 +146,7 @@ def _once(pairs):
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class ModelCard(Stored):
     """What a user must know of trained networks, and the software must check.
 
     It is written as JSON. What is not known is None, never left out.
@@ -346,7 +347,7 @@ class ModelCard:
         Returns
         -------
         ModelCard
-            The card.
+            The card, which names at least one file of weights.
 
         Raises
         ------
@@ -370,15 +371,6 @@ class ModelCard:
             raise FileFormatError(f"{str(path)!r} is no usable model card: {err}") from err
 
     def write(self, path, *, overwrite=False):
-        """Write the card as JSON, completely or not at all.
-
-        Parameters
-        ----------
-        path : path-like
-            The target.
-        overwrite : bool, optional
-            Replace an existing file.
-        """
         write_json(path, self.to_dict(), overwrite=overwrite)
 
     @property

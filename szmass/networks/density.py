@@ -3,9 +3,8 @@
 import numpy as np
 
 from szmass._utils.pieces import in_pieces
-from szmass._utils.progress import progress_bar
-from szmass.networks._densities import Calibration, log_density, normalised
-from szmass.networks._inputs import redshift_and_level, turned
+from szmass.networks._densities import Calibration, averaged
+from szmass.networks._inputs import redshift_and_level
 from szmass.networks._members import AT_ONCE, MassMembers
 from szmass.networks._responses import Response
 
@@ -32,26 +31,16 @@ class DensityNetworks(MassMembers):
 
     Attributes
     ----------
-    card : ModelCard
-        As given.
+    card, domain : ModelCard, DomainScore or None
+        As in `AmplitudeNetworks`.
     log10_mass : ndarray
         Grid of the densities, from one end of the prior to the other.
-    domain : DomainScore or None
-        What tells cutouts that are unlike those of the training.
 
     Raises
     ------
-    InvalidInputError
-        ``card`` is no ModelCard, or ``arrays`` no dict of arrays by name.
-    FileFormatError
-        The card is none of density networks, or an array holds something else than finite numbers.
-    MissingDependencyError
-        No installed package registers the architecture.
-
-    Notes
-    -----
-    The networks are built when they are needed for the first time: then weights that are not those
-    of the architecture raise FileFormatError.
+    InvalidInputError, FileFormatError, MissingDependencyError
+        As `AmplitudeNetworks` raises them, also when they are built; the card must be one of
+        density networks.
     """
 
     target = "log10_mass_density"
@@ -67,16 +56,8 @@ class DensityNetworks(MassMembers):
 
         Parameters
         ----------
-        data : ndarray
-            Compton-y, shape (N, ny, nx), in the geometry of the card.
-        redshift : array-like of float
-            Redshifts, shape (N,), inside the range of the card.
-        noise : `~szmass.maps.NoiseModel`
-            Noise of the map, of its beam.
-        depth : array-like of float
-            Factors of the noise amplitude, shape (N,).
-        sampling : `~szmass.maps.Sampling`, optional
-            How the pixels hold the sky; by default they are taken as points.
+        data, redshift, noise, depth, sampling : see `AmplitudeNetworks.amplitude`
+            N cutouts of Compton-y, shape (N, ny, nx), and what is known of them.
         batch_size : int, optional
             Clusters whose inputs are made at a time; it does not change the densities.
 
@@ -94,49 +75,12 @@ class DensityNetworks(MassMembers):
         data, redshift, depth = self._checked(data, redshift, depth, batch_size)
         result = np.empty((len(data), len(self.log10_mass)))
         inputs = self.inputs(noise, sampling)
-        with progress_bar(total=len(data), desc=self.card.name, unit="cutout") as bar:
-            for start in range(0, len(data), batch_size):
-                part = slice(start, start + batch_size)
-                planes, _ = self._planes(inputs, data[part], depth[part])
-                result[part] = self.from_planes(planes, inputs.context(redshift[part], depth[part]))
-                bar.update(len(planes))
+        for part, planes, _ in self._looked_at(inputs, data, depth, batch_size):
+            result[part] = self.from_planes(planes, inputs.context(redshift[part], depth[part]))
         return self.calibrated(result, inputs.context(redshift, depth))
 
-    def domain_score(
-        self, data, redshift, log_density, *, noise, depth, sampling=None, batch_size=1024
-    ):
-        """Score how unlike those of the training cutouts are.
-
-        Parameters
-        ----------
-        data : ndarray
-            Compton-y, as for `log_density`.
-        redshift : array-like of float
-            Redshifts, shape (N,).
-        log_density : ndarray
-            What `log_density` gave.
-        noise : `~szmass.maps.NoiseModel`
-            Noise of the map.
-        depth : array-like of float
-            Factors of the noise amplitude, shape (N,).
-        sampling : `~szmass.maps.Sampling`, optional
-            How the pixels hold the sky; by default they are taken as points.
-        batch_size : int, optional
-            Clusters at a time; it does not change the scores.
-
-        Returns
-        -------
-        ndarray
-            Shape (N,), -log10 of the share of clusters in domain that are as far off; NaN where
-            the networks have no `DomainScore`.
-
-        Raises
-        ------
-        InvalidInputError
-            As `log_density` raises it.
-        """
-        found = self.mean_log10_mass(log_density)
-        return self._score(data, redshift, found, noise, depth, sampling, batch_size)
+    def domain_variable(self, found):
+        return self.mean_log10_mass(found)
 
     def mean_log10_mass(self, log_density):
         """Give the means of log10 M.
@@ -144,7 +88,8 @@ class DensityNetworks(MassMembers):
         Parameters
         ----------
         log_density : ndarray
-            ln of densities at ``log10_mass``, shape (N, nodes).
+            ln of densities at ``log10_mass``, shape (N, nodes); their integrals need not be
+            one.
 
         Returns
         -------
@@ -160,12 +105,13 @@ class DensityNetworks(MassMembers):
         Parameters
         ----------
         log_density : ndarray
-            ln of densities at ``log10_mass``, shape (N, nodes).
+            ln of densities at ``log10_mass``, as for `mean_log10_mass`.
 
         Returns
         -------
         ndarray
-            Shape (N,). Between nodes it is that of a parabola.
+            Shape (N,). Between nodes it is that of the parabola through the maximum and its
+            neighbours.
         """
         rows, step = np.arange(len(log_density)), self.log10_mass[1] - self.log10_mass[0]
         top = log_density.argmax(axis=1)
@@ -198,10 +144,8 @@ class DensityNetworks(MassMembers):
 
         Parameters
         ----------
-        planes : ndarray
-            What `NetworkInputs` makes of cutouts, shape (N, n, n, 4).
-        context : ndarray
-            Numbers that go with them, shape (N, 6).
+        planes, context : ndarray
+            As for `AmplitudeNetworks.from_planes`, with 6 numbers for each.
 
         Returns
         -------
@@ -211,11 +155,4 @@ class DensityNetworks(MassMembers):
         return in_pieces(self._averaged, AT_ONCE, planes, context)
 
     def _averaged(self, planes, context):
-        """Average over members and orientations."""
-        eight = np.concatenate([turned(planes, turn) for turn in range(8)])
-        contexts = np.tile(context, (8, 1))
-        total = 0.0
-        for network in self._passes:
-            mixture = network(eight, contexts)
-            total = total + log_density(mixture, self.log10_mass).reshape(8, len(planes), -1).sum(0)
-        return normalised(total / (8 * len(self)), self.log10_mass)
+        return averaged(self._passes, planes, context, self.log10_mass)

@@ -251,7 +251,7 @@ class Recipe:
         Returns
         -------
         Recipe
-            The recipe.
+            The recipe, wholly checked.
 
         Raises
         ------

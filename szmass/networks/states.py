@@ -6,8 +6,8 @@ import numpy as np
 
 from szmass._utils.pieces import in_pieces
 from szmass.exceptions import FileFormatError, UnknownNameError
-from szmass.networks._densities import Calibration, Scale, log_density, normalised
-from szmass.networks._inputs import state_context, turned
+from szmass.networks._densities import Calibration, Scale, averaged
+from szmass.networks._inputs import state_context
 from szmass.networks._members import AT_ONCE, Members
 
 __all__ = ["StateNetworks", "state_metrics"]
@@ -22,8 +22,8 @@ _SCALE = Scale(np.log([1.5, 5.0, 15.0, 50.0]), 0.0, 0.25, 0.0)
 class StateNetworks(Members):
     """An ensemble of trained networks that gives densities of numbers of the dynamical state.
 
-    Each member sees each cluster in its eight orientations; the logarithms of all densities are
-    averaged, which keeps their width, and the result does not depend on how an image is turned.
+    As in `DensityNetworks`, each member sees each cluster in eight orientations, and logarithms of
+    densities are averaged: how an image is turned makes no difference.
 
     Parameters
     ----------
@@ -48,12 +48,9 @@ class StateNetworks(Members):
 
     Raises
     ------
-    InvalidInputError
-        ``card`` is no ModelCard, or ``arrays`` no dict of arrays by name.
-    FileFormatError
-        The card is none of such networks, or an array holds something else than finite numbers.
-    MissingDependencyError
-        No installed package registers the architecture.
+    InvalidInputError, FileFormatError, MissingDependencyError
+        As `AmplitudeNetworks` raises them, also when they are built; the card must be one of
+        networks of states.
     """
 
     target = "log10_state_density"
@@ -145,12 +142,8 @@ class StateNetworks(Members):
 
         Parameters
         ----------
-        planes : ndarray
+        planes, context, definition : ndarray, str
             As for `log_density`.
-        context : ndarray
-            As for `log_density`.
-        definition : str
-            Name of the definition.
 
         Returns
         -------
@@ -160,16 +153,10 @@ class StateNetworks(Members):
         grid, which = self.grid(definition), self.definitions.index(definition)
         context = np.clip(context, self._low, self._high).astype(np.float32)
 
-        def averaged(planes, context):
-            eight = np.concatenate([turned(planes, turn) for turn in range(8)])
-            contexts = np.tile(context, (8, 1))
-            total = 0.0
-            for network in self._passes:
-                mixture = network(eight, contexts)[:, which]
-                total = total + log_density(mixture, grid).reshape(8, len(planes), -1).sum(0)
-            return normalised(total / (8 * len(self)), grid)
+        def density(planes, context):
+            return averaged(self._passes, planes, context, grid, which)
 
-        return in_pieces(averaged, AT_ONCE, planes, context)
+        return in_pieces(density, AT_ONCE, planes, context)
 
     def beyond(self, context):
         """Say for which clusters signal-to-noise ratios or sizes are beyond those of the training.
@@ -194,10 +181,8 @@ class StateNetworks(Members):
         ----------
         log_density : ndarray
             What `from_planes` gave.
-        context : ndarray
+        context, definition : ndarray, str
             As for `log_density`.
-        definition : str
-            Name of the definition.
 
         Returns
         -------
@@ -219,7 +204,8 @@ class StateNetworks(Members):
         Parameters
         ----------
         context : ndarray
-            Numbers that go with the planes, shape (N, 4 + 2 B).
+            As for `log_density`: of the numbers after the first four, one for each band, those
+            above 0 are of bands that are seen.
 
         Returns
         -------
@@ -286,10 +272,8 @@ class StateNetworks(Members):
 
         Parameters
         ----------
-        log_density : ndarray
-            What `log_density` gave, shape (N, nodes).
-        definition : str
-            Name of the definition.
+        log_density, definition : ndarray, str
+            As for `quantiles`.
         value : float or ndarray
             log10 of the number of the state, one or N.
 

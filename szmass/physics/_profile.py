@@ -157,10 +157,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
 
         Parameters
         ----------
-        mass, redshift : ndarray
-            M500c [Msun] and redshift, of one shape; NaN gives NaN.
-        cosmology : `~astropy.cosmology.FLRW`
-            The cosmology.
+        mass, redshift, cosmology : ndarray, `~astropy.cosmology.FLRW`
+            As for `amplitude`.
 
         Returns
         -------
@@ -242,12 +240,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
         ----------
         theta : `~astropy.units.Quantity`
             Angle from the centre, >= 0.
-        mass : `~astropy.units.Quantity`
-            M500c; NaN gives NaN.
-        redshift : float or array-like
-            Redshift > 0; NaN gives NaN. All three broadcast.
-        cosmology : str or `~astropy.cosmology.FLRW`
-            The cosmology, or its name.
+        mass, redshift, cosmology : `~astropy.units.Quantity`, float or array-like, str
+            As for `pressure`, with a redshift > 0.
 
         Returns
         -------
@@ -256,10 +250,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            Theta or mass has no unit, or one of another kind.
+        InvalidInputError, InvalidUnitError
+            As `pressure` raises them; ``theta`` must be an angle.
         """
         cosmology = get_cosmology(cosmology)
         theta = as_floats(theta, u.arcmin, "theta")
@@ -290,7 +282,7 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
         Parameters
         ----------
         x : float or array-like
-            Radius of the sphere [R500], > 0.
+            Radius [R500], > 0.
 
         Returns
         -------
@@ -317,12 +309,13 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
         Returns
         -------
         ndarray or float
-            J(x) for h70 = 1; constant beyond the truncation.
+            J(x) for h70 = 1; beyond the truncation it is that of the whole sphere, as `I(x)
+            <sphere_integral>` is.
 
         Raises
         ------
         InvalidInputError
-            A radius is not positive, or p(x) depends on mass or redshift.
+            As `sphere_integral` raises it.
         """
         return self._dimensionless(self._cylinder, x)
 
@@ -365,10 +358,8 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            The mass has no unit, or one of another kind.
+        InvalidInputError, InvalidUnitError
+            A value is out of range, the shapes do not broadcast, or the mass has no unit of mass.
 
         References
         ----------
@@ -381,30 +372,20 @@ class PressureProfile(InheritsDocstrings, abc.ABC):
 
         Parameters
         ----------
-        mass : `~astropy.units.Quantity`
-            M500c; NaN gives NaN.
-        redshift : float or array-like
-            Redshift, broadcast against ``mass``; NaN gives NaN.
-        cosmology : str or `~astropy.cosmology.FLRW`
-            The cosmology, or its name.
+        mass, redshift, cosmology : `~astropy.units.Quantity`, float or array-like, str
+            As for `y_spherical`.
         x_max : float, optional
             Radius of the disc [R500].
 
         Returns
         -------
         `~astropy.units.Quantity`
-            Y [Mpc2].
+            Y [Mpc2], with what lies in front and behind up to the truncation.
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            The mass has no unit, or one of another kind.
-
-        References
-        ----------
-        Arnaud et al. (2010), section 6.
+        InvalidInputError, InvalidUnitError
+            As `y_spherical` raises them, which has the reference.
         """
         return self._y(self._cylinder, mass, redshift, cosmology, x_max)
 

@@ -91,10 +91,8 @@ class CoolingFunction(InheritsDocstrings):
 
         Parameters
         ----------
-        temperature : ndarray
-            Temperature kT [keV].
-        redshift : ndarray
-            Redshift, broadcast against it.
+        temperature, redshift : ndarray
+            As for `emission`.
 
         Returns
         -------

@@ -107,10 +107,8 @@ def cosmology_references(cosmology):
 
     Raises
     ------
-    UnknownNameError
-        No cosmology of that name is known.
-    InvalidInputError
-        Neither a name nor an astropy cosmology was given.
+    UnknownNameError, InvalidInputError
+        As `get_cosmology` raises them.
     """
     cosmology = get_cosmology(cosmology)
     # One of your own may have the name of another.

@@ -100,10 +100,8 @@ class GasDensityProfile(abc.ABC):
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            The mass has no unit of mass.
+        InvalidInputError, InvalidUnitError
+            A value is out of range, the shapes do not broadcast, or the mass has no unit of mass.
 
         Examples
         --------

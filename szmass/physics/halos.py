@@ -169,7 +169,7 @@ def overdensity_radius(mass, redshift, *, cosmology, mass_definition="500c"):
     InvalidInputError
         A mass or redshift is out of range, or their shapes do not broadcast.
     InvalidUnitError
-        The mass has no unit of mass.
+        The mass has no unit, or one of another kind.
 
     Examples
     --------
@@ -190,12 +190,8 @@ def theta500(mass, redshift, *, cosmology):
 
     Parameters
     ----------
-    mass : `~astropy.units.Quantity`
-        M500c; NaN gives NaN.
-    redshift : float or array-like
-        Redshift > 0, broadcast against ``mass``; NaN gives NaN.
-    cosmology : str or `~astropy.cosmology.FLRW`
-        The cosmology, or its name.
+    mass, redshift, cosmology : `~astropy.units.Quantity`, float or array-like, str
+        M500c, redshift > 0 and cosmology, as for `overdensity_radius`.
 
     Returns
     -------
@@ -204,10 +200,8 @@ def theta500(mass, redshift, *, cosmology):
 
     Raises
     ------
-    InvalidInputError
-        A mass or redshift is out of range, or their shapes do not broadcast.
-    InvalidUnitError
-        The mass has no unit of mass.
+    InvalidInputError, InvalidUnitError
+        As `overdensity_radius` raises them.
 
     Examples
     --------
@@ -235,7 +229,7 @@ def convert_mass(
     mass : `~astropy.units.Quantity`
         Mass in ``from_definition``; NaN gives NaN.
     redshift : float or array-like
-        Redshift, broadcast against ``mass``; NaN gives NaN.
+        As for `overdensity_radius`.
     from_definition, to_definition : str or `MassDefinition`
         ``"500c"``, ``"200m"``, ``"vir"`` and the like.
     cosmology : str or `~astropy.cosmology.FLRW`

@@ -204,10 +204,8 @@ class Battaglia2012Profile(PressureProfile):
         Mass definition D of the fit, ``"200c"`` or ``"500c"``.
     baryon_fraction : float, optional
         The f_b above; by default Ob0 / Om0 of the cosmology.
-    truncation : float, optional
-        Radius of the edge [R500c].
-    references : tuple of str, optional
-        ADS bibcodes of the papers to cite.
+    truncation, references : float or tuple of str, optional
+        As for `GNFWProfile`.
 
     Raises
     ------
@@ -267,10 +265,8 @@ class Battaglia2012Profile(PressureProfile):
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            The mass has no unit, or one of another kind.
+        InvalidInputError, InvalidUnitError
+            As `pressure` raises them.
         """
         x, mass, redshift = broadcast(
             x=as_floats(x, "", "x", positive=True),

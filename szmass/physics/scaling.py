@@ -88,10 +88,8 @@ def y_to_mpc2(y, redshift, *, cosmology):
     ----------
     y : `~astropy.units.Quantity`
         Solid angle (arcmin2); an area only changes its unit. NaN gives NaN.
-    redshift : float or array-like
-        Redshift, > 0 for a solid angle, broadcast against ``y``; NaN gives NaN.
-    cosmology : str or `~astropy.cosmology.FLRW`
-        The cosmology, or its name.
+    redshift, cosmology : float or array-like, str or `~astropy.cosmology.FLRW`
+        As for `y_to_arcmin2`; the redshift of an area may be 0.
 
     Returns
     -------
@@ -100,10 +98,8 @@ def y_to_mpc2(y, redshift, *, cosmology):
 
     Raises
     ------
-    InvalidUnitError
-        ``y`` is neither an area nor a solid angle.
-    InvalidInputError
-        A redshift is out of range, or the shapes do not broadcast.
+    InvalidInputError, InvalidUnitError
+        As `y_to_arcmin2` raises them: ``y`` must be an area or a solid angle.
 
     Examples
     --------
@@ -123,12 +119,11 @@ def planck_theta500(mass, redshift, *, one_minus_b, cosmology):
 
     Parameters
     ----------
-    mass : `~astropy.units.Quantity`
-        True M500c; NaN gives NaN.
-    redshift : float or array-like
-        Redshift > 0; NaN gives NaN. All broadcast.
+    mass, redshift : `~astropy.units.Quantity`, float or array-like
+        True M500c and redshift > 0, as for `theta500`.
     one_minus_b : float or array-like
-        Ratio of the mass that the angular size is calibrated in to the true mass.
+        Ratio of the mass that the angular size is calibrated in to the true mass; it broadcasts
+        against both.
     cosmology : str or `~astropy.cosmology.FLRW`
         The cosmology, or its name.
 
@@ -140,10 +135,8 @@ def planck_theta500(mass, redshift, *, one_minus_b, cosmology):
 
     Raises
     ------
-    InvalidInputError
-        A value is out of range, or the shapes do not broadcast.
-    InvalidUnitError
-        The mass has no unit, or one of another kind.
+    InvalidInputError, InvalidUnitError
+        As `theta500` raises them, or ``one_minus_b`` is out of range.
 
     References
     ----------
@@ -268,10 +261,8 @@ class ScalingRelation:
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            The mass has no unit, or one of another kind.
+        InvalidInputError, InvalidUnitError
+            A value is out of range, the shapes do not broadcast, or the mass has no unit of mass.
         """
         cosmology = get_cosmology(cosmology)
         mass, redshift, one_minus_b = broadcast(
@@ -292,10 +283,8 @@ class ScalingRelation:
             Spherical Y500 > 0, in an area (Mpc2) or a solid angle (arcmin2); NaN gives NaN.
         redshift : float or array-like
             Redshift, > 0 for a solid angle; NaN gives NaN. All broadcast.
-        one_minus_b : float or array-like
-            Ratio of the mass that the relation is calibrated in to the true mass.
-        cosmology : str or `~astropy.cosmology.FLRW`
-            The cosmology, or its name.
+        one_minus_b, cosmology : float or array-like, str or `~astropy.cosmology.FLRW`
+            As for `y500`.
 
         Returns
         -------
@@ -304,10 +293,8 @@ class ScalingRelation:
 
         Raises
         ------
-        InvalidInputError
-            A value is out of range, or the shapes do not broadcast.
-        InvalidUnitError
-            Y500 has no unit, or one of another kind.
+        InvalidInputError, InvalidUnitError
+            As `y500` raises them; Y500 must be positive, and an area or a solid angle.
         """
         cosmology = get_cosmology(cosmology)
         one_minus_b = check_one_minus_b(one_minus_b)
@@ -332,10 +319,8 @@ class Planck2013(ScalingRelation):
     ----------
     name, log10_y_star, alpha, beta, sigma_lny : str or float, optional
         As in `ScalingRelation`; by default those of the paper.
-    log10_y_star_err, alpha_err, beta_err, sigma_lny_err : float, optional
-        As in `ScalingRelation`.
-    y_h70_exponent, references : float or tuple of str, optional
-        As in `ScalingRelation`.
+    log10_y_star_err, alpha_err, beta_err, sigma_lny_err, y_h70_exponent, references : optional
+        Of the paper as well; beta was held fixed.
 
     References
     ----------
@@ -361,11 +346,9 @@ class Planck2015(Planck2013):
     Parameters
     ----------
     name, log10_y_star, alpha, beta, sigma_lny : str or float, optional
-        As in `ScalingRelation`; by default those of the paper.
-    log10_y_star_err, alpha_err, beta_err, sigma_lny_err : float, optional
-        As in `ScalingRelation`.
-    y_h70_exponent, references : float or tuple of str, optional
-        As in `ScalingRelation`.
+        As in `ScalingRelation`; by default those of `Planck2013`.
+    log10_y_star_err, alpha_err, beta_err, sigma_lny_err, y_h70_exponent, references : optional
+        Those of 2013, but for beta, which the paper lets vary by 0.5.
 
     References
     ----------
@@ -396,11 +379,9 @@ class Arnaud2010(ScalingRelation):
     Parameters
     ----------
     name, log10_y_star, alpha, beta, sigma_lny : str or float, optional
-        As in `ScalingRelation`; by default those of the paper.
-    log10_y_star_err, alpha_err, beta_err, sigma_lny_err : float, optional
-        As in `ScalingRelation`.
-    y_h70_exponent, references : float or tuple of str, optional
-        As in `ScalingRelation`.
+        As in `ScalingRelation`; by default those of the profile, which has no published scatter.
+    log10_y_star_err, alpha_err, beta_err, sigma_lny_err, y_h70_exponent, references : optional
+        The paper gives no errors; Y carries h70^-5/2.
 
     References
     ----------

@@ -249,7 +249,7 @@ class DynamicalState:
     Parameters
     ----------
     name : str
-        Name of the definition.
+        Its name, such as "deluca2021".
     columns : tuple of str
         What it is made of: arguments of ``function``, by name.
     function : callable

@@ -23,16 +23,9 @@ __doctest_requires__ = {"plot_*": ["matplotlib"]}
 
 
 def plot_cutout(
-    cutout,
-    *,
-    ax=None,
-    limits=None,
-    contours=True,
-    beam=True,
-    theta500=None,
-    colorbar=True,
+    cutout, *, ax=None, limits=None, contours=True, beam=True, theta500=None, colorbar=True,
     cmap="viridis",
-):
+):  # fmt: skip
     """Plot a cutout on the sky.
 
     Parameters
@@ -64,10 +57,9 @@ def plot_cutout(
 
     Raises
     ------
-    InvalidInputError
-        It is no cutout, has no valid pixel, or limits or contours do not increase.
-    InvalidUnitError
-        ``theta500`` is no angle.
+    InvalidInputError, InvalidUnitError
+        It is no cutout, has no valid pixel, limits or contours do not increase, or ``theta500`` is
+        no angle.
     MissingDependencyError
         Matplotlib is not installed.
 
@@ -109,17 +101,9 @@ def plot_cutout(
 
 
 def plot_gallery(
-    cutouts,
-    *,
-    fig=None,
-    columns=4,
-    titles=None,
-    limits=None,
-    contours=True,
-    theta500=None,
-    beam=True,
-    cmap="viridis",
-):
+    cutouts, *, fig=None, columns=4, titles=None, limits=None, contours=True, theta500=None,
+    beam=True, cmap="viridis",
+):  # fmt: skip
     """Plot cutouts beside each other, with contours and one scale of colours.
 
     Parameters
@@ -158,12 +142,10 @@ def plot_gallery(
 
     Examples
     --------
-    >>> import astropy.units as u
     >>> from szmass.plots import plot_gallery
     >>> from szmass.simulations import draw_flat, simulate
-    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
-    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
-    >>> figure = plot_gallery(sample.cutouts[:4], columns=2)
+    >>> sample = simulate(draw_flat(4, seed=1), "planck-total", cosmology="PSZ2", seed=1)
+    >>> figure = plot_gallery(sample, columns=2)
     >>> len(figure.axes) >= 4
     True
     """

@@ -55,12 +55,8 @@ def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_
 
     Raises
     ------
-    InvalidInputError
-        A column is missing, or no cluster has both masses.
-    InvalidUnitError
-        A column has no unit of mass.
-    MissingDependencyError
-        Matplotlib is not installed.
+    InvalidInputError, InvalidUnitError, MissingDependencyError
+        As `plot_mass_comparison` raises them.
 
     References
     ----------
@@ -68,14 +64,14 @@ def plot_residuals(table, method, truth="mass_true", *, ax=None, labels=None, n_
 
     Examples
     --------
-    >>> import astropy.units as u
-    >>> from szmass import estimate_masses
+    >>> import numpy as np
+    >>> from astropy.table import QTable
     >>> from szmass.plots import plot_residuals
-    >>> from szmass.simulations import draw_flat, simulate
-    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
-    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
-    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
-    >>> ax = plot_residuals(masses, "matched_filter")
+    >>> true, error = np.geomspace(2, 12, 200), np.random.default_rng(1).lognormal(0, 0.2, 200)
+    >>> masses = QTable({"mass_true": true, "mass": true * error})
+    >>> for name in masses.colnames:
+    ...     masses[name].unit = "1e14 solMass"
+    >>> ax = plot_residuals(masses, "mass")
     >>> ax.figure.savefig("residuals.png")  # doctest: +SKIP
     """
     mass, difference, _ = _differences(table, method, truth)
@@ -114,12 +110,8 @@ def plot_error_distribution(
     ----------
     table : `~astropy.table.QTable`
         Masses side by side, with the column ``redshift``.
-    method, truth : str
-        Names of methods, or of columns: what is compared with what.
-    ax : `~matplotlib.axes.Axes`, optional
-        Where to draw; by default new axes.
-    labels : (str, str), optional
-        What to call the two; by default by their names.
+    method, truth, ax, labels : see `plot_residuals`
+        What is compared with what, where to draw, and names.
     redshift_bins : sequence of float, optional
         Edges of up to seven bins; a bin holds its upper edge and not its lower one.
 
@@ -131,12 +123,9 @@ def plot_error_distribution(
 
     Raises
     ------
-    InvalidInputError
-        A column is missing, the edges do not increase, or no cluster in a bin has both masses.
-    InvalidUnitError
-        A column has no unit of mass.
-    MissingDependencyError
-        Matplotlib is not installed.
+    InvalidInputError, InvalidUnitError, MissingDependencyError
+        As `plot_mass_comparison` raises them; the edges do not increase, or no cluster in a bin has
+        both masses.
 
     References
     ----------
@@ -195,10 +184,8 @@ def plot_relative_error(
         Masses side by side, with the column ``redshift``.
     methods : str or sequence of str
         Names of up to four methods or columns; they are told apart by the style of the lines.
-    truth : str, optional
-        Method or column that they are compared with.
-    ax : `~matplotlib.axes.Axes`, optional
-        Where to draw; by default new axes.
+    truth, ax : str, `~matplotlib.axes.Axes`, optional
+        Method or column that they are compared with, and where to draw, as for `plot_residuals`.
     labels : sequence of str, optional
         What to call the methods, and last what they are compared with; by default by their names.
     redshift_bins : sequence of float, optional
@@ -216,28 +203,25 @@ def plot_relative_error(
 
     Raises
     ------
-    InvalidInputError
-        A column is missing, the edges do not increase, or no bin has 10 clusters.
-    InvalidUnitError
-        A column has no unit of mass.
-    MissingDependencyError
-        Matplotlib is not installed.
+    InvalidInputError, InvalidUnitError, MissingDependencyError
+        As `plot_mass_comparison` raises them; the edges do not increase, or no bin has 10
+        clusters.
 
     References
     ----------
-    de Andres et al. 2022, Nature Astronomy 6, 1325.
+    As for `plot_residuals`.
 
     Examples
     --------
-    >>> import astropy.units as u
-    >>> from szmass import estimate_masses
+    >>> import numpy as np
+    >>> from astropy.table import QTable
     >>> from szmass.plots import plot_relative_error
-    >>> from szmass.simulations import draw_flat, simulate
-    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
-    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
-    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
-    >>> figure = plot_relative_error(masses, ["matched_filter"], redshift_bins=(0, 1))
-    >>> figure.savefig("errors.png")  # doctest: +SKIP
+    >>> true, units = np.geomspace(2, 12, 40), dict.fromkeys(["mass_true", "mass"], "1e14 solMass")
+    >>> masses = {"mass_true": true, "mass": 0.8 * true, "redshift": np.full(40, 0.2)}
+    >>> masses = QTable(masses, units=units)
+    >>> ax = plot_relative_error(masses, "mass", redshift_bins=(0, 1))
+    >>> ax.lines[0].get_ydata().round(2)
+    array([-0.25, -0.25, -0.25, -0.25])
     """
     methods = check_methods(methods, len(LINE_STYLES))
     if against not in ("predicted", "truth"):
@@ -388,7 +372,7 @@ def plot_training(histories, *, ax=None, columns=("loss", "val_loss")):
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes.
+        The axes: loss, on a logarithmic scale if it is positive, against the epoch from 1.
 
     Raises
     ------

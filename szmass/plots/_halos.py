@@ -75,7 +75,7 @@ def plot_counts(counts, *, ax=None, points=None, scale=1.0):
         From `~szmass.baryons.cumulative_counts` or `~szmass.baryons.redshift_counts`; several, all
         of one kind, by label.
     ax : `~matplotlib.axes.Axes`, optional
-        Where to draw.
+        Where to draw; by default new axes.
     points : dict, optional
         What surveys found, by label: pairs of x, in the unit of the thresholds, and number. In bins
         of redshift the numbers of all bins.
@@ -85,7 +85,7 @@ def plot_counts(counts, *, ax=None, points=None, scale=1.0):
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes.
+        The axes, logarithmic where thresholds are; errors are bands.
 
     Raises
     ------
@@ -163,14 +163,14 @@ def plot_sky(ymap, *, ax=None, title=None):
     ymap : `~szmass.maps.ComptonMap`
         The map.
     ax : `~matplotlib.axes.Axes`, optional
-        Where to draw.
+        Where to draw; by default new axes.
     title : str, optional
         Title; by default the physics of the map, if it says it.
 
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes.
+        The axes, without ticks; the image is ``ax.images[0]``, longitude to the left.
 
     Raises
     ------

@@ -112,7 +112,8 @@ def plot_mass_comparison(
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes. Clusters that one of the methods could not weigh are left out.
+        The axes, logarithmic. Clusters that one of the methods could not weigh are left out; the
+        legend has the number of the others.
 
     Raises
     ------
@@ -306,12 +307,8 @@ def plot_mass_redshift(table, methods=None, *, ax=None, labels=None):
 
     Raises
     ------
-    InvalidInputError
-        A column is missing, no method is given, or no cluster has a redshift and a mass.
-    InvalidUnitError
-        A column has no unit of mass.
-    MissingDependencyError
-        Matplotlib is not installed.
+    InvalidInputError, InvalidUnitError, MissingDependencyError
+        As `plot_mass_comparison` raises them, or no method is given, or no cluster has a redshift.
     """
     redshift = read_redshift(table)
     methods = check_methods(methods_of(table) if methods is None else methods, len(COLOURS))
@@ -414,24 +411,19 @@ def plot_mass_posteriors(masses=None, *, posteriors=None, ax=None):
 
     Raises
     ------
-    InvalidInputError
-        There is not one row, a posterior is of several clusters or has the name of another one,
-        or no mass is known.
-    InvalidUnitError
-        A column has no unit of mass.
-    MissingDependencyError
-        Matplotlib is not installed.
+    InvalidInputError, InvalidUnitError, MissingDependencyError
+        As `plot_mass_comparison` raises them; there is not one row, a posterior is of several
+        clusters or has the name of another one, or no mass is known.
 
     Examples
     --------
-    >>> import astropy.units as u
-    >>> from szmass import estimate_masses
+    >>> import numpy as np
+    >>> from szmass import LogMassPosterior
     >>> from szmass.plots import plot_mass_posteriors
-    >>> from szmass.simulations import draw_flat, simulate
-    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
-    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
-    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
-    >>> ax = plot_mass_posteriors(masses[0])
+    >>> grid = np.linspace(14, 15.5, 151)
+    >>> density = np.exp(-0.5 * ((grid - [[14.6], [14.7]]) / [[0.1], [0.05]]) ** 2)
+    >>> both = LogMassPosterior(grid, density, np.ones(151))
+    >>> ax = plot_mass_posteriors(posteriors={"noisy": both[:1], "deep": both[1:]})
     >>> ax.figure.savefig("posteriors.png")  # doctest: +SKIP
     """
     curves, labels, truth = _mass_curves(masses)

@@ -48,7 +48,7 @@ def plot_profile(profile, *, ax=None, labels=None, beam=None):
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes.
+        The axes: y in 1e-6 against the radius, in its unit or that of theta500.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def plot_stack(result, *, ax=None, limit=None):
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes. The image is ``ax.images[0]``.
+        The axes. The image is ``ax.images[0]``, y in 1e-6; clusters and significance are the title.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def plot_saliency(saliency, *, ax=None, theta500=None, limit=None, numbers=False
     Returns
     -------
     `~matplotlib.axes.Axes`
-        The axes. The image is ``ax.images[0]``.
+        The axes, offsets from the middle; the image [dex] is ``ax.images[0]``.
 
     Raises
     ------
@@ -250,16 +250,9 @@ def _write(ax, image, extent):
 
 
 def plot_cluster(
-    cluster,
-    masses=None,
-    *,
-    posteriors=None,
-    surface=None,
-    saliency=None,
-    theta500=None,
-    noise=None,
-    fig=None,
-):
+    cluster, masses=None, *, posteriors=None, surface=None, saliency=None, theta500=None,
+    noise=None, fig=None,
+):  # fmt: skip
     """Plot one cluster: cutout, profile, size and signal, and its mass by all estimators.
 
     Parameters
@@ -297,13 +290,11 @@ def plot_cluster(
 
     Examples
     --------
-    >>> import astropy.units as u
     >>> from szmass import estimate_masses
     >>> from szmass.plots import plot_cluster
     >>> from szmass.simulations import draw_flat, simulate
-    >>> clusters = draw_flat(12, mass=[5e14, 1e15] * u.solMass, redshift=(0.05, 0.4), seed=1)
-    >>> sample = simulate(clusters, "planck-total", cosmology="PSZ2", seed=1)
-    >>> masses = estimate_masses(sample, "matched_filter", columns=["mass_true"], one_minus_b=0.8)
+    >>> sample = simulate(draw_flat(2, seed=1), "planck-total", cosmology="PSZ2", seed=1)
+    >>> masses = estimate_masses(sample, "matched_filter", one_minus_b=0.8)
     >>> figure = plot_cluster(sample[0], masses, theta500=sample.quantity("theta500_true")[0])
     >>> figure.savefig("cluster.png")  # doctest: +SKIP
     """

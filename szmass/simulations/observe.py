@@ -51,7 +51,7 @@ class Observation:
     Parameters
     ----------
     name : str
-        Name of the observation.
+        Its name, which mocks have in their ``meta``.
     geometry : `~szmass.maps.CutoutGeometry`, optional
         The grid of the cutouts; by default that of the published networks.
     beam : `~astropy.units.Quantity` or str, optional
@@ -313,31 +313,15 @@ def simulate(sample, observation="planck-like", *, model="a10", cosmology, seed,
 
 
 def iter_simulate(
-    sample,
-    observation="planck-like",
-    *,
-    model="a10",
-    cosmology,
-    seed,
-    projections=1,
-    environment=None,
-    fields=None,
-    chunk_size=256,
-):
+    sample, observation="planck-like", *, model="a10", cosmology, seed, projections=1,
+    environment=None, fields=None, chunk_size=256,
+):  # fmt: skip
     """Make mock cutouts of any number of clusters in bounded memory.
 
     Parameters
     ----------
-    sample : `~szmass.clusters.ClusterSample`
-        As in `simulate`.
-    observation : str or `Observation`, optional
-        As in `simulate`.
-    model : str or `ClusterModel`, optional
-        As in `simulate`.
-    cosmology : str or `~astropy.cosmology.FLRW`
-        As in `simulate`.
-    seed : int
-        As in `simulate`.
+    sample, observation, model, cosmology, seed : see `simulate`
+        Clusters, map, what clusters are made of, cosmology and seed.
     projections : int, optional
         From how many random directions each cluster is seen; 27 in de Andres et al. (2022).
     environment : `Environment` or bool or dict, optional

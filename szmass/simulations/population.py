@@ -45,10 +45,8 @@ def from_masses(mass, redshift, *, coord=None, names=None, seed=0):
 
     Raises
     ------
-    InvalidInputError
-        A value is out of range or missing, or lengths differ.
-    InvalidUnitError
-        The mass has no unit of mass.
+    InvalidInputError, InvalidUnitError
+        A value is out of range or missing, lengths differ, or the mass has no unit of mass.
 
     Examples
     --------
@@ -98,19 +96,17 @@ def draw_flat(n, *, mass=(1e14, 2e15) * u.solMass, redshift=(0.01, 1.0), seed):
         Two numbers are limits between which redshifts are even; three or more are redshifts to
         draw from, for instance those of a catalogue.
     seed : int
-        Seed.
+        Seed of masses, redshifts and positions.
 
     Returns
     -------
     `~szmass.clusters.ClusterSample`
-        See `from_masses`.
+        As `from_masses` gives it.
 
     Raises
     ------
-    InvalidInputError
-        A limit is out of range, or upper and lower are exchanged.
-    InvalidUnitError
-        The mass has no unit of mass.
+    InvalidInputError, InvalidUnitError
+        A limit is out of range or without a unit, or upper and lower are exchanged.
 
     Examples
     --------
@@ -162,7 +158,7 @@ def draw_mass_function(
         The cosmology, or its name; with Ob0. sigma8 and n come from its ``meta``, where missing
         from Planck 2018.
     seed : int
-        Seed.
+        Seed of number, masses, redshifts and positions.
 
     Returns
     -------

@@ -90,10 +90,8 @@ def simulate_sky(
         The cosmology, or its name.
     seed : int
         Seed of clusters and noise.
-    workers : int, optional
-        Number of processes. The map is the same to the bit.
-    scheduler : str or `distributed.Client`, optional
-        A Dask scheduler, instead of ``workers``.
+    workers, scheduler : int, str or `distributed.Client`, optional
+        Number of processes, or a Dask scheduler instead. The map is the same to the bit.
 
     Returns
     -------

@@ -12,6 +12,7 @@ from astropy.table import Table
 from szmass._io.files import atomic_path
 from szmass._io.fits import open_fits
 from szmass._io.headers import Keywords, understood
+from szmass._io.stored import Stored
 from szmass._tables.packing import from_ascii, to_ascii
 from szmass._utils.kinds import check_kind, rows_of
 from szmass._utils.names import NameIndex, did_you_mean
@@ -31,7 +32,7 @@ _WCS = (
 )
 
 
-class FieldStack:
+class FieldStack(Stored):
     """Maps of one field of many clusters, in its own unit: projected mass, X-rays or galaxies.
 
     ``stack[3]`` and ``stack["A2142"]`` are a `~astropy.units.Quantity` of shape (ny, nx); slices,
@@ -59,7 +60,11 @@ class FieldStack:
     Raises
     ------
     InvalidInputError
-        Shapes or lengths do not match.
+        Names or positions are not N, or ``data`` has not the shape (N, ny, nx) of the grid.
+
+    Notes
+    -----
+    Files are FITS, as `write_fields` says, which writes several fields to one.
 
     Examples
     --------
@@ -119,20 +124,6 @@ class FieldStack:
         return self.geometry.wcs(self.coord[row])
 
     def write(self, path, *, overwrite=False):
-        """Write the stack as FITS, as `write_fields` does.
-
-        Parameters
-        ----------
-        path : path-like
-            The target. It is complete or not there.
-        overwrite : bool, optional
-            Replace an existing file.
-
-        Raises
-        ------
-        InvalidInputError
-            The target exists, or its folder does not.
-        """
         write_fields([self], path, overwrite=overwrite)
 
     @classmethod
@@ -198,12 +189,12 @@ class FieldStack:
         Parameters
         ----------
         stacks : sequence of FieldStack
-            At least one.
+            Of the same field on the same grid; there must be one.
 
         Returns
         -------
         FieldStack
-            Their maps, one after the other.
+            Their maps, one after the other, in the frame of the first, with its ``meta``.
         """
         first = stacks[0]
         frame = first.coord.frame
@@ -231,10 +222,8 @@ def write_fields(fields, path, *, overwrite=False):
     ----------
     fields : dict or sequence of FieldStack
         Such as ``sample.fields``: fields of the same clusters on one grid.
-    path : path-like
-        The target. It is complete or not there.
-    overwrite : bool, optional
-        Replace an existing file.
+    path, overwrite : path-like, bool, optional
+        The target, and whether it may be replaced, as for `FieldStack.write`.
 
     Raises
     ------

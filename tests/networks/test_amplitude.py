@@ -388,6 +388,18 @@ def test_what_is_told_beyond_the_training_is_bounded():
     assert found[1] == found[2]
 
 
+def test_scores_by_the_name_that_they_had():
+    networks, known = load_networks(), {"noise": NOISE, "depth": 1.0}
+    maps = NOISE.draw(CutoutGeometry(), 2, rng=1).astype(float)
+    expected = networks.domain_score(maps, [0.1, 0.2], np.array([3.0, 5.0]), **known)
+    with pytest.warns(DeprecationWarning, match='"amplitude" was deprecated'):
+        found = networks.domain_score(maps, [0.1, 0.2], amplitude=np.array([3.0, 5.0]), **known)
+    assert np.isfinite(expected).all()
+    assert np.array_equal(found, expected)
+    with pytest.warns(DeprecationWarning, match='"amplitude" was deprecated'):
+        assert AmplitudeNetworks.domain_variable(amplitude=0.0) == 0.0
+
+
 @pytest.mark.parametrize(
     ("told", "message"),
     [

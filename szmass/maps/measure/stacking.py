@@ -93,20 +93,9 @@ class StackResult:
 
 
 def stack(
-    cutouts,
-    *,
-    weights=None,
-    scale="angle",
-    angular_scale=None,
-    geometry=None,
-    edges=None,
-    radius=None,
-    background=None,
-    noise=None,
-    depth=None,
-    bootstrap=1000,
-    rng=None,
-):
+    cutouts, *, weights=None, scale="angle", angular_scale=None, geometry=None, edges=None,
+    radius=None, background=None, noise=None, depth=None, bootstrap=1000, rng=None,
+):  # fmt: skip
     """Average cutouts pixel by pixel, where each of them is covered.
 
     Parameters

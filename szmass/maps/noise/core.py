@@ -5,6 +5,7 @@ from functools import lru_cache
 import astropy.units as u
 import numpy as np
 
+from szmass._io.stored import Stored
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps.noise import _files as _noise_files
@@ -19,7 +20,7 @@ _DEPTHS = DepthMap | LogNormalDepth | TabulatedDepth
 _PLANCK_DEPTH = LogNormalDepth(0.18)
 
 
-class NoiseModel(NoiseSpectrum):
+class NoiseModel(Stored, NoiseSpectrum):
     """Gaussian noise of a Compton-y map: power spectrum, beam, and depth over the sky.
 
     The spectrum is that of the noise **in the map, as its pixels hold it**: noise that went through
@@ -47,6 +48,10 @@ class NoiseModel(NoiseSpectrum):
         Multipoles do not increase, or a value is negative, zero or not finite.
     InvalidUnitError
         The spectrum is no solid angle, or the beam no angle.
+
+    Notes
+    -----
+    Files are FITS or ECSV by their suffix; ECSV has no place for a depth map.
 
     Examples
     --------
@@ -182,16 +187,9 @@ class NoiseModel(NoiseSpectrum):
 
     @classmethod
     def from_empty_fields(
-        cls,
-        ymap,
-        *,
-        exclude=None,
-        radius=None,
-        mask=None,
-        apodisation=None,
-        bands=None,
+        cls, ymap, *, exclude=None, radius=None, mask=None, apodisation=None, bands=None,
         fields=None,
-    ):
+    ):  # fmt: skip
         """Noise from parts of a map without clusters: all that is there counts as noise.
 
         Parameters
@@ -378,20 +376,6 @@ class NoiseModel(NoiseSpectrum):
         return sky
 
     def write(self, path, *, overwrite=False):
-        """Write the model as FITS or ECSV.
-
-        Parameters
-        ----------
-        path : path-like
-            The target, ending in .fits or .ecsv. It is complete or not there.
-        overwrite : bool, optional
-            Replace an existing file.
-
-        Raises
-        ------
-        InvalidInputError
-            The target exists or its folder does not, or a depth map is to go to ECSV.
-        """
         _noise_files.write(self, path, overwrite)
 
     def to_hdus(self):
@@ -418,7 +402,7 @@ class NoiseModel(NoiseSpectrum):
         Returns
         -------
         NoiseModel
-            The model.
+            The model, with its depth map if it had one.
 
         Raises
         ------
@@ -429,23 +413,6 @@ class NoiseModel(NoiseSpectrum):
 
     @classmethod
     def read(cls, path):
-        """Read a model that `write` wrote.
-
-        Parameters
-        ----------
-        path : path-like
-            The file.
-
-        Returns
-        -------
-        NoiseModel
-            The model.
-
-        Raises
-        ------
-        FileFormatError
-            The file is truncated or something else.
-        """
         return cls(**_noise_files.read(path))
 
 
@@ -477,7 +444,7 @@ def get_noise_model(noise):
     Returns
     -------
     NoiseModel
-        The model.
+        The model, as it is, or that of Planck.
 
     Raises
     ------

@@ -6,6 +6,7 @@ A factor multiplies the noise of the field or pixel; the median of the sky is ab
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from szmass._utils.docs import InheritsDocstrings
 from szmass._utils.quantities import as_floats
 from szmass.exceptions import InvalidInputError
 from szmass.maps._checks import check_positions, check_whole_sky
@@ -19,11 +20,11 @@ __all__ = ["DepthMap", "LogNormalDepth", "TabulatedDepth"]
 _PATCH = np.radians(8.0)
 
 
-class _DepthDistribution:
-    """Depth whose distribution is known, but not where on the sky which value is."""
+class _Depth(InheritsDocstrings):
+    """Factor of the noise amplitude that varies over the sky."""
 
     def sample(self, n, rng):
-        """Draw the factors of fields at random positions.
+        """Draw the factors of fields at random positions where they are known.
 
         Parameters
         ----------
@@ -37,6 +38,13 @@ class _DepthDistribution:
         `~numpy.ndarray`
             Of length n.
         """
+        raise NotImplementedError
+
+
+class _DepthDistribution(_Depth):
+    """Depth whose distribution is known, but not where on the sky which value is."""
+
+    def sample(self, n, rng):
         from scipy.special import ndtri
 
         uniform = np.random.default_rng(rng).random(n)
@@ -166,7 +174,7 @@ class TabulatedDepth(_DepthDistribution):
         }
 
 
-class DepthMap:
+class DepthMap(_Depth):
     """Noise amplitude known at each position, as a HEALPix map.
 
     Parameters
@@ -251,20 +259,6 @@ class DepthMap:
         return result
 
     def sample(self, n, rng):
-        """Draw the factors of fields at random positions where it is known.
-
-        Parameters
-        ----------
-        n : int
-            Number of fields.
-        rng : `~numpy.random.Generator` or int
-            Source of random numbers, or a seed.
-
-        Returns
-        -------
-        `~numpy.ndarray`
-            Of length n.
-        """
         return np.random.default_rng(rng).choice(self.values[np.isfinite(self.values)], n)
 
     def on_sky(self, nside, rng=None, *, frame="galactic"):

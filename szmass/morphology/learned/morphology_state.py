@@ -19,11 +19,11 @@ class MorphologyState(MapState):
     Parameters
     ----------
     definition, mass, one_minus_b, cosmology, noise, depth : optional
-        Definition of the state, masses, and noise, as in `MapState`.
+        What is told, masses, and noise, as in `MapState` and `CNNState`.
     fits : str or path-like or StateFits, optional
-        "planck" for y-maps behind 10 arcmin, "resolved" for y-maps behind 20 arcsec and X-ray
-        counts, the card of others, or `StateFits`. X-rays are the field ``"xray"`` of the sample,
-        counts in pixels; without them the y-map is looked at alone.
+        "planck" or "resolved", of the maps that networks of these names are of (`CNNState`), the
+        card of others, or `StateFits`. X-rays are the field ``"xray"`` of the sample, counts in
+        pixels; without them the y-map is looked at alone.
     workers : int, optional
         Number of processes.
 
@@ -36,13 +36,9 @@ class MorphologyState(MapState):
 
     Examples
     --------
-    >>> import astropy.units as u
     >>> from szmass.morphology import MorphologyState
-    >>> from szmass.maps import NoiseModel
-    >>> from szmass.simulations import Observation, from_masses, simulate
-    >>> sample = from_masses([8e14, 3e14] * u.solMass, [0.05, 0.4], seed=1)
-    >>> planck = Observation(name="planck", noise=NoiseModel.planck())
-    >>> mocks = simulate(sample, planck, model="a10-the300", cosmology="PSZ2", seed=1)
+    >>> from szmass.simulations import draw_flat, simulate
+    >>> mocks = simulate(draw_flat(2, seed=1), "planck-total", cosmology="PSZ2", seed=1)
     >>> table = MorphologyState(mass="mass_true", one_minus_b=1.0).predict(mocks)
     >>> table.colnames[2:6]
     ['log_chi', 'log_chi_errn', 'log_chi_errp', 'p_relaxed']

@@ -191,12 +191,9 @@ class StateFits:
 
         Returns
         -------
-        quantiles : `~numpy.ndarray`
-            Of the number of the state, (N, L).
-        p_relaxed, p_prior : `~numpy.ndarray`
-            Probability of being relaxed, and that without the map, (N,).
-        flag : `~numpy.ndarray` of int
-            Bits of `StateFlag`.
+        tuple of `~numpy.ndarray`
+            Quantiles of the number of the state (N, L), probabilities and flags, as
+            `MapState.quantiles` gives them.
 
         Raises
         ------

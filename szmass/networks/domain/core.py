@@ -215,7 +215,7 @@ class DomainScore:
         Parameters
         ----------
         planes, context, log10_mass : array-like
-            As for `score`.
+            What N cutouts are for networks, as for `score`.
 
         Returns
         -------

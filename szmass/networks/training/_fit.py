@@ -144,16 +144,10 @@ def fit_network(
         data = _TrackedBatches(iter(batches(done)))
         try:
             model.fit(
-                iter(data),
-                steps_per_epoch=steps,
-                epochs=epochs,
-                initial_epoch=done,
-                validation_data=validation,
-                validation_batch_size=validation_batch,
-                callbacks=callbacks,
-                shuffle=False,
-                verbose=0,
-            )
+                iter(data), steps_per_epoch=steps, epochs=epochs, initial_epoch=done,
+                validation_data=validation, validation_batch_size=validation_batch,
+                callbacks=callbacks, shuffle=False, verbose=0,
+            )  # fmt: skip
         except Exception:
             # TensorFlow makes errors of its own of those of the data.
             if data.error is not None:

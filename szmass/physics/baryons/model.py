@@ -61,8 +61,8 @@ class BaryonFlag(WordedFlag):
     Examples
     --------
     >>> from szmass.physics import BaryonFlag
-    >>> BaryonFlag.describe(9)
-    'EXTRAPOLATED_MASS|MISSING_FEATURE'
+    >>> [BaryonFlag.describe(flag) for flag in (0, 9)]
+    ['', 'EXTRAPOLATED_MASS|MISSING_FEATURE']
     """
 
     EXTRAPOLATED_MASS = 1, "The mass is outside those of the fit at that redshift."
@@ -195,7 +195,7 @@ class BaryonModel(abc.ABC):
         Raises
         ------
         InvalidInputError
-            A feature is missing, or the arrays differ in shape.
+            As `moments` raises it.
         """
         features = self._arrays(features)
         known = known_rows(features)
@@ -235,7 +235,7 @@ class BaryonModel(abc.ABC):
         Raises
         ------
         InvalidInputError
-            A feature is missing, or the arrays differ in shape.
+            As `moments` raises it.
         """
         mean, covariance = self.moments(features)
         return mean + self._deviations(covariance, rng)
@@ -273,11 +273,9 @@ class BaryonModel(abc.ABC):
 
         Raises
         ------
-        InvalidInputError
-            Columns are missing (the message has all of them), masses are not in solar masses, or a
-            draw has no seed.
-        InvalidUnitError
-            A column has no unit, or one of another kind.
+        InvalidInputError, InvalidUnitError
+            Columns are missing (the message has all of them) or have no unit of their kind, masses
+            are not in solar masses, or a draw has no seed.
 
         Examples
         --------

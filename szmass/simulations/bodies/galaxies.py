@@ -64,10 +64,8 @@ class GalaxyField(ClusterField):
 
     Raises
     ------
-    InvalidInputError
-        A value is out of range.
-    InvalidUnitError
-        A value has no unit, or one of another kind.
+    InvalidInputError, InvalidUnitError
+        A value is out of range, or the background is not a number per solid angle.
 
     Notes
     -----

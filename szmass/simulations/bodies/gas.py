@@ -131,10 +131,9 @@ class XRayField(ClusterField):
 
     Raises
     ------
-    InvalidInputError
-        A value is out of range.
-    InvalidUnitError
-        A value has no unit, or one of another kind.
+    InvalidInputError, InvalidUnitError
+        A value is out of range, the baryons do not give the gas at given mass and redshift, or an
+        amount has no unit or one of another kind.
 
     Notes
     -----
@@ -199,7 +198,7 @@ class XRayField(ClusterField):
         Parameters
         ----------
         fields : FieldSet
-            As in `paint`.
+            What is known of clusters and maps, as in `paint`.
 
         Returns
         -------

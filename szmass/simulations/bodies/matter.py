@@ -277,7 +277,8 @@ class MassField(ClusterField):
         Parameters
         ----------
         fields : FieldSet
-            As in `paint`.
+            As in `paint`. Bodies are made once for each, and what asks again is given the same:
+            galaxies follow the matter of the maps.
 
         Returns
         -------

@@ -290,7 +290,6 @@ def get_cluster_model(model):
     Examples
     --------
     >>> from szmass.simulations import get_cluster_model
-    >>> model = get_cluster_model("a10")
-    >>> model.one_minus_b
+    >>> get_cluster_model("a10").one_minus_b
     0.8
     """

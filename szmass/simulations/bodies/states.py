@@ -237,12 +237,11 @@ def draw_states(sample, model="the300-gadget-x", *, seed):
     Parameters
     ----------
     sample : `~szmass.clusters.ClusterSample`
-        With the columns redshift, mass_true and cluster_id, as `draw_flat` and the other functions
-        of this package give it.
+        As for `draw_clusters`.
     model : str or `StateModel`, optional
         Distribution of the states at given mass and redshift.
     seed : int
-        Seed. What is drawn for a cluster depends on the seed and its cluster_id alone.
+        Seed, on which and on its cluster_id alone the state of a cluster depends.
 
     Returns
     -------

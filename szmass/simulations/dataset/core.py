@@ -294,7 +294,7 @@ class SimulationDataset:
         name : str
             One of ``fields``.
         index : slice or array-like, optional
-            Rows, or a mask.
+            As for `maps`.
 
         Returns
         -------
@@ -303,12 +303,8 @@ class SimulationDataset:
 
         Raises
         ------
-        UnknownNameError
-            The data set does not have that field.
-        InvalidInputError
-            More than one field is asked for.
-        IntegrityError
-            A shard is damaged.
+        UnknownNameError, InvalidInputError, IntegrityError
+            As `maps` raises them.
         """
         maps = self.maps(index, field=check_kind(name, "str", "name"))
         table = self.take(index).table(["name", "coord"])
@@ -417,10 +413,8 @@ class SimulationDataset:
 
         Raises
         ------
-        InvalidInputError
-            There is no such column.
-        IntegrityError
-            A shard is damaged.
+        InvalidInputError, IntegrityError
+            As `table` raises them.
         """
         if columns is not None:
             columns = dict.fromkeys(["name", "coord", "redshift", *columns])

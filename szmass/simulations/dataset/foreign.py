@@ -96,12 +96,8 @@ def import_maps(
         How the maps were sampled from another grid, if they were.
     seed : int, optional
         Seed of the positions.
-    shard_size : int, optional
-        About how many maps are in one file.
-    verify : bool, optional
-        Read shards that are there already, and make those again that are damaged.
-    overwrite : bool, optional
-        Remove another data set of this name.
+    shard_size, verify, overwrite : int, bool, optional
+        As in `make_dataset`.
 
     Returns
     -------

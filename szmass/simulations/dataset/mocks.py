@@ -29,22 +29,10 @@ _REMEDY = (
 
 
 def make_dataset(
-    path,
-    sample,
-    observation="clean",
-    *,
-    model="a10",
-    cosmology,
-    seed,
-    projections=1,
-    environment=None,
-    fields=None,
-    workers=1,
-    scheduler=None,
-    shard_size=2048,
-    verify=False,
+    path, sample, observation="clean", *, model="a10", cosmology, seed, projections=1,
+    environment=None, fields=None, workers=1, scheduler=None, shard_size=2048, verify=False,
     overwrite=False,
-):
+):  # fmt: skip
     """Make mock maps of a sample and keep them on disk.
 
     Called again after whatever ended it, it goes on with what is missing. The files are the same,
@@ -85,7 +73,7 @@ def make_dataset(
     Returns
     -------
     SimulationDataset
-        The data set.
+        The data set, complete and open.
 
     Raises
     ------

@@ -178,12 +178,8 @@ def inject(
         The grid of the cutouts.
     centring : `~astropy.units.Quantity`, optional
         As in `Observation`.
-    model : str or `ClusterModel`, optional
-        As in `simulate`.
-    cosmology : str or `~astropy.cosmology.FLRW`
-        As in `simulate`.
-    seed : int
-        As in `simulate`.
+    model, cosmology, seed : see `simulate`
+        What clusters are made of, cosmology and seed.
     **options : dict
         As in `simulate`.
 
