@@ -10,7 +10,8 @@ from szmass._tables.files import read_table
 from szmass._tables.forms import read_form
 from szmass._utils.kinds import as_path
 from szmass._utils.names import did_you_mean
-from szmass.catalogs.core import CATALOGS, warn_if_empty, within
+from szmass.catalogs._selection import warn_if_empty, within
+from szmass.catalogs.core import CATALOGS
 from szmass.catalogs.lensing import LensingTable, PublishedLensingTable
 from szmass.catalogs.lensing.core import OWN_TABLE
 from szmass.catalogs.psz2 import PSZ2Catalog
