@@ -95,10 +95,8 @@ class LightCone:
             Noise, of the same beam.
         frame : str, optional
             Frame of the pixels: "galactic", "icrs" or "ecliptic".
-        workers : int, optional
-            Number of processes. The map is the same to the bit.
-        scheduler : str or `distributed.Client`, optional
-            A Dask scheduler, instead of ``workers``.
+        workers, scheduler : optional
+            As for `~szmass.simulations.simulate_sky`.
 
         Returns
         -------

@@ -162,7 +162,7 @@ class Catalog:
     aliases = ()
     #: Columns of longitude and latitude and their frame, or None without positions.
     position = ("ra", "dec", "icrs")
-    #: Where the files can be had by hand.
+    #: Where the files can be had by hand; by default the folder of `vizier_id` at the CDS.
     download_page = None
     #: Forms of the published file that do not say their units, such as ``"csv"``: numbers in
     #: them are in the units that `columns` gives as the published ones.
@@ -170,6 +170,9 @@ class Catalog:
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
+        if cls.vizier_id is not None and cls.download_page is None:
+            folder = cls.vizier_id.rpartition("/")[0]
+            cls.download_page = f"https://cdsarc.cds.unistra.fr/ftp/{folder}/"
         doc = inspect.cleandoc(cls.__doc__ or "")
         if doc and "Parameters\n---" not in doc:
             body, *sections = re.split(r"\n\n(?=\w+\n---)", doc)

@@ -156,15 +156,8 @@ def load_sample(
 
     Raises
     ------
-    UnknownNameError
-        There is neither such a catalogue nor such a file.
-    RemoteDataError
-        The catalogue could not be fetched.
-    FileFormatError
-        The form of the file is not known, or it is damaged.
-    InvalidInputError
-        The table has no names, positions or redshifts, or some that cannot be; or ``redshifts`` are
-        asked for of another catalogue than PSZ2.
+    UnknownNameError, RemoteDataError, FileFormatError, InvalidInputError
+        As from `load_catalog`; or ``redshifts`` are asked for of another catalogue than PSZ2.
     """
     if redshift_column is not None:
         options["redshift"] = redshift_column

@@ -148,7 +148,7 @@ class PSZ2Catalog(Catalog):
         Returns
         -------
         `~szmass.clusters.ClusterSample`
-            The clusters; columns of positions become its ``coord``.
+            The clusters; the Galactic positions become its ``coord``.
 
         Raises
         ------

@@ -8,9 +8,9 @@ import click
 from szmass.cli.options import (
     NOTHING_FOUND,
     OLD_FILE,
+    baryon_models_option,
     check_outputs,
     column_options,
-    completer,
     named_option,
     split_names,
 )
@@ -27,14 +27,9 @@ def _names(ctx, param, value):
 
 @click.command()
 @click.argument("halos", type=OLD_FILE, required=False)
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="NAME|FOLDER",
-    shell_complete=completer("szmass.physics.BARYON_MODELS", files=True),
-    help="A physics that predicts, such as 'tng', which 'szmass info' lists, or what --fit wrote; "
-    "may be repeated.",
+@baryon_models_option(
+    "A physics that predicts, such as 'tng', which 'szmass info' lists, or what --fit wrote; may "
+    "be repeated."
 )
 @click.option("--fit", type=OLD_FILE, help="Fit a model to this table of haloes with baryons.")
 @click.option(

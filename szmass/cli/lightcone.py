@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from szmass.cli.options import completer, named_option
+from szmass.cli.options import baryon_models_option, named_option
 
 __all__ = ["lightcone"]
 
@@ -15,15 +15,10 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
 
 
 @click.command()
-@click.option(
-    "--model",
-    "models",
+@baryon_models_option(
+    "Physics of the gas, which 'szmass info' lists, or what 'szmass baryons --fit' wrote; may be "
+    "repeated, for several side by side.",
     required=True,
-    multiple=True,
-    metavar="NAME|FOLDER",
-    shell_complete=completer("szmass.physics.BARYON_MODELS", files=True),
-    help="Physics of the gas, which 'szmass info' lists, or what 'szmass baryons --fit' wrote; may "
-    "be repeated, for several side by side.",
 )
 @click.option("--area", type=float, help="Area [deg2]; by default the whole sky.")
 @click.option("--nside", default=2048, help="Resolution of the map; 0 for none.")

@@ -24,8 +24,10 @@ __all__ = [
     "NOTHING_FOUND",
     "OLD_FILE",
     "OLD_FOLDER",
+    "baryon_models_option",
     "build_estimators",
     "by_prefix",
+    "catalog_argument",
     "catalog_option",
     "check_outputs",
     "column_options",
@@ -123,6 +125,26 @@ def _items(names, incomplete, done="", files=False):
         return [CompletionItem(incomplete, type="file")]
     paths = sorted(glob.glob(glob.escape(incomplete) + "*"))
     return found + [CompletionItem(path) for path in paths if os.path.isfile(path)]
+
+
+def baryon_models_option(text, **options):
+    """Make the option that names baryon models, any number of them; ``text`` is its help."""
+    return click.option(
+        "--model",
+        "models",
+        multiple=True,
+        metavar="NAME|FOLDER",
+        shell_complete=completer("szmass.physics.BARYON_MODELS", files=True),
+        help=text,
+        **options,
+    )
+
+
+def catalog_argument(name):
+    """Make the argument that is a catalogue or a table of clusters."""
+    return click.argument(
+        name, metavar="FILE|TAG", callback=read_stdin, shell_complete=CATALOG_NAMES
+    )
 
 
 def catalog_option(columns, **options):
