@@ -27,9 +27,18 @@ __all__ = ["massmap", "state"]
 
 _AT_A_TIME = 2048
 
+_name_option = click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="This cluster of the catalogue alone; may be repeated.",
+)
+
 
 @click.command()
 @catalog_option("name, position, redshift and mass", required=True)
+@_name_option
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
@@ -78,8 +87,8 @@ _AT_A_TIME = 2048
 @sample_options
 @offline_option
 def state(
-    catalog, ymap, estimator, options, definition, masses, xray, xray_exposure, xray_background,
-    output, overwrite, reading, interpolation, noise,
+    catalog, names, ymap, estimator, options, definition, masses, xray, xray_exposure,
+    xray_background, output, overwrite, reading, interpolation, noise,
 ):  # fmt: skip
     """Tell the dynamical state of the clusters of a catalogue: relaxed or disturbed.
 
@@ -91,6 +100,7 @@ def state(
     \b
     Examples:
       szmass state --catalog psz2 --map milca -o states.ecsv
+      szmass state --catalog psz2 --name 'Abell 2142' --map milca -o a2142.ecsv
       szmass state --catalog mine.fits --map y.fits --beam '20 arcsec'
           --noise empty-fields --set morphology.fits=resolved
           --set morphology.one_minus_b=1.0 -o states.ecsv
@@ -130,6 +140,8 @@ def state(
         raise click.UsageError("--xray-exposure and --xray-background need --xray")
     table = read_masses(masses) if masses else None
     sample = load_sample(catalog, **reading)
+    if names:
+        sample = sample[list(names)]
     xrays = None
     if xray:
         xrays = read_xray_images(
@@ -211,8 +223,7 @@ def _level_or_maps(given, names):
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
-@click.option("--name", "names", multiple=True, metavar="NAME",
-              help="Map this cluster alone; may be repeated.")  # fmt: skip
+@_name_option
 @click.option(
     "--estimator", default="nfw", metavar="TAG", help="What to map with: see 'szmass info'."
 )

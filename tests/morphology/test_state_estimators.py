@@ -420,6 +420,14 @@ def test_shell(files, tmp_path):
     table = read_table(output)
     assert np.isfinite(table["log_chi"]).tolist() == [False, True, True]
     assert table.meta["definition"] == "cui2018"
+    named = tmp_path / "named.ecsv"
+    result = run(
+        "state", *given, "-o", named, "--name", table["name"][2], "--definition", "cui2018"
+    )
+    assert result.exit_code == 0, result.output
+    row = read_table(named)
+    assert row["name"].tolist() == [table["name"][2]]
+    assert row["log_chi"][0] == pytest.approx(table["log_chi"][2])
     masses, both = tmp_path / "m.ecsv", tmp_path / "both.fits"
     assert run("estimate", *given[:2], "--estimators", "scaling", "-o", masses).exit_code == 0
     result = run("state", *given, "--masses", masses, "-o", both)

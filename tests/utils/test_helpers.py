@@ -150,6 +150,22 @@ def test_optional_import_says_what_to_install():
         import_optional("no_such_module_", extra="plot", purpose="draw")
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_notes_of_compiled_code_on_import_are_not_shown(tmp_path, monkeypatch, capfd, fails):
+    ending = "raise ImportError('broken')" if fails else ""
+    (tmp_path / "talkative_.py").write_text(f"import os\nos.write(2, b'oneDNN is on')\n{ending}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("szmass._utils.optional._TALKATIVE", ("talkative_",))
+    if fails:
+        with pytest.raises(MissingDependencyError, match="broken"):
+            import_optional("talkative_", extra="train", purpose="train")
+    else:
+        assert import_optional("talkative_", extra="train", purpose="train").os is os
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
+    sys.modules.pop("talkative_", None)
+
+
 def test_atomic_path_keeps_the_old_file_when_writing_fails(tmp_path):
     target = tmp_path / "a.txt"
     target.write_text("old")
