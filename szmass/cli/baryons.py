@@ -13,6 +13,7 @@ from szmass.cli.options import (
     column_options,
     named_option,
     split_names,
+    workers_options,
 )
 
 __all__ = ["baryons"]
@@ -71,10 +72,7 @@ def _names(ctx, param, value):
 )
 @click.option("--draw", is_flag=True, help="Draw each halo from its distribution; see --seed.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of draws, or of a fit.")
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Number of processes, of one thread each."
-)
-@click.option("--scheduler", help="Address of a Dask scheduler, instead of --workers.")
+@workers_options()
 @click.option(
     "--targets",
     callback=_names,

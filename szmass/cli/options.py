@@ -41,6 +41,7 @@ __all__ = [
     "output_options",
     "parse_pairs",
     "quiet_tensorflow",
+    "range_option",
     "read_stdin",
     "read_table_options",
     "sample_of",
@@ -49,6 +50,7 @@ __all__ = [
     "settings_option",
     "split_names",
     "state_noise",
+    "workers_options",
 ]
 
 
@@ -168,6 +170,23 @@ def interpolation_option(more=""):
         default="bilinear",
         help=f"How cutouts sample the map{more}.",
     )
+
+
+def range_option(flag, text):
+    """Make an option of two numbers, the lower and the higher end."""
+    return click.option(flag, nargs=2, type=float, metavar="LOW HIGH", help=text)
+
+
+def workers_options(text="Number of processes, of one thread each.", default=None):
+    """Make a decorator that adds the options which say where the work is done."""
+
+    def add(command):
+        dask = "Address of a Dask scheduler, instead of --workers."
+        command = click.option("--scheduler", help=dask)(command)
+        kind = click.IntRange(min=1)
+        return click.option("--workers", type=kind, default=default, help=text)(command)
+
+    return add
 
 
 def named_option(flag, registry, text, **options):
@@ -503,8 +522,7 @@ def sample_options(command):
         shell_complete=completer("upcluster-sz"),
         help="Take newer redshifts of psz2 from UPCluster-SZ, which is fetched without a file.",
     )(packed)
-    text = "Keep clusters with LOW < z <= HIGH."
-    packed = click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help=text)(packed)
+    packed = range_option("--redshift", "Keep clusters with LOW < z <= HIGH.")(packed)
     text = "ReadMe of a CDS table.  [default: the file ReadMe in its folder]"
     packed = click.option("--readme", type=OLD_FILE, help=text)(packed)
     return column_options()(packed)
