@@ -701,19 +701,21 @@ def efficiency(arguments, _):
         prior="flat",
         log10_mass=networks.log10_mass,
     )
-    parts, limit = [], []
+    parts, limit, snr = [], [], []
     options = {"model": "a10-spheres", "environment": False, "seed": arguments.seed + 3000}
     for sample in mocks(arguments.number, "total", **options):
         parts += weigh(networks, [sample], noise)
         limit.append(np.log10(exact.predict_posterior(sample).mean().value) - truth_of(sample)[0])
-    found, limit = Weighed(parts), np.concatenate(limit)
+        snr.append(expected_snr(sample, noise))
+    found, limit, snr = Weighed(parts), np.concatenate(limit), np.concatenate(snr)
     for low, high in [(0, 1), *pairwise(BINS)]:
-        inside = found.bin(low, high)
-        best, own = (np.sqrt(np.mean(e[inside] ** 2)) for e in (limit, found.error))
-        print(
-            f"  z ({low}, {high}] n = {inside.sum()}: rmse {own:.4f}, limit {best:.4f} dex, "
-            f"efficiency {best / own:.3f}"
-        )
+        for word, seen in (("all", snr > -1), ("S/N > 4.5", snr > 4.5)):
+            inside = found.bin(low, high) & seen
+            best, own = (np.sqrt(np.mean(e[inside] ** 2)) for e in (limit, found.error))
+            print(
+                f"  z ({low}, {high}], {word}, n = {inside.sum()}: rmse {own:.4f}, "
+                f"limit {best:.4f} dex, efficiency {best / own:.3f}"
+            )
 
 
 def architectures(arguments, networks):

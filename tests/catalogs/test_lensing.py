@@ -441,6 +441,11 @@ def test_values_that_are_not_known_or_no_numbers():
         LensingTable(own_table(ID=["A85", "A2142", "N/A"]), **OPTIONS)
 
 
+def test_errors_of_nothing_pass():
+    masses = LensingTable(own_table(eM=[2.2, 0.0, 2.5]), **OPTIONS).masses()
+    np.testing.assert_allclose(masses["mass_errn"].to_value("1e14 solMass"), [2.2, 0.0, 2.5])
+
+
 def test_masses_as_logarithms():
     units = {**OPTIONS["units"], "mass": "dex(solMass)"}
     columns = {k: v for k, v in OPTIONS["columns"].items() if k != "mass_err"}

@@ -303,3 +303,10 @@ def test_values_that_no_cluster_has(catalog, name, value, message):
     table[name][7] = value * (table[name].unit or 1)
     with pytest.raises(InvalidInputError, match=message):
         PSZ2Catalog(table)
+
+
+@pytest.mark.parametrize(("name", "value"), [("redshift", 0.0), ("dec", 90.0), ("ra", 360.0)])
+def test_values_at_their_ends_pass(catalog, name, value):
+    table = catalog.table.copy()
+    table[name][7] = value * (table[name].unit or 1)
+    assert PSZ2Catalog(table).table[name][7] == table[name][7]

@@ -73,6 +73,14 @@ def small():
     return field, spline
 
 
+@pytest.mark.parametrize("shape", [(81, 81), (80, 80), (50, 51), (64, 65), (9, 83)])
+@pytest.mark.parametrize("pixel", [0.8, 1.0, 1.7, 2.1])
+def test_blocks_lie_about_the_middle_of_the_field(shape, pixel):
+    field = FieldNoise(shape, pixel, 10.0, NOISE)
+    assert np.mean(field.y) == pytest.approx(0, abs=1e-9)
+    assert np.mean(field.x) == pytest.approx(0, abs=1e-9)
+
+
 def dense_inverse(field):
     """Inverse covariance with a constant offset of huge variance, straight from the spectrum."""
     y, x = (a.ravel() for a in np.meshgrid(field.y, field.x, indexing="ij"))

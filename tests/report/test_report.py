@@ -732,6 +732,13 @@ def test_colours_are_those_of_all_cutouts():
     assert scale.high > 10
 
 
+def test_colours_reach_three_of_the_noise_below_the_middle():
+    noise = np.random.default_rng(1).normal(0, 5e-6, (200, 4, 4))
+    scale = _ColourScale(noise + 1e-4, np.ones(noise.shape, bool))
+    assert scale.low == pytest.approx(100 - 15, rel=0.2)
+    assert scale.linear == pytest.approx(10, rel=0.2)
+
+
 def test_bars_of_profiles_reach_as_far_up_as_down():
     y, err = np.array([40.0, 20.0, 5.0]), np.array([3.0, 2.0, 6.0])
     drawn = _draw_profile(np.array([1.0, 3.0, 5.0]), y, "arcmin", err=err, band=None, beam=None)

@@ -109,6 +109,14 @@ def test_differences_by_redshift(summary):
     assert first["above"] == 14.7
 
 
+def test_differences_of_clusters_that_are_all_near(table):
+    """What lies in other bins of redshift does not decide whether there is a table."""
+    content = read_content(table[:1])
+    summary = summarise(content, choose_reference(content))
+    first = next(d for d in summary["differences"] if (d["a"], d["b"]) == ("a", "truth"))
+    assert [row["n"] for row in first["rows"]] == [1, 0, 0, 0, 1]
+
+
 def test_ratios_to_the_truth(summary):
     ratios = {ratio["a"]: ratio for ratio in summary["ratios"]}
     assert {ratio["b"] for ratio in ratios.values()} == {"truth"}
