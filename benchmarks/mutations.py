@@ -33,7 +33,10 @@ ROOMS = {
         ["szmass/results/*.py"],
         [f"tests/test_{name}.py" for name in ("results", "masses", "posteriors", "html")],
     ),
-    "catalogs.core": (["szmass/catalogs/core.py"], ["tests/catalogs/test_*.py"]),
+    "catalogs.core": (
+        ["szmass/catalogs/core.py", "szmass/catalogs/_selection.py"],
+        ["tests/catalogs/test_*.py"],
+    ),
     "report": (
         ["szmass/report/*.py"],
         ["tests/report/test_*.py", "tests/test_html.py", "tests/comparison/test_*report*.py"],

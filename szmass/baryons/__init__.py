@@ -6,11 +6,13 @@ catalogues and counts with their Poisson and sample variance.
 """
 
 from szmass.baryons.counts import cumulative_counts, redshift_counts
+from szmass.baryons.cross_validation import CrossValidation, importance_table
 from szmass.baryons.drawing import draw_halos, place_on_sky
+from szmass.baryons.gas import make_lightcone
 from szmass.baryons.halos import HaloCatalog
-from szmass.baryons.lightcone import LightCone, make_lightcone
+from szmass.baryons.lightcone import LightCone
 from szmass.baryons.pieces import predict_in_pieces
-from szmass.baryons.regression import CrossValidation, fit_baryon_model, importance_table
+from szmass.baryons.regression import fit_baryon_model
 
 __all__ = [
     "CrossValidation",

@@ -1,115 +1,33 @@
 """Fits of baryon properties to tables of simulated haloes, judged on regions that were held out."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
-from astropy.table import QTable
-from scipy.optimize import minimize_scalar
-from scipy.special import gammaln
-from scipy.stats import f as f_distribution
 
 from szmass._tables.columns import column_parts
-from szmass._utils.kinds import check_kind
 from szmass._utils.names import did_you_mean
 from szmass._utils.optional import import_optional
 from szmass._utils.quantities import as_floats
 from szmass._utils.seeds import check_count, check_seed
+from szmass.baryons._means import METHODS, TREE_OPTIONS, MeanFitter
+from szmass.baryons.cross_validation import (
+    CrossValidation,
+    fit_covariance,
+    hold_out,
+    probability_inside,
+    tail_of,
+)
 from szmass.exceptions import InvalidInputError, UnknownNameError
 from szmass.physics import PROPERTIES, get_cosmology
 from szmass.physics.baryons.model import halo_features, known_rows
 from szmass.physics.baryons.regressed import (
     RegressedBaryonModel,
     check_band_of_lx,
-    covariances,
-    polynomial,
     standardised,
-    sum_of_trees,
 )
 
-__all__ = ["METHODS", "CrossValidation", "fit_baryon_model", "importance_table"]
+__all__ = ["METHODS", "fit_baryon_model"]
 
-#: Ways to fit the mean: polynomials, and trees on what a polynomial in mass and redshift leaves.
-METHODS = ("quadratic", "cubic", "boosting", "forest")
-
-#: Strengths of the penalty on second-order terms that inner folds choose from; lower orders, and
-#: all terms of mass and redshift alone, have the first.
-_PENALTIES = (1e-4, 1e-2, 1e-1, 1.0)
-_INNER_FOLDS = 5
+# Nodes in redshift of the limits of mass.
 _NODES = 12
-_TREE_OPTIONS = {
-    "boosting": {
-        "boosting": "gbdt",
-        "n_trees": 300,
-        "learning_rate": 0.05,
-        "num_leaves": 8,
-        "min_data_in_leaf": 40,
-        "bagging_fraction": 0.7,
-        "feature_fraction": 0.7,
-        "lambda_l2": 1.0,
-    },
-    "forest": {
-        "boosting": "rf",
-        "n_trees": 100,
-        "num_leaves": 64,
-        "min_data_in_leaf": 10,
-        "bagging_fraction": 0.6,
-        "feature_fraction": 0.7,
-    },
-}
-
-
-@dataclass(frozen=True, eq=False)
-class CrossValidation:
-    """What rows that a fit has not seen say about it.
-
-    Parameters
-    ----------
-    rows : ndarray of int
-        Rows of the table that all values are known of, shape (N,).
-    fold : ndarray of int
-        The fold in which each was held out.
-    group : ndarray
-        Its group.
-    residuals : ndarray
-        ln of the value less the mean of a fit to the other folds, shape (N, K).
-    probability : ndarray
-        Probability, by the covariance and the tail of the other folds' residuals, of values as near
-        to the mean as those of a row, shape (N,): even between 0 and 1 if all is well.
-    """
-
-    rows: np.ndarray = field(repr=False)
-    fold: np.ndarray = field(repr=False)
-    group: np.ndarray = field(repr=False)
-    residuals: np.ndarray = field(repr=False)
-    probability: np.ndarray = field(repr=False)
-
-    @property
-    def scatter(self):
-        """Standard deviation of the residuals of each property."""
-        return self.residuals.std(axis=0)
-
-    def coverage(self, level, rows=slice(None)):
-        """Give the share of rows inside the joint region of a probability, and its error.
-
-        Parameters
-        ----------
-        level : float
-            The probability.
-        rows : slice or ndarray, optional
-            Which of the rows.
-
-        Returns
-        -------
-        share : float
-            The share.
-        error : float
-            Its error, with groups as wholes.
-        """
-        inside = self.probability[rows] < level
-        _, which = np.unique(self.group[rows], return_inverse=True)
-        share = inside.mean()
-        excess = np.bincount(which, inside - share)
-        return share, np.sqrt(np.sum(excess**2)) / len(inside)
 
 
 def fit_baryon_model(
@@ -218,9 +136,9 @@ def fit_baryon_model(
             f"No method is named {method!r}.{did_you_mean(method, METHODS)} "
             f"Known: {', '.join(METHODS)}."
         )
-    if method in _TREE_OPTIONS:
+    if method in TREE_OPTIONS:
         import_optional("lightgbm", extra="halos", purpose="fit trees")
-    options = {**_TREE_OPTIONS.get(method, {}), **(options or {})}
+    options = {**TREE_OPTIONS.get(method, {}), **(options or {})}
     folds, seed = check_count(folds, "folds"), check_seed(seed)
     lx_band = check_band_of_lx(lx_band)
     if "n_trees" in options:
@@ -239,35 +157,14 @@ def fit_baryon_model(
         )
     rng = np.random.default_rng(seed)
     columns = np.array(standardised(values, features))
-    fitter = _Fitter(method, features, options, seed)
-    fold = _folds(group, folds, rng)
-
-    residuals = np.empty_like(y)
-    growth = np.zeros((folds, len(features), y.shape[1]))
-    for k in range(folds):
-        out = fold == k
-        fit = fitter.fit(columns[:, ~out], y[~out], group[~out])
-        residuals[out] = y[out] - fitter.mean(fit, columns[:, out])
-        for i in range(len(features)) if importance else ():
-            shuffled = columns[:, out].copy()
-            rng.shuffle(shuffled[i])
-            moved = y[out] - fitter.mean(fit, shuffled)
-            growth[k, i] = np.sqrt((moved**2).mean(axis=0)) - np.sqrt(
-                (residuals[out] ** 2).mean(axis=0)
-            )
+    fitter = MeanFitter(method, features, options, seed)
+    fold, residuals, growth = hold_out(fitter, columns, y, group, folds, rng, importance)
     arrays = fitter.fit(columns, y, group)
     x = (columns - arrays["centre"][:, np.newaxis]) / arrays["scale"][:, np.newaxis]
     where = x[[features.index(name) for name in ("m500c", "redshift")]]
-    probability = np.empty(len(y))
-    for k in range(folds):
-        out = fold == k
-        spread = _fit_covariance(residuals[~out], where[:, ~out])
-        distance2 = _distance2(residuals, where, spread)
-        tail = _fit_tail(distance2[~out], y.shape[1])
-        ratio = distance2[out] / y.shape[1] * tail / (tail - 2)
-        probability[out] = f_distribution.cdf(ratio, y.shape[1], tail)
-    arrays["variance"], arrays["link"] = spread = _fit_covariance(residuals, where)
-    tail = _fit_tail(_distance2(residuals, where, spread), y.shape[1])
+    probability = probability_inside(residuals, where, fold)
+    arrays["variance"], arrays["link"] = spread = fit_covariance(residuals, where)
+    tail = tail_of(residuals, where, spread)
     arrays["mass_limits"] = _mass_limits(columns[features.index("m500c")], values["redshift"])
 
     validation = CrossValidation(rows, fold, group, residuals, probability)
@@ -311,38 +208,6 @@ def fit_baryon_model(
     model = RegressedBaryonModel(card, arrays)
     model.cross_validation = validation
     return model
-
-
-def importance_table(model):
-    """Give the permutation importances of a card as a table, the most important feature first.
-
-    Parameters
-    ----------
-    model : `~szmass.physics.RegressedBaryonModel`
-        A fitted model.
-
-    Returns
-    -------
-    `~astropy.table.QTable`
-        ``feature`` and for each property the growth of the scatter of ln, with ``_err``.
-
-    Raises
-    ------
-    InvalidInputError
-        The card has no importances, or the model is of another kind.
-    """
-    importance = check_kind(model, "RegressedBaryonModel", "model").card.get("importance")
-    if importance is None:
-        raise InvalidInputError(
-            "'model' must have importances: fit it with importance=True. Received: "
-            f"{model.name!r}, whose card has none"
-        )
-    result = QTable({"feature": list(importance)})
-    for name in model.properties:
-        result[name] = [importance[f][name][0] for f in importance]
-        result[f"{name}_err"] = [importance[f][name][1] for f in importance]
-    order = np.argsort(-sum(result[name] for name in model.properties), kind="stable")
-    return result[order]
 
 
 def _read(table, targets, features, groups):
@@ -406,11 +271,6 @@ def _refuse_twins(data, rows):
         )
 
 
-def _folds(group, folds, rng):
-    names, which = np.unique(group, return_inverse=True)
-    return (rng.permutation(len(names)) % folds)[which]
-
-
 def _mass_limits(log_mass, redshift):
     """Redshifts and the lowest and highest ln M about them, at nodes with equal shares of rows."""
     edges = np.unique(np.quantile(redshift, np.linspace(0, 1, _NODES)))
@@ -420,211 +280,6 @@ def _mass_limits(log_mass, redshift):
         for i in np.unique(place)
     ]
     return np.array(nodes).T
-
-
-class _Fitter:
-    """Fits means, and gives them: what a method does with columns (F, N) and targets (N, K)."""
-
-    def __init__(self, method, features, options, seed):
-        self.method, self.options, self.seed = method, options, seed
-        self.trees = method in _TREE_OPTIONS
-        self.own = [features.index(name) for name in ("m500c", "redshift")]
-
-    def fit(self, columns, y, group):
-        low, high = columns.min(axis=1), columns.max(axis=1)
-        # Values far out in the tail of a column are taken at four standard deviations.
-        centre, scale = columns.mean(axis=1), columns.std(axis=1)
-        low, high = np.maximum(low, centre - 4 * scale), np.minimum(high, centre + 4 * scale)
-        mass = self.own[0]
-        low[mass], high[mass] = columns[mass].min(), columns[mass].max()
-        constant = scale <= 1e-12 * np.abs(centre) + 1e-300
-        scale = np.where(constant, 1.0, scale)
-        arrays = {"centre": centre, "scale": scale, "low": low, "high": high}
-        x = _scaled(columns, arrays)
-        arrays["powers"] = powers = self._powers(np.flatnonzero(~constant), len(columns))
-        second = np.any((powers > 0) & ~np.isin(np.arange(len(columns)), self.own), axis=1)
-        second &= powers.sum(axis=1) > 1
-        arrays["coefficients"] = _ridge(polynomial(x, powers), y, group, second)
-        if self.trees:
-            rest = y - polynomial(x, powers) @ arrays["coefficients"].T
-            grown = [self._grow(x, rest[:, j]) for j in range(y.shape[1])]
-            arrays |= _stacked(grown)
-        return arrays
-
-    def _powers(self, varying, n):
-        """Powers of the terms, (T, F)."""
-        used = [i for i in varying if not self.trees or i in self.own]
-        unit = np.eye(n, dtype=np.int64)
-        rows = [np.zeros(n, dtype=np.int64), *unit[used]]
-        rows += [unit[i] + unit[j] for a, i in enumerate(used) for j in used[a:]]
-        if self.method == "cubic":
-            own = [i for i in used if i in self.own]
-            rows += [
-                unit[i] + unit[j] + unit[k]
-                for a, i in enumerate(own)
-                for b, j in enumerate(own[a:], a)
-                for k in own[b:]
-            ]
-        return np.array(rows)
-
-    def _grow(self, x, y):
-        lightgbm = import_optional("lightgbm", extra="halos", purpose="fit trees")
-        options = {
-            "objective": "l2",
-            "bagging_freq": 1,
-            "verbose": -1,
-            "num_threads": 1,
-            "seed": self.seed % 2**31,
-            "deterministic": True,
-            "force_row_wise": True,
-        } | {key: value for key, value in self.options.items() if key != "n_trees"}
-        try:
-            booster = lightgbm.train(options, lightgbm.Dataset(x.T, y), self.options["n_trees"])
-        except lightgbm.basic.LightGBMError as err:
-            raise InvalidInputError(
-                f"'options' must be those of LightGBM, which says: {err}"
-            ) from err
-        trees = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
-        share = len(trees) if options["boosting"] == "rf" else 1
-        return [_plain(tree, share) for tree in trees]
-
-    @staticmethod
-    def mean(arrays, columns):
-        x = _scaled(columns, arrays)
-        mean = polynomial(x, arrays["powers"]) @ arrays["coefficients"].T
-        if "tree_value" in arrays:
-            names = ("feature", "threshold", "mask", "value")
-            for j in range(mean.shape[1]):
-                mean[:, j] += sum_of_trees(x, {n: arrays[f"tree_{n}"][j] for n in names})
-        return mean
-
-
-def _scaled(columns, arrays):
-    low, high, centre, scale = (
-        arrays[name][:, np.newaxis] for name in ("low", "high", "centre", "scale")
-    )
-    return (np.clip(columns, low, high) - centre) / scale
-
-
-def _ridge(basis, y, group, second):
-    """Coefficients (K, T), with a penalty on some terms for each target by inner folds."""
-    fold = _folds(group, _INNER_FOLDS, np.random.default_rng(0))
-    squares = [basis[fold == k].T @ basis[fold == k] for k in range(_INNER_FOLDS)]
-    products = [basis[fold == k].T @ y[fold == k] for k in range(_INNER_FOLDS)]
-    square, product = sum(squares), sum(products)
-    free = np.ones(len(second))
-    free[0] = 0
-
-    def solve(a, b, penalty, n):
-        return np.linalg.solve(a + n * np.diag(np.where(second, penalty, _PENALTIES[0] * free)), b)
-
-    penalties = _PENALTIES if np.any(second) else _PENALTIES[:1]
-    loss = np.zeros((len(penalties), y.shape[1]))
-    for p, penalty in enumerate(penalties) if len(penalties) > 1 else ():
-        for k in range(_INNER_FOLDS):
-            out = fold == k
-            beta = solve(square - squares[k], product - products[k], penalty, np.sum(~out))
-            loss[p] += ((y[out] - basis[out] @ beta) ** 2).sum(axis=0)
-    best = loss.argmin(axis=0)
-    of = [solve(square, product, penalty, len(y)) for penalty in penalties]
-    return np.array([of[p][:, j] for j, p in enumerate(best)])
-
-
-def _plain(tree, share):
-    """Splits and leaves of a tree of LightGBM: features, thresholds, masks, values."""
-    splits, values = [], []
-
-    def walk(node):
-        """Leaves below a node, as bits."""
-        if "leaf_value" in node:
-            values.append(node["leaf_value"] / share)
-            return 1 << (len(values) - 1)
-        if node["decision_type"] != "<=":
-            raise InvalidInputError("'options' must leave features plain numbers.")
-        place = len(splits)
-        splits.append(None)
-        left = walk(node["left_child"])
-        splits[place] = (node["split_feature"], node["threshold"], (2**64 - 1) ^ left)
-        return left | walk(node["right_child"])
-
-    walk(tree)
-    if len(values) > 64:
-        raise InvalidInputError(f"'num_leaves' must be at most 64. Received: {len(values)}")
-    return splits, values
-
-
-def _stacked(grown):
-    """Trees of all targets in arrays of one shape; what is missing never splits."""
-    trees = max(len(of) for of in grown)
-    leaves = max(2, *(len(values) for of in grown for _, values in of))
-    shape = (len(grown), trees, leaves)
-    arrays = {
-        "tree_feature": np.zeros((*shape[:2], leaves - 1), dtype=np.int16),
-        "tree_threshold": np.full((*shape[:2], leaves - 1), np.inf),
-        "tree_mask": np.full((*shape[:2], leaves - 1), 2**64 - 1, dtype=np.uint64),
-        "tree_value": np.zeros(shape),
-    }
-    for j, of in enumerate(grown):
-        for b, (splits, values) in enumerate(of):
-            arrays["tree_value"][j, b, : len(values)] = values
-            for s, split in enumerate(splits):
-                for name, value in zip(("feature", "threshold", "mask"), split, strict=True):
-                    arrays[f"tree_{name}"][j, b, s] = value
-    return arrays
-
-
-def _fit_covariance(residuals, where):
-    """Give ``variance`` (K, 4) and ``link`` (K, K, 2) by maximum likelihood of the residuals."""
-    k = residuals.shape[1]
-    basis = np.array([np.ones(len(residuals)), where[0], where[0] ** 2, where[1]])
-    moving = np.flatnonzero(np.r_[True, np.ptp(basis[1:], axis=1) > 0])
-    basis = basis[moving]
-    variance, link = np.zeros((k, 4)), np.zeros((k, k, 2))
-    for i in range(k):
-        before = np.concatenate([residuals[:, :i].T * b for b in basis[:2]]).T
-        log_variance = np.full(len(residuals), np.log(np.mean(residuals[:, i] ** 2)))
-        for _ in range(4 if i else 1):
-            rest = residuals[:, i]
-            if i:
-                weighted = before * np.exp(-log_variance)[:, np.newaxis]
-                beta = np.linalg.solve(weighted.T @ before, weighted.T @ rest)
-                rest = rest - before @ beta
-                link[i, :i] = beta.reshape(-1, i).T
-            gamma = _log_variance(basis, rest**2)
-            log_variance = gamma @ basis
-        variance[i, moving] = gamma
-    return variance, link
-
-
-def _log_variance(basis, square):
-    """Minimise the sum of g b + r^2 exp(-g b), which is convex in g, by Newton's steps."""
-    gamma = np.zeros(len(basis))
-    gamma[0] = np.log(square.mean())
-    for _ in range(30):
-        ratio = square * np.exp(-gamma @ basis)
-        step = np.linalg.solve((basis * ratio) @ basis.T, basis @ (ratio - 1))
-        size = np.abs(step @ basis).max()
-        gamma += step / max(1.0, size)
-        if size < 1e-10:
-            break
-    return gamma
-
-
-def _distance2(residuals, where, spread):
-    """Squared distances in units of the covariance."""
-    inverse = np.linalg.inv(covariances(*where, *spread))
-    return np.einsum("ni,nij,nj->n", residuals, inverse, residuals)
-
-
-def _fit_tail(distance2, k):
-    """Degrees of freedom of Student's t of unit covariance, by maximum likelihood."""
-
-    def loss(x):
-        nu = 2 + np.exp(x)
-        norm = gammaln((nu + k) / 2) - gammaln(nu / 2) - k / 2 * np.log(nu - 2)
-        return -norm + (nu + k) / 2 * np.mean(np.log1p(distance2 / (nu - 2)))
-
-    return float(2 + np.exp(minimize_scalar(loss, bounds=(-2, 6), method="bounded").x))
 
 
 def _numbers(validation, targets, folds, seed):

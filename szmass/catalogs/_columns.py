@@ -253,7 +253,9 @@ def plain_numbers(column, name):
 
 
 def with_prefix(table, column, prefix):
-    """Give a copy whose names in a column begin with a prefix that VizieR leaves out."""
+    """Give a copy whose names in a column, if any, have the prefix that VizieR leaves out."""
+    if column not in table.colnames:
+        return table
     table = table.copy()
     names = np.char.strip(column_parts(table[column])[0].astype(str))
     bare = ~np.char.startswith(names, prefix.strip())

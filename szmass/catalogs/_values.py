@@ -1,4 +1,4 @@
-"""Values of a fetched table, compared with each other and with those of the publication."""
+"""Values of a table: those that cannot be, and those that are not what was published."""
 
 import re
 
@@ -7,7 +7,10 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from szmass._tables.columns import column_parts, describe_rows
-from szmass.exceptions import FileFormatError
+from szmass.exceptions import FileFormatError, InvalidInputError
+
+# Columns of positions by our names, and the largest angles that can stand in them [deg].
+_ANGLES = {"ra": 360, "dec": 90, "glon": 360, "glat": 90}
 
 # What columns can hold at all: by the end of their names, or by their unit.
 _RANGES = ((r"glon|ra", 0, 360), (r"glat|dec", -90, 90), (r"redshift", -0.01, 5))
@@ -19,6 +22,28 @@ _IN_NAME = re.compile(
     r"G(?P<lon>\d{3}\.\d+)(?P<lat>[+-]\d\d\.\d+)"
     r"|J(?P<h>\d\d)(?P<m>\d\d(\.\d)?)(\d\d(\.\d+)?)?(?P<sign>[+-])(?P<d>\d\d)(?P<am>\d\d)?"
 )
+
+
+def require_possible(table, names):
+    """Refuse positions, redshifts, masses and errors of masses that cannot be."""
+    for name in table.colnames:
+        values, mask, unit = column_parts(table[name])
+        if limit := _ANGLES.get(name):
+            bad, what = np.abs(values) > limit, f"beyond {limit} deg"
+        elif name == "redshift":
+            bad, what = values < 0, "negative"
+        elif unit is None or not unit.is_equivalent(u.solMass):
+            continue
+        elif "_err" in name:
+            bad, what = values < 0, "negative"
+        else:
+            bad, what = values <= 0, "not positive"
+        bad &= ~mask
+        if bad.any():
+            raise InvalidInputError(
+                f"'{name}' is {what} in {np.count_nonzero(bad)} rows: {values[bad][0]:g} in "
+                f"{describe_rows(names, bad)}. Mask what is not known."
+            )
 
 
 def check_values(table, catalog):

@@ -13,7 +13,7 @@ class _ACTCatalog(Catalog):
 
     @classmethod
     def _prepare(cls, table):
-        return with_prefix(table, "ACT-CL", "ACT-CL ") if "ACT-CL" in table.colnames else table
+        return with_prefix(table, "ACT-CL", "ACT-CL ")
 
 
 @register_catalog

@@ -29,7 +29,6 @@ class ComPRASSCatalog(Catalog):
     vizier_id = "J/A+A/626/A7/comprass"
     expected_rows = 2323
     references = ("2019A&A...626A...7T",)
-    download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/626/A7/"
     columns = catalog_columns(
         """
         name      Name           str

@@ -2,7 +2,6 @@
 
 import hashlib
 import inspect
-import numbers
 import re
 import warnings
 from pathlib import Path
@@ -14,12 +13,12 @@ from astropy.coordinates import SkyCoord
 from szmass._io.files import naming
 from szmass._io.limits import read_content
 from szmass._tables.angles import known_positions
-from szmass._tables.columns import column_parts, describe_rows, shown
+from szmass._tables.columns import column_parts, shown
 from szmass._tables.files import read_table, write_table
 from szmass._tables.forms import read_form
 from szmass._utils.kinds import check_kind, rows_of
 from szmass._utils.names import NameIndex
-from szmass._utils.quantities import as_floats, as_quantity
+from szmass._utils.quantities import as_floats
 from szmass._utils.registry import Registry
 from szmass.catalogs._columns import (
     CatalogColumn,
@@ -34,7 +33,8 @@ from szmass.catalogs._remote import (
     require_consistent,
     write_snapshot,
 )
-from szmass.catalogs._values import check_values
+from szmass.catalogs._selection import selected, warn_if_empty
+from szmass.catalogs._values import check_values, require_possible
 from szmass.clusters import ClusterSample
 from szmass.exceptions import (
     FileFormatError,
@@ -47,9 +47,6 @@ from szmass.exceptions import (
 
 __all__ = ["CATALOGS", "Catalog", "CatalogColumn", "catalog_columns", "register_catalog"]
 
-
-# Columns of positions by our names, and the largest angles that can stand in them [deg].
-_ANGLES = {"ra": 360, "dec": 90, "glon": 360, "glat": 90}
 
 _PARAMETERS = """Parameters
 ----------
@@ -165,7 +162,7 @@ class Catalog:
     aliases = ()
     #: Columns of longitude and latitude and their frame, or None without positions.
     position = ("ra", "dec", "icrs")
-    #: Where the files can be had by hand.
+    #: Where the files can be had by hand; by default the folder of `vizier_id` at the CDS.
     download_page = None
     #: Forms of the published file that do not say their units, such as ``"csv"``: numbers in
     #: them are in the units that `columns` gives as the published ones.
@@ -173,6 +170,9 @@ class Catalog:
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
+        if cls.vizier_id is not None and cls.download_page is None:
+            folder = cls.vizier_id.rpartition("/")[0]
+            cls.download_page = f"https://cdsarc.cds.unistra.fr/ftp/{folder}/"
         doc = inspect.cleandoc(cls.__doc__ or "")
         if doc and "Parameters\n---" not in doc:
             body, *sections = re.split(r"\n\n(?=\w+\n---)", doc)
@@ -187,28 +187,7 @@ class Catalog:
             kind=f"{self.tag or 'table'} row",
             aliases=[np.where(mask, "", values) for values, mask, _ in aliases],
         )
-        self._check_values()
-
-    def _check_values(self):
-        """Refuse positions, redshifts, masses and errors of masses that cannot be."""
-        for name in self.table.colnames:
-            values, mask, unit = column_parts(self.table[name])
-            if limit := _ANGLES.get(name):
-                bad, what = np.abs(values) > limit, f"beyond {limit} deg"
-            elif name == "redshift":
-                bad, what = values < 0, "negative"
-            elif unit is None or not unit.is_equivalent(u.solMass):
-                continue
-            elif "_err" in name:
-                bad, what = values < 0, "negative"
-            else:
-                bad, what = values <= 0, "not positive"
-            bad &= ~mask
-            if bad.any():
-                raise InvalidInputError(
-                    f"'{name}' is {what} in {np.count_nonzero(bad)} rows: {values[bad][0]:g} in "
-                    f"{describe_rows(self._index.names, bad)}. Mask what is not known."
-                )
+        require_possible(self.table, self._index.names)
 
     @classmethod
     def read(cls, path, *, readme=None):
@@ -405,43 +384,13 @@ class Catalog:
         SzmassWarning
             Nothing is selected.
         """
-        keep = np.ones(len(self), dtype=bool)
-        if where is not None:
-            values, mask, _ = column_parts(where)
-            if values.shape != keep.shape or values.dtype.kind != "b":
-                raise InvalidInputError(
-                    f"'where' must be a mask with one entry per row ({len(self)}). Received: "
-                    f"dtype {values.dtype}, shape {values.shape}"
-                )
-            keep &= values & ~mask
-        for name, wanted in selection.items():
-            keep &= self._matches(name, wanted)
-        if selection or where is not None:
-            warn_if_empty(keep, ", ".join(["where"] * (where is not None) + list(selection)))
+        keep = selected(self.table, where, selection, self.tag)
         rows = np.flatnonzero(keep)
         if names is not None:
             wanted = [names] if isinstance(names, str) else names
             chosen = [self._index[name] for name in wanted]
             rows = np.array([row for row in chosen if keep[row]], dtype=int)
         return self._sample_of(rows)
-
-    def _matches(self, name, wanted):
-        if name not in self.table.colnames:
-            raise InvalidInputError(
-                f"The catalogue {self.tag!r} has no column {name!r} to select by. It has "
-                f"{', '.join(self.table.colnames)}."
-            )
-        values, mask, unit = column_parts(self.table[name])
-        numeric = values.dtype.kind in "fiu"
-        if not isinstance(wanted, tuple | list):
-            return ~mask & (values == _wanted(wanted, values, unit, name))
-        if len(wanted) != 2 or not numeric:
-            raise InvalidInputError(
-                f"'{name}' must be {'(low, high)' if numeric else 'one value, not a range'}. "
-                f"Received: {wanted!r}"
-            )
-        ends = (None if end is None else _wanted(end, values, unit, name) for end in wanted)
-        return ~mask & within(values, *ends, name=name)
 
     def _sample_of(self, rows):
         if self.position is None:
@@ -576,50 +525,3 @@ class Catalog:
 def _published(meta):
     """What is on record, for files that people publish: of a snapshot its name alone."""
     return {**meta, "snapshot": Path(meta["snapshot"]).name} if "snapshot" in meta else meta
-
-
-def within(values, low, high, *, name):
-    """Tell which known values are above the low end and up to the high one; None is open."""
-    for end in (low, high):
-        if end is not None and not (_is_number(end) and not np.isnan(end)):
-            raise InvalidInputError(
-                f"'{name}' must be (low, high), two numbers or None for an open end. "
-                f"Received: {(low, high)!r}"
-            )
-    if low is not None and high is not None and low > high:
-        raise InvalidInputError(
-            f"'{name}' must be (low, high) with the lower end first. Received: ({low}, {high})"
-        )
-    keep = ~np.isnan(values)
-    if low is not None:
-        keep &= values > low
-    if high is not None:
-        keep &= values <= high
-    return keep
-
-
-def warn_if_empty(keep, what):
-    """Warn where none of some rows is kept."""
-    if len(keep) and not np.any(keep):
-        text = f"None of {len(keep)} rows is selected by {what}."
-        warnings.warn(text, SzmassWarning, stacklevel=3)
-
-
-def _is_number(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _wanted(value, values, unit, name):
-    """Give what to compare a column with, in its unit, or refuse what it cannot equal."""
-    if unit is not None and not (_is_number(value) and value == 0):
-        return as_quantity(value, u.Unit(unit), name).value
-    if isinstance(value, u.Quantity):
-        return as_quantity(value, u.dimensionless_unscaled, name).value
-    kind = values.dtype.kind
-    fits = isinstance(value, str) if kind == "U" else _is_number(value)
-    if kind == "b":
-        fits = isinstance(value, bool | np.bool_) or (fits and value in (0, 1))
-    if not fits:
-        words = {"U": "a text", "b": "True or False"}.get(kind, "a number or (low, high)")
-        raise InvalidInputError(f"'{name}' must be {words}. Received: {value!r}")
-    return value

@@ -10,7 +10,8 @@ from szmass._tables.files import read_table
 from szmass._tables.forms import read_form
 from szmass._utils.kinds import as_path
 from szmass._utils.names import did_you_mean
-from szmass.catalogs.core import CATALOGS, warn_if_empty, within
+from szmass.catalogs._selection import warn_if_empty, within
+from szmass.catalogs.core import CATALOGS
 from szmass.catalogs.lensing import LensingTable, PublishedLensingTable
 from szmass.catalogs.lensing.core import OWN_TABLE
 from szmass.catalogs.psz2 import PSZ2Catalog
@@ -155,15 +156,8 @@ def load_sample(
 
     Raises
     ------
-    UnknownNameError
-        There is neither such a catalogue nor such a file.
-    RemoteDataError
-        The catalogue could not be fetched.
-    FileFormatError
-        The form of the file is not known, or it is damaged.
-    InvalidInputError
-        The table has no names, positions or redshifts, or some that cannot be; or ``redshifts`` are
-        asked for of another catalogue than PSZ2.
+    UnknownNameError, RemoteDataError, FileFormatError, InvalidInputError
+        As from `load_catalog`; or ``redshifts`` are asked for of another catalogue than PSZ2.
     """
     if redshift_column is not None:
         options["redshift"] = redshift_column

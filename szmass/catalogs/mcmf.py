@@ -37,7 +37,6 @@ class ACTDR5MCMFCatalog(Catalog):
     vizier_id = "J/A+A/690/A322/catalog"
     expected_rows = 6237
     references = ("2024A&A...690A.322K",)
-    download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/690/A322/"
     columns = catalog_columns(
         """
         name             Name           str

@@ -95,7 +95,6 @@ class MCXCIICatalog(Catalog):
     vizier_id = "J/A+A/688/A187/mcxcii"
     expected_rows = 2221
     references = ("2024A&A...688A.187S",)
-    download_page = "https://cdsarc.cds.unistra.fr/ftp/J/A+A/688/A187/"
     aliases = ("other_name",)
     unitless_forms = ("fits",)
     columns = catalog_columns(
@@ -119,4 +118,4 @@ class MCXCIICatalog(Catalog):
 
     @classmethod
     def _prepare(cls, table):
-        return with_prefix(table, "MCXC", "MCXC ") if "MCXC" in table.colnames else table
+        return with_prefix(table, "MCXC", "MCXC ")

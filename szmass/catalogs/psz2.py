@@ -7,7 +7,8 @@ import numpy as np
 from szmass._tables.columns import column_of, column_parts
 from szmass._utils.kinds import check_kind
 from szmass._utils.names import rows_by_name
-from szmass.catalogs.core import Catalog, catalog_columns, register_catalog, warn_if_empty
+from szmass.catalogs._selection import warn_if_empty
+from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 from szmass.catalogs.upcluster import UPClusterSZCatalog
 
 __all__ = ["PSZ2Catalog"]
@@ -147,7 +148,7 @@ class PSZ2Catalog(Catalog):
         Returns
         -------
         `~szmass.clusters.ClusterSample`
-            The clusters; columns of positions become its ``coord``.
+            The clusters; the Galactic positions become its ``coord``.
 
         Raises
         ------

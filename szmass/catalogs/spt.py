@@ -9,8 +9,19 @@ from szmass.catalogs.core import Catalog, catalog_columns, register_catalog
 __all__ = ["SPTECSCatalog", "SPTSZCatalog"]
 
 
+class _SPTCatalog(Catalog):
+    """What the catalogues share: FITS files without units, and names with their prefix."""
+
+    download_page = "https://pole.uchicago.edu/public/data/sptsz-clusters/"
+    unitless_forms = ("fits",)
+
+    @classmethod
+    def _prepare(cls, table):
+        return with_prefix(table, "SPT-CL", "SPT-CL")
+
+
 @register_catalog
-class SPTSZCatalog(Catalog):
+class SPTSZCatalog(_SPTCatalog):
     """The SPT-SZ 2500 deg2 survey: 677 candidates, 516 of them with redshift and mass.
 
     Its forms are the authors' file ``SPT2500d.fits``, which has no units, VizieR's table, and
@@ -40,8 +51,6 @@ class SPTSZCatalog(Catalog):
     vizier_id = "J/ApJ/878/55/table5"
     expected_rows = 677
     references = ("2019ApJ...878...55B", "2015ApJS..216...27B")
-    download_page = "https://pole.uchicago.edu/public/data/sptsz-clusters/"
-    unitless_forms = ("fits",)
     columns = catalog_columns(
         """
         name          SPT_ID SPT-CL             str
@@ -63,8 +72,7 @@ class SPTSZCatalog(Catalog):
 
     @classmethod
     def _prepare(cls, table):
-        if "SPT-CL" in table.colnames:
-            return with_prefix(table, "SPT-CL", "SPT-CL")
+        table = super()._prepare(table)
         if not {"SPT_ID", "xi"}.issubset(table.colnames):
             return table
         names = np.char.strip(column_parts(table["SPT_ID"])[0].astype(str))
@@ -78,7 +86,7 @@ class SPTSZCatalog(Catalog):
 
 
 @register_catalog
-class SPTECSCatalog(Catalog):
+class SPTECSCatalog(_SPTCatalog):
     """The SPTpol Extended Cluster Survey, 2770 deg2: 470 candidates.
 
     Its forms are the authors' file ``sptecs_catalog_oct919.fits``, VizieR's table, and what `write`
@@ -101,8 +109,6 @@ class SPTECSCatalog(Catalog):
     vizier_id = "J/ApJS/247/25/cand"
     expected_rows = 470
     references = ("2020ApJS..247...25B",)
-    download_page = "https://pole.uchicago.edu/public/data/sptsz-clusters/"
-    unitless_forms = ("fits",)
     columns = catalog_columns(
         """
         name          SPT_ID SPT-CL   str
@@ -126,7 +132,3 @@ class SPTECSCatalog(Catalog):
         },
         published_units={"solMass": "1e14 solMass"},
     )
-
-    @classmethod
-    def _prepare(cls, table):
-        return with_prefix(table, "SPT-CL", "SPT-CL") if "SPT-CL" in table.colnames else table

@@ -32,7 +32,6 @@ class UPClusterSZCatalog(Catalog):
     vizier_id = "J/ApJS/272/7/table2"
     expected_rows = 1653
     references = ("2024ApJS..272....7B",)
-    download_page = "https://cdsarc.cds.unistra.fr/ftp/J/ApJS/272/7/"
     columns = catalog_columns(
         """
         name           PSZ2           str
@@ -47,4 +46,4 @@ class UPClusterSZCatalog(Catalog):
 
     @classmethod
     def _prepare(cls, table):
-        return with_prefix(table, "PSZ2", "PSZ2 ") if "PSZ2" in table.colnames else table
+        return with_prefix(table, "PSZ2", "PSZ2 ")

@@ -100,10 +100,8 @@ def find_papers(*what):
 
     Raises
     ------
-    UnknownNameError
-        Nothing has that name; the message suggests some.
-    InvalidInputError
-        An object is of none of these kinds.
+    UnknownNameError, InvalidInputError
+        As from `cite`.
 
     Warns
     -----

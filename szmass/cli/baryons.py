@@ -8,11 +8,12 @@ import click
 from szmass.cli.options import (
     NOTHING_FOUND,
     OLD_FILE,
+    baryon_models_option,
     check_outputs,
     column_options,
-    completer,
     named_option,
     split_names,
+    workers_options,
 )
 
 __all__ = ["baryons"]
@@ -27,14 +28,9 @@ def _names(ctx, param, value):
 
 @click.command()
 @click.argument("halos", type=OLD_FILE, required=False)
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="NAME|FOLDER",
-    shell_complete=completer("szmass.physics.BARYON_MODELS", files=True),
-    help="A physics that predicts, such as 'tng', which 'szmass info' lists, or what --fit wrote; "
-    "may be repeated.",
+@baryon_models_option(
+    "A physics that predicts, such as 'tng', which 'szmass info' lists, or what --fit wrote; may "
+    "be repeated."
 )
 @click.option("--fit", type=OLD_FILE, help="Fit a model to this table of haloes with baryons.")
 @click.option(
@@ -76,10 +72,7 @@ def _names(ctx, param, value):
 )
 @click.option("--draw", is_flag=True, help="Draw each halo from its distribution; see --seed.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of draws, or of a fit.")
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Number of processes, of one thread each."
-)
-@click.option("--scheduler", help="Address of a Dask scheduler, instead of --workers.")
+@workers_options()
 @click.option(
     "--targets",
     callback=_names,

@@ -5,12 +5,11 @@ import sys
 import click
 
 from szmass.cli.options import (
-    CATALOG_NAMES,
     NOTHING_FOUND,
+    catalog_argument,
     check_outputs,
     offline_option,
     output_options,
-    read_stdin,
     sample_options,
 )
 
@@ -18,7 +17,7 @@ __all__ = ["catalog"]
 
 
 @click.command()
-@click.argument("catalog", metavar="FILE|TAG", callback=read_stdin, shell_complete=CATALOG_NAMES)
+@catalog_argument("catalog")
 @output_options
 @click.option(
     "--mass-definition",

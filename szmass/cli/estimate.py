@@ -23,6 +23,7 @@ from szmass.cli.options import (
     sample_options,
     settings_option,
     state_noise,
+    workers_options,
 )
 
 __all__ = ["estimate"]
@@ -70,10 +71,7 @@ _SHOWN = 10  # clusters whose masses are printed
     metavar="1-b",
     help="Bring all masses on the scale of a 1-b to this one, for instance 0.8.",
 )
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Number of processes, of one thread each."
-)
-@click.option("--scheduler", help="Address of a Dask scheduler, instead of --workers.")
+@workers_options()
 @sample_options
 @offline_option
 def estimate(

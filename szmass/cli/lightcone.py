@@ -5,7 +5,14 @@ from pathlib import Path
 
 import click
 
-from szmass.cli.options import completer, named_option
+from szmass.cli.options import (
+    OLD_FILE,
+    OLD_FOLDER,
+    baryon_models_option,
+    named_option,
+    range_option,
+    workers_options,
+)
 
 __all__ = ["lightcone"]
 
@@ -15,38 +22,21 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
 
 
 @click.command()
-@click.option(
-    "--model",
-    "models",
+@baryon_models_option(
+    "Physics of the gas, which 'szmass info' lists, or what 'szmass baryons --fit' wrote; may be "
+    "repeated, for several side by side.",
     required=True,
-    multiple=True,
-    metavar="NAME|FOLDER",
-    shell_complete=completer("szmass.physics.BARYON_MODELS", files=True),
-    help="Physics of the gas, which 'szmass info' lists, or what 'szmass baryons --fit' wrote; may "
-    "be repeated, for several side by side.",
 )
 @click.option("--area", type=float, help="Area [deg2]; by default the whole sky.")
 @click.option("--nside", default=2048, help="Resolution of the map; 0 for none.")
 @click.option("--beam", default="10 arcmin", help="FWHM of the map's beam.")
 @click.option(
     "--halos",
-    type=click.Path(dir_okay=False, exists=True),
+    type=OLD_FILE,
     help="Haloes of your own with ra and dec, instead of the mass function; needs --area.",
 )
-@click.option(
-    "--mass",
-    nargs=2,
-    type=float,
-    metavar="LOW HIGH",
-    help="M500c to draw [solMass].  [default: 1e14 5e15]",
-)
-@click.option(
-    "--redshift",
-    nargs=2,
-    type=float,
-    metavar="LOW HIGH",
-    help="Redshifts to draw.  [default: 0.01 1.5]",
-)
+@range_option("--mass", "M500c to draw [solMass].  [default: 1e14 5e15]")
+@range_option("--redshift", "Redshifts to draw.  [default: 0.01 1.5]")
 @named_option(
     "--cosmology", "szmass.physics.COSMOLOGIES", "Name of the cosmology.", default="Planck18"
 )
@@ -63,7 +53,7 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
 @click.option("--band", nargs=2, type=float, default=(0.1, 2.4), help="X-ray band observed [keV].")
 @click.option(
     "--mmf-noise",
-    type=click.Path(file_okay=False, exists=True),
+    type=OLD_FOLDER,
     help="Folder with Planck's noise table, for SZ counts.",
 )
 @click.option("--q-cut", default=6.0, help="Lowest signal-to-noise ratio of SZ counts.")
@@ -73,8 +63,7 @@ _EDGES = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
     help="Sample variance.  [default: jackknife with --halos, else linear]",
 )
 @click.option("--seed", default=0, help="The same seed gives the same files.")
-@click.option("--workers", default=1, help="Number of processes.")
-@click.option("--scheduler", help="Address of a Dask scheduler, instead of --workers.")
+@workers_options("Number of processes.", default=1)
 @click.option("--overwrite", is_flag=True, help="Replace a light cone that is in the folder.")
 @click.option("-o", "--output", required=True, type=click.Path(), help="Folder to write.")
 def lightcone(models, output, overwrite, **options):

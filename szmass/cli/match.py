@@ -5,14 +5,13 @@ import sys
 import click
 
 from szmass.cli.options import (
-    CATALOG_NAMES,
     NOTHING_FOUND,
     by_prefix,
+    catalog_argument,
     check_outputs,
     column_options,
     offline_option,
     output_options,
-    read_stdin,
     read_table_options,
     split_names,
 )
@@ -22,8 +21,8 @@ __all__ = ["match"]
 
 
 @click.command()
-@click.argument("first", metavar="FILE|TAG", callback=read_stdin, shell_complete=CATALOG_NAMES)
-@click.argument("second", metavar="FILE|TAG", callback=read_stdin, shell_complete=CATALOG_NAMES)
+@catalog_argument("first")
+@catalog_argument("second")
 @output_options
 @click.option(
     "--radius",

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from szmass.cli.options import completer, named_option
+from szmass.cli.options import completer, named_option, range_option, workers_options
 
 __all__ = ["simulate"]
 
@@ -20,8 +20,8 @@ __all__ = ["simulate"]
 @click.option(
     "-n", "--number", type=int, help="Clusters to draw; those of the whole sky if not given."
 )
-@click.option("--mass", nargs=2, type=float, metavar="LOW HIGH", help="M500c to draw [solMass].")
-@click.option("--redshift", nargs=2, type=float, metavar="LOW HIGH", help="Range of redshift.")
+@range_option("--mass", "M500c to draw [solMass].")
+@range_option("--redshift", "Range of redshift.")
 @click.option("--one-minus-b", default=0.8, help="Mass of a catalogue over true mass.")
 @named_option(
     "--model", "szmass.simulations.CLUSTER_MODELS", "What clusters are made of.", default="a10"
@@ -40,8 +40,7 @@ __all__ = ["simulate"]
     help="Another field beside Compton-y: mass, xray or galaxies; may be repeated.",
 )
 @click.option("--seed", type=int, required=True, help="The same seed gives the same files.")
-@click.option("--workers", default=1, help="Number of processes.")
-@click.option("--scheduler", help="Address of a Dask scheduler, instead of --workers.")
+@workers_options("Number of processes.", default=1)
 @click.option("--shard-size", default=2048, help="Maps in one file.")
 @click.option("--verify", is_flag=True, help="Make finished shards again that are damaged.")
 @click.option("--overwrite", is_flag=True, help="Remove another data set of this name.")

@@ -213,13 +213,7 @@ def _level_or_maps(given, names):
 
 
 @click.command()
-@click.option(
-    "--catalog",
-    required=True,
-    metavar="FILE|TAG",
-    help="A catalogue that 'szmass info' lists, as a file or by its tag, to fetch it; or any table "
-    "with name, position and redshift.",
-)
+@catalog_option("name, position and redshift", required=True)
 @map_options(
     "Compton-y map: HEALPix, a FITS image with a celestial WCS, or a name of 'szmass fetch'."
 )
@@ -246,12 +240,7 @@ def _level_or_maps(given, names):
 )
 @click.option("--picture", type=FILE, help="Picture of the first map to write: .png, .pdf, ...")
 @click.option("--overwrite", is_flag=True, help="Replace existing output files.")
-@click.option(
-    "--interpolation",
-    type=click.Choice(["nearest", "bilinear"]),
-    default="bilinear",
-    help="How cutouts sample the map.",
-)
+@interpolation_option()
 @noise_option
 @sample_options
 @offline_option

@@ -147,15 +147,13 @@ class ClusterSample:
         InvalidInputError
             A column cannot be found, several could be meant and differ, or one holds values that
             cannot be.
-        InvalidUnitError
-            A column has no unit or one that does not convert.
-        DuplicateNameError
-            Two clusters have the same name.
+        InvalidUnitError, DuplicateNameError
+            As from the class.
 
         Warns
         -----
         SzmassWarning
-            Two clusters have names that mean the same, such as "A1" and "Abell 1".
+            Two clusters have names that mean the same.
 
         Notes
         -----

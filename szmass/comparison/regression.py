@@ -107,11 +107,7 @@ def fit_mass_ratio(
         a slope of 1 it does not matter.
     min_a, min_b : `~astropy.units.Quantity`, optional
         Selection cut in the measured M_a, or M_b; see `fit_relation`.
-    method : {"profile", "bootstrap"}, optional
-        See `fit_relation`.
-    n_bootstrap : int, optional
-        See `fit_relation`.
-    seed : int, optional
+    method, n_bootstrap, seed : optional
         See `fit_relation`.
 
     Returns

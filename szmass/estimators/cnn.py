@@ -277,10 +277,8 @@ class CNNMass(NeedsDepth, NetworkMass):
 
         Raises
         ------
-        InvalidInputError
-            A cluster cannot be weighed, or an option makes no sense.
-        CardMismatchError
-            The cutouts are not what the networks were trained on.
+        InvalidInputError, CardMismatchError
+            As from `saliency`.
         """
         self._check_weighable(sample)
         known = self._known(self._setup(sample.cutouts), sample)

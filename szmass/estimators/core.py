@@ -160,7 +160,7 @@ class MassEstimator(Estimator):
         Parameters
         ----------
         sample : `~szmass.clusters.ClusterSample` or `~szmass.clusters.Cluster` or list of them
-            The clusters; it is not changed.
+            As for `predict`.
 
         Returns
         -------

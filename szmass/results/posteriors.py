@@ -230,10 +230,8 @@ class LogMassPosterior:
         ----------
         path : path-like
             The target: ``.ecsv``, ``.fits`` or ``.vot``.
-        overwrite : bool, optional
-            Replace an existing file.
-        format : str, optional
-            The format, where the suffix does not say.
+        overwrite, format : optional
+            As for `write_masses`.
 
         Raises
         ------

@@ -129,7 +129,7 @@ def test_models_come_back_bit_equal_and_keep_the_contract(method, table, tmp_pat
 @pytest.mark.parametrize(("method", "leaves"), [("boosting", 8), ("boosting", 31), ("forest", 64)])
 def test_trees_are_those_of_lightgbm(method, leaves):
     lightgbm = pytest.importorskip("lightgbm")
-    from szmass.baryons.regression import _plain, _stacked
+    from szmass.baryons._means import _plain, _stacked
     from szmass.physics.baryons.regressed import sum_of_trees
 
     rng = np.random.default_rng(3)

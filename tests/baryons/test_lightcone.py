@@ -12,7 +12,7 @@ from astropy.table import MaskedColumn, QTable
 from scipy.integrate import quad
 from scipy.stats import spearmanr
 
-from szmass.baryons import HaloCatalog, draw_halos, lightcone, make_lightcone
+from szmass.baryons import HaloCatalog, draw_halos, make_lightcone
 from szmass.exceptions import InvalidInputError, InvalidUnitError, SzmassWarning, UnknownNameError
 from szmass.maps import MMFNoiseTable
 from szmass.physics import (
@@ -221,7 +221,7 @@ def test_what_a_physics_has_not_is_said(halos):
 
 
 def test_profiles_of_no_fixed_shape_have_their_own_y(halos, monkeypatch):
-    monkeypatch.setattr(lightcone, "_PROFILES", 7)
+    monkeypatch.setattr("szmass.baryons.gas._PROFILES", 7)
     gas = get_cluster_model("battaglia2012-agn").smooth()
     cone = make_lightcone("the300-gizmo", halos[:20], gas=gas, cosmology="Planck18", seed=1)
     sample = from_masses(halos["m500c"][:20], halos["redshift"][:20])
@@ -260,7 +260,7 @@ def test_maps_hold_the_drawn_y(halos):
 
 def test_a_cluster_gives_the_same(halos, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(lightcone, "_ROWS", 400)
+    monkeypatch.setattr("szmass.baryons.gas._ROWS", 400)
     some, pixels = halos[:1100], np.arange(12 * 64**2)
     options = {"cosmology": "Planck18", "seed": 8}
     alone = make_lightcone("tng", some, **options)

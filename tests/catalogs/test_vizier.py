@@ -306,6 +306,19 @@ def test_catalogue_that_is_not_at_vizier():
     assert DeAndres2022Catalog.vizier_id is None
 
 
+def test_catalogue_at_vizier_is_in_a_folder_of_the_cds():
+    class AtVizier(Catalog):
+        tag = "at-vizier"
+        vizier_id = "J/A+A/1/2/table3"
+
+    class Elsewhere(AtVizier):
+        download_page = "https://example.org"
+
+    assert AtVizier.download_page == "https://cdsarc.cds.unistra.fr/ftp/J/A+A/1/2/"
+    assert Elsewhere.download_page == "https://example.org"
+    assert Catalog.download_page is None
+
+
 @pytest.mark.real_data
 def test_whole_real_catalogue(vizier, psz2_like, real_data, monkeypatch):
     monkeypatch.setattr(PSZ2Catalog, "expected_rows", 1653)

@@ -84,8 +84,8 @@ def test_pages_leave_out_maps_without_a_value(tmp_path, sample, maps):
     assert len(list((page.parent / "massmaps").glob("*.png"))) == 1
 
 
-def run(*args):
-    return CliRunner().invoke(main, [str(arg) for arg in args])
+def run(*args, **options):
+    return CliRunner().invoke(main, [str(arg) for arg in args], **options)
 
 
 def test_shell(sample, tmp_path):
@@ -111,6 +111,10 @@ def test_shell(sample, tmp_path):
     assert result.exit_code == 0, result.output
     mass, _ = MassMap.read(one).mass_within(stack.r500[1] * u.arcmin)
     assert mass > 0 * u.solMass
+    piped, content = tmp_path / "piped.fits", (tmp_path / "catalog.ecsv").read_bytes()
+    result = run("massmap", "--catalog", "-", *given[2:], "-o", piped, input=content)
+    assert result.exit_code == 0, result.output
+    assert list(MassMapStack.read(piped).names) == list(stack.names)
     for args, code, text in (
         ((*given[:2], "-o", tmp_path / "x.fits"), 2, "--map is missing"),
         ((*given, "-o", output), 1, "exists"),

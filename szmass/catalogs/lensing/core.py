@@ -324,9 +324,7 @@ class PublishedLensingTable(LensingTable):
 
         Raises
         ------
-        FileNotFoundError
-            There is no such file.
-        FileFormatError
-            The form is not known, the file is damaged, or it is another table.
+        FileNotFoundError, FileFormatError
+            As from `Catalog.read <szmass.catalogs.Catalog.read>`.
         """
         return cls._read(path, readme)

@@ -34,7 +34,6 @@ class LC2Table(PublishedLensingTable):
     expected_rows = 505
     references = ("2015MNRAS.450.3665S",)
     aliases = ("ned_name",)
-    download_page = "https://cdsarc.cds.unistra.fr/ftp/J/MNRAS/450/3665/"
     cosmology = "PSZ2"
     columns = catalog_columns(
         """

@@ -66,10 +66,8 @@ class Medezinski2018Table(PublishedLensingTable):
 
         Raises
         ------
-        FileNotFoundError
-            There is no such file.
-        FileFormatError
-            The form is not known, the file is damaged, or it is another table.
+        FileNotFoundError, FileFormatError
+            As from `Catalog.read <szmass.catalogs.Catalog.read>`.
         InvalidInputError
             The cosmology was not said.
         InvalidUnitError

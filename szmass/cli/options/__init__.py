@@ -1,0 +1,73 @@
+"""Options that several commands share, how their values are read, and what the Tab key gives."""
+
+from szmass.cli.options.estimators import (
+    build_estimators,
+    estimators_option,
+    quiet_tensorflow,
+    settings_of,
+    settings_option,
+    workers_options,
+)
+from szmass.cli.options.files import (
+    FILE,
+    FOLDER,
+    NOTHING_FOUND,
+    OLD_FILE,
+    OLD_FOLDER,
+    check_files,
+    check_outputs,
+    output_options,
+    read_stdin,
+)
+from szmass.cli.options.maps import interpolation_option, map_options, noise_option, state_noise
+from szmass.cli.options.names import CATALOG_NAMES, baryon_models_option, completer, named_option
+from szmass.cli.options.tables import (
+    by_prefix,
+    catalog_argument,
+    catalog_option,
+    column_options,
+    offline_option,
+    parse_pairs,
+    range_option,
+    read_table_options,
+    sample_of,
+    sample_options,
+    split_names,
+)
+
+__all__ = [
+    "CATALOG_NAMES",
+    "FILE",
+    "FOLDER",
+    "NOTHING_FOUND",
+    "OLD_FILE",
+    "OLD_FOLDER",
+    "baryon_models_option",
+    "build_estimators",
+    "by_prefix",
+    "catalog_argument",
+    "catalog_option",
+    "check_files",
+    "check_outputs",
+    "column_options",
+    "completer",
+    "estimators_option",
+    "interpolation_option",
+    "map_options",
+    "named_option",
+    "noise_option",
+    "offline_option",
+    "output_options",
+    "parse_pairs",
+    "quiet_tensorflow",
+    "range_option",
+    "read_stdin",
+    "read_table_options",
+    "sample_of",
+    "sample_options",
+    "settings_of",
+    "settings_option",
+    "split_names",
+    "state_noise",
+    "workers_options",
+]
