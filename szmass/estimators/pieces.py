@@ -10,7 +10,6 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import joblib
 import numpy as np
 from astropy.table import vstack
 
@@ -194,6 +193,8 @@ class _Job:
 
     def about(self, sample, piece, at_a_time):
         """Say what the masses depend on, as plain values that are equal for equal jobs."""
+        import joblib  # a tenth of a second, and few jobs are kept
+
         columns = {
             name: column_parts(sample.table[name])
             for name in sample.table.colnames

@@ -398,10 +398,10 @@ class HealpixPixels:
         """
         rotation = frame_rotation(frame_named(geometry.frame), self.frame)
         lon, lat, angles = rotate_tangent_points(lon, lat, rotation)
-        plane = _with_shrinkage(*geometry.plane())
+        plane, relative = _with_shrinkage(*geometry.plane()), geometry.relative
         for i in range(len(lon)):
             east, north, shrink = plane
-            if geometry.relative:
+            if relative:
                 east, north, shrink = _with_shrinkage(east * scales[i], north * scales[i])
             if angles[i]:
                 cos, sin = np.cos(angles[i]), np.sin(angles[i])

@@ -207,14 +207,16 @@ class DisplacedBank:
         signals = highest[:, np.newaxis] * np.linspace(0, 1, _SIGNALS)
         weight = weight.ravel() / weight.sum()
         log_integral = np.zeros((n, len(SIZES), _SIGNALS))
-        top = fine.max(axis=2, keepdims=True)
-        # exp(u s) at evenly spaced u are powers of one exponential.
-        step = np.exp(signals[:, 1, np.newaxis, np.newaxis] * (fine - top))
-        power = np.broadcast_to(weight, fine.shape).copy()
-        for i in range(1, _SIGNALS):
-            power *= step
-            total = np.log(np.maximum(power.sum(axis=2), 1e-300))
-            log_integral[:, :, i] = total + signals[:, i, np.newaxis] * top[..., 0]
+        # One cluster at a time: arrays of all of them are slow to go through again and again.
+        for values, signal, result in zip(fine, signals, log_integral, strict=True):
+            top = values.max(axis=1, keepdims=True)
+            # exp(u s) at evenly spaced u are powers of one exponential.
+            step = np.exp(signal[1] * (values - top))
+            power = np.broadcast_to(weight, values.shape).copy()
+            for i in range(1, _SIGNALS):
+                power *= step
+                total = np.log(np.maximum(power.sum(axis=1), 1e-300))
+                result[:, i] = total + signal[i] * top[:, 0]
         return best, signals, log_integral
 
     @staticmethod
