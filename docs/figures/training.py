@@ -1,24 +1,22 @@
-"""How many of some made-up models are unbiased enough, and made-up losses."""
+"""Twenty trainings by the published protocol in each redshift bin: choice, losses, errors."""
 
+from pathlib import Path
+
+import astropy.units as u
 import matplotlib.pyplot as plt
-import numpy as np
-from astropy.table import Table
+from astropy.table import QTable, Table
 
-from szmass.plots import plot_selection, plot_training
+from szmass.plots import plot_relative_error, plot_selection, plot_training
 
-rng = np.random.default_rng(3)
-bins = ["(0, 0.1]", "(0.1, 0.2]", "(0.2, 0.4]", "(0.4, 1]"]
-models = Table({"redshift_bin": np.repeat(bins, 100)})
-models["bias_max"] = np.concatenate(
-    [rng.gamma(4, scale, 100) for scale in (0.03, 0.02, 0.012, 0.015)]
-)
-epoch = np.arange(1, 101)
-loss = 0.004 + 0.08 / epoch
-histories = {
-    "biased": {"loss": loss, "val_loss": 1.25 * loss * rng.lognormal(0, 0.05, 100)},
-    "unbiased": {"loss": loss, "val_loss": 1.05 * loss * rng.lognormal(0, 0.02, 100)},
-}
+folder = Path.cwd()
+models = Table.read(folder / "paper_protocol.csv")
+losses = Table.read(folder / "paper_protocol_losses.csv")
+test = QTable.read(folder / "paper_protocol_test.csv")
+for name in ("mass_true", "mass_cnn"):
+    test[name] = test[name] * u.Unit("1e14 solMass")
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-plot_selection(models, ax=left, threshold=0.05)
-plot_training(histories, ax=right)
+fig, axes = plt.subplots(1, 3, figsize=(16, 4.4), layout="constrained")
+plot_selection(models, ax=axes[0], threshold=0.05)
+groups = losses.group_by("redshift_bin").groups
+plot_training({group["redshift_bin"][0]: group for group in groups}, ax=axes[1])
+plot_relative_error(test, "mass_cnn", ax=axes[2], labels=("CNN", "true"))
