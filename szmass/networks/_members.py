@@ -162,11 +162,12 @@ class MassMembers(Members):
 
         Returns
         -------
-        slope, noise, shapes, share : ndarray
-            Shape (N,): of a true amplitude nu, ``slope * nu`` is found on average, with the
-            standard deviation ``noise`` and a scatter of ln nu of ``shapes``, for profiles, shapes,
-            substructure and neighbours. Of deviations of ln Y500 from the median of the mass
-            ``share`` is found: brighter clusters are taken for larger ones, whose noise is higher.
+        tuple of ndarray
+            Slope, noise, shapes and share, of shape (N,) each: of a true amplitude nu, slope times
+            nu is found on average, with the standard deviation noise and a scatter of ln nu of
+            shapes, for profiles, shapes, substructure and neighbours. Of deviations of ln Y500 from
+            the median of the mass the share is found: brighter clusters are taken for larger ones,
+            whose noise is higher.
         """
         return self._response.at(redshift, centring)
 

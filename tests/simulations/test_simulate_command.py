@@ -69,7 +69,7 @@ def test_other_populations(tmp_path):
         (["--population", "psz2", "--number", "3"], 2, "for populations that are drawn"),
         (["--population", "flat", "--number", "3", "--model", "a11"], 1, "'a10'"),
         (["--population", "flat", "--number", "3", "--observation", "x"], 1, "planck-like"),
-        (["--population", "flat", "--number", "3", "--workers", "0"], 1, "'--workers'"),
+        (["--population", "flat", "--number", "3", "--workers", "0"], 2, "'--workers'"),
     ],
 )
 def test_mistakes_are_told_in_one_line(tmp_path, args, code, message):
