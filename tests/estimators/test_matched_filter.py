@@ -81,6 +81,14 @@ def test_blocks_lie_about_the_middle_of_the_field(shape, pixel):
     assert np.mean(field.x) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(14, 12), (13, 12), (14, 11), (13, 11)])
+def test_weights_of_templates_are_the_whole_product(shape):
+    field = FieldNoise(shape, 3.4, 10.0, NOISE)
+    templates = np.random.default_rng(3).normal(size=(len(field.inverse), 5))
+    whole = field.inverse @ templates
+    np.testing.assert_allclose(field.weights(templates), whole, atol=1e-10 * np.abs(whole).max())
+
+
 def dense_inverse(field):
     """Inverse covariance with a constant offset of huge variance, straight from the spectrum."""
     y, x = (a.ravel() for a in np.meshgrid(field.y, field.x, indexing="ij"))

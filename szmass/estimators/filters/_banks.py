@@ -160,18 +160,21 @@ class DisplacedBank:
     def __init__(self, field, spline):
         self.field = field
         n = len(_SHIFTS) // 2
-        parts = [
+        shifted = (
             sample_blocks(spline, field.x - x, field.y - y, field.block)
             for y in _SHIFTS[n:]
             for x in _SHIFTS[n:]
+        )
+        weights = [
+            field.weights(template.reshape(len(template), -1)).astype(np.float32)
+            for template in shifted
         ]
-        flat = np.stack(parts, axis=-1).reshape(len(parts[0]), -1)
-        some = (field.inverse @ flat).astype(np.float32)
+        some = np.stack(weights, axis=-1)
         some = some.reshape(*field.counts, -1, n + 1, n + 1)
         # Those on the other sides are the same in a mirror.
         weights = np.concatenate([some[:, ::-1, :, :, :0:-1], some], axis=4)
         weights = np.concatenate([weights[::-1, :, :, :0:-1], weights], axis=3)
-        self._weights = weights.reshape(len(flat), -1)
+        self._weights = weights.reshape(len(field.inverse), -1)
         self._cardinal = CubicSpline(_SHIFTS, np.eye(len(_SHIFTS)))
 
     def integrals(self, data, footprint, measured, depth, sigma):

@@ -72,7 +72,7 @@ class NeighbourBank:
         area = np.where(inner, 1.0, _STEP**2)[used] * (field.block * field.pixel / field.beam) ** 2
         self._log_area = np.repeat(np.log(area / len(_NEIGHBOUR_SIZES)), len(_NEIGHBOUR_SIZES))
         own = _own_templates(field, profile, variance)
-        weights = (field.inverse @ own.reshape(len(own), -1)).reshape(own.shape)
+        weights = field.weights(own.reshape(len(own), -1)).reshape(own.shape)
         self._own_gram = np.einsum("bsi,bsj->sij", own, weights, optimize=True)
         self._cross = np.tensordot(weights, neighbours.astype(float), (0, 0))
         self._own_weights = weights.reshape(len(own), -1).astype(np.float32)
@@ -96,7 +96,7 @@ class NeighbourBank:
         distance = np.hypot(*positions.T)
         away = distance > _AWAY
         distance, templates = distance[away], templates[:, away, 0].astype(float)
-        weights = self.field.inverse @ templates
+        weights = self.field.weights(templates)
         nodes = np.linspace(distance.min(), distance.max(), _NOISE_RINGS)
         rings = np.array([np.interp(distance, nodes, row) for row in np.eye(len(nodes))])
         angle = np.arctan2(*positions[away].T)
