@@ -3,7 +3,7 @@
 Every function draws on the matplotlib Axes that it is given, or on new ones, and gives them back.
 """
 
-from szmass.plots._cutouts import plot_cutout, plot_gallery
+from szmass.plots._cutouts import plot_cutout, plot_gallery, plot_mass_map
 from szmass.plots._errors import (
     plot_error_distribution,
     plot_relative_error,
@@ -14,13 +14,11 @@ from szmass.plots._errors import (
 from szmass.plots._halos import plot_counts, plot_importance, plot_sky
 from szmass.plots._masses import (
     plot_mass_comparison,
-    plot_mass_posteriors,
     plot_mass_redshift,
     plot_one_minus_b,
-    plot_signal_surface,
 )
-from szmass.plots._massmaps import plot_mass_map
 from szmass.plots._morphology import plot_mass_state, plot_morphology
+from szmass.plots._posteriors import plot_mass_posteriors, plot_signal_surface
 from szmass.plots._profiles import plot_cluster, plot_profile, plot_saliency, plot_stack
 
 __all__ = [

@@ -11,7 +11,11 @@ from szmass.maps import Cutout, CutoutStack, radial_profile
 from szmass.maps.measure.stacking import StackResult
 from szmass.networks.saliency import SaliencyStack
 from szmass.plots._cutouts import plot_cutout
-from szmass.plots._masses import checked_posteriors, plot_mass_posteriors, plot_signal_surface
+from szmass.plots._posteriors import (
+    checked_posteriors,
+    plot_mass_posteriors,
+    plot_signal_surface,
+)
 from szmass.plots.style import (
     COLOURS,
     MICRO,
