@@ -437,6 +437,6 @@ def _map_filter(field, profile, variance, theta):
         lambda k: disc_transform(k, profile), np.array([theta]), variance, reach
     )
     templates = field.shifted(spline, 1)[1][..., 0].astype(float)
-    weights = field.inverse @ templates
+    weights = field.weights(templates)
     root = np.sqrt(np.einsum("bp,bp->p", templates, weights))
     return weights.astype(np.float32), root

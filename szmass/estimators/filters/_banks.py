@@ -134,7 +134,7 @@ class OffsetBank:
         # In doubles: wide templates are mostly an offset, which has no weight.
         for i, (x, y) in enumerate(self.positions):
             template = sample_blocks(spline, field.x - x, field.y - y, field.block)
-            exact = field.inverse @ template
+            exact = field.weights(template)
             weights[:, i] = exact
             self.gram[i] = np.einsum("bs,bs->s", template, exact)
         self._weights = weights.reshape(len(weights), -1)

@@ -66,7 +66,7 @@ class FieldNoise:
             white += jitter * noise.gradient_variance() / self.block**2
         self._lags[0, 0] += white
         self._factor = None
-        self.inverse = self._inverse()
+        self._invert()
 
     @property
     def reach(self):
@@ -107,8 +107,8 @@ class FieldNoise:
         result, templates = (x.reshape(len(total), -1) for x in (result, templates))
         return result - np.outer(total, share @ templates)
 
-    def _inverse(self):
-        """Inverse covariance of the blocks with a constant offset marginalised."""
+    def _invert(self):
+        """Set the inverse covariance of the blocks with a constant offset marginalised."""
         # A mirror changes nothing, so patterns that are even or odd along an axis do not mix: in
         # place of one matrix, four of a quarter of its rows are inverted.
         parts = np.array([self._inverse_of(parity) for parity in _PARITIES])
@@ -127,7 +127,7 @@ class FieldNoise:
         total = inverse.sum(axis=0)
         self._total = total, total / total.sum()
         inverse -= np.outer(*self._total)
-        return inverse
+        self.inverse = inverse
 
     def _inverse_of(self, parity):
         """Inverse covariance of patterns that are even (0) or odd (1) along rows and columns.
@@ -275,7 +275,7 @@ class FilterBank:
     def __init__(self, field, templates):
         self.field = field
         blocks, *self.shape = templates.shape
-        self.weights = field.inverse @ templates.reshape(blocks, -1)
+        self.weights = field.weights(templates.reshape(blocks, -1))
         shaped = self.weights.reshape(templates.shape)
         self.gram = np.einsum("bsc,bsd->scd", templates, shaped, optimize=True)
 
