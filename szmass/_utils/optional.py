@@ -7,14 +7,17 @@ import sys
 
 from szmass.exceptions import MissingDependencyError
 
-#: TensorFlow writes what it found of the machine as it is imported, whatever its log level.
+# TensorFlow tells users what it found of the machine, as it is imported whatever its log level.
 _TALKATIVE = ("keras", "tensorflow")
 
 
 def import_optional(module, *, extra, purpose):
     """Import a module that an extra installs; ``purpose`` completes "... is needed to"."""
     try:
-        with _without_notes() if module in _TALKATIVE else contextlib.nullcontext():
+        if module not in _TALKATIVE or module in sys.modules:
+            return importlib.import_module(module)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with _without_notes():
             return importlib.import_module(module)
     except ImportError as err:
         backend = os.environ.get("KERAS_BACKEND")

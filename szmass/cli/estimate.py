@@ -18,7 +18,6 @@ from szmass.cli.options import (
     noise_option,
     offline_option,
     output_options,
-    quiet_tensorflow,
     sample_of,
     sample_options,
     settings_option,
@@ -101,7 +100,6 @@ def estimate(
     """
     import numpy as np
 
-    quiet_tensorflow()
     from szmass._tables.files import table_format, write_table
     from szmass.estimators import estimate_in_pieces
     from szmass.maps import open_map

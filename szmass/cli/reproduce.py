@@ -13,7 +13,6 @@ from szmass.cli.options import (
     named_option,
     offline_option,
     parse_pairs,
-    quiet_tensorflow,
     settings_option,
 )
 
@@ -105,7 +104,6 @@ def reproduce(
           --published deandres2022 --lensing sereno2017 -o paper
       szmass reproduce --full --estimators cnn -o paper
     """
-    quiet_tensorflow()
     from szmass.maps import open_map
     from szmass.reproduce import check_folder
     from szmass.reproduce import reproduce as run

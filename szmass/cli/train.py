@@ -2,7 +2,7 @@
 
 import click
 
-from szmass.cli.options import FOLDER, OLD_FOLDER, completer, quiet_tensorflow
+from szmass.cli.options import FOLDER, OLD_FOLDER, completer
 
 __all__ = ["train"]
 
@@ -28,7 +28,6 @@ def train(recipe, folder, data, quick, **options):
       szmass train recipe.toml --data mocks --workers 2 -o networks
       szmass train recipe.toml --data mocks --resume -o networks
     """
-    quiet_tensorflow()
     from szmass.networks import Recipe
     from szmass.networks import train as train_networks
 

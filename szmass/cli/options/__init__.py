@@ -3,7 +3,6 @@
 from szmass.cli.options.estimators import (
     build_estimators,
     estimators_option,
-    quiet_tensorflow,
     settings_of,
     settings_option,
     workers_options,
@@ -59,7 +58,6 @@ __all__ = [
     "offline_option",
     "output_options",
     "parse_pairs",
-    "quiet_tensorflow",
     "range_option",
     "read_stdin",
     "read_table_options",

@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import os
 
 import click
 
@@ -13,7 +12,6 @@ from szmass.cli.wording import tell_reader
 __all__ = [
     "build_estimators",
     "estimators_option",
-    "quiet_tensorflow",
     "settings_of",
     "settings_option",
     "workers_options",
@@ -97,11 +95,6 @@ def build_estimators(tags, options):
                 f"{did_you_mean(name, known)} Its options: {', '.join(known) or 'none'}"
             )
     return {tag: ESTIMATORS[tag](**options.get(tag, {})) for tag in tags}
-
-
-def quiet_tensorflow():
-    """Keep TensorFlow's notes on the machine that it found from users of the command line."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def workers_options(text="Number of processes, of one thread each.", default=None):

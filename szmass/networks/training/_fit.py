@@ -38,7 +38,6 @@ def seed_everything(seed):
 def use_one_thread():
     """Let Keras compute in one thread, in a process that has nothing else to do."""
     # Processes in parallel are faster than threads, and the order of sums is fixed.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     keras = import_optional("keras", extra="train", purpose="train a network")
     backend = keras.backend.backend()
     if backend == "tensorflow":
